@@ -1,0 +1,347 @@
+"""The commands and their fields, and reading them from plain JSON without ever failing."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, ValidationError
+
+from resolution.durations import Duration
+from resolution.refusals import Refusal
+from resolution.words import Fault, Frozen, Kind, Rating, Role, Visibility
+
+
+def _plain(text: str) -> str:
+    if "\x00" in text:
+        raise ValueError("U+0000 is not allowed")
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError("not valid Unicode: a lone surrogate") from error
+    return text
+
+
+def _instant(value: Any) -> Any:
+    # Numbers would be read as seconds since 1970; only a text with its offset is an instant here.
+    if isinstance(value, datetime | str):
+        return value
+    raise ValueError("an instant is a text such as '2025-03-04T10:00:00Z'")
+
+
+def _utc_second(instant: datetime) -> datetime:
+    return instant.astimezone(UTC).replace(microsecond=0)
+
+
+Name = Annotated[str, Field(strict=True, min_length=1, max_length=200), AfterValidator(_plain)]
+Text = Annotated[str, Field(strict=True, max_length=10_000), AfterValidator(_plain)]
+Whole = Annotated[int, Field(strict=True, ge=-(2**63), le=2**63 - 1)]
+Instant = Annotated[AwareDatetime, BeforeValidator(_instant), AfterValidator(_utc_second)]
+Yes = Annotated[bool, Field(strict=True)]
+
+
+class Actor(Frozen):
+    """Who gives a command: a role, and the id that the marketplace knows them by."""
+
+    role: Role
+    id: Name
+
+
+class Command(Frozen):
+    """What every command carries.
+
+    `command_id` is unique per sender: the same sender's same id again gets the first answer. `sent_at` is stamped
+    by our own client on arrival, never by the sender. `expected_version` is that of the offer answered.
+    """
+
+    name: ClassVar[str]
+    by: ClassVar[tuple[Role, ...]]
+    about: ClassVar[str]
+
+    actor: Actor
+    command_id: Name | None = None
+    expected_version: Whole | None = None
+    sent_at: Instant | None = None
+    comment: Text | None = None
+
+    @property
+    def said(self) -> str | None:
+        """The comment, unless it is blank: an empty text explains nothing."""
+        return self.comment if self.comment and self.comment.strip() else None
+
+
+class SubmitRequirements(Command):
+    name = "submit_requirements"
+    by = ("client",)
+    about = "The client hands in what the freelancer needs; the delivery time starts."
+
+
+class Deliver(Command):
+    name = "deliver"
+    by = ("freelancer",)
+    about = "The freelancer delivers; the auto-complete clock starts."
+
+
+class AskRevision(Command):
+    name = "ask_revision"
+    by = ("client",)
+    about = "The client sends the delivery back for a revision."
+
+
+class Complete(Command):
+    name = "complete"
+    by = ("client",)
+    about = "The client accepts the delivery; the freelancer is paid."
+
+
+class MakeRequest(Command):
+    """`amount`: what the freelancer is to get gross when canceling; what the client gets back for a refund."""
+
+    name = "request"
+    by = ("client", "freelancer")
+    about = "Asks the other side to cancel, to extend, for an update, or offers a partial refund."
+
+    kind: Kind
+    reason: Name | None = None
+    private_note: Text | None = None
+    attestations: tuple[Name, ...] = Field(default=(), max_length=50)
+    amount: Whole | None = None
+    extend_by: Duration | None = None
+    approval: Literal["if_needed", "ask", "skip"] = "if_needed"
+    no_agreement: Yes = False
+
+
+class Accept(Command):
+    name = "accept"
+    by = ("client", "freelancer")
+    about = "Agrees to the open request, or to the operator's proposal."
+
+
+class Decline(Command):
+    name = "decline"
+    by = ("client", "freelancer")
+    about = "Refuses the open request, or the operator's proposal."
+
+
+class Counter(Command):
+    name = "counter"
+    by = ("client", "freelancer")
+    about = "Answers a request with another amount."
+
+    amount: Whole | None = None
+
+
+class Withdraw(Command):
+    name = "withdraw"
+    by = ("client", "freelancer")
+    about = "Takes back one's own open request, or the case that one opened."
+
+
+class Settle(Command):
+    name = "settle"
+    by = ("client", "freelancer")
+    about = "In a case: names the amount at which one would end it."
+
+    amount: Whole | None = None
+
+
+class UndoCancellation(Command):
+    name = "undo"
+    by = ("client", "freelancer")
+    about = "Takes a cancellation back, where the policy offers it."
+
+
+class Escalate(Command):
+    name = "escalate"
+    by = ("client", "freelancer")
+    about = "Takes a declined cancel request to an operator."
+
+
+class Propose(Command):
+    name = "propose"
+    by = ("operator",)
+    about = "The operator's proposal to both parties, in mediation."
+
+    amount: Whole | None = None
+    explanation: Text | None = None
+
+
+class Rule(Command):
+    name = "rule"
+    by = ("operator",)
+    about = "The operator's decision of the case."
+
+    outcome: Literal["cancel", "continue", "let_them_decide"]
+    amount: Whole | None = None
+    explanation: Text | None = None
+    fault: Fault = "none"
+    exempt: Yes = False
+
+
+class Appeal(Command):
+    name = "appeal"
+    by = ("client", "freelancer")
+    about = "Asks, once, for another operator's decision, with new words or evidence."
+
+
+class SendMessage(Command):
+    name = "message"
+    by = ("client", "freelancer")
+    about = "A statement to the other side, kept in the record."
+
+    comment: Annotated[str, Field(strict=True, min_length=1, max_length=10_000), AfterValidator(_plain)]
+
+
+class AddEvidence(Command):
+    name = "add_evidence"
+    by = ("client", "freelancer")
+    about = "Records a file that is kept elsewhere: title, kind, SHA-256 and address."
+
+    title: Name
+    kind: Name
+    sha256: Annotated[str, Field(strict=True, pattern=r"^[0-9a-f]{64}$")]
+    address: Annotated[str, Field(strict=True, min_length=1, max_length=10_000), AfterValidator(_plain)]
+
+
+class LeaveFeedback(Command):
+    name = "leave_feedback"
+    by = ("client", "freelancer")
+    about = "A review of the other side, public or private, once each."
+
+    visibility: Visibility
+    rating: Rating
+    text: Text = ""
+
+
+class OrderAgain(Command):
+    name = "order_again"
+    by = ("system",)
+    about = "The two parties started another order; only the scores hear of it."
+
+
+COMMANDS: dict[str, type[Command]] = {
+    command.name: command
+    for command in (
+        SubmitRequirements,
+        Deliver,
+        AskRevision,
+        Complete,
+        MakeRequest,
+        Accept,
+        Decline,
+        Counter,
+        Withdraw,
+        Settle,
+        UndoCancellation,
+        Escalate,
+        Propose,
+        Rule,
+        Appeal,
+        SendMessage,
+        AddEvidence,
+        LeaveFeedback,
+        OrderAgain,
+    )
+}
+
+
+class Message(Frozen):
+    """A command as it came in, readable or not. `fields` is what goes into the record.
+
+    `arrived` numbers the messages of an order, so that one without an id of its own still has a name.
+    """
+
+    name: str
+    actor: Actor | None
+    command_id: str
+    sent_at: datetime | None
+    fields: dict[str, Any]
+    command: Annotated[Any, Field(description="the Command, where it could be read")] = None
+    refusal: Refusal | None = None
+
+    @property
+    def sender(self) -> str:
+        """Who sent it; command ids are unique per sender."""
+        return f"{self.actor.role}:{self.actor.id}" if self.actor else "unknown:"
+
+
+_FRAME = ("actor", "command_id", "sent_at")
+_KEPT_OF_THE_UNREADABLE = 2_000
+
+
+def read_message(name: str, payload: Any, arrived: int) -> Message:
+    """Read one message, whatever it holds. What cannot be read becomes a refusal, never an error."""
+    fallback_id = f"unnamed-{arrived}"
+    if not isinstance(payload, Mapping):
+        problem = {"payload": "not a JSON object" if payload is not None else "missing: send one JSON object"}
+        return _unreadable(name, None, fallback_id, {"unreadable": _excerpt(payload)}, problem)
+    actor = _actor(payload.get("actor"))
+    given = payload.get("command_id")
+    command_id = given if isinstance(given, str) and _is_name(given) else fallback_id
+    fields = {str(key): value for key, value in payload.items() if key not in _FRAME}
+    kind = COMMANDS.get(name)
+    if kind is None:
+        refusal = Refusal(code="unknown_command", details={"commands": sorted(COMMANDS)})
+        kept = {"unreadable": _excerpt(fields)} if fields else {}
+        return Message(name=_name(name), actor=actor, command_id=command_id, sent_at=None, fields=kept, refusal=refusal)
+    try:
+        command = kind.model_validate(dict(payload))
+    except ValidationError as error:
+        problems = {
+            ".".join(str(part) for part in found["loc"]) or "payload": str(found["msg"]).removeprefix("Value error, ")
+            for found in error.errors(include_url=False, include_input=False, include_context=False)[:20]
+        }
+        return _unreadable(name, actor, command_id, {"unreadable": _excerpt(fields)}, problems)
+    except RecursionError:
+        return _unreadable(name, actor, command_id, {}, {"payload": "nested too deeply"})
+    beyond = _beyond_the_types(command)
+    if beyond:
+        return _unreadable(name, actor, command_id, {"unreadable": _excerpt(fields)}, beyond)
+    kept = command.model_dump(mode="json", exclude=set(_FRAME), exclude_defaults=True)
+    return Message(name=name, actor=actor, command_id=command_id, sent_at=command.sent_at, fields=kept, command=command)
+
+
+def unreadable_message(name: str, reason: str, arrived: int) -> Message:
+    """A message whose payload could not even be decoded."""
+    return _unreadable(name, None, f"unnamed-{arrived}", {}, {"payload": _excerpt(reason)})
+
+
+def _beyond_the_types(command: Command) -> dict[str, str] | None:
+    match command:
+        case MakeRequest(kind="extension", extend_by=None):
+            return {"extend_by": "required for an extension, such as '48h'"}
+        case MakeRequest(extend_by=timedelta() as by) if by <= timedelta(0):
+            return {"extend_by": "must be longer than nothing"}
+        case SendMessage() if not command.comment.strip():
+            return {"comment": "a message may not be blank"}
+        case _:
+            return None
+
+
+def _unreadable(
+    name: str, actor: Actor | None, command_id: str, fields: dict[str, Any], problems: dict[str, str]
+) -> Message:
+    clean = {_excerpt(where): _excerpt(why) for where, why in problems.items()}
+    refusal = Refusal(code="malformed", details={"problems": clean})
+    return Message(name=_name(name), actor=actor, command_id=command_id, sent_at=None, fields=fields, refusal=refusal)
+
+
+def _actor(value: Any) -> Actor | None:
+    try:
+        return Actor.model_validate(value)
+    except (ValidationError, RecursionError):
+        return None
+
+
+def _is_name(value: str) -> bool:
+    return 0 < len(value) <= 200 and _excerpt(value) == value
+
+
+def _name(name: str) -> str:
+    return _excerpt(name)[:200] or "unnamed"
+
+
+def _excerpt(value: Any) -> str:
+    """A text of anything, short and storable: no U+0000, no lone surrogates."""
+    text = value if isinstance(value, str) else repr(value)[: _KEPT_OF_THE_UNREADABLE + 1]
+    text = text[:_KEPT_OF_THE_UNREADABLE]
+    return text.replace("\x00", "\\0").encode("utf-8", "backslashreplace").decode()

@@ -1,0 +1,48 @@
+"""A decision in the making: events that happen one after the other, and the order as each of them leaves it."""
+
+from datetime import datetime
+
+from resolution.events import AutoCompleteStarted, AutoCompleteStopped, Event
+from resolution.evolve import evolve
+from resolution.order import WITHDRAWAL_GRACE, Order
+
+
+class Decision:
+    """What one command or one fired clock does. `now` is the moment of processing, by which every new clock goes;
+    `counted` is the moment by which it is judged in time."""
+
+    def __init__(self, order: Order, now: datetime, counted: datetime) -> None:
+        self.before = order
+        self.order = order
+        self.now = now
+        self.counted = counted
+        self.events: list[Event] = []
+        self.withdrawn = False
+
+    def happen(self, event: Event) -> None:
+        """Let `event` be so."""
+        self.order = evolve(self.order, event, self.now)
+        self.events.append(event)
+
+    def settle_auto_complete(self) -> None:
+        """Stop or continue the auto-complete clock, as what is open now asks for [A16].
+
+        It is frozen while the order is canceled, while any case is open, and while the first cancel request since
+        the delivery is. What its opener withdrew counts as run, with an hour left at least.
+        """
+        clock = self.order.auto_complete
+        if clock is None or self.order.phase == "completed":
+            return
+        request = self.order.open_request
+        stopped = (
+            self.order.phase == "canceled"
+            or self.order.open_case is not None
+            or (request is not None and request.number == clock.stopper)
+        )
+        if stopped and clock.completes_at is not None:
+            self.happen(AutoCompleteStopped())
+        elif not stopped and clock.left is not None:
+            completes_at = self.now + clock.left
+            if self.withdrawn and clock.would_complete_at is not None:
+                completes_at = max(clock.would_complete_at, self.now + WITHDRAWAL_GRACE)
+            self.happen(AutoCompleteStarted(completes_at=completes_at))

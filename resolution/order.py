@@ -1,0 +1,337 @@
+"""The order as the rules see it: terms, request, case, resolution, money. Nothing derived is stored."""
+
+from datetime import datetime, timedelta
+from typing import Annotated, Literal
+
+from pydantic import AwareDatetime, Field
+
+from resolution.durations import Duration
+from resolution.policy import Policy
+from resolution.words import (
+    ExemptBecause,
+    Fault,
+    Frozen,
+    How,
+    OpenPhase,
+    Party,
+    Phase,
+    Rating,
+    RequestKind,
+    RequestStatus,
+    SettlementStatus,
+    Stage,
+    Visibility,
+)
+
+LARGEST_AMOUNT = 2**53 - 1
+Amount = Annotated[int, Field(strict=True, ge=0, le=LARGEST_AMOUNT)]
+Id = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f/]+$")]
+
+
+class History(Frozen):
+    """What one party had behind it when the order was placed, as counts of closed orders."""
+
+    completed: Amount = 0
+    canceled: Amount = 0
+    good: Amount = 0
+    bad: Amount = 0
+    canceled_recently: Amount = 0
+
+
+class Histories(Frozen):
+    """What the two parties have behind them."""
+
+    client: History = History()
+    freelancer: History = History()
+
+    def of(self, party: Party) -> History:
+        """The history of one party."""
+        return self.client if party == "client" else self.freelancer
+
+
+class Terms(Frozen):
+    """What was ordered: the parties, the money in minor units, and the time it may take."""
+
+    order_id: Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]*$")]
+    client: Id
+    freelancer: Id
+    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = "USD"
+    price: Annotated[int, Field(strict=True, ge=1, le=10**15)]
+    service_fee: Annotated[int, Field(strict=True, ge=0, le=10**15)] = 0
+    ordered_at: AwareDatetime
+    delivery_time: Duration
+    requirements: Literal["awaited", "received"] = "received"
+    history: Histories = Histories()
+
+
+class Opening(Frozen):
+    """What an order starts with. The policy stays the order's own: editing a file never touches a running order.
+
+    `record_salt` hides the fields of the record from whoever may not see them; it is secret.
+    `provider` names the payment provider that executes settlements; `ledger` is the built-in escrow ledger.
+    """
+
+    terms: Terms
+    policy: Policy
+    record_salt: Annotated[str, Field(min_length=16, max_length=200)]
+    provider: Annotated[str, Field(min_length=1, max_length=200)] = "ledger"
+
+
+class Request(Frozen):
+    """A proposal by one party to the other; the latest of the order."""
+
+    number: int
+    kind: RequestKind
+    status: RequestStatus
+    opened_by: Party
+    asked: Party
+    version: int
+    amount: int | None
+    extend_by: Duration | None
+    reason: str | None
+    comment: str | None
+    private_note: str | None
+    answer_due_at: AwareDatetime | None
+    reminder_at: AwareDatetime | None
+    counters: int = 0
+    communicated: bool = False
+    spoken: tuple[Party, ...] = ()
+    escalated_by: tuple[Party, ...] = ()
+    ruled_on: bool = False
+
+    @property
+    def explained(self) -> bool:
+        """Whether its opener said why, in a text that is not blank."""
+        return bool(self.comment and self.comment.strip())
+
+
+class ExpiredOffer(Frozen):
+    """An offer that its deadline ended, and who should have answered it."""
+
+    version: int
+    asked: tuple[Party, ...]
+
+
+class Proposal(Frozen):
+    """An operator's proposal in mediation; both parties must accept it."""
+
+    version: int
+    amount: int
+    explanation: str
+    due_at: AwareDatetime
+    accepted_by: tuple[Party, ...] = ()
+
+
+class Offers(Frozen):
+    """What each party said it would end the case at: the freelancer's gross."""
+
+    client: int | None = None
+    freelancer: int | None = None
+
+    def of(self, party: Party) -> int | None:
+        """The standing offer of one party."""
+        return self.client if party == "client" else self.freelancer
+
+
+class Ruling(Frozen):
+    """An operator's decision."""
+
+    outcome: Literal["cancel", "continue"]
+    operator: str
+    amount: int | None
+    explanation: str
+
+
+class Case(Frozen):
+    """What the operator decides; the latest of the order.
+
+    `appealable_until` is set while a first ruling can be appealed; `request` is the number of the request it
+    came from, `taken_from` tells whether that request was still open when the case took it over.
+    """
+
+    stage: Stage
+    opened_by: Party | Literal["system"]
+    opened_at: AwareDatetime
+    due_at: AwareDatetime
+    initiator: Party | Literal["system"]
+    reason: str | None
+    request: int | None
+    took_request: bool
+    review: bool
+    dormant: bool
+    communicated: bool
+    explained: bool
+    reminders_sent: int = 0
+    clock_from: AwareDatetime
+    proposal: Proposal | None = None
+    offers: Offers = Offers()
+    ruling: Ruling | None = None
+    appealable_until: AwareDatetime | None = None
+    appeals: int = 0
+
+    @property
+    def open(self) -> bool:
+        """Whether it still waits for a decision, or for an appeal."""
+        return self.stage != "closed"
+
+
+class Resolution(Frozen):
+    """How a canceled order ended. `gross` is what the freelancer gets before commission, in minor units."""
+
+    how: How
+    initiator: Party | Literal["system"]
+    reason: str | None
+    fault: Fault
+    exempt: bool
+    exempt_because: ExemptBecause | None
+    communicated: bool
+    explained: bool
+    gross: int
+    settled_between_parties: bool = False
+
+
+class Sums(Frozen):
+    """Money moved out of escrow so far, in minor units."""
+
+    client: int = 0
+    freelancer: int = 0
+    platform: int = 0
+
+    def minus(self, other: "Sums") -> "Sums":
+        """The difference, account by account."""
+        return Sums(
+            client=self.client - other.client,
+            freelancer=self.freelancer - other.freelancer,
+            platform=self.platform - other.platform,
+        )
+
+    def plus(self, other: "Sums") -> "Sums":
+        """The sum, account by account."""
+        return Sums(
+            client=self.client + other.client,
+            freelancer=self.freelancer + other.freelancer,
+            platform=self.platform + other.platform,
+        )
+
+    @property
+    def total(self) -> int:
+        """What has left escrow in all."""
+        return self.client + self.freelancer + self.platform
+
+
+class AutoComplete(Frozen):
+    """The clock of a delivered order: either it runs until `completes_at`, or it is frozen with `left`.
+
+    `would_complete_at` is where it stood when it was frozen; `stopper` is the number of the first cancel request
+    since the delivery, the only request that freezes it [A16].
+    """
+
+    completes_at: AwareDatetime | None = None
+    left: Duration | None = None
+    would_complete_at: AwareDatetime | None = None
+    stopper: int | None = None
+
+
+class Feedback(Frozen):
+    """One review, by one party about the other."""
+
+    by: Party
+    visibility: Visibility
+    rating: Rating
+    text: str
+
+
+class Order(Frozen):
+    """One order, whole. Changed only by `resolution.evolve`."""
+
+    opening: Opening
+    phase: Phase
+    due_at: AwareDatetime | None
+    delivered_once: bool = False
+    revisions: int = 0
+    request: Request | None = None
+    requests: int = 0
+    offers: int = 0
+    counted_requests: dict[Party, int] = {}
+    declined_at: dict[Party, AwareDatetime] = {}
+    expired_offers: tuple[ExpiredOffer, ...] = ()
+    case: Case | None = None
+    last_case_end: AwareDatetime | None = None
+    resolution: Resolution | None = None
+    canceled_from: OpenPhase | None = None
+    closed_at: AwareDatetime | None = None
+    undo_used: bool = False
+    settlement: SettlementStatus = "none"
+    hold_until: AwareDatetime | None = None
+    retry_at: AwareDatetime | None = None
+    retries: int = 0
+    provider_failed: bool = False
+    released: int = 0
+    refunded: int = 0
+    moved: Sums = Sums()
+    payments: int = 0
+    auto_complete: AutoComplete | None = None
+    wrote: tuple[Party, ...] = ()
+    feedback: tuple[Feedback, ...] = ()
+    follow_up_at: AwareDatetime | None = None
+    heard_at: AwareDatetime
+    decided_at: AwareDatetime
+    record_length: int = 0
+    record_hash: str = ""
+    hidden_from: dict[Party, int] = {}
+
+    @property
+    def terms(self) -> Terms:
+        """What was ordered."""
+        return self.opening.terms
+
+    @property
+    def policy(self) -> Policy:
+        """The policy it was opened with."""
+        return self.opening.policy
+
+    @property
+    def closed(self) -> bool:
+        """Whether it is completed or canceled."""
+        return self.phase in ("completed", "canceled")
+
+    @property
+    def open_request(self) -> Request | None:
+        """The request that waits for an answer."""
+        return self.request if self.request and self.request.status == "open" else None
+
+    @property
+    def open_case(self) -> Case | None:
+        """The case that is not closed."""
+        return self.case if self.case and self.case.open else None
+
+    @property
+    def open_proposal(self) -> Proposal | None:
+        """The operator's proposal that waits for answers."""
+        case = self.open_case
+        return case.proposal if case and case.stage == "mediation" else None
+
+    def party(self, party: Party) -> str:
+        """The id of one party."""
+        return self.terms.client if party == "client" else self.terms.freelancer
+
+
+def open_order(opening: Opening) -> Order:
+    """A new order, all of its money in escrow."""
+    terms = opening.terms
+    waiting = terms.requirements == "awaited"
+    return Order(
+        opening=opening,
+        phase="waiting_requirements" if waiting else "in_progress",
+        due_at=None if waiting else terms.ordered_at + terms.delivery_time,
+        heard_at=terms.ordered_at,
+        decided_at=terms.ordered_at,
+    )
+
+
+def whole_second(instant: datetime) -> datetime:
+    """The instant as the contract keeps it: to the second, so that no deadline ever shows a fraction."""
+    return instant.replace(microsecond=0)
+
+
+WITHDRAWAL_GRACE = timedelta(hours=1)

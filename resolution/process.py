@@ -1,0 +1,290 @@
+"""One order's desk: what waits is decided in its order, and each decision becomes one step to be written.
+
+The Temporal workflow and the simulator both drive an order through this class; it is where they agree.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from resolution.clocks import Clock, clocks, next_clock
+from resolution.commands import Message
+from resolution.decide import decide, decide_clock
+from resolution.decision import Decision
+from resolution.events import Event, FeedbackLeft, MoneyMoved, PaymentFailed
+from resolution.money import held, owed
+from resolution.notices import notices
+from resolution.order import Opening, Order, Sums, open_order
+from resolution.record import hidden_counts, make_entry
+from resolution.refusals import Refusal
+from resolution.step import Answer, LedgerLine, RecordEntry, Step, Summary
+from resolution.turn import turn
+
+LONGEST_RETRY = timedelta(hours=1)
+
+
+class Draft:
+    """A decision on its way to becoming a step: first its payment is made, if it has one, then it is finished."""
+
+    def __init__(
+        self,
+        decision: Decision,
+        *,
+        message: Message | None = None,
+        clock: Clock | None = None,
+        refusal: Refusal | None = None,
+    ) -> None:
+        self.decision = decision
+        self.message = message
+        self.clock = clock
+        self.refusal = refusal
+
+    @property
+    def payment(self) -> Sums | None:
+        """What the payment provider must move before this is written; None where nothing is to be moved now."""
+        order = self.decision.order
+        failing = order.retry_at is not None
+        if self.refusal or (failing and not (self.clock and self.clock.name == "settlement_retry")):
+            return None
+        due = owed(order)
+        return due if due != Sums() or order.settlement in ("executing", "retrying") else None
+
+    @property
+    def payment_key(self) -> str:
+        """The idempotency key of the payment: the same for every attempt."""
+        order = self.decision.order
+        return f"{order.terms.order_id}.payment.{order.payments + 1}"
+
+
+class Desk:
+    """An order with its answers, so that a repeated command id gets the first answer."""
+
+    def __init__(self, opening: Opening) -> None:
+        self.order = open_order(opening)
+        self.answers: dict[tuple[str, str], dict[str, Any]] = {}
+        self.steps = 0
+
+    def opening_step(self) -> Step:
+        """Step 0: the order exists, all of its money is in escrow."""
+        order = self.order
+        paid = order.terms.price + order.terms.service_fee
+        lines = (LedgerLine(account="client", amount=-paid), LedgerLine(account="escrow", amount=paid))
+        return self._step(order, order.terms.ordered_at, ledger=lines)
+
+    def next_thing(self, inbox: Sequence[Message], now: datetime) -> int | Clock | None:
+        """What is decided next: the position of a message in the inbox, or a clock that is due; None: nothing.
+
+        Messages count at the moment of processing, or at their stamp while they waited for us, taken as never later
+        than now and never earlier than what was decided last. A deadline at T is over at T.
+        """
+        clock = next_clock(self.order)
+        due = clock if clock is not None and clock.at <= now else None
+        if not inbox:
+            return due
+        first = min(range(len(inbox)), key=lambda position: (self._counted(inbox[position], now), position))
+        if due is not None and due.at <= self._counted(inbox[first], now):
+            return due
+        return first
+
+    def _counted(self, message: Message, now: datetime) -> datetime:
+        stamped = message.sent_at or now
+        return max(min(stamped, now), self.order.decided_at)
+
+    def repeated(self, message: Message) -> dict[str, Any] | None:
+        """The first answer, if this sender has used this id before."""
+        first = self.answers.get((message.sender, message.command_id))
+        return {**first, "repeated": True} if first else None
+
+    def is_over(self, now: datetime) -> bool:
+        """Whether the order answers no more: closed for long enough, and none of its clocks runs."""
+        order = self.order
+        if order.closed_at is None or clocks(order):
+            return False
+        return now >= order.closed_at + order.policy.order.reachable_after
+
+    def over_at(self) -> datetime | None:
+        """When a closed order stops answering, as far as that is known now."""
+        closed_at = self.order.closed_at
+        return None if closed_at is None else closed_at + self.order.policy.order.reachable_after
+
+    def take(self, message: Message, now: datetime) -> Draft:
+        """Decide one message."""
+        counted = self._counted(message, now)
+        order = self.order.model_copy(update={"decided_at": counted})
+        refusal = message.refusal
+        if refusal is None:
+            outcome = decide(order, message.command, now, counted)
+            if isinstance(outcome, Decision):
+                return Draft(outcome, message=message)
+            refusal = outcome
+        return Draft(Decision(order, now, counted), message=message, refusal=refusal)
+
+    def fire(self, clock: Clock, now: datetime) -> Draft:
+        """Let a due clock do what it does."""
+        decided_at = max(self.order.decided_at, clock.at)
+        order = self.order.model_copy(update={"decided_at": decided_at})
+        return Draft(decide_clock(order, clock, now), clock=clock)
+
+    def finish(self, draft: Draft, paid: bool = True) -> Step | None:
+        """Make the decision so; `paid` tells whether its payment went through. None: nothing to be written."""
+        decision = draft.decision
+        before = self.order
+        payment = draft.payment
+        if payment is not None:
+            self._settle(decision, before, payment, paid)
+        retried_in_vain = payment is not None and not paid and draft.clock is not None and not _news(decision)
+        if retried_in_vain:
+            self.order = decision.order
+            return None
+        return self._written(draft, before, payment if paid else None)
+
+    def _settle(self, decision: Decision, before: Order, payment: Sums, paid: bool) -> None:
+        order = decision.order
+        if not paid:
+            wait = min(timedelta(minutes=2**order.retries), LONGEST_RETRY)
+            decision.happen(PaymentFailed(retry_at=decision.now + wait))
+            return
+        final = order.settlement in ("executing", "retrying")
+        told = before.settlement == "held" or order.provider_failed
+        decision.happen(MoneyMoved(sums=payment, final=final, told=told))
+
+    def _written(self, draft: Draft, before: Order, moved: Sums | None) -> Step:
+        decision, message = draft.decision, draft.message
+        content = _content(draft, before)
+        order = decision.order
+        entry = make_entry(order, decision.now, content)
+        hidden = hidden_counts(order, content)
+        order = order.model_copy(
+            update={"record_length": entry.number, "record_hash": entry.hash, "hidden_from": hidden}
+        )
+        told = notices(before, decision.events, order, decision.now, self.steps)
+        answer = None
+        if message is not None:
+            outcome = _outcome(draft, order, entry)
+            self.answers[(message.sender, message.command_id)] = outcome
+            answer = Answer(sender=message.sender, command_id=message.command_id, outcome=outcome)
+        self.order = order
+        lines: tuple[LedgerLine, ...] = ()
+        if moved is not None and moved.total:
+            lines = (
+                LedgerLine(account="escrow", amount=-moved.total),
+                LedgerLine(account="client", amount=moved.client),
+                LedgerLine(account="freelancer", amount=moved.freelancer),
+                LedgerLine(account="platform", amount=moved.platform),
+            )
+        kept = tuple(line for line in lines if line.amount)
+        return self._step(order, decision.now, entry=entry, answer=answer, ledger=kept, notices=told)
+
+    def _step(self, order: Order, at: datetime, **parts: Any) -> Step:
+        number = self.steps
+        self.steps += 1
+        return Step(
+            order_id=order.terms.order_id,
+            number=number,
+            at=at,
+            order=order.model_dump(mode="json"),
+            summary=summary(order),
+            **parts,
+        )
+
+
+def _news(decision: Decision) -> list[Event]:
+    return [event for event in decision.events if not isinstance(event, PaymentFailed)]
+
+
+def _content(draft: Draft, before: Order) -> dict[str, Any]:
+    decision, message, refusal = draft.decision, draft.message, draft.refusal
+    after = decision.order
+    content: dict[str, Any] = {"at": decision.now.isoformat()}
+    if message is not None:
+        fields = dict(message.fields)
+        private = {key: fields.pop(key) for key in ("private_note", "unreadable") if key in fields}
+        content |= {
+            "actor": message.actor.model_dump() if message.actor else None,
+            "command": message.name,
+            "command_id": message.command_id,
+            "fields": fields,
+        }
+        if private:
+            content["private"] = private
+    elif draft.clock is not None:
+        content |= {"actor": {"role": "system", "id": "clock"}, "command": draft.clock.name, "fields": {}}
+        content["due_at"] = draft.clock.at.isoformat()
+    if refusal is not None:
+        return content | {
+            "outcome": "refused",
+            "code": refusal.code,
+            "details": _plain(refusal.details),
+            "from": before.phase,
+            "to": before.phase,
+        }
+    confidential = any(isinstance(event, FeedbackLeft) and event.visibility == "private" for event in decision.events)
+    return content | {
+        "outcome": "applied",
+        "from": before.phase,
+        "to": after.phase,
+        "events": [event.model_dump(mode="json", exclude={"private_note"}) for event in decision.events],
+        "money": {**after.moved.model_dump(), "held": held(after)},
+        **({"confidential": True} if confidential else {}),
+    }
+
+
+def _outcome(draft: Draft, order: Order, entry: RecordEntry) -> dict[str, Any]:
+    message, refusal = draft.message, draft.refusal
+    outcome: dict[str, Any] = {
+        "status": "refused" if refusal else "applied",
+        "order_id": order.terms.order_id,
+        "command": message.name if message else None,
+        "command_id": message.command_id if message else None,
+        "entry": entry.number,
+        "at": entry.at.isoformat().replace("+00:00", "Z"),
+    }
+    if refusal:
+        return outcome | {"code": refusal.code, "message": refusal.sentence, "details": _plain(refusal.details)}
+    following = next_clock(order)
+    request = order.request
+    return outcome | {
+        "events": [event.event for event in draft.decision.events],
+        "phase": order.phase,
+        "request": request.model_dump(mode="json", include={"number", "kind", "status", "version"})
+        if request
+        else None,
+        "settlement": order.settlement,
+        "turn": turn(order).model_dump(mode="json"),
+        "next": following.model_dump(mode="json") if following else None,
+    }
+
+
+def _plain(details: dict[str, Any]) -> dict[str, Any]:
+    return {
+        key: value.isoformat().replace("+00:00", "Z") if isinstance(value, datetime) else value
+        for key, value in details.items()
+    }
+
+
+def summary(order: Order) -> Summary:
+    """The columns by which orders are found and listed."""
+    request, case, whose, following = order.request, order.case, turn(order), next_clock(order)
+    terms = order.terms
+    return Summary(
+        policy=order.policy.name,
+        client=terms.client,
+        freelancer=terms.freelancer,
+        currency=terms.currency,
+        price=terms.price,
+        service_fee=terms.service_fee,
+        phase=order.phase,
+        settlement=order.settlement,
+        ordered_at=terms.ordered_at,
+        due_at=order.due_at,
+        closed_at=order.closed_at,
+        request_kind=request.kind if request else None,
+        request_status=request.status if request else None,
+        answer_due_at=request.answer_due_at if request else None,
+        case_stage=case.stage if case else None,
+        case_due_at=case.due_at if case else None,
+        turn=whose.who,
+        turn_until=whose.until,
+        next_clock=following.name if following else None,
+        next_clock_at=following.at if following else None,
+    )

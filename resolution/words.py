@@ -1,0 +1,47 @@
+"""The words of the contract: roles, phases, kinds and codes, each in one place."""
+
+from typing import Literal, get_args
+
+from pydantic import BaseModel, ConfigDict
+
+Role = Literal["client", "freelancer", "operator", "system"]
+Party = Literal["client", "freelancer"]
+Phase = Literal["waiting_requirements", "in_progress", "delivered", "in_revision", "completed", "canceled"]
+OpenPhase = Literal["waiting_requirements", "in_progress", "delivered", "in_revision"]
+Lateness = Literal["on_time", "late", "very_late"]
+Kind = Literal["cancel", "extension", "update", "partial_refund"]
+RequestKind = Literal["cancel", "extension", "update", "partial_refund", "undo"]
+RequestStatus = Literal["open", "accepted", "declined", "withdrawn", "lapsed", "superseded", "escalated"]
+Silence = Literal["accept", "decline", "escalate", "lapse"]
+Stage = Literal["mediation", "ruling", "appeal", "closed"]
+How = Literal[
+    "mutual",
+    "expired_accepted",
+    "unilateral",
+    "forced_late",
+    "regretted",
+    "mediated",
+    "ruling",
+    "fallback",
+]
+Fault = Literal["client", "freelancer", "none"]
+ExemptBecause = Literal["waiting_requirements", "operator", "new_order"]
+SettlementStatus = Literal["none", "held", "executing", "settled", "retrying"]
+Right = Literal["waiting_requirements", "very_late", "regret_window", "full_return"]
+Fallback = Literal["cancel_full_refund", "cancel_split", "continue"]
+Visibility = Literal["public", "private"]
+Rating = Literal["positive", "negative"]
+
+PARTIES: tuple[Party, ...] = get_args(Party)
+OPEN_PHASES: tuple[OpenPhase, ...] = get_args(OpenPhase)
+
+
+def other(party: Party) -> Party:
+    """The other side of the order."""
+    return "freelancer" if party == "client" else "client"
+
+
+class Frozen(BaseModel):
+    """A value of the rules: immutable, and strict about names it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")

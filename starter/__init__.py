@@ -1,0 +1,1 @@
+"""How other programs and people reach an order: typed client, command line, simulator, demo."""

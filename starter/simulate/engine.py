@@ -1,0 +1,138 @@
+"""What both engines offer to a story, and the one that is the rules alone with a simulated clock."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Protocol
+
+from resolution.clocks import next_clock
+from resolution.commands import Message, read_message
+from resolution.order import Opening, Order
+from resolution.process import Desk, Draft
+from resolution.record import Reader, export
+from resolution.refusals import SENTENCES
+from resolution.step import Notice, RecordEntry, Step
+
+Outcome = dict[str, Any]
+SALT = "the record salt of a story"
+
+
+class NotExpressible(Exception):
+    """This engine cannot play this story; the text says why."""
+
+
+class Engine(Protocol):
+    """One order on one engine. Instants are those of the story."""
+
+    async def move_to(self, at: datetime) -> None:
+        """Let time pass until `at`; everything due by then happens."""
+
+    async def send(self, name: str, payloads: Sequence[tuple[str, Any]]) -> list[Outcome] | None:
+        """Send `(command, payload)` pairs at once; None while the worker is down: they wait."""
+
+    async def worker(self, up: bool) -> list[Outcome]:
+        """Take the worker down, or up: then the outcomes of what waited, in the order in which it was sent."""
+
+    async def provider(self, works: bool) -> None:
+        """Let the payment provider fail, or work again."""
+
+    async def order(self) -> Order:
+        """The order as it is now."""
+
+    async def record(self) -> list[RecordEntry]:
+        """All entries of its record."""
+
+    async def notices(self) -> list[Notice]:
+        """Everything that anybody was told so far."""
+
+    async def ledger(self) -> dict[str, int]:
+        """The balance of each account."""
+
+
+def over(command: str) -> Outcome:
+    """What our client answers for an order that answers no more; that the two ordered again needs no answer."""
+    if command == "order_again":
+        return {"status": "applied"}
+    return {"status": "refused", "code": "order_closed", "message": SENTENCES["order_closed"], "details": {}}
+
+
+class PureEngine:
+    """The rules alone: a desk and a clock that is told what time it is."""
+
+    def __init__(self, opening: Opening) -> None:
+        self.desk = Desk(opening)
+        self.now = opening.terms.ordered_at
+        self.up = True
+        self.provider_works = True
+        self.inbox: list[Message] = []
+        self.arrived = 0
+        self.steps: list[Step] = [self.desk.opening_step()]
+
+    async def move_to(self, at: datetime) -> None:
+        while self.up:
+            clock = next_clock(self.desk.order)
+            if clock is None or clock.at > at:
+                break
+            self.now = max(self.now, clock.at)
+            self._finish(self.desk.fire(clock, self.now))
+        self.now = max(self.now, at)
+
+    async def send(self, name: str, payloads: Sequence[tuple[str, Any]]) -> list[Outcome] | None:
+        messages = []
+        for command, payload in payloads:
+            self.arrived += 1
+            messages.append(read_message(command, payload, self.arrived))
+        self.inbox += messages
+        if not self.up:
+            return None
+        self._work()
+        return [self._answer(message) for message in messages]
+
+    async def worker(self, up: bool) -> list[Outcome]:
+        self.up = up
+        if not up:
+            return []
+        waited = list(self.inbox)
+        self._work()
+        return [self._answer(message) for message in waited]
+
+    async def provider(self, works: bool) -> None:
+        self.provider_works = works
+
+    async def order(self) -> Order:
+        return self.desk.order
+
+    async def record(self) -> list[RecordEntry]:
+        return [step.entry for step in self.steps if step.entry]
+
+    async def notices(self) -> list[Notice]:
+        return [notice for step in self.steps for notice in step.notices]
+
+    async def ledger(self) -> dict[str, int]:
+        balances = dict.fromkeys(("client", "freelancer", "platform", "escrow"), 0)
+        for step in self.steps:
+            for line in step.ledger:
+                balances[line.account] += line.amount
+        return balances
+
+    def _work(self) -> None:
+        while (thing := self.desk.next_thing(self.inbox, self.now)) is not None:
+            if not isinstance(thing, int):
+                self._finish(self.desk.fire(thing, self.now))
+                continue
+            message = self.inbox.pop(thing)
+            if self.desk.repeated(message) is None and not self.desk.is_over(self.now):
+                self._finish(self.desk.take(message, self.now))
+
+    def _answer(self, message: Message) -> Outcome:
+        # Asked right after the work: every message has its first answer by now, or the order is over.
+        return self.desk.answers.get((message.sender, message.command_id)) or over(message.name)
+
+    def _finish(self, draft: Draft) -> None:
+        step = self.desk.finish(draft, paid=self.provider_works)
+        if step is not None:
+            self.steps.append(step)
+
+
+def exported(order: Order, entries: Sequence[RecordEntry], reader: Reader) -> dict[str, Any]:
+    """The order's record for one reader."""
+    return export(order.terms.order_id, order.opening.record_salt, entries, reader)

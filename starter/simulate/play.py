@@ -1,0 +1,259 @@
+"""Playing one story on one engine and saying where they first differ."""
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from copy import deepcopy
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from resolution.commands import read_message
+from resolution.looking_ahead import ALWAYS, available_actions, preview
+from resolution.order import Order
+from resolution.record import Reader, verify
+from resolution.views import view
+from starter.simulate.engine import Engine, Outcome, exported
+from starter.simulate.story import Path_, Sent, Story, StoryStep
+
+READERS: tuple[Reader, ...] = ("client", "freelancer", "operator")
+
+
+class Difference(Exception):
+    """The first place at which the engine and the story do not agree."""
+
+    def __init__(self, where: Path_, expected: Any, actual: Any) -> None:
+        super().__init__(where, expected, actual)
+        self.where, self.expected, self.actual = where, expected, actual
+
+
+@dataclass
+class Play:
+    """One story under way on one engine. `shift` is how far the engine plays it after the story's own dates."""
+
+    story: Story
+    engine: Engine
+    shift: timedelta = timedelta(0)
+    told_before: Counter[str] = field(default_factory=Counter)
+    down: bool = False
+    waiting: list[tuple[StoryStep, Sent]] = field(default_factory=list)
+    hidden: dict[Reader, list[tuple[str, Path_]]] = field(default_factory=dict)
+    private_notes: list[str] = field(default_factory=list)
+    entries_expected: int = 0
+
+    async def run(self) -> None:
+        """Play it to its end. Raises Difference at the first disagreement."""
+        for step in self.story.steps:
+            await self._step(step)
+        await self._hidden(("steps", len(self.story.steps) - 1))
+        notices = await self.engine.notices()
+        for role in self.story.never_told:
+            told = [notice.name for notice in notices if notice.to == role]
+            if told:
+                raise Difference(("never_told",), f"{role} is told nothing", told)
+
+    async def _step(self, step: StoryStep) -> None:
+        where: Path_ = ("steps", step.position)
+        await self.engine.move_to(step.at + self.shift)
+        if step.get("provider"):
+            await self.engine.provider(step.get("provider") == "works")
+        if step.get("worker"):
+            await self._worker(step)
+        if step.sent and step.sent.do == "preview":
+            await self._preview(step, step.sent)
+        elif step.sent and step.sent.do == "export":
+            await self._export(step, step.sent)
+        elif step.sent:
+            await self._send(step, step.sent)
+        elif step.together:
+            await self._together(step)
+        if not self.down or step.get("worker"):
+            await self._look(step, where)
+
+    async def _worker(self, step: StoryStep) -> None:
+        self.down = step.get("worker") == "down"
+        outcomes = await self.engine.worker(not self.down)
+        for (earlier, _), outcome in zip(self.waiting, outcomes, strict=True):
+            self._check_outcome(earlier, outcome)
+        if not self.down:
+            self.waiting.clear()
+
+    def _payload(self, step: StoryStep, sent: Sent, position: str) -> Any:
+        payload = sent.payload(self.story.terms, position)
+        for key, value in payload.items():
+            instant = _as_instant(value) if key == "sent_at" else None
+            if instant:
+                payload[key] = (instant + self.shift).isoformat()
+        if self.down:
+            payload.setdefault("sent_at", (step.at + self.shift).isoformat())
+        if isinstance(payload.get("private_note"), str) and payload["private_note"].strip():
+            self.private_notes.append(payload["private_note"])
+        return payload
+
+    async def _send(self, step: StoryStep, sent: Sent) -> None:
+        payload = self._payload(step, sent, str(step.position))
+        outcomes = await self.engine.send(sent.do, [(sent.do, payload)])
+        if outcomes is None:
+            self.waiting.append((step, sent))
+        else:
+            self._check_outcome(step, outcomes[0])
+
+    def _check_outcome(self, step: StoryStep, outcome: Outcome) -> None:
+        where: Path_ = ("steps", step.position, "refused" if step.get("refused") else "do")
+        refused = outcome.get("code") if outcome["status"] == "refused" else None
+        if refused != step.get("refused"):
+            raise Difference(where, step.get("refused") or "applied", refused or "applied")
+        if step.get("refused_with") is not None:
+            where = ("steps", step.position, "refused_with")
+            self._contains(step.get("refused_with"), outcome.get("details", {}), where)
+
+    async def _together(self, step: StoryStep) -> None:
+        pairs = [
+            (sent.do, self._payload(step, sent, f"{step.position}-{index}")) for index, sent in enumerate(step.together)
+        ]
+        outcomes = await self.engine.send("together", pairs)
+        if outcomes is None:
+            raise Difference(("steps", step.position, "together"), "a worker that is up", "it is down")
+        refused = [outcome["code"] for outcome in outcomes if outcome["status"] == "refused"]
+        applied = len(outcomes) - len(refused)
+        if step.get("applied") is not None and applied != step.get("applied"):
+            raise Difference(("steps", step.position, "applied"), step.get("applied"), applied)
+        for expected in step.get("refused") or ():
+            codes = expected if isinstance(expected, list) else [expected]
+            match = next((code for code in refused if code in codes), None)
+            if match is None:
+                raise Difference(("steps", step.position, "refused"), step.get("refused"), refused)
+            refused.remove(match)
+
+    async def _preview(self, step: StoryStep, sent: Sent) -> None:
+        asked = sent.fields
+        inner = Sent(by=str(asked["by"]), do=str(asked["do"]), fields=asked.get("with", {}), id=None, has_fields=True)
+        message = read_message(inner.do, inner.payload(self.story.terms, "preview"), 0)
+        answer = preview(await self.engine.order(), message, step.at + self.shift)
+        self._contains(step.get("answer") or {}, answer, ("steps", step.position, "answer"))
+
+    async def _export(self, step: StoryStep, sent: Sent) -> None:
+        reader: Reader = sent.fields["for"]
+        document = exported(await self.engine.order(), await self.engine.record(), reader)
+        where: Path_ = ("steps", step.position, "do")
+        wrong = verify(document)
+        if wrong:
+            raise Difference(where, "an export that verifies", wrong)
+        for number in range(len(document["entries"])):
+            altered = deepcopy(document)
+            fields = altered["entries"][number]["fields"]
+            name, held = next(iter(fields.items()))
+            fields[name] = {"hidden": "0" * 64} if "hidden" in held else {**held, "value": "altered"}
+            if not verify(altered):
+                raise Difference(where, f"an export that fails to verify with entry {number + 1} altered", "it does")
+        self._contains(step.get("answer") or {}, document, ("steps", step.position, "answer"))
+
+    async def _look(self, step: StoryStep, where: Path_) -> None:
+        order = await self.engine.order()
+        now = step.at + self.shift
+        await self._check_invariants(order, where)
+        await self._told(step, where)
+        if step.get("expect") is not None:
+            self._contains(step.get("expect"), view(order, "operator", now), (*where, "expect"))
+        for reader in READERS:
+            if (step.get("view") or {}).get(reader) is not None:
+                self._contains(step.get("view")[reader], view(order, reader, now), (*where, "view", reader))
+            for key in (step.get("absent") or {}).get(reader, ()):
+                if key in _keys(view(order, reader, now)):
+                    raise Difference((*where, "absent", reader), f"no `{key}`", "it is there")
+            if reader in (step.get("actions") or {}):
+                actions = [name for name in available_actions(order, reader, now) if name not in ALWAYS]
+                expected = step.get("actions")[reader]
+                if actions != expected:
+                    raise Difference((*where, "actions", reader), expected, actions)
+            for text in (step.get("hidden") or {}).get(reader, ()):
+                self.hidden.setdefault(reader, []).append((text, (*where, "hidden", reader)))
+        await self._hidden(where)
+
+    async def _told(self, step: StoryStep, where: Path_) -> None:
+        notices = await self.engine.notices()
+        told: dict[str, list[str]] = {reader: [] for reader in READERS}
+        for reader in READERS:
+            names = [notice.name for notice in notices if notice.to == reader]
+            told[reader] = names[self.told_before[reader] :]
+            self.told_before[reader] = len(names)
+        expected = step.get("told")
+        if expected is not None:
+            for reader in READERS:
+                if told[reader] != list(expected.get(reader, [])):
+                    raise Difference((*where, "told"), {reader: expected.get(reader, [])}, {reader: told[reader]})
+
+    async def _check_invariants(self, order: Order, where: Path_) -> None:
+        terms = order.terms
+        paid = terms.price + terms.service_fee
+        money = view(order, "operator", order.decided_at)["money"]
+        if sum(money.values()) != paid:
+            raise Difference(where, f"money that adds up to {paid}", money)
+        balances = await self.engine.ledger()
+        ledger = {**{name: balances[name] for name in ("freelancer", "platform")}, "held": balances["escrow"]}
+        if ledger | {"client": balances["client"] + paid} != money:
+            raise Difference(where, money, balances)
+        entries = await self.engine.record()
+        if [entry.number for entry in entries] != list(range(1, order.record_length + 1)):
+            raise Difference(where, f"{order.record_length} entries", [entry.number for entry in entries])
+        wrong = verify(exported(order, entries, "operator"))
+        if wrong:
+            raise Difference(where, "a record that verifies", wrong)
+
+    async def _hidden(self, where: Path_) -> None:
+        order = await self.engine.order()
+        for reader in READERS:
+            texts = list(self.hidden.get(reader, ()))
+            if reader != "operator":
+                texts += [(note, where) for note in self.private_notes]
+                said = [one.text for one in order.feedback if one.visibility == "private" and one.by != reader]
+                texts += [(text, where) for text in said if text]
+            if not texts:
+                continue
+            read = await self._everything_for(order, reader)
+            for text, at in texts:
+                if json.dumps(text, ensure_ascii=False)[1:-1] in read:
+                    raise Difference(at, f"nothing that {reader} can read holds {text!r}", "it does")
+
+    async def _everything_for(self, order: Order, reader: Reader) -> str:
+        told = [notice.model_dump(mode="json") for notice in await self.engine.notices() if notice.to == reader]
+        page = view(order, reader, order.decided_at)
+        document = exported(order, await self.engine.record(), reader)
+        return json.dumps([told, page, document], ensure_ascii=False, default=str)
+
+    def _contains(self, expected: Any, actual: Any, where: Path_) -> None:
+        if isinstance(expected, Mapping):
+            if not isinstance(actual, Mapping):
+                raise Difference(where, dict(expected), actual)
+            for key, value in expected.items():
+                if key not in actual:
+                    raise Difference((*where, key), value, "(no such key)")
+                self._contains(value, actual[key], (*where, key))
+            return
+        wanted = expected
+        instant = _as_instant(expected) if not isinstance(expected, str) else None
+        if instant:
+            wanted, actual = instant + self.shift, _as_instant(actual)
+        if isinstance(wanted, list) and isinstance(actual, tuple):
+            actual = list(actual)
+        if wanted != actual:
+            raise Difference(where, expected, actual)
+
+
+def _as_instant(value: Any) -> datetime | None:
+    if isinstance(value, str):
+        try:
+            value = datetime.fromisoformat(value)
+        except ValueError:
+            return None
+    if isinstance(value, datetime):
+        return value if value.tzinfo else value.replace(tzinfo=UTC)
+    return None
+
+
+def _keys(value: Any) -> set[str]:
+    if isinstance(value, Mapping):
+        return {str(key) for key in value} | {inner for item in value.values() for inner in _keys(item)}
+    if isinstance(value, list | tuple):
+        return {inner for item in value for inner in _keys(item)}
+    return set()

@@ -1,0 +1,303 @@
+"""Scenario files: reading them with line numbers, and refusing what they do not know."""
+
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any, Literal, cast
+
+import yaml
+from pydantic import ValidationError
+
+from policies import load_policy
+from resolution.commands import COMMANDS
+from resolution.durations import parse_duration
+from resolution.order import Histories, Terms
+from resolution.policy import Policy, PolicyError
+
+EngineName = Literal["pure", "temporal"]
+Path_ = tuple[str | int, ...]
+
+_TOP = {"id", "title", "rules", "policy", "policy_changes", "only", "order", "history", "steps", "never_told"}
+_STEP = {
+    "at",
+    "by",
+    "do",
+    "with",
+    "id",
+    "refused",
+    "refused_with",
+    "told",
+    "expect",
+    "view",
+    "actions",
+    "answer",
+    "absent",
+    "hidden",
+    "together",
+    "applied",
+    "worker",
+    "provider",
+}
+_TOGETHER = {"by", "do", "with", "id"}
+_ORDER = {
+    "client",
+    "freelancer",
+    "currency",
+    "price",
+    "service_fee",
+    "requirements",
+    "ordered_at",
+    "delivery_time",
+}
+_ROLES = {"client", "freelancer", "operator"}
+DEFAULT_ORDER: Mapping[str, Any] = {
+    "client": "c-1",
+    "freelancer": "f-1",
+    "currency": "USD",
+    "price": 10_000,
+    "service_fee": 550,
+    "requirements": "received",
+    "ordered_at": datetime(2025, 3, 3, 9, tzinfo=UTC),
+    "delivery_time": "5d",
+}
+
+
+class StoryError(ValueError):
+    """A scenario file that cannot be played. Its text names the file, the line and why."""
+
+
+@dataclass(frozen=True)
+class Sent:
+    """One command of a story: who, what, with which fields, under which id."""
+
+    by: str
+    do: str
+    fields: Mapping[str, Any]
+    id: str | None
+    has_fields: bool
+
+    def actor(self, terms: Terms) -> dict[str, str]:
+        """The actor that the story's word for a sender means."""
+        role, _, name = self.by.partition(":")
+        if role == "stranger":
+            return {"role": "client", "id": "stranger-1"}
+        if role in ("client", "freelancer"):
+            return {"role": role, "id": name or getattr(terms, role)}
+        return {"role": role, "id": name or f"{role}-1"}
+
+    def payload(self, terms: Terms, position: str) -> dict[str, Any]:
+        """The message as it goes over the wire."""
+        return {
+            "actor": self.actor(terms),
+            "command_id": self.id or f"{position}-{self.do}",
+            **{key: _wire(value) for key, value in self.fields.items()},
+        }
+
+
+@dataclass(frozen=True)
+class StoryStep:
+    """One step: the clock moves to `at`, then something is done, then things are checked."""
+
+    position: int
+    at: datetime
+    keys: Mapping[str, Any]
+    sent: Sent | None
+    together: tuple[Sent, ...]
+
+    def get(self, key: str) -> Any:
+        """What the step says under `key`, or None."""
+        return self.keys.get(key)
+
+
+@dataclass(frozen=True)
+class Story:
+    """One scenario file, read and checked."""
+
+    path: Path
+    id: str
+    title: str
+    rules: tuple[str, ...]
+    policy: Policy
+    only: EngineName | None
+    terms: Terms
+    steps: tuple[StoryStep, ...]
+    never_told: tuple[str, ...]
+    lines: Mapping[Path_, int] = field(repr=False)
+
+    def line(self, *path: str | int) -> int:
+        """The line of a key, or of the nearest thing that has it."""
+        while path and path not in self.lines:
+            path = path[:-1]
+        return self.lines.get(path, 1)
+
+
+def read_story(path: Path) -> Story:
+    """Read one scenario file. Raises StoryError naming the line of whatever it cannot use."""
+    return _Reader(path).read()
+
+
+def stories_in(paths: list[Path]) -> list[Path]:
+    """The scenario files of the given files and folders, in order of their names."""
+    found: list[Path] = []
+    for path in paths:
+        if path.is_dir():
+            inside = sorted(path.glob("**/*.yaml"))
+            if not inside:
+                raise StoryError(f"{path}: no .yaml files in this folder")
+            found += inside
+        elif path.is_file():
+            found.append(path)
+        else:
+            raise StoryError(f"{path}: no such file or folder")
+    return found
+
+
+class _Reader:
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.lines: dict[Path_, int] = {}
+
+    def fail(self, where: Path_, why: str) -> StoryError:
+        while where and where not in self.lines:
+            where = where[:-1]
+        return StoryError(f"{self.path}:{self.lines.get(where, 1)}: {why}")
+
+    def read(self) -> Story:
+        document = self._document()
+        self._known(document, _TOP, ())
+        for key in ("id", "title", "policy", "steps"):
+            if key not in document:
+                raise self.fail((), f"the key `{key}` is missing")
+        only = document.get("only")
+        if only not in (None, "pure", "temporal"):
+            raise self.fail(("only",), "`only` is `pure` or `temporal`")
+        terms = self._terms(document)
+        steps = document["steps"]
+        if not isinstance(steps, list) or not steps:
+            raise self.fail(("steps",), "`steps` must be a list with at least one step")
+        read = tuple(self._step(position, step) for position, step in enumerate(steps))
+        for before, after in itertools.pairwise(read):
+            if after.at < before.at:
+                raise self.fail(("steps", after.position, "at"), "a step may not come before the step above it")
+        if read[0].at < terms.ordered_at:
+            raise self.fail(("steps", 0, "at"), f"the order is placed only at {terms.ordered_at.isoformat()}")
+        return Story(
+            path=self.path,
+            id=str(document["id"]),
+            title=str(document["title"]),
+            rules=tuple(str(rule) for rule in document.get("rules", ())),
+            policy=self._policy(document),
+            only=cast("EngineName | None", only),
+            terms=terms,
+            steps=read,
+            never_told=tuple(document.get("never_told", ())),
+            lines=self.lines,
+        )
+
+    def _document(self) -> dict[str, Any]:
+        try:
+            node = yaml.compose(self.path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+            raise StoryError(f"{self.path}: cannot be read: {error}") from error
+        value = self._convert(node, ())
+        if not isinstance(value, dict):
+            raise self.fail((), "a scenario is a map of keys")
+        return value
+
+    def _convert(self, node: yaml.Node | None, path: Path_) -> Any:
+        if node is None:
+            return None
+        self.lines[path] = node.start_mark.line + 1
+        if isinstance(node, yaml.MappingNode):
+            made: dict[Any, Any] = {}
+            for key_node, value_node in node.value:
+                key = key_node.value
+                if key in made:
+                    raise StoryError(f"{self.path}:{key_node.start_mark.line + 1}: the key `{key}` stands twice")
+                made[key] = self._convert(value_node, (*path, key))
+                self.lines[(*path, key)] = key_node.start_mark.line + 1
+            return made
+        if isinstance(node, yaml.SequenceNode):
+            return [self._convert(item, (*path, position)) for position, item in enumerate(node.value)]
+        loader = yaml.SafeLoader("")
+        try:
+            return loader.construct_object(node, deep=True)
+        except (yaml.YAMLError, ValueError) as error:
+            raise self.fail(path, f"cannot be read: {error}") from error
+
+    def _known(self, given: Any, known: set[str], where: Path_) -> None:
+        if not isinstance(given, dict):
+            raise self.fail(where, "must be a map of keys")
+        for key in given:
+            if key not in known:
+                raise self.fail((*where, key), f"unknown key `{key}`; known here: {', '.join(sorted(known))}")
+
+    def _policy(self, document: dict[str, Any]) -> Policy:
+        name = str(document["policy"])
+        beside = self.path.parent / name
+        try:
+            return load_policy(beside if beside.is_file() else name, document.get("policy_changes"))
+        except PolicyError as error:
+            raise self.fail(("policy_changes" if "policy_changes" in document else "policy",), str(error)) from error
+
+    def _terms(self, document: dict[str, Any]) -> Terms:
+        order = document.get("order", {})
+        self._known(order, _ORDER, ("order",))
+        history = document.get("history", {})
+        self._known(history, {"client", "freelancer"}, ("history",))
+        try:
+            merged = {**DEFAULT_ORDER, **order}
+            merged["delivery_time"] = parse_duration(merged["delivery_time"])
+            return Terms(order_id="story", history=Histories.model_validate(history), **merged)
+        except (ValidationError, ValueError) as error:
+            raise self.fail(("order",) if "order" in document else ("history",), str(error)) from error
+
+    def _step(self, position: int, step: Any) -> StoryStep:
+        where: Path_ = ("steps", position)
+        self._known(step, _STEP, where)
+        at = step.get("at")
+        if not isinstance(at, datetime) or (isinstance(at, date) and at.tzinfo is None):
+            raise self.fail((*where, "at"), "`at` must be an instant such as 2025-03-04T10:00:00Z")
+        for key in ("told", "view", "actions", "absent", "hidden"):
+            if key in step:
+                self._known(step[key], _ROLES, (*where, key))
+        self._one_of(step, "worker", {"up", "down"}, where)
+        self._one_of(step, "provider", {"works", "fails"}, where)
+        together = tuple(
+            self._sent(item, (*where, "together", index), _TOGETHER)
+            for index, item in enumerate(step.get("together", ()))
+        )
+        sent = self._sent(step, where, None) if "do" in step else None
+        return StoryStep(position=position, at=at.astimezone(UTC), keys=step, sent=sent, together=together)
+
+    def _one_of(self, step: dict[str, Any], key: str, known: set[str], where: Path_) -> None:
+        if key in step and step[key] not in known:
+            raise self.fail((*where, key), f"`{key}` is one of {', '.join(sorted(known))}")
+
+    def _sent(self, item: Any, where: Path_, known: set[str] | None) -> Sent:
+        if known is not None:
+            self._known(item, known, where)
+        do = item.get("do")
+        fields = item.get("with", {})
+        if not isinstance(fields, dict):
+            raise self.fail((*where, "with"), "`with` must be a map of fields")
+        by = item.get("by")
+        if do in COMMANDS and by is None:
+            raise self.fail(where, f"`by` is missing: who gives the command `{do}`?")
+        if by is not None and str(by).partition(":")[0] not in {*_ROLES, "stranger", "system"}:
+            raise self.fail((*where, "by"), f"`{by}` is nobody: client, freelancer, operator, stranger or system")
+        given = item.get("id")
+        return Sent(
+            by=str(by or "system"),
+            do=str(do),
+            fields=fields,
+            id=None if given is None else str(given),
+            has_fields="with" in item,
+        )
+
+
+def _wire(value: Any) -> Any:
+    """A field as JSON carries it; YAML reads instants by itself."""
+    return value.isoformat() if isinstance(value, datetime) else value
