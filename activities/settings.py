@@ -1,0 +1,39 @@
+"""What a worker is told by its environment."""
+
+from typing import Annotated
+
+from pydantic import AliasChoices, Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class BadSettings(Exception):
+    """The environment cannot be used; the text names each variable and why."""
+
+
+class Settings(BaseSettings):
+    """Read from the environment; every name is shown in `docs/configuration` terms: RECOURSE_... or the standard one."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore")
+
+    database_url: Annotated[str, Field(validation_alias=AliasChoices("RECOURSE_DATABASE_URL", "DATABASE_URL"))] = ""
+    temporal_address: Annotated[str, Field(validation_alias="TEMPORAL_ADDRESS")] = "localhost:7233"
+    temporal_namespace: Annotated[str, Field(validation_alias="TEMPORAL_NAMESPACE")] = "default"
+    task_queue: Annotated[str, Field(validation_alias="RECOURSE_TASK_QUEUE")] = "recourse"
+    webhook_url: Annotated[str | None, Field(validation_alias="RECOURSE_WEBHOOK_URL", pattern=r"^https?://")] = None
+    webhook_secret: Annotated[str | None, Field(validation_alias="RECOURSE_WEBHOOK_SECRET")] = None
+    smtp_url: Annotated[str | None, Field(validation_alias="RECOURSE_SMTP_URL", pattern=r"^smtp://")] = None
+    mail_from: Annotated[str, Field(validation_alias="RECOURSE_MAIL_FROM")] = "orders@localhost"
+    operator_email: Annotated[str | None, Field(validation_alias="RECOURSE_OPERATOR_EMAIL")] = None
+
+
+def read_settings() -> Settings:
+    """The settings of this process. Raises BadSettings."""
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        raise BadSettings(
+            "; ".join(f"{'.'.join(map(str, found['loc']))}: {found['msg']}" for found in error.errors())
+        ) from error
+    if settings.webhook_url and not settings.webhook_secret:
+        raise BadSettings("RECOURSE_WEBHOOK_URL is set but RECOURSE_WEBHOOK_SECRET is not: webhooks are always signed.")
+    return settings

@@ -1,0 +1,1 @@
+"""What PostgreSQL keeps, and how: migrations, one statement a step, reads."""

@@ -1,0 +1,39 @@
+"""Connections to PostgreSQL."""
+
+import json
+from typing import Any
+from urllib.parse import urlsplit
+
+import asyncpg
+
+CONNECTIONS = 8
+
+
+class DatabaseUnreachable(Exception):
+    """Nobody answers at the database's address; the text names it, without the password, and what to do."""
+
+
+async def connect(dsn: str, most: int = CONNECTIONS) -> "asyncpg.Pool[asyncpg.Record]":
+    """A pool of at most `most` connections. Raises DatabaseUnreachable where none can be made."""
+    try:
+        return await asyncpg.create_pool(
+            dsn, min_size=1, max_size=most, command_timeout=30, timeout=10, init=_read_json
+        )
+    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as error:
+        raise DatabaseUnreachable(
+            f"PostgreSQL at {where(dsn)} cannot be used ({type(error).__name__}: {error}); "
+            "check that it runs and that DATABASE_URL names it."
+        ) from error
+
+
+def where(dsn: str) -> str:
+    """Host, port and database of a connection address, never its password."""
+    try:
+        parts = urlsplit(dsn)
+        return f"{parts.hostname or 'localhost'}:{parts.port or 5432}{parts.path}"
+    except ValueError:
+        return "an address that cannot be read"
+
+
+async def _read_json(connection: Any) -> None:
+    await connection.set_type_codec("jsonb", encoder=json.dumps, decoder=json.loads, schema="pg_catalog")

@@ -1,0 +1,94 @@
+"""The worker: connects, registers what it can do, runs until it is told to stop, and stops cleanly."""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from temporalio.client import Client
+from temporalio.worker import Worker
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+
+from activities.mail import MailChannel
+from activities.notifying import Channel, Notifying
+from activities.paying import Paying, PaymentProvider
+from activities.recording import Recording
+from activities.settings import Settings
+from activities.webhook import WebhookChannel
+from workflows.messages import RefuseBadMessages, forgiving_data_converter
+from workflows.order import WORKFLOWS
+
+# Pure packages need no sandbox of their own; loading them once keeps a workflow's start cheap.
+OURS = ("resolution", "activities.shapes", "workflows", "pydantic", "pydantic_core", "annotated_types")
+
+
+def connected_for_work(client: Client) -> Client:
+    """The same connection with the worker's converter, which no payload can make fail."""
+    config = client.config()
+    config["data_converter"] = forgiving_data_converter
+    return Client(**config)
+
+
+def make_worker(
+    client: Client,
+    pool: Any,
+    *,
+    task_queue: str,
+    channels: Sequence[Channel] = (),
+    providers: Mapping[str, PaymentProvider] | None = None,
+    workflows: Sequence[type] = WORKFLOWS,
+    **options: Any,
+) -> Worker:
+    """A worker on one task queue. `options` go to `temporalio.worker.Worker` as they are."""
+    recording = Recording(pool, delivers=bool(channels))
+    notifying = Notifying(pool, channels)
+    paying = Paying(providers or {})
+    return Worker(
+        connected_for_work(client),
+        task_queue=task_queue,
+        workflows=workflows,
+        activities=[recording.record_step, notifying.deliver_notices, paying.pay],
+        interceptors=[RefuseBadMessages()],
+        workflow_runner=SandboxedWorkflowRunner(
+            restrictions=SandboxRestrictions.default.with_passthrough_modules(*OURS)
+        ),
+        # A huge payload is refused by the order itself; the limit would wedge its workflow task instead.
+        disable_payload_error_limit=True,
+        **options,
+    )
+
+
+def channels_of(settings: Settings) -> list[Channel]:
+    """The configured ways to reach receivers."""
+    channels: list[Channel] = []
+    if settings.webhook_url and settings.webhook_secret:
+        channels.append(WebhookChannel(settings.webhook_url, settings.webhook_secret))
+    if settings.smtp_url:
+        channels.append(MailChannel(settings.smtp_url, settings.mail_from, settings.operator_email))
+    return channels
+
+
+@asynccontextmanager
+async def until_told_to_stop() -> AsyncIterator[asyncio.Event]:
+    """An event that SIGINT and SIGTERM set, so that a worker finishes what it is doing."""
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    try:
+        yield stop
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+
+
+async def run_worker(client: Client, pool: Any, settings: Settings) -> None:
+    """Work until SIGINT or SIGTERM."""
+    channels = channels_of(settings)
+    try:
+        async with until_told_to_stop() as stop:
+            async with make_worker(client, pool, task_queue=settings.task_queue, channels=channels):
+                await stop.wait()
+    finally:
+        for channel in channels:
+            await channel.close()

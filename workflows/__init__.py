@@ -1,0 +1,1 @@
+"""The durable process: one Temporal workflow an order."""

@@ -1,0 +1,270 @@
+"""The life of one order: it waits for what the parties do, and for what they fail to do in time."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from temporalio import workflow
+from temporalio.common import RawValue, RetryPolicy, SearchAttributeUpdate
+from temporalio.exceptions import ActivityError, ApplicationError
+
+with workflow.unsafe.imports_passed_through():
+    from activities.shapes import DELIVER_NOTICES, PAY, RECORD_STEP, Payment, StepRecorded
+    from resolution.clocks import next_clock
+    from resolution.commands import Message, read_message, unreadable_message
+    from resolution.order import Opening, whole_second
+    from resolution.process import Desk, Draft
+    from resolution.refusals import SENTENCES
+    from resolution.step import Step
+    from resolution.views import view
+    from workflows import page
+    from workflows.messages import Unreadable, payload_of, takes_every_command, with_command_id
+
+# A step is written by a local activity, which costs no task of its own. When the database does not answer for this
+# long, the same step goes to a regular activity, which waits for as long as it takes.
+AT_ONCE = timedelta(seconds=10)
+ONE_TRY = timedelta(seconds=30)
+NOTICES_FOR = timedelta(days=7)
+
+
+@dataclass
+class Ticket:
+    """A message in the inbox, and its outcome once it has one."""
+
+    message: Message
+    outcome: dict[str, Any] | None = None
+
+
+@workflow.defn(name="Order")
+@takes_every_command
+class OrderWorkflow:
+    """One order, from its opening until it answers no more.
+
+    Handlers only put messages into the inbox. One loop decides them, and everything that falls due, in their order;
+    each decision is one step that is written before it is answered. Effects happen nowhere else.
+    """
+
+    def __init__(self) -> None:
+        # With signal-with-start a handler runs before `run`, so everything it touches is made here.
+        self.inbox: list[Ticket] = []
+        self.arrived = 0
+        self.desk: Desk | None = None
+        self.delivering: asyncio.Task[None] | None = None
+        self.delivered_to = self.to_deliver = -1
+        self.shown: dict[str, Any] = {}
+
+    @workflow.run
+    async def run(self, opening: Opening) -> str:
+        """Lead the order through its life; returns how it ended."""
+        desk = self.desk = Desk(opening)
+        await self.write(desk.opening_step())
+        while self.inbox or not desk.is_over(self.now):
+            await self.wait_for_somebody_or_time()
+            await self.decide_what_waits()
+        await self.see_everybody_off()
+        resolution = desk.order.resolution
+        return f"{desk.order.phase}: {resolution.how}" if resolution else desk.order.phase
+
+    async def wait_for_somebody_or_time(self) -> None:
+        """Until a message comes or the next absolute deadline is there."""
+        clock = next_clock(self.at_desk.order)
+        deadline = clock.at if clock else self.at_desk.over_at()
+        if self.inbox or (deadline is not None and deadline <= self.now):
+            return
+        # Nothing is due at an open order without clocks, such as one whose policy turned all of them off.
+        left = None if deadline is None else deadline - workflow.now()
+        try:
+            await workflow.wait_condition(
+                lambda: bool(self.inbox), timeout=left, timeout_summary=page.timer(clock) if left else None
+            )
+        except TimeoutError:
+            # The loop decides by the absolute deadline, whatever woke it.
+            return
+
+    async def decide_what_waits(self) -> None:
+        """Decide the messages and the due clocks one by one, in the order of their instants."""
+        desk = self.at_desk
+        while (thing := desk.next_thing([ticket.message for ticket in self.inbox], self.now)) is not None:
+            if not isinstance(thing, int):
+                await self.carry_out(desk.fire(thing, self.now))
+                continue
+            ticket = self.inbox.pop(thing)
+            first = desk.repeated(ticket.message)
+            if first is not None:
+                ticket.outcome = first
+            elif desk.is_over(self.now):
+                ticket.outcome = _over()
+            else:
+                await self.carry_out(desk.take(ticket.message, self.now))
+                ticket.outcome = desk.answers[(ticket.message.sender, ticket.message.command_id)]
+
+    async def carry_out(self, draft: Draft) -> None:
+        """Make a decision's payment, if it has one, and write the step."""
+        paid = await self.pay(draft)
+        step = self.at_desk.finish(draft, paid)
+        if step is not None:
+            await self.write(step)
+
+    async def pay(self, draft: Draft) -> bool:
+        """Move the money through the payment provider; the built-in ledger moves it with the step itself."""
+        order = draft.decision.order
+        sums = draft.payment
+        if sums is None or not sums.total or order.opening.provider == "ledger":
+            return True
+        payment = Payment(
+            idempotency_key=draft.payment_key,
+            order_id=order.terms.order_id,
+            provider=order.opening.provider,
+            currency=order.terms.currency,
+            client=sums.client,
+            freelancer=sums.freelancer,
+            platform=sums.platform,
+        )
+        try:
+            await workflow.execute_activity(
+                PAY,
+                payment,
+                start_to_close_timeout=ONE_TRY,
+                retry_policy=RetryPolicy(maximum_attempts=1),
+                summary=f"pay {page.amount(sums.total, order.terms.currency)} out of escrow",
+            )
+        except ActivityError:
+            # The order stays canceled or completed; a clock tries again, with the same idempotency key.
+            return False
+        return True
+
+    async def write(self, step: Step) -> None:
+        """Write one step in one transaction, however long the database is away, then tell whoever is to be told."""
+        title = page.step_title(step)
+        try:
+            recorded = await workflow.execute_local_activity(
+                RECORD_STEP,
+                step,
+                result_type=StepRecorded,
+                schedule_to_close_timeout=AT_ONCE,
+                start_to_close_timeout=AT_ONCE / 2,
+                retry_policy=RetryPolicy(initial_interval=timedelta(milliseconds=100)),
+                summary=title,
+            )
+        except ActivityError:
+            recorded = await workflow.execute_activity(
+                RECORD_STEP,
+                step,
+                result_type=StepRecorded,
+                start_to_close_timeout=ONE_TRY,
+                retry_policy=RetryPolicy(maximum_interval=timedelta(seconds=30)),
+                summary=title,
+            )
+        self.show()
+        if recorded.to_deliver:
+            self.to_deliver = step.number
+            if self.delivering is None or self.delivering.done():
+                self.delivering = asyncio.create_task(self.deliver())
+
+    async def deliver(self) -> None:
+        """Deliver the notices of all steps so far, one activity at a time; their failure never fails an order."""
+        while self.delivered_to < self.to_deliver:
+            upto = self.to_deliver
+            try:
+                await workflow.execute_activity(
+                    DELIVER_NOTICES,
+                    args=[self.at_desk.order.terms.order_id, upto],
+                    start_to_close_timeout=timedelta(minutes=2),
+                    schedule_to_close_timeout=NOTICES_FOR,
+                    retry_policy=RetryPolicy(maximum_interval=timedelta(minutes=10)),
+                    summary=f"tell the parties, up to step {upto}",
+                )
+            except ActivityError as error:
+                workflow.logger.warning("notices up to step %s were not delivered: %s", upto, error)
+            self.delivered_to = upto
+
+    def show(self) -> None:
+        """Keep the order's page in the Temporal UI as it is now."""
+        order = self.at_desk.order
+        workflow.set_current_details(page.current_details(order, self.now))
+        fresh = {pair.key.name: pair for pair in page.search_attributes(order)}
+        changed: list[SearchAttributeUpdate[Any]] = [
+            pair.key.value_set(pair.value) for name, pair in fresh.items() if self.shown.get(name) != pair.value
+        ]
+        changed += [key.value_unset() for key in page.SEARCH_ATTRIBUTES if key.name in self.shown and key.name not in fresh]
+        if changed:
+            workflow.upsert_search_attributes(changed)
+            self.shown = {name: pair.value for name, pair in fresh.items()}
+
+    async def see_everybody_off(self) -> None:
+        """Answer what still comes in and let deliveries end, so that nobody waits for an answer that never comes."""
+        while self.inbox or not workflow.all_handlers_finished() or (self.delivering and not self.delivering.done()):
+            await self.decide_what_waits()
+            await workflow.wait_condition(
+                lambda: (
+                    bool(self.inbox)
+                    or (
+                        workflow.all_handlers_finished() and (self.delivering is None or self.delivering.done())
+                    )
+                )
+            )
+
+    def receive(self, name: str, arguments: Sequence[Any], update_id: str | None = None) -> Ticket:
+        """Put one message, whatever it holds, into the inbox."""
+        self.arrived += 1
+        try:
+            payload = with_command_id(payload_of(arguments), update_id)
+            message = read_message(name, payload, self.arrived)
+        except Unreadable as unreadable:
+            message = unreadable_message(name, str(unreadable), self.arrived)
+        ticket = Ticket(message)
+        self.inbox.append(ticket)
+        return ticket
+
+    async def answer(self, name: str, arguments: Sequence[Any], update_id: str | None) -> dict[str, Any]:
+        """Put one message into the inbox and wait until its step is written."""
+        ticket = self.receive(name, arguments, update_id)
+        await workflow.wait_condition(lambda: ticket.outcome is not None)
+        return ticket.outcome or {}
+
+    @workflow.signal(dynamic=True)
+    def unknown_signal(self, name: str, args: Sequence[RawValue]) -> None:
+        """A name that is no command; the interceptor has it recorded as refused."""
+        self.receive(name, args)
+
+    @workflow.update(dynamic=True)
+    async def unknown_update(self, name: str, args: Sequence[RawValue]) -> dict[str, Any]:
+        """A name that is no command; the interceptor has it recorded as refused."""
+        return await self.answer(name, args, None)
+
+    @workflow.query(name="page", description="The order as an operator sees it, with instants and amounts.")
+    def order_page(self) -> dict[str, Any]:
+        """The operator's view, also while the database is away. Closed orders are read from PostgreSQL."""
+        return view(self.at_desk.order, "operator", self.now) if self.desk else {"phase": "opening"}
+
+    @property
+    def now(self) -> datetime:
+        """The moment of processing, to the second."""
+        return whole_second(workflow.now())
+
+    @property
+    def at_desk(self) -> Desk:
+        """The desk, which `run` sets up first."""
+        if self.desk is None:
+            raise ApplicationError("the order has not been opened")
+        return self.desk
+
+
+def _over() -> dict[str, Any]:
+    return {"status": "refused", "code": "order_closed", "message": SENTENCES["order_closed"], "details": {}}
+
+
+@workflow.defn(dynamic=True)
+class UnknownWorkflow:
+    """Fails what no worker knows at once, instead of letting it wait for ever."""
+
+    @workflow.run
+    async def run(self, args: Sequence[RawValue]) -> None:
+        """Say which name came and which is meant."""
+        name = workflow.info().workflow_type
+        raise ApplicationError(f"There is no workflow type {name!r}; orders are of type 'Order'.", non_retryable=True)
+
+
+WORKFLOWS = [OrderWorkflow, UnknownWorkflow]
