@@ -86,9 +86,11 @@ async def run_worker(client: Client, pool: Any, settings: Settings) -> None:
     """Work until SIGINT or SIGTERM."""
     channels = channels_of(settings)
     try:
-        async with until_told_to_stop() as stop:
-            async with make_worker(client, pool, task_queue=settings.task_queue, channels=channels):
-                await stop.wait()
+        async with (
+            until_told_to_stop() as stop,
+            make_worker(client, pool, task_queue=settings.task_queue, channels=channels),
+        ):
+            await stop.wait()
     finally:
         for channel in channels:
             await channel.close()

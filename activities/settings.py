@@ -11,7 +11,7 @@ class BadSettings(Exception):
 
 
 class Settings(BaseSettings):
-    """Read from the environment; every name is shown in `docs/configuration` terms: RECOURSE_... or the standard one."""
+    """Read from the environment, under Temporal's and PostgreSQL's usual names or as RECOURSE_..."""
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore")
 

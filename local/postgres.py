@@ -7,7 +7,7 @@ import shutil
 import signal
 import tempfile
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -132,10 +132,8 @@ def _binaries(*, for_nobody: bool) -> Path:
         half = Path(tempfile.mkdtemp(prefix=".recourse-postgres-", dir=copy.parent))
         shutil.copytree(installed, half / "pginstall")
         half.chmod(0o755)
-        try:
+        with suppress(OSError):  # somebody else was faster, with the same files
             (half / "pginstall").rename(copy)
-        except OSError:  # somebody else was faster, with the same files
-            pass
         shutil.rmtree(half, ignore_errors=True)
     return copy
 
@@ -158,5 +156,3 @@ async def postgres(*, durable: bool = False) -> AsyncIterator[str]:
             yield server.dsn
         finally:
             await server.stop()
-
-

@@ -16,7 +16,7 @@ class LocalError(Exception):
 
 def say(text: str) -> None:
     """One line for people, beside the program's own output."""
-    print(text, file=sys.stderr, flush=True)
+    print(text, file=sys.stderr, flush=True)  # noqa: T201
 
 
 @contextmanager

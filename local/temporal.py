@@ -4,6 +4,7 @@ There is no mock: where no server is installed, its sources come through the Go 
 """
 
 import asyncio
+import fcntl
 import os
 import re
 import shutil
@@ -16,7 +17,6 @@ from contextlib import asynccontextmanager, contextmanager
 from importlib.resources import files
 from pathlib import Path
 
-import fcntl
 from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSearchAttributesRequest
 from temporalio.client import Client
@@ -186,12 +186,17 @@ async def _download() -> Path | None:
                 await environment.shutdown()
         except (RuntimeError, RPCError, TimeoutError):
             return None
-        found = next((path for path in Path(folder).iterdir() if path.is_file()), None)
-        if found is None:
-            return None
-        kept = Path(tempfile.mkdtemp()) / "temporal"
-        shutil.copy2(found, kept)
-        return kept
+        return _kept(Path(folder))
+
+
+def _kept(folder: Path) -> Path | None:
+    """A copy of the one file in `folder`, which outlives the folder."""
+    found = next((path for path in folder.iterdir() if path.is_file()), None)
+    if found is None:
+        return None
+    kept = Path(tempfile.mkdtemp()) / "temporal"
+    shutil.copy2(found, kept)
+    return kept
 
 
 @contextmanager

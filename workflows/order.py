@@ -188,7 +188,8 @@ class OrderWorkflow:
         changed: list[SearchAttributeUpdate[Any]] = [
             pair.key.value_set(pair.value) for name, pair in fresh.items() if self.shown.get(name) != pair.value
         ]
-        changed += [key.value_unset() for key in page.SEARCH_ATTRIBUTES if key.name in self.shown and key.name not in fresh]
+        gone = [key for key in page.SEARCH_ATTRIBUTES if key.name in self.shown and key.name not in fresh]
+        changed += [key.value_unset() for key in gone]
         if changed:
             workflow.upsert_search_attributes(changed)
             self.shown = {name: pair.value for name, pair in fresh.items()}
@@ -200,9 +201,7 @@ class OrderWorkflow:
             await workflow.wait_condition(
                 lambda: (
                     bool(self.inbox)
-                    or (
-                        workflow.all_handlers_finished() and (self.delivering is None or self.delivering.done())
-                    )
+                    or (workflow.all_handlers_finished() and (self.delivering is None or self.delivering.done()))
                 )
             )
 

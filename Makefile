@@ -1,0 +1,25 @@
+# Two commands are enough: `make demo` and `make test`. Each prepares what it needs, and leaves nothing running.
+PYTHON ?= python3
+
+.PHONY: demo test check format setup help
+
+help:  ## what there is
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
+
+setup:
+	@$(PYTHON) local/prepare.py
+
+demo: setup  ## play orders through their real 48 hours; KEEP=1 leaves the Temporal UI open
+	@.venv/bin/recourse demo $(if $(KEEP),--keep)
+
+test: setup  ## run every test on a real PostgreSQL and a real Temporal server; ARGS="-k silence" picks some
+	@.venv/bin/pytest $(ARGS)
+
+check: setup  ## lint, formatting, strict types
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+	@.venv/bin/mypy .
+
+format: setup  ## format, and mend what the linter can
+	@.venv/bin/ruff format .
+	@.venv/bin/ruff check --fix .

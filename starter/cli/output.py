@@ -1,0 +1,65 @@
+"""How commands answer: tables and sentences for people, one JSON document for programs, and exit statuses."""
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+from pydantic import BaseModel
+from rich.console import Console
+
+from resolution.durations import write_duration
+
+DONE = 0
+NO = 1
+BAD_INPUT = 2
+UNREACHABLE = 3
+INTERRUPTED = 130
+
+Json = Annotated[bool, Parameter(name="--json", negative="", help="Answer in JSON, for programs.")]
+
+
+class Stop(Exception):
+    """A command that ends early: one clear sentence for people, and an exit status."""
+
+    def __init__(self, sentence: str, status: int = BAD_INPUT) -> None:
+        super().__init__(sentence)
+        self.status = status
+
+
+def complain(stop: Stop) -> int:
+    """Say on standard error why a command stops; returns its exit status."""
+    Console(stderr=True, highlight=False, soft_wrap=True, markup=False).print(f"recourse: {stop}")
+    return stop.status
+
+
+def console() -> Console:
+    """Where people read. Long lines are kept whole when the output is not a terminal."""
+    terminal = sys.stdout.isatty()
+    return Console(highlight=False, soft_wrap=not terminal, width=None if terminal else 160)
+
+
+def say_json(value: Any) -> None:
+    """One JSON document on standard output, on one line."""
+    sys.stdout.write(json.dumps(plain(value), ensure_ascii=False) + "\n")
+
+
+def plain(value: Any) -> Any:
+    """JSON values of anything that a command answers with; instants in UTC, durations as policies write them."""
+    match value:
+        case BaseModel():
+            return value.model_dump(mode="json")
+        case Mapping():
+            return {str(key): plain(inner) for key, inner in value.items()}
+        case str() | bytes():
+            return value if isinstance(value, str) else value.decode(errors="replace")
+        case datetime():
+            return value.isoformat().replace("+00:00", "Z")
+        case timedelta():
+            return write_duration(value)
+        case Sequence() | set() | frozenset():
+            return [plain(inner) for inner in value]
+        case _:
+            return value

@@ -1,0 +1,68 @@
+"""What the tests share: a real PostgreSQL with a fresh database for each test, and a real Temporal server."""
+
+import itertools
+from collections.abc import AsyncIterator
+from urllib.parse import urlsplit
+
+import asyncpg
+import pytest
+
+from database.migrate import migrate
+from database.pool import connect
+from local.postgres import postgres
+from local.temporal import temporal_server
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+async def postgres_server() -> AsyncIterator[str]:
+    """The address of a PostgreSQL that ends with the test session."""
+    async with postgres() as dsn:
+        yield dsn
+
+
+@pytest.fixture(scope="session")
+async def _migrated(postgres_server: str) -> str:
+    """A database to copy from, so that each test's own costs milliseconds."""
+    name = f"recourse_template_{next(_numbers)}"
+    await _run(postgres_server, f"DROP DATABASE IF EXISTS {name}", f"CREATE DATABASE {name}")
+    await migrate(_named(postgres_server, name))
+    return name
+
+
+@pytest.fixture
+async def dsn(postgres_server: str, _migrated: str) -> AsyncIterator[str]:
+    """The address of an empty, migrated database that only this test uses."""
+    name = f"recourse_test_{next(_numbers)}"
+    await _run(postgres_server, f"DROP DATABASE IF EXISTS {name}", f"CREATE DATABASE {name} TEMPLATE {_migrated}")
+    yield _named(postgres_server, name)
+    await _run(postgres_server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+async def pool(dsn: str) -> AsyncIterator["asyncpg.Pool[asyncpg.Record]"]:
+    """Connections to this test's own database."""
+    connected = await connect(dsn)
+    yield connected
+    await connected.close()
+
+
+@pytest.fixture(scope="session")
+async def temporal_address() -> AsyncIterator[str]:
+    """The address of a real Temporal server with time skipping, which ends with the test session."""
+    async with temporal_server() as (address, _):
+        yield address
+
+
+def _named(dsn: str, database: str) -> str:
+    return urlsplit(dsn)._replace(path=f"/{database}").geturl()
+
+
+async def _run(dsn: str, *statements: str) -> None:
+    connection = await asyncpg.connect(dsn)
+    try:
+        for statement in statements:
+            await connection.execute(statement)
+    finally:
+        await connection.close()
