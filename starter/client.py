@@ -2,9 +2,9 @@
 
 import secrets
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from temporalio.client import Client, WithStartWorkflowOperation, WorkflowHandle, WorkflowUpdateFailedError
@@ -26,6 +26,10 @@ from workflows.order import OrderWorkflow
 
 TASK_QUEUE = "recourse"
 PREFIX = "order-"
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 class OrderExists(Exception):
@@ -79,10 +83,13 @@ def workflow_id(order_id: str) -> str:
 class Recourse:
     """Orders, for a backend. `pool` is a connection to the database that other backends read from."""
 
-    def __init__(self, client: Client, pool: Any, *, task_queue: str = TASK_QUEUE) -> None:
+    def __init__(
+        self, client: Client, pool: Any, *, task_queue: str = TASK_QUEUE, now: Callable[[], datetime] = _now
+    ) -> None:
         self.temporal = client
         self.pool = pool
         self.task_queue = task_queue
+        self._now = now
 
     async def start(
         self,
@@ -91,24 +98,26 @@ class Recourse:
         *,
         provider: str = "ledger",
         first: tuple[str, Mapping[str, Any]] | None = None,
+        start_delay: timedelta | None = None,
     ) -> Outcome | None:
         """Start an order; starting it again with the same terms changes nothing.
 
         `first`: a command and its fields, sent with the start in one go; its outcome is returned.
+        `start_delay`: how long the order waits before it begins; it cannot go together with `first`.
         Raises OrderExists where the id belongs to an order with other terms.
         """
         opening = Opening(terms=terms, policy=policy, record_salt=secrets.token_hex(16), provider=provider)
         options = self._start_options(opening)
         try:
             if first is None:
-                await self.temporal.start_workflow(OrderWorkflow.run, opening, **options)
+                await self.temporal.start_workflow(OrderWorkflow.run, opening, start_delay=start_delay, **options)
                 outcome = None
             else:
                 name, fields = first
                 starting = WithStartWorkflowOperation(OrderWorkflow.run, opening, **options)
-                payload = _payload(fields)
+                payload = self._payload(fields)
                 answer = await self.temporal.execute_update_with_start_workflow(
-                    name, payload, start_workflow_operation=starting, id=payload["command_id"], result_type=dict
+                    name, payload, start_workflow_operation=starting, result_type=dict
                 )
                 outcome = Outcome.of(answer)
         except WorkflowAlreadyStartedError as error:
@@ -143,11 +152,10 @@ class Recourse:
         `fields` holds `actor` and whatever the command takes; without a `command_id` one is made. Sending the same
         id again gets the first answer. Raises NoSuchOrder.
         """
-        payload = _payload(fields)
+        payload = self._payload(fields)
         try:
-            answer = await self._handle(order_id).execute_update(
-                command, payload, id=f"{_sender(payload)}:{payload['command_id']}", result_type=dict
-            )
+            # Each call is an update of its own, so that the order itself answers a repeated command id as repeated.
+            answer = await self._handle(order_id).execute_update(command, payload, result_type=dict)
         except (RPCError, WorkflowUpdateFailedError) as error:
             if isinstance(error, RPCError) and error.status is not RPCStatusCode.NOT_FOUND:
                 raise
@@ -159,7 +167,7 @@ class Recourse:
 
         False where the order answers no more. Raises NoSuchOrder.
         """
-        payload = _payload(fields)
+        payload = self._payload(fields)
         try:
             await self._handle(order_id).signal(command, payload)
         except RPCError as error:
@@ -175,6 +183,14 @@ class Recourse:
         first = await read_answer(self.pool, order_id, _sender(payload), str(payload["command_id"]))
         return {**first, "repeated": True} if first else order_closed(command)
 
+    def _payload(self, fields: Mapping[str, Any]) -> dict[str, Any]:
+        # The stamp is ours: an answer that waits for us through an outage still counts when it came.
+        stamped = {"sent_at": self._now().isoformat(timespec="seconds"), **fields}
+        if stamped.get("command_id") is None:
+            stamped["command_id"] = uuid.uuid4().hex
+        actor = stamped.get("actor")
+        return stamped | ({"actor": actor.model_dump()} if isinstance(actor, Actor) else {})
+
     def _handle(self, order_id: str) -> WorkflowHandle[Any, Any]:
         return self.temporal.get_workflow_handle(workflow_id(order_id))
 
@@ -187,20 +203,20 @@ class Recourse:
 
     async def show(self, order_id: str, reader: Reader) -> dict[str, Any]:
         """The order's page as one role sees it now. Raises NoSuchOrder."""
-        return view(await self.order(order_id), reader, datetime.now(UTC))
+        return view(await self.order(order_id), reader, self._now())
 
     async def actions(self, order_id: str, role: Reader) -> dict[str, Any]:
         """What a role can do now, with bounds and until when, and what opens later. Raises NoSuchOrder."""
-        order, now = await self.order(order_id), datetime.now(UTC)
+        order, now = await self.order(order_id), self._now()
         later = {} if role == "operator" else opens_later(order, role, now)
         return {"actions": available_actions(order, role, now), "available_at": later}
 
     async def preview(self, order_id: str, command: str, fields: Mapping[str, Any]) -> dict[str, Any]:
         """What a command would lead to, without doing it. Raises NoSuchOrder."""
-        message = read_message(command, _payload(fields), 0)
+        message = read_message(command, self._payload(fields), 0)
         role = message.actor.role if message.actor else "client"
         reader: Reader = "client" if role == "system" else role
-        return preview(await self.order(order_id), message, datetime.now(UTC), reader)
+        return preview(await self.order(order_id), message, self._now(), reader)
 
     async def record(self, order_id: str, reader: Reader) -> dict[str, Any]:
         """The record as one role may read it; it verifies offline. Raises NoSuchOrder."""
@@ -210,15 +226,6 @@ class Recourse:
     async def notices(self, order_id: str, reader: Reader) -> list[Notice]:
         """What one role was told."""
         return [notice for notice in await read_notices(self.pool, order_id) if notice.to == reader]
-
-
-def _payload(fields: Mapping[str, Any]) -> dict[str, Any]:
-    # The stamp is ours: an answer that waits for us through an outage still counts when it came.
-    stamped = {"sent_at": datetime.now(UTC).isoformat(timespec="seconds"), **fields}
-    if stamped.get("command_id") is None:
-        stamped["command_id"] = uuid.uuid4().hex
-    actor = stamped.get("actor")
-    return stamped | ({"actor": actor.model_dump()} if isinstance(actor, Actor) else {})
 
 
 def _sender(payload: Mapping[str, Any]) -> str:

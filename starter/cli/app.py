@@ -5,7 +5,8 @@ import time
 
 from cyclopts import App
 
-from starter.cli.output import BAD_INPUT, INTERRUPTED, Stop, complain
+from local.progress import LocalError
+from starter.cli.output import BAD_INPUT, INTERRUPTED, UNREACHABLE, Stop, complain
 
 app = App(
     name="recourse",
@@ -18,6 +19,7 @@ app = App(
     result_action="return_value",
     help_format="markdown",
 )
+app.command("starter.cli.simulate:simulate", name="simulate")
 app.command("starter.cli.policies:app", name="policy", help="Read, check, draw and compare policies.")
 
 
@@ -27,6 +29,8 @@ def main() -> None:
         status = app(exit_on_error=False, print_error=True)
     except Stop as stop:
         status = complain(stop)
+    except LocalError as error:
+        status = complain(Stop(str(error), UNREACHABLE))
     except KeyboardInterrupt:
         status = INTERRUPTED
     except SystemExit as ended:
@@ -36,8 +40,9 @@ def main() -> None:
         if type(error).__module__.split(".")[0] != "cyclopts":
             raise
         status = BAD_INPUT
-    sys.stdout.flush()
-    if "temporalio" in sys.modules:
-        # A process that ends within some 10 ms after its last call to the SDK crashes at times.
-        time.sleep(0.1)
+    finally:
+        sys.stdout.flush()
+        if "temporalio" in sys.modules:
+            # A process that ends within some 10 ms after its last call to the SDK crashes at times.
+            time.sleep(0.1)
     sys.exit(status if isinstance(status, int) else 0)

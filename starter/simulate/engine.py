@@ -26,7 +26,7 @@ class Engine(Protocol):
     async def move_to(self, at: datetime) -> None:
         """Let time pass until `at`; everything due by then happens."""
 
-    async def send(self, name: str, payloads: Sequence[tuple[str, Any]]) -> list[Outcome] | None:
+    async def send(self, pairs: Sequence[tuple[str, Any]]) -> list[Outcome] | None:
         """Send `(command, payload)` pairs at once; None while the worker is down: they wait."""
 
     async def worker(self, up: bool) -> list[Outcome]:
@@ -76,9 +76,9 @@ class PureEngine:
             self._finish(self.desk.fire(clock, self.now))
         self.now = max(self.now, at)
 
-    async def send(self, name: str, payloads: Sequence[tuple[str, Any]]) -> list[Outcome] | None:
+    async def send(self, pairs: Sequence[tuple[str, Any]]) -> list[Outcome] | None:
         messages = []
-        for command, payload in payloads:
+        for command, payload in pairs:
             self.arrived += 1
             messages.append(read_message(command, payload, self.arrived))
         self.inbox += messages

@@ -92,7 +92,7 @@ class Play:
 
     async def _send(self, step: StoryStep, sent: Sent) -> None:
         payload = self._payload(step, sent, str(step.position))
-        outcomes = await self.engine.send(sent.do, [(sent.do, payload)])
+        outcomes = await self.engine.send([(sent.do, payload)])
         if outcomes is None:
             self.waiting.append((step, sent))
         else:
@@ -111,7 +111,7 @@ class Play:
         pairs = [
             (sent.do, self._payload(step, sent, f"{step.position}-{index}")) for index, sent in enumerate(step.together)
         ]
-        outcomes = await self.engine.send("together", pairs)
+        outcomes = await self.engine.send(pairs)
         if outcomes is None:
             raise Difference(("steps", step.position, "together"), "a worker that is up", "it is down")
         refused = [outcome["code"] for outcome in outcomes if outcome["status"] == "refused"]

@@ -67,6 +67,10 @@ DEFAULT_ORDER: Mapping[str, Any] = {
 class StoryError(ValueError):
     """A scenario file that cannot be played. Its text names the file, the line and why."""
 
+    def __init__(self, path: Path, line: int, reason: str) -> None:
+        super().__init__(f"{path}:{line}: {reason}")
+        self.line, self.reason = line, reason
+
 
 @dataclass(frozen=True)
 class Sent:
@@ -145,12 +149,12 @@ def stories_in(paths: list[Path]) -> list[Path]:
         if path.is_dir():
             inside = sorted(path.glob("**/*.yaml"))
             if not inside:
-                raise StoryError(f"{path}: no .yaml files in this folder")
+                raise StoryError(path, 1, "no .yaml files in this folder")
             found += inside
         elif path.is_file():
             found.append(path)
         else:
-            raise StoryError(f"{path}: no such file or folder")
+            raise StoryError(path, 1, "no such file or folder")
     return found
 
 
@@ -162,7 +166,7 @@ class _Reader:
     def fail(self, where: Path_, why: str) -> StoryError:
         while where and where not in self.lines:
             where = where[:-1]
-        return StoryError(f"{self.path}:{self.lines.get(where, 1)}: {why}")
+        return StoryError(self.path, self.lines.get(where, 1), why)
 
     def read(self) -> Story:
         document = self._document()
@@ -200,7 +204,7 @@ class _Reader:
         try:
             node = yaml.compose(self.path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
         except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-            raise StoryError(f"{self.path}: cannot be read: {error}") from error
+            raise StoryError(self.path, _marked_line(error), f"cannot be read: {error}") from error
         value = self._convert(node, ())
         if not isinstance(value, dict):
             raise self.fail((), "a scenario is a map of keys")
@@ -215,7 +219,7 @@ class _Reader:
             for key_node, value_node in node.value:
                 key = key_node.value
                 if key in made:
-                    raise StoryError(f"{self.path}:{key_node.start_mark.line + 1}: the key `{key}` stands twice")
+                    raise StoryError(self.path, key_node.start_mark.line + 1, f"the key `{key}` stands twice")
                 made[key] = self._convert(value_node, (*path, key))
                 self.lines[(*path, key)] = key_node.start_mark.line + 1
             return made
@@ -296,6 +300,11 @@ class _Reader:
             id=None if given is None else str(given),
             has_fields="with" in item,
         )
+
+
+def _marked_line(error: Exception) -> int:
+    mark = getattr(error, "problem_mark", None)
+    return mark.line + 1 if mark else 1
 
 
 def _wire(value: Any) -> Any:

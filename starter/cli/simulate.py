@@ -1,0 +1,49 @@
+"""`recourse simulate`: plays scenario files on the rules alone, on real servers, or on both."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+from starter.cli.output import DONE, NO, Json, Stop, console, say_json
+from starter.simulate.run import closing_line, play
+from starter.simulate.story import EngineName, StoryError, stories_in
+
+ENGINES: dict[str, tuple[EngineName, ...]] = {
+    "pure": ("pure",),
+    "temporal": ("temporal",),
+    "both": ("pure", "temporal"),
+}
+
+
+async def simulate(
+    paths: Annotated[list[Path], Parameter(negative="")],
+    /,
+    *,
+    engine: Literal["pure", "temporal", "both"] = "pure",
+    json: Json = False,
+) -> int:
+    """Play scenario files and say where they and the engine first differ.
+
+    Parameters
+    ----------
+    paths
+        Scenario files, or folders of them.
+    engine
+        `pure`: the rules with a simulated clock. `temporal`: a real worker, Temporal server and PostgreSQL, with
+        time skipping. `both`: each story on both.
+    """
+    try:
+        files = stories_in(paths)
+    except StoryError as error:
+        raise Stop(str(error)) from error
+    results = []
+    async for result in play(files, ENGINES[engine]):
+        results.append(result)
+        if json:
+            say_json(result.as_json())
+        else:
+            console().print(result.sentence, markup=False)
+    if not json:
+        console().print(closing_line(results))
+    return DONE if all(result.outcome == "ok" for result in results) else NO

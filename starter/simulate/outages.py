@@ -1,0 +1,45 @@
+"""An order whose worker is away for a while, for stories about outages."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from temporalio import workflow
+
+with workflow.unsafe.imports_passed_through():
+    from resolution.commands import unreadable_message
+    from resolution.order import Opening
+    from workflows.order import OrderWorkflow, Ticket
+
+AWAY_UNTIL = "away_until"
+
+
+@workflow.defn(name="Order")
+class OrderWithOutages(OrderWorkflow):
+    """An order whose worker is away until a told instant: everything waits, and is decided in one wake.
+
+    No worker can be held down across skipped time, since time is only skipped while no work waits.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.back_at: datetime | None = None
+
+    @workflow.run
+    async def run(self, opening: Opening) -> str:
+        """As ever."""
+        return await super().run(opening)
+
+    def receive(self, name: str, arguments: Sequence[Any], update_id: str | None = None) -> Ticket:
+        """Everything as ever, and until when the worker is away."""
+        if name == AWAY_UNTIL:
+            self.back_at = datetime.fromisoformat(arguments[0])
+            return Ticket(unreadable_message(name, "not for the inbox", 0))
+        return super().receive(name, arguments, update_id)
+
+    async def decide_what_waits(self) -> None:
+        """Nothing before the worker is back."""
+        if self.back_at is not None:
+            await workflow.sleep(max(self.back_at - workflow.now(), timedelta(0)))
+            self.back_at = None
+        await super().decide_what_waits()

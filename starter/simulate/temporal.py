@@ -1,0 +1,268 @@
+"""The engine that plays a story on a real worker, a real Temporal server and a real PostgreSQL.
+
+Each order has its own clock, which the server lets skip forward. It runs on in real time between the steps, so a
+story is played as if its commands came within the second; a machine too slow for that is noticed (`TooSlow`).
+"""
+
+import asyncio
+import itertools
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from temporalio.client import Client, WorkflowHandle
+from temporalio.service import RPCError, RPCStatusCode
+from temporalio.testing import TimeSkipper, TimeSkippingConfig
+from temporalio.testing._timeskipping import FastForwardConfig  # the SDK does not export it yet
+
+from activities.shapes import Payment
+from database.migrate import migrate
+from database.orders import read_answer, read_balances, read_notices, read_order, read_record
+from database.pool import connect
+from local.postgres import postgres
+from local.temporal import connect as connect_temporal
+from local.temporal import temporal_server
+from resolution.clocks import next_clock
+from resolution.order import Opening, Order
+from resolution.step import Notice, RecordEntry
+from starter.client import Recourse, workflow_id
+from starter.simulate.engine import Outcome, over
+from starter.simulate.outages import AWAY_UNTIL, OrderWithOutages
+from starter.simulate.story import Story
+from worker import make_worker
+
+QUEUE = "stories"
+OUTAGE_QUEUE = "stories-with-outages"
+# A skip that is still going on when its target passes goes on to the next timer, so it ends this much before a clock,
+# and the rest passes in real time.
+ROOM = timedelta(milliseconds=250)
+PATIENCE = 60.0  # seconds until a step counts as stuck
+SKIPS = 10_000  # the server stops skipping silently after 200 otherwise
+Condition = Callable[[], Awaitable[bool]]
+
+
+class TooSlow(Exception):
+    """The machine took a second or more over something that the story does at one instant."""
+
+
+class StoryProvider:
+    """A payment provider that fails for the orders whose story says so."""
+
+    def __init__(self) -> None:
+        self.failing: set[str] = set()
+
+    async def pay(self, payment: Payment) -> None:
+        """Take note of nothing; fail where the story wants it."""
+        if payment.order_id in self.failing:
+            raise ConnectionError("the payment provider does not answer")
+
+
+@dataclass
+class Stage:
+    """The real parts on which many stories are played at once."""
+
+    client: Client
+    skipper: TimeSkipper
+    pool: Any
+    provider: StoryProvider = field(default_factory=StoryProvider)
+    name: str = field(default_factory=lambda: secrets.token_hex(4))
+    numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
+
+    def order_id(self, story: Story) -> str:
+        """An id that no other play of any story has."""
+        return f"{story.id.lower()}-{self.name}-{next(self.numbers)}"
+
+
+@asynccontextmanager
+async def stage() -> AsyncIterator[Stage]:
+    """PostgreSQL, a Temporal server with time skipping, and workers; all of it ends with this block."""
+    async with postgres() as dsn, temporal_server() as (address, _):
+        await migrate(dsn)
+        pool = await connect(dsn)
+        try:
+            client = await connect_temporal(address)
+            skipper = TimeSkipper(client, config=TimeSkippingConfig(enabled=False, max_session_skip_count=SKIPS))
+            made = Stage(client, skipper, pool)
+            providers = {"story": made.provider}
+            async with (
+                make_worker(client, pool, task_queue=QUEUE, providers=providers),
+                make_worker(client, pool, task_queue=OUTAGE_QUEUE, providers=providers, workflows=[OrderWithOutages]),
+            ):
+                yield made
+        finally:
+            await pool.close()
+
+
+def shift_of(story: Story, now: datetime) -> timedelta:
+    """How many whole weeks after its own dates a story is played: its instants must lie ahead, and the clocks of its
+    time zone may not change otherwise than in the story."""
+    zone = ZoneInfo(story.policy.answers.time_zone)
+    first, last = story.terms.ordered_at, story.steps[-1].at + timedelta(days=60)
+    days = [first + timedelta(days=day) for day in range((last - first).days + 1)]
+    weeks = max(0, (now + timedelta(hours=1) - first) // timedelta(weeks=1) + 1)
+    for more in range(520):
+        shift = timedelta(weeks=weeks + more)
+        if all((day + shift).astimezone(zone).utcoffset() == day.astimezone(zone).utcoffset() for day in days):
+            return shift
+    raise TooSlow(f"no week within ten years has the clock changes of {zone.key} that this story needs")
+
+
+class TemporalEngine:
+    """One order on the stage."""
+
+    def __init__(self, staged: Stage, story: Story, shift: timedelta) -> None:
+        self._stage = staged
+        self._story = story
+        self._shift = shift
+        self._now = story.terms.ordered_at + shift
+        terms = story.terms.model_copy(
+            update={"order_id": staged.order_id(story), "ordered_at": story.terms.ordered_at + shift}
+        )
+        self._terms = terms
+        self._orders = Recourse(staged.client, staged.pool, task_queue=QUEUE, now=lambda: self._now)
+        self._handle: WorkflowHandle[Any, Any] = staged.client.get_workflow_handle(workflow_id(terms.order_id))
+        self._ended = False
+        self._waiting: list[tuple[str, Any]] = []
+        self._down = False
+        self._outages = any(step.get("worker") for step in story.steps)
+
+    async def start(self) -> None:
+        """Start the order as if the clock read the story's first instant."""
+        starting = TimeSkippingConfig(
+            fast_forward_config=FastForwardConfig(self._terms.order_id, self._now - datetime.now(UTC)),
+            max_session_skip_count=SKIPS,
+        )
+        delay = self._now - datetime.now(UTC)
+        client = TimeSkipper(self._stage.client, config=starting).client
+        opener = Recourse(client, self._stage.pool, task_queue=OUTAGE_QUEUE if self._outages else QUEUE)
+        provider = "story" if any(step.get("provider") for step in self._story.steps) else "ledger"
+        await opener.start(self._terms, self._story.policy, provider=provider, start_delay=delay)
+        await self._until(self._written)
+
+    async def _written(self) -> bool:
+        return await read_order(self._stage.pool, self._terms.order_id) is not None
+
+    async def move_to(self, at: datetime) -> None:
+        """Fire every clock up to `at`, one after the other, then stand at `at`."""
+        back = self._back_at()
+        if self._down and (back is None or at < back):
+            self._now = at
+            return
+        while not self._ended and not self._down:
+            clock = next_clock(await self.order())
+            if clock is None or clock.at > at:
+                break
+            await self._skip_to(clock.at - ROOM)
+            await self._until(self._past(clock.at))
+            self._now = max(self._now, clock.at)
+            await self._punctual(clock.at)
+        await self._skip_to(at - ROOM if self._down else at)
+        self._now = at
+
+    def _past(self, at: datetime) -> Condition:
+        async def past() -> bool:
+            clock = next_clock(await self.order())
+            return clock is None or clock.at > at
+
+        return past
+
+    async def _skip_to(self, at: datetime) -> None:
+        if self._ended:
+            return
+        try:
+            left = at - await self._stage.skipper.get_current_time(self._handle)
+            if left <= timedelta(0):
+                return
+            async with asyncio.timeout(PATIENCE):
+                self._ended = not await self._stage.skipper.fast_forward(self._handle, left)
+        except RPCError as error:
+            if error.status is not RPCStatusCode.NOT_FOUND:
+                raise
+            self._ended = True
+
+    async def _punctual(self, at: datetime) -> None:
+        entries = await self.record()
+        if entries and entries[-1].at > at:
+            raise TooSlow(f"decided at {entries[-1].at:%H:%M:%S} what was due at {at:%H:%M:%S}")
+
+    async def _until(self, so: Condition) -> None:
+        async with asyncio.timeout(PATIENCE):
+            while not await so():  # noqa: ASYNC110 - what it waits for is in the database
+                await asyncio.sleep(0.01)
+
+    async def send(self, pairs: Sequence[tuple[str, Any]]) -> list[Outcome] | None:
+        """Send all at once, as updates through the typed client."""
+        if self._down:
+            for command, payload in pairs:
+                await self._orders.tell(self._terms.order_id, command, payload)
+                self._waiting.append((command, payload))
+            return None
+        outcomes = list(await asyncio.gather(*(self._send(command, payload) for command, payload in pairs)))
+        for outcome in outcomes:
+            decided = outcome.get("at")
+            if decided and not outcome.get("repeated") and datetime.fromisoformat(decided) > self._now:
+                raise TooSlow(f"decided at {decided} what was sent at {self._now:%H:%M:%S}")
+        return outcomes
+
+    async def _send(self, command: str, payload: Any) -> Outcome:
+        if command == "order_again" and self._ended:
+            return over(command)
+        outcome = await self._orders.send(self._terms.order_id, command, payload)
+        return dict(outcome.whole)
+
+    async def worker(self, up: bool) -> list[Outcome]:
+        """Away until the story's own instant of coming back, or back."""
+        self._down = not up
+        if not up:
+            back = self._back_at()
+            if back is not None:
+                await self._handle.signal(AWAY_UNTIL, back.isoformat())
+            return []
+        await self._until(self._past(self._now))
+        outcomes = [await self._told(command, payload) for command, payload in self._waiting]
+        self._waiting.clear()
+        return outcomes
+
+    async def _told(self, command: str, payload: Any) -> Outcome:
+        """The answer to what was sent while the worker was away; it was a signal, so the database has it."""
+        sender = f"{payload['actor']['role']}:{payload['actor']['id']}"
+        answers: list[Outcome] = []
+
+        async def answered() -> bool:
+            answer = await read_answer(self._stage.pool, self._terms.order_id, sender, payload["command_id"])
+            answers.extend([answer] if answer else [])
+            return bool(answers)
+
+        await self._until(answered)
+        return answers[0]
+
+    def _back_at(self) -> datetime | None:
+        backs = (step.at + self._shift for step in self._story.steps if step.get("worker") == "up")
+        return next((at for at in backs if at >= self._now), None)
+
+    async def provider(self, works: bool) -> None:
+        """Let the payment provider fail for this order, or work again."""
+        (self._stage.provider.failing.discard if works else self._stage.provider.failing.add)(self._terms.order_id)
+
+    async def order(self) -> Order:
+        """The order as the database has it."""
+        stored = await read_order(self._stage.pool, self._terms.order_id)
+        if stored is None:
+            raise TooSlow("the order was not written")
+        return stored.order
+
+    async def record(self) -> list[RecordEntry]:
+        """All entries of its record, from the database."""
+        return await read_record(self._stage.pool, self._terms.order_id)
+
+    async def notices(self) -> list[Notice]:
+        """Everything that anybody was told so far, from the database."""
+        return await read_notices(self._stage.pool, self._terms.order_id)
+
+    async def ledger(self) -> dict[str, int]:
+        """The balance of each account, from the database."""
+        return await read_balances(self._stage.pool, self._terms.order_id)
