@@ -125,8 +125,8 @@ class Desk:
         order = self.order.model_copy(update={"decided_at": decided_at})
         return Draft(decide_clock(order, clock, now), clock=clock)
 
-    def finish(self, draft: Draft, paid: bool = True) -> Step | None:
-        """Make the decision so; `paid` tells whether its payment went through. None: nothing to be written."""
+    def finish(self, draft: Draft, paid: bool = True) -> Step:
+        """Make the decision so; `paid` tells whether its payment went through."""
         decision = draft.decision
         before = self.order
         payment = draft.payment
@@ -134,8 +134,9 @@ class Desk:
             self._settle(decision, before, payment, paid)
         retried_in_vain = payment is not None and not paid and draft.clock is not None and not _news(decision)
         if retried_in_vain:
+            # Nothing happened that anybody is told; only the next try has a new instant.
             self.order = decision.order
-            return None
+            return self._step(self.order, decision.now)
         return self._written(draft, before, payment if paid else None)
 
     def _settle(self, decision: Decision, before: Order, payment: Sums, paid: bool) -> None:

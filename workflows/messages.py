@@ -11,7 +11,6 @@ from typing import Any, TypeVar
 
 from temporalio import workflow
 from temporalio.api.common.v1 import Payload
-from temporalio.common import RawValue
 from temporalio.contrib.pydantic import PydanticPayloadConverter
 from temporalio.converter import DataConverter
 from temporalio.exceptions import ApplicationError
@@ -74,24 +73,21 @@ class _Gate(WorkflowInboundInterceptor):
         return await super().execute_workflow(input)
 
     async def handle_signal(self, input: HandleSignalInput) -> None:
-        workflow.instance().receive(input.signal, _plain(input.args))
+        workflow.instance().receive(input.signal, _arguments(input.signal, input.args))
 
     def handle_update_validator(self, input: HandleUpdateInput) -> None:
         """Let everything through: only an accepted update is answered with a reason and recorded."""
 
     async def handle_update_handler(self, input: HandleUpdateInput) -> Any:
-        return await workflow.instance().answer(input.update, _plain(input.args), input.id)
+        return await workflow.instance().answer(input.update, _arguments(input.update, input.args), input.id)
 
 
-def _plain(arguments: Sequence[Any]) -> list[Any]:
-    # Unknown names reach a dynamic handler, whose arguments are raw.
-    plain: list[Any] = []
-    for argument in arguments:
-        if isinstance(argument, RawValue):
-            plain += workflow.payload_converter().from_payloads([argument.payload], None)
-        else:
-            plain.append(argument)
-    return plain
+def _arguments(name: str, arguments: Sequence[Any]) -> list[Any]:
+    """The decoded arguments of a message; those of an unknown name come raw, behind the name."""
+    if name in COMMANDS:
+        return list(arguments)
+    converter = workflow.payload_converter()
+    return [value for raw in arguments[1] for value in converter.from_payloads([raw.payload], None)]
 
 
 class RefuseBadMessages(Interceptor):

@@ -103,9 +103,7 @@ class OrderWorkflow:
     async def carry_out(self, draft: Draft) -> None:
         """Make a decision's payment, if it has one, and write the step."""
         paid = await self.pay(draft)
-        step = self.at_desk.finish(draft, paid)
-        if step is not None:
-            await self.write(step)
+        await self.write(self.at_desk.finish(draft, paid))
 
     async def pay(self, draft: Draft) -> bool:
         """Move the money through the payment provider; the built-in ledger moves it with the step itself."""

@@ -103,7 +103,7 @@ def timer(clock: Clock | None) -> str:
 def step_title(step: Step) -> str:
     """One step in words, for the UI's timeline."""
     if step.entry is None:
-        return "opened: the money is in escrow"
+        return "opened: the money is in escrow" if step.number == 0 else "the payment provider failed again"
     content = step.entry.content
     who = (content.get("actor") or {}).get("role", "somebody")
     command = str(content.get("command", "?")).replace("_", " ")

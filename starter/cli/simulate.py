@@ -37,6 +37,10 @@ async def simulate(
         files = stories_in(paths)
     except StoryError as error:
         raise Stop(str(error)) from error
+    if engine != "pure":
+        from starter.cli.quiet import quiet  # the rules alone need no Temporal SDK
+
+        quiet()
     results = []
     async for result in play(files, ENGINES[engine]):
         results.append(result)

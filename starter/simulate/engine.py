@@ -128,9 +128,7 @@ class PureEngine:
         return self.desk.answers.get((message.sender, message.command_id)) or over(message.name)
 
     def _finish(self, draft: Draft) -> None:
-        step = self.desk.finish(draft, paid=self.provider_works)
-        if step is not None:
-            self.steps.append(step)
+        self.steps.append(self.desk.finish(draft, paid=self.provider_works))
 
 
 def exported(order: Order, entries: Sequence[RecordEntry], reader: Reader) -> dict[str, Any]:

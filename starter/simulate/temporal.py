@@ -27,7 +27,7 @@ from local.postgres import postgres
 from local.temporal import connect as connect_temporal
 from local.temporal import temporal_server
 from resolution.clocks import next_clock
-from resolution.order import Opening, Order
+from resolution.order import Order
 from resolution.step import Notice, RecordEntry
 from starter.client import Recourse, workflow_id
 from starter.simulate.engine import Outcome, over
@@ -209,9 +209,9 @@ class TemporalEngine:
         return outcomes
 
     async def _send(self, command: str, payload: Any) -> Outcome:
-        if command == "order_again" and self._ended:
-            return over(command)
         outcome = await self._orders.send(self._terms.order_id, command, payload)
+        if outcome.code == "order_closed" and command == "order_again":
+            return over(command)
         return dict(outcome.whole)
 
     async def worker(self, up: bool) -> list[Outcome]:
