@@ -11,13 +11,11 @@ class BadSettings(Exception):
 
 
 class Settings(BaseSettings):
-    """Read from the environment, under Temporal's and PostgreSQL's usual names or as RECOURSE_..."""
+    """Read from the environment. How Temporal is reached is told by the standard TEMPORAL_* variables instead."""
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore")
 
     database_url: Annotated[str, Field(validation_alias=AliasChoices("RECOURSE_DATABASE_URL", "DATABASE_URL"))] = ""
-    temporal_address: Annotated[str, Field(validation_alias="TEMPORAL_ADDRESS")] = "localhost:7233"
-    temporal_namespace: Annotated[str, Field(validation_alias="TEMPORAL_NAMESPACE")] = "default"
     task_queue: Annotated[str, Field(validation_alias="RECOURSE_TASK_QUEUE")] = "recourse"
     webhook_url: Annotated[str | None, Field(validation_alias="RECOURSE_WEBHOOK_URL", pattern=r"^https?://")] = None
     webhook_secret: Annotated[str | None, Field(validation_alias="RECOURSE_WEBHOOK_SECRET")] = None

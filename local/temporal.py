@@ -20,13 +20,13 @@ from pathlib import Path
 from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSearchAttributesRequest
 from temporalio.client import Client
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.service import RPCError
 from temporalio.testing import WorkflowEnvironment
 
 from local.cache import cache
 from local.process import free_port, kill, last_words, start, stop
 from local.progress import LocalError, say, taking_long
+from workflows.connecting import connect
 
 VERSION = "1.8.2"
 GO = (1, 26)
@@ -113,19 +113,6 @@ async def _answers(address: str) -> bool:
             return True
     except (RuntimeError, RPCError, TimeoutError):
         return False
-
-
-async def connect(address: str, namespace: str = "default") -> Client:
-    """A client of ours. Raises LocalError where nobody answers."""
-    try:
-        async with asyncio.timeout(10):
-            return await Client.connect(address, namespace=namespace, data_converter=pydantic_data_converter)
-    except (RuntimeError, RPCError, TimeoutError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise LocalError(
-            f"Temporal at {address} cannot be reached ({reason[:160]}); "
-            "check that it runs and that TEMPORAL_ADDRESS names it."
-        ) from error
 
 
 async def register_search_attributes(client: Client) -> None:
@@ -274,7 +261,7 @@ async def temporal_server(*, ui: bool = False) -> AsyncIterator[tuple[str, str |
     given = os.environ.get("TEMPORAL_ADDRESS")
     if given:
         say(f"Temporal: the server at {given}, as TEMPORAL_ADDRESS says")
-        await register_search_attributes(await connect(given, os.environ.get("TEMPORAL_NAMESPACE", "default")))
+        await register_search_attributes(await connect())
         yield given, None
         return
     program = await find_program()

@@ -3,10 +3,9 @@
 import sys
 import time
 
-from cyclopts import App
+from cyclopts import App, CycloptsError
 
-from local.progress import LocalError
-from starter.cli.output import BAD_INPUT, INTERRUPTED, UNREACHABLE, Stop, complain
+from starter.cli.output import BAD_INPUT, INTERRUPTED, NO, UNREACHABLE, Stop, complain
 
 app = App(
     name="recourse",
@@ -19,27 +18,42 @@ app = App(
     result_action="return_value",
     help_format="markdown",
 )
+app.command("starter.cli.demo:demo", name="demo")
 app.command("starter.cli.simulate:simulate", name="simulate")
 app.command("starter.cli.policies:app", name="policy", help="Read, check, draw and compare policies.")
+app.command("starter.cli.orders:app", name="order", help="Start orders, give their commands, see where they stand.")
+app.command("starter.cli.serving:migrate", name="migrate")
+app.command("starter.cli.serving:worker", name="worker")
+
+# By name, so that `--help` needs to load neither Temporal nor the database driver.
+EXPECTED = {
+    "local.progress.LocalError": UNREACHABLE,
+    "workflows.connecting.TemporalUnreachable": UNREACHABLE,
+    "database.pool.DatabaseUnreachable": UNREACHABLE,
+    "database.migrate.MigrationError": BAD_INPUT,
+    "activities.settings.BadSettings": BAD_INPUT,
+    "resolution.policy.PolicyError": BAD_INPUT,
+    "starter.simulate.story.StoryError": BAD_INPUT,
+    "starter.client.OrderExists": NO,
+    "starter.client.NoSuchOrder": NO,
+}
 
 
 def main() -> None:
     """The entry point of `recourse`."""
     try:
         status = app(exit_on_error=False, print_error=True)
+    except CycloptsError:  # printed already
+        status = BAD_INPUT
     except Stop as stop:
         status = complain(stop)
-    except LocalError as error:
-        status = complain(Stop(str(error), UNREACHABLE))
     except KeyboardInterrupt:
         status = INTERRUPTED
-    except SystemExit as ended:
-        status = ended.code
     except Exception as error:
-        # cyclopts has printed its own errors already; anything else is a fault of ours and keeps its traceback.
-        if type(error).__module__.split(".")[0] != "cyclopts":
+        known = EXPECTED.get(f"{type(error).__module__}.{type(error).__qualname__}")
+        if known is None:  # a fault of ours keeps its traceback
             raise
-        status = BAD_INPUT
+        status = complain(Stop(str(error), known))
     finally:
         sys.stdout.flush()
         if "temporalio" in sys.modules:

@@ -24,7 +24,6 @@ from database.migrate import migrate
 from database.orders import read_answer, read_balances, read_notices, read_order, read_record
 from database.pool import connect
 from local.postgres import postgres
-from local.temporal import connect as connect_temporal
 from local.temporal import temporal_server
 from resolution.clocks import next_clock
 from resolution.order import Order
@@ -34,6 +33,7 @@ from starter.simulate.engine import Outcome, over
 from starter.simulate.outages import AWAY_UNTIL, OrderWithOutages
 from starter.simulate.story import Story
 from worker import make_worker
+from workflows.connecting import connect as connect_temporal
 
 QUEUE = "stories"
 OUTAGE_QUEUE = "stories-with-outages"
@@ -84,7 +84,7 @@ async def stage() -> AsyncIterator[Stage]:
         await migrate(dsn)
         pool = await connect(dsn)
         try:
-            client = await connect_temporal(address)
+            client = await connect_temporal(target_host=address)
             skipper = TimeSkipper(client, config=TimeSkippingConfig(enabled=False, max_session_skip_count=SKIPS))
             made = Stage(client, skipper, pool)
             providers = {"story": made.provider}

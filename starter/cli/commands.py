@@ -1,0 +1,107 @@
+"""Every command of the contract as a command of the command line, made from its own fields and descriptions."""
+
+import inspect
+import json as json_module
+import types
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from cyclopts import App, Parameter
+
+from resolution.commands import COMMANDS, Command
+from resolution.order import Order
+from starter.cli.output import Json, Stop
+
+ALL = [name for name, command in COMMANDS.items() if command.by != ("system",)]
+As = Annotated[
+    str,
+    Parameter(name="--as", help="Who gives it: `client`, `freelancer`, or `operator:ID`; `client:ID` to name another."),
+]
+Give = Callable[[str, str, str, Mapping[str, Any], bool, bool], Awaitable[int]]
+
+HELP = {
+    "comment": "Words for the other side.",
+    "reason": "A reason code of the order's policy.",
+    "private_note": "Words that only operators can read.",
+    "attestations": "What is confirmed; repeat for several.",
+    "amount": "In minor units: the freelancer's gross, or what the client gets back in a partial refund.",
+    "extend_by": "Such as `48h` or `3d`.",
+    "expected_version": "The version of the offer that is answered; refused if it has changed.",
+    "command_id": "A name of your own for this command; the same one again gets the first answer.",
+    "approval": "`if_needed`: cancel at once where one may; `ask`: ask anyway; `skip`: only if one may.",
+    "no_agreement": "The two do not agree: an operator decides.",
+    "sha256": "The file's fingerprint, 64 hexadecimal digits.",
+    "address": "Where the file is kept.",
+}
+
+
+def actor(order: Order, sender: str) -> dict[str, str]:
+    """The actor that `--as` means; a party's own id is the order's."""
+    role, _, given = sender.partition(":")
+    if role in ("client", "freelancer"):
+        return {"role": role, "id": given or (order.terms.client if role == "client" else order.terms.freelancer)}
+    if role == "operator" and given:
+        return {"role": role, "id": given}
+    raise Stop(f"--as {sender!r} is nobody: write `client`, `freelancer`, or `operator:ID` with the operator's id.")
+
+
+def add_commands(app: App, give: Give, names: Sequence[str], *, can_be_signals: bool) -> None:
+    """Add the named commands of the contract to `app`; `give` is called with what was typed."""
+    for name in names:
+        app.command(_typed(name, COMMANDS[name], give, can_be_signals), name=name.replace("_", "-"))
+
+
+def _typed(name: str, command: type[Command], give: Give, can_be_signals: bool) -> Callable[..., Awaitable[int]]:
+    fields = [field for field in command.model_fields if field not in ("actor", "sent_at")]
+
+    async def typed(order_id: str, /, **options: Any) -> int:
+        sender, as_json = options.pop("sender"), options.pop("json", False)
+        signal = options.pop("signal", False)
+        given = {key: value for key, value in options.items() if value is not None and value != ()}
+        return await give(name, order_id, sender, given, signal, as_json)
+
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    parameters = [
+        inspect.Parameter("order_id", inspect.Parameter.POSITIONAL_ONLY, annotation=str),
+        inspect.Parameter("sender", keyword, annotation=As),
+    ]
+    for field in fields:
+        known = command.model_fields[field]
+        note = Parameter(help=HELP.get(field), negative="")
+        plain = _plain_type(known.annotation)
+        if known.is_required():
+            parameters.append(inspect.Parameter(field, keyword, annotation=Annotated[plain, note]))
+        else:
+            parameters.append(inspect.Parameter(field, keyword, default=None, annotation=Annotated[plain | None, note]))
+    if can_be_signals:
+        words = Parameter(negative="", help="Send it as a signal and do not wait for the outcome.")
+        parameters.append(inspect.Parameter("signal", keyword, default=False, annotation=Annotated[bool, words]))
+    parameters.append(inspect.Parameter("json", keyword, default=False, annotation=Json))
+    typed.__name__ = name
+    typed.__doc__ = command.about
+    typed.__signature__ = inspect.Signature(parameters, return_annotation=int)  # type: ignore[attr-defined]
+    typed.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return typed
+
+
+def _plain_type(annotation: Any) -> Any:
+    """The type that is typed on a command line for a field; its bounds are checked where the command is read."""
+    if get_origin(annotation) is Annotated:
+        return _plain_type(get_args(annotation)[0])
+    if get_origin(annotation) in (Union, types.UnionType):
+        return _plain_type(next(inner for inner in get_args(annotation) if inner is not type(None)))
+    if get_origin(annotation) is Literal:
+        return annotation
+    if get_origin(annotation) is tuple:
+        return list[str]
+    return annotation if annotation in (str, int, bool) else str
+
+
+def typed_again(name: str, order_id: str, sender: str, fields: Mapping[str, Any]) -> str:
+    """The line that gives a command, as a person would type it."""
+    words = ["recourse", "order", name.replace("_", "-"), order_id, "--as", sender]
+    for field, value in fields.items():
+        option = f"--{field.replace('_', '-')}"
+        for one in value if isinstance(value, list) else [value]:
+            words += [option] if one is True else [option, json_module.dumps(one, ensure_ascii=False)]
+    return " ".join(words)

@@ -1,0 +1,185 @@
+"""`recourse order`: start an order, give its commands, see where it stands."""
+
+import secrets
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+
+from cyclopts import App, Parameter
+from pydantic import ValidationError
+
+from activities.settings import read_settings
+from database.orders import list_orders, write_contacts
+from policies import load_policy
+from resolution.durations import parse_duration
+from resolution.order import Terms
+from resolution.record import Reader
+from starter.cli.commands import ALL, As, actor, add_commands
+from starter.cli.output import DONE, Json, Stop, console, say_json
+from starter.cli.pages import actions_table, notices_table, order_page, orders_table, outlook_page, outcome_page
+from starter.client import Outcome, Recourse
+from starter.connecting import database, orders
+
+app = App(name="order", help="Start orders, give their commands, see where they stand.")
+looking_ahead = App(name="preview", help="What a command would lead to, without giving it.")
+
+For = Annotated[Literal["client", "freelancer", "operator"], Parameter(name="--for")]
+
+
+@app.command
+async def start(
+    order_id: str,
+    /,
+    *,
+    client: str,
+    freelancer: str,
+    price: int,
+    service_fee: int = 0,
+    currency: str = "USD",
+    delivery_time: str = "5d",
+    requirements: Literal["received", "awaited"] = "received",
+    policy: str = "resolution_center",
+    client_email: str | None = None,
+    freelancer_email: str | None = None,
+    json: Json = False,
+) -> int:
+    """Start an order; its money is then in escrow. Starting it again with the same terms changes nothing.
+
+    Parameters
+    ----------
+    order_id
+        The marketplace's own id of the order; never used again.
+    client, freelancer
+        The ids by which the marketplace knows the parties.
+    price, service_fee
+        In minor units (cents) of `currency`; the client has paid both.
+    delivery_time
+        Such as `48h` or `5d`; runs from now, or from the requirements if they are awaited.
+    policy
+        A preset, or the path of a policy file; see `recourse policy list`.
+    """
+    try:
+        terms = Terms(
+            order_id=order_id,
+            client=client,
+            freelancer=freelancer,
+            currency=currency,
+            price=price,
+            service_fee=service_fee,
+            ordered_at=datetime.now(UTC).replace(microsecond=0),
+            delivery_time=parse_duration(delivery_time),
+            requirements=requirements,
+        )
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, found['loc']))}: {found['msg']}" for found in error.errors())
+        raise Stop(f"These terms cannot be used: {wrong}") from error
+    except ValueError as error:
+        raise Stop(f"--delivery-time: {error}") from error
+    chosen = load_policy(policy)
+    emails = {"client": client_email, "freelancer": freelancer_email}
+    async with orders(read_settings()) as recourse:
+        await recourse.start(terms, chosen)
+        await write_contacts(recourse.pool, order_id, {role: email for role, email in emails.items() if email})
+    answer = {"status": "started", "order_id": order_id, "workflow_id": f"order-{order_id}", "policy": chosen.name}
+    if json:
+        say_json(answer)
+    else:
+        console().print(f"Order {order_id} has started under policy {chosen.name}.")
+    return DONE
+
+
+@app.command
+async def show(
+    order_id: str, /, *, reader: For = "operator", zone: str = "UTC", json: Json = False
+) -> None:
+    """Where an order stands, as one role sees it.
+
+    Parameters
+    ----------
+    zone
+        The time zone in which instants are shown, such as `Europe/Berlin`; JSON is always in UTC.
+    """
+    async with database(read_settings()) as pool:
+        page = await _reading(pool).show(order_id, reader)
+    if json:
+        say_json(page)
+    else:
+        console().print(order_page(page, zone))
+
+
+@app.command
+async def actions(order_id: str, /, *, reader: For = "client", json: Json = False) -> None:
+    """What a role can do now, within which bounds and until when, and what opens later."""
+    async with database(read_settings()) as pool:
+        found = await _reading(pool).actions(order_id, reader)
+    if json:
+        say_json(found)
+    else:
+        console().print(actions_table(found, reader))
+
+
+@app.command
+async def notices(order_id: str, /, *, reader: For = "client", json: Json = False) -> None:
+    """What a role was told about an order."""
+    async with database(read_settings()) as pool:
+        told = await _reading(pool).notices(order_id, reader)
+    if json:
+        say_json(told)
+    else:
+        console().print(notices_table(told, reader))
+
+
+@app.command(name="list")
+async def list_some(*, after: str = "", limit: int = 50, json: Json = False) -> None:
+    """Orders by id, a page at a time.
+
+    Parameters
+    ----------
+    after
+        The last order id of the page before.
+    """
+    async with database(read_settings()) as pool:
+        rows = await list_orders(pool, after=after, limit=limit)
+    if json:
+        say_json(rows)
+    else:
+        console().print(orders_table(rows))
+
+
+def _reading(pool: Any) -> Recourse:
+    """A client that only reads, which needs no Temporal."""
+    return Recourse(None, pool)
+
+
+async def _give(command: str, order_id: str, sender: As, fields: Mapping[str, Any], signal: bool, json: bool) -> int:
+    async with orders(read_settings()) as recourse:
+        order = await recourse.order(order_id)
+        message = {"actor": actor(order, sender), **fields}
+        if signal:
+            sent = await recourse.tell(order_id, command, message)
+            outcome = Outcome.of({"status": "sent"} if sent else {"status": "refused", "code": "order_closed"})
+        else:
+            outcome = await recourse.send(order_id, command, message)
+    if json:
+        say_json(outcome.whole)
+    else:
+        console().print(outcome_page(outcome))
+    return DONE if outcome.code is None else 1
+
+
+async def _preview(command: str, order_id: str, sender: As, fields: Mapping[str, Any], signal: bool, json: bool) -> int:
+    async with database(read_settings()) as pool:
+        recourse = _reading(pool)
+        order = await recourse.order(order_id)
+        message = {"actor": actor(order, sender), "command_id": secrets.token_hex(8), **fields}
+        answer = await recourse.preview(order_id, command, message)
+    if json:
+        say_json(answer)
+    else:
+        console().print(outlook_page(answer, order.terms.currency))
+    return DONE if "refused" not in answer else 1
+
+
+add_commands(app, _give, ALL, can_be_signals=True)
+add_commands(looking_ahead, _preview, ALL, can_be_signals=False)
+app.command(looking_ahead)

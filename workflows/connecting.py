@@ -1,0 +1,37 @@
+"""How every program of ours reaches Temporal: by the standard TEMPORAL_* variables and profile file, TLS included."""
+
+import asyncio
+from typing import Any
+
+from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.envconfig import ClientConfig
+from temporalio.service import RPCError
+
+PATIENCE = 10.0  # seconds
+
+
+class TemporalUnreachable(Exception):
+    """Nobody answers at Temporal's address; the text names it and says what to do."""
+
+
+async def connect(**over: Any) -> Client:
+    """A client as the environment says; `over` replaces single settings, such as `target_host`.
+
+    TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_API_KEY, TEMPORAL_TLS_* and TEMPORAL_PROFILE are read, as every
+    Temporal tool reads them. Raises TemporalUnreachable.
+    """
+    try:
+        config: dict[str, Any] = {**ClientConfig.load_client_connect_config(), **over}
+    except (RuntimeError, ValueError, OSError) as error:
+        raise TemporalUnreachable(f"Temporal: its settings cannot be read: {error}") from error
+    config.setdefault("target_host", "localhost:7233")
+    try:
+        async with asyncio.timeout(PATIENCE):
+            return await Client.connect(**config, data_converter=pydantic_data_converter)
+    except (RuntimeError, RPCError, TimeoutError) as error:
+        reason = str(error).splitlines()[0][:160] if str(error) else "no answer"
+        raise TemporalUnreachable(
+            f"Temporal at {config['target_host']} cannot be reached ({reason}); "
+            "check that it runs and that TEMPORAL_ADDRESS names it."
+        ) from error
