@@ -81,15 +81,26 @@ def workflow_id(order_id: str) -> str:
 
 
 class Recourse:
-    """Orders, for a backend. `pool` is a connection to the database that other backends read from."""
+    """Orders, for a backend.
+
+    `client` may be None where orders are only read; `pool` leads to the database that other backends read from too.
+    `now` is the clock by which commands are stamped on arrival and pages are shown.
+    """
 
     def __init__(
-        self, client: Client, pool: Any, *, task_queue: str = TASK_QUEUE, now: Callable[[], datetime] = _now
+        self, client: Client | None, pool: Any, *, task_queue: str = TASK_QUEUE, now: Callable[[], datetime] = _now
     ) -> None:
-        self.temporal = client
+        self._client = client
         self.pool = pool
         self.task_queue = task_queue
         self._now = now
+
+    @property
+    def temporal(self) -> Client:
+        """The connection to Temporal. Raises ValueError where this client was made to read only."""
+        if self._client is None:
+            raise ValueError("this Recourse has no Temporal client, so it can only read orders")
+        return self._client
 
     async def start(
         self,

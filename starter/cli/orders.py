@@ -13,10 +13,9 @@ from database.orders import list_orders, write_contacts
 from policies import load_policy
 from resolution.durations import parse_duration
 from resolution.order import Terms
-from resolution.record import Reader
 from starter.cli.commands import ALL, As, actor, add_commands
 from starter.cli.output import DONE, Json, Stop, console, say_json
-from starter.cli.pages import actions_table, notices_table, order_page, orders_table, outlook_page, outcome_page
+from starter.cli.pages import actions_table, notices_table, order_page, orders_table, outcome_page, outlook_page
 from starter.client import Outcome, Recourse
 from starter.connecting import database, orders
 
@@ -89,9 +88,7 @@ async def start(
 
 
 @app.command
-async def show(
-    order_id: str, /, *, reader: For = "operator", zone: str = "UTC", json: Json = False
-) -> None:
+async def show(order_id: str, /, *, reader: For = "operator", zone: str = "UTC", json: Json = False) -> None:
     """Where an order stands, as one role sees it.
 
     Parameters

@@ -68,6 +68,10 @@ class Stage:
     client: Client
     skipper: TimeSkipper
     pool: Any
+    dsn: str
+    address: str
+    ui_url: str | None = None
+    queue: str = QUEUE
     provider: StoryProvider = field(default_factory=StoryProvider)
     name: str = field(default_factory=lambda: secrets.token_hex(4))
     numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
@@ -78,15 +82,15 @@ class Stage:
 
 
 @asynccontextmanager
-async def stage() -> AsyncIterator[Stage]:
+async def stage(*, ui: bool = False) -> AsyncIterator[Stage]:
     """PostgreSQL, a Temporal server with time skipping, and workers; all of it ends with this block."""
-    async with postgres() as dsn, temporal_server() as (address, _):
+    async with postgres() as dsn, temporal_server(ui=ui) as (address, ui_url):
         await migrate(dsn)
         pool = await connect(dsn)
         try:
             client = await connect_temporal(target_host=address)
             skipper = TimeSkipper(client, config=TimeSkippingConfig(enabled=False, max_session_skip_count=SKIPS))
-            made = Stage(client, skipper, pool)
+            made = Stage(client, skipper, pool, dsn, address, ui_url)
             providers = {"story": made.provider}
             async with (
                 make_worker(client, pool, task_queue=QUEUE, providers=providers),

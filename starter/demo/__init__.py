@@ -1,0 +1,1 @@
+"""The demonstration: orders played through their real hours on a real server, live on the screen."""
