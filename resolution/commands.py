@@ -249,7 +249,7 @@ def read_message(name: str, payload: Any, arrived: int) -> Message:
     actor = _actor(payload.get("actor"))
     given = payload.get("command_id")
     command_id = given if isinstance(given, str) and _is_name(given) else fallback_id
-    fields = {str(key): value for key, value in payload.items() if key not in _FRAME}
+    fields = {excerpt(key): value for key, value in payload.items() if key not in _FRAME}
     kind = COMMANDS.get(name)
     if kind is None:
         refusal = Refusal(code="unknown_command", details={"commands": sorted(COMMANDS)})
@@ -263,8 +263,6 @@ def read_message(name: str, payload: Any, arrived: int) -> Message:
             for found in error.errors(include_url=False, include_input=False, include_context=False)[:20]
         }
         return _unreadable(name, actor, command_id, {"unreadable": excerpt(fields)}, problems)
-    except RecursionError:
-        return _unreadable(name, actor, command_id, {}, {"payload": "nested too deeply"})
     beyond = _beyond_the_types(command)
     if beyond:
         return _unreadable(name, actor, command_id, {"unreadable": excerpt(fields)}, beyond)
@@ -300,7 +298,7 @@ def _unreadable(
 def _actor(value: Any) -> Actor | None:
     try:
         return Actor.model_validate(value)
-    except (ValidationError, RecursionError):
+    except ValidationError:
         return None
 
 

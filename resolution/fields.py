@@ -26,7 +26,10 @@ def _instant(value: Any) -> Any:
 
 
 def _utc_second(instant: datetime) -> datetime:
-    return instant.astimezone(UTC).replace(microsecond=0)
+    try:
+        return instant.astimezone(UTC).replace(microsecond=0)
+    except OverflowError as error:
+        raise ValueError("an instant outside of the years 1 to 9999") from error
 
 
 Name = Annotated[str, Field(strict=True, min_length=1, max_length=200), AfterValidator(_plain)]
@@ -39,6 +42,9 @@ Yes = Annotated[bool, Field(strict=True)]
 
 def excerpt(value: Any) -> str:
     """A text of anything, short and storable: no U+0000, no lone surrogates."""
-    text = value if isinstance(value, str) else repr(value)[: _KEPT_OF_THE_UNREADABLE + 1]
-    text = text[:_KEPT_OF_THE_UNREADABLE]
-    return text.replace("\x00", "\\0").encode("utf-8", "backslashreplace").decode()
+    try:
+        text = value if isinstance(value, str) else repr(value)
+    except (RecursionError, ValueError):
+        # Nested too deeply, or a number of thousands of digits.
+        text = f"a {type(value).__name__} too large to show"
+    return text[:_KEPT_OF_THE_UNREADABLE].replace("\x00", "\\0").encode("utf-8", "backslashreplace").decode()
