@@ -42,6 +42,7 @@ from resolution.events import (
 )
 from resolution.evolve_disputes import case_changes, request_changes, spoken, with_party
 from resolution.order import AutoComplete, Feedback, Order
+from resolution.words import SettlementStatus
 
 
 def evolve(order: Order, event: Event, now: datetime) -> Order:
@@ -58,7 +59,7 @@ def _changes(order: Order, event: Event, now: datetime) -> dict[str, Any]:
         case RevisionRequested():
             return {"phase": "in_revision", "revisions": order.revisions + 1, "auto_complete": None}
         case Completed():
-            return {"phase": "completed", "closed_at": now, "settlement": "executing", "auto_complete": None}
+            return {"phase": "completed", "closed_at": now, "settlement": _paying(order), "auto_complete": None}
         case RequestOpened() | RequestCountered() | RequestEnded() | RequestReopened() | AnswerReminded():
             return request_changes(order, event, now)
         case DueDateMoved():
@@ -73,7 +74,7 @@ def _changes(order: Order, event: Event, now: datetime) -> dict[str, Any]:
                 "canceled_from": order.phase,
                 "closed_at": now,
                 "resolution": event.resolution,
-                "settlement": "held" if event.hold_until else "executing",
+                "settlement": "held" if event.hold_until else _paying(order),
                 "hold_until": event.hold_until,
                 "follow_up_at": event.follow_up_at,
             }
@@ -92,15 +93,25 @@ def _changes(order: Order, event: Event, now: datetime) -> dict[str, Any]:
                 "undo_used": order.undo_used or not event.by_ruling,
             }
         case SettlementDue():
-            return {"settlement": "executing", "hold_until": None}
+            return {"settlement": _paying(order), "hold_until": None}
         case MoneyMoved():
-            moved: dict[str, Any] = {"moved": order.moved.plus(event.sums), "retry_at": None, "retries": 0}
-            if event.sums.total:
-                moved["payments"] = order.payments + 1
-            return moved | ({"settlement": "settled"} if event.final else {}) | {"provider_failed": False}
+            return {
+                "moved": order.moved.plus(event.sums),
+                "payments": order.payments + bool(event.sums.total),
+                "settlement": "settled" if event.final else order.settlement,
+                "unpaid": None,
+                "retry_at": event.rest_at,
+                "retries": 0,
+                "provider_failed": order.provider_failed and event.rest_at is not None,
+            }
         case PaymentFailed():
-            failed = {"retry_at": event.retry_at, "retries": order.retries + 1, "provider_failed": True}
-            return failed | ({"settlement": "retrying"} if order.closed else {})
+            return {
+                "unpaid": event.sums,
+                "retry_at": event.retry_at,
+                "retries": order.retries + 1,
+                "provider_failed": True,
+                "settlement": "retrying" if order.settlement == "executing" else order.settlement,
+            }
         case AutoCompleteStopped() | AutoCompleteStarted():
             return {"auto_complete": _moved_clock(order.auto_complete or AutoComplete(), event, now)}
         case (
@@ -127,6 +138,10 @@ def _changes(order: Order, event: Event, now: datetime) -> dict[str, Any]:
             return {"follow_up_at": None}
         case _:
             assert_never(event)
+
+
+def _paying(order: Order) -> SettlementStatus:
+    return "retrying" if order.provider_failed else "executing"
 
 
 def _delivery_clock(order: Order, now: datetime) -> AutoComplete | None:

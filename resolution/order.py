@@ -166,6 +166,7 @@ class Order(Frozen):
     retry_at: AwareDatetime | None = None
     retries: int = 0
     provider_failed: bool = False
+    unpaid: Sums | None = None
     released: int = 0
     refunded: int = 0
     moved: Sums = Sums()

@@ -10,7 +10,7 @@ from resolution.clocks import next_clock
 from resolution.commands import Message, read_message
 from resolution.durations import parse_duration
 from resolution.events import Event
-from resolution.order import Opening, Order, Terms
+from resolution.order import Opening, Order, Sums, Terms
 from resolution.policy import Policy
 from resolution.process import Desk, Draft
 from resolution.record import Reader
@@ -91,6 +91,7 @@ class Given:
         self.now = self.desk.order.terms.ordered_at
         self.steps: list[Step] = [self.desk.opening_step()]
         self.provider_works = True
+        self.attempts: list[tuple[str, Sums]] = []
         self.arrived = 0
 
     def client(self, command: str, **fields: Any) -> Then:
@@ -154,6 +155,8 @@ class Given:
         return Then(tuple(self.steps[before:]), tuple(drafts))
 
     def _finish(self, draft: Draft) -> None:
+        if draft.payment is not None and draft.payment.total:
+            self.attempts.append((draft.payment_key, draft.payment))
         step = self.desk.finish(draft, paid=self.provider_works)
         if step is not None:
             self.steps.append(step)
