@@ -25,7 +25,8 @@ def _instant(value: Any) -> Any:
     raise ValueError("an instant is a text such as '2025-03-04T10:00:00Z'")
 
 
-def _utc_second(instant: datetime) -> datetime:
+def whole_second(instant: datetime) -> datetime:
+    """The instant as the contract keeps it: in UTC and to the second, so that no deadline ever shows a fraction."""
     try:
         return instant.astimezone(UTC).replace(microsecond=0)
     except OverflowError as error:
@@ -36,7 +37,7 @@ Name = Annotated[str, Field(strict=True, min_length=1, max_length=200), AfterVal
 Text = Annotated[str, Field(strict=True, max_length=10_000), AfterValidator(_plain)]
 NonEmptyText = Annotated[str, Field(strict=True, min_length=1, max_length=10_000), AfterValidator(_plain)]
 Whole = Annotated[int, Field(strict=True, ge=-(2**63), le=2**63 - 1)]
-Instant = Annotated[AwareDatetime, BeforeValidator(_instant), AfterValidator(_utc_second)]
+Instant = Annotated[AwareDatetime, BeforeValidator(_instant), AfterValidator(whole_second)]
 Yes = Annotated[bool, Field(strict=True)]
 
 

@@ -1,12 +1,12 @@
 """The order as the rules see it: terms, request, case, resolution, money. Nothing derived is stored."""
 
-from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, Field
+from pydantic import AfterValidator, AwareDatetime, Field
 
 from resolution.dispute import Case, ExpiredOffer, Proposal, Request
 from resolution.durations import Duration
+from resolution.fields import whole_second as whole_second
 from resolution.policy import Policy
 from resolution.words import (
     ExemptBecause,
@@ -56,7 +56,7 @@ class Terms(Frozen):
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = "USD"
     price: Annotated[int, Field(strict=True, ge=1, le=10**15)]
     service_fee: Annotated[int, Field(strict=True, ge=0, le=10**15)] = 0
-    ordered_at: AwareDatetime
+    ordered_at: Annotated[AwareDatetime, AfterValidator(whole_second)]
     delivery_time: Duration
     requirements: Literal["awaited", "received"] = "received"
     history: Histories = Histories()
@@ -228,8 +228,3 @@ def open_order(opening: Opening) -> Order:
         heard_at=terms.ordered_at,
         decided_at=terms.ordered_at,
     )
-
-
-def whole_second(instant: datetime) -> datetime:
-    """The instant as the contract keeps it: to the second, so that no deadline ever shows a fraction."""
-    return instant.replace(microsecond=0)
