@@ -4,6 +4,7 @@ from typing import Literal
 
 from resolution.commands import Escalate, Propose, Settle
 from resolution.decision import Decision
+from resolution.dispute import Case
 from resolution.ending import cancel
 from resolution.events import (
     CaseClosed,
@@ -15,7 +16,7 @@ from resolution.events import (
     SettlementOffered,
 )
 from resolution.money import gross_bounds
-from resolution.order import Case, Order
+from resolution.order import Order
 from resolution.refusals import Checks
 from resolution.words import PARTIES, Party, other
 

@@ -1,42 +1,15 @@
 """The commands and their fields, and reading them from plain JSON without ever failing."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from resolution.durations import Duration
+from resolution.fields import Instant, Name, NonEmptyText, Text, Whole, Yes, excerpt
 from resolution.refusals import Refusal
 from resolution.words import Fault, Frozen, Kind, Rating, Role, Visibility
-
-
-def _plain(text: str) -> str:
-    if "\x00" in text:
-        raise ValueError("U+0000 is not allowed")
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise ValueError("not valid Unicode: a lone surrogate") from error
-    return text
-
-
-def _instant(value: Any) -> Any:
-    # Numbers would be read as seconds since 1970; only a text with its offset is an instant here.
-    if isinstance(value, datetime | str):
-        return value
-    raise ValueError("an instant is a text such as '2025-03-04T10:00:00Z'")
-
-
-def _utc_second(instant: datetime) -> datetime:
-    return instant.astimezone(UTC).replace(microsecond=0)
-
-
-Name = Annotated[str, Field(strict=True, min_length=1, max_length=200), AfterValidator(_plain)]
-Text = Annotated[str, Field(strict=True, max_length=10_000), AfterValidator(_plain)]
-Whole = Annotated[int, Field(strict=True, ge=-(2**63), le=2**63 - 1)]
-Instant = Annotated[AwareDatetime, BeforeValidator(_instant), AfterValidator(_utc_second)]
-Yes = Annotated[bool, Field(strict=True)]
 
 
 class Actor(Frozen):
@@ -188,7 +161,7 @@ class SendMessage(Command):
     by = ("client", "freelancer")
     about = "A statement to the other side, kept in the record."
 
-    comment: Annotated[str, Field(strict=True, min_length=1, max_length=10_000), AfterValidator(_plain)]
+    comment: NonEmptyText
 
 
 class AddEvidence(Command):
@@ -199,7 +172,7 @@ class AddEvidence(Command):
     title: Name
     kind: Name
     sha256: Annotated[str, Field(strict=True, pattern=r"^[0-9a-f]{64}$")]
-    address: Annotated[str, Field(strict=True, min_length=1, max_length=10_000), AfterValidator(_plain)]
+    address: NonEmptyText
 
 
 class LeaveFeedback(Command):
@@ -265,7 +238,6 @@ class Message(Frozen):
 
 
 _FRAME = ("actor", "command_id", "sent_at")
-_KEPT_OF_THE_UNREADABLE = 2_000
 
 
 def read_message(name: str, payload: Any, arrived: int) -> Message:
@@ -273,15 +245,15 @@ def read_message(name: str, payload: Any, arrived: int) -> Message:
     fallback_id = f"unnamed-{arrived}"
     if not isinstance(payload, Mapping):
         problem = {"payload": "not a JSON object" if payload is not None else "missing: send one JSON object"}
-        return _unreadable(name, None, fallback_id, {"unreadable": _excerpt(payload)}, problem)
+        return _unreadable(name, None, fallback_id, {"unreadable": excerpt(payload)}, problem)
     actor = _actor(payload.get("actor"))
     given = payload.get("command_id")
     command_id = given if isinstance(given, str) and _is_name(given) else fallback_id
-    fields = {str(key): value for key, value in payload.items() if key not in _FRAME}
+    fields = {excerpt(key): value for key, value in payload.items() if key not in _FRAME}
     kind = COMMANDS.get(name)
     if kind is None:
         refusal = Refusal(code="unknown_command", details={"commands": sorted(COMMANDS)})
-        kept = {"unreadable": _excerpt(fields)} if fields else {}
+        kept = {"unreadable": excerpt(fields)} if fields else {}
         return Message(name=_name(name), actor=actor, command_id=command_id, sent_at=None, fields=kept, refusal=refusal)
     try:
         command = kind.model_validate(dict(payload))
@@ -290,19 +262,17 @@ def read_message(name: str, payload: Any, arrived: int) -> Message:
             ".".join(str(part) for part in found["loc"]) or "payload": str(found["msg"]).removeprefix("Value error, ")
             for found in error.errors(include_url=False, include_input=False, include_context=False)[:20]
         }
-        return _unreadable(name, actor, command_id, {"unreadable": _excerpt(fields)}, problems)
-    except RecursionError:
-        return _unreadable(name, actor, command_id, {}, {"payload": "nested too deeply"})
+        return _unreadable(name, actor, command_id, {"unreadable": excerpt(fields)}, problems)
     beyond = _beyond_the_types(command)
     if beyond:
-        return _unreadable(name, actor, command_id, {"unreadable": _excerpt(fields)}, beyond)
+        return _unreadable(name, actor, command_id, {"unreadable": excerpt(fields)}, beyond)
     kept = command.model_dump(mode="json", exclude=set(_FRAME), exclude_defaults=True)
     return Message(name=name, actor=actor, command_id=command_id, sent_at=command.sent_at, fields=kept, command=command)
 
 
 def unreadable_message(name: str, reason: str, arrived: int) -> Message:
     """A message whose payload could not even be decoded."""
-    return _unreadable(name, None, f"unnamed-{arrived}", {}, {"payload": _excerpt(reason)})
+    return _unreadable(name, None, f"unnamed-{arrived}", {}, {"payload": excerpt(reason)})
 
 
 def _beyond_the_types(command: Command) -> dict[str, str] | None:
@@ -320,7 +290,7 @@ def _beyond_the_types(command: Command) -> dict[str, str] | None:
 def _unreadable(
     name: str, actor: Actor | None, command_id: str, fields: dict[str, Any], problems: dict[str, str]
 ) -> Message:
-    clean = {_excerpt(where): _excerpt(why) for where, why in problems.items()}
+    clean = {excerpt(where): excerpt(why) for where, why in problems.items()}
     refusal = Refusal(code="malformed", details={"problems": clean})
     return Message(name=_name(name), actor=actor, command_id=command_id, sent_at=None, fields=fields, refusal=refusal)
 
@@ -328,20 +298,13 @@ def _unreadable(
 def _actor(value: Any) -> Actor | None:
     try:
         return Actor.model_validate(value)
-    except (ValidationError, RecursionError):
+    except ValidationError:
         return None
 
 
 def _is_name(value: str) -> bool:
-    return 0 < len(value) <= 200 and _excerpt(value) == value
+    return 0 < len(value) <= 200 and excerpt(value) == value
 
 
 def _name(name: str) -> str:
-    return _excerpt(name)[:200] or "unnamed"
-
-
-def _excerpt(value: Any) -> str:
-    """A text of anything, short and storable: no U+0000, no lone surrogates."""
-    text = value if isinstance(value, str) else repr(value)[: _KEPT_OF_THE_UNREADABLE + 1]
-    text = text[:_KEPT_OF_THE_UNREADABLE]
-    return text.replace("\x00", "\\0").encode("utf-8", "backslashreplace").decode()
+    return excerpt(name)[:200] or "unnamed"

@@ -1,10 +1,12 @@
 """A decision in the making: events that happen one after the other, and the order as each of them leaves it."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from resolution.events import AutoCompleteStarted, AutoCompleteStopped, Event
 from resolution.evolve import evolve
-from resolution.order import WITHDRAWAL_GRACE, Order
+from resolution.order import Order
+
+WITHDRAWAL_GRACE = timedelta(hours=1)
 
 
 class Decision:

@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo
 from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-_DURATION = re.compile(r"(?:\d{1,9}[smhd])+")
-_PERCENTAGE = re.compile(r"(\d{1,3})(?:\.(\d{1,9}))?%")
+_DURATION = re.compile(r"(?:[0-9]{1,9}[smhd])+")
+_PERCENTAGE = re.compile(r"([0-9]{1,3})(?:\.([0-9]{1,9}))?%")
 LONGEST = timedelta(days=3660)
 
 Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
@@ -24,10 +24,10 @@ def parse_duration(text: Any) -> timedelta:
         return text
     if not isinstance(text, str) or not _DURATION.fullmatch(text):
         raise ValueError(f"{text!r} is not a duration: write a number and a unit, such as '30m', '48h' or '3d'")
-    length = timedelta(seconds=sum(int(n) * _UNITS[unit] for n, unit in re.findall(r"(\d+)([smhd])", text)))
-    if length > LONGEST:
+    seconds = sum(int(count) * _UNITS[unit] for count, unit in re.findall(r"([0-9]+)([smhd])", text))
+    if seconds > LONGEST.total_seconds():
         raise ValueError(f"{text!r} is longer than ten years")
-    return length
+    return timedelta(seconds=seconds)
 
 
 def write_duration(length: timedelta) -> str:

@@ -133,16 +133,21 @@ class SettlementDue(Frozen):
 
 
 class MoneyMoved(Frozen):
-    """`told`: the parties hear of it by itself, because the money had been held or its provider had failed."""
+    """`told`: the parties hear of it by itself, because the money had been held or its provider had failed.
+    `rest_at`: more became owed while this payment was being retried; when that is paid."""
 
     event: Literal["money_moved"] = "money_moved"
     sums: Sums
     final: bool
     told: bool
+    rest_at: AwareDatetime | None = None
 
 
 class PaymentFailed(Frozen):
+    """`sums` is what the provider did not move; it is tried again as it is."""
+
     event: Literal["payment_failed"] = "payment_failed"
+    sums: Sums
     retry_at: AwareDatetime
 
 

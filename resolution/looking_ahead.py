@@ -12,9 +12,9 @@ from resolution.clocks import REMINDERS, clocks
 from resolution.commands import COMMANDS, Accept, Actor, Command, Message
 from resolution.decide import decide, decide_clock
 from resolution.decision import Decision
-from resolution.events import MoneyMoved
-from resolution.money import final_sums, gross_bounds, held, owed, refund_bounds
-from resolution.order import Order, Sums
+from resolution.money import final_sums, gross_bounds, held, refund_bounds
+from resolution.order import Order
+from resolution.paying import make_paid, payment_due
 from resolution.record import Reader
 from resolution.refusals import Refusal
 from resolution.scores import scores
@@ -157,11 +157,9 @@ def preview(order: Order, message: Message, now: datetime, reader: Reader = "ope
 
 def paid(decision: Decision) -> Order:
     """The order after a decision whose payment goes through."""
-    order = decision.order
-    due = owed(order)
-    if due != Sums() or order.settlement == "executing":
-        final = order.settlement in ("executing", "retrying")
-        decision.happen(MoneyMoved(sums=due, final=final, told=False))
+    payment = payment_due(decision.order)
+    if payment is not None:
+        make_paid(decision, payment, told=False)
     return decision.order
 
 

@@ -1,11 +1,12 @@
 """The order as the rules see it: terms, request, case, resolution, money. Nothing derived is stored."""
 
-from datetime import UTC, datetime, timedelta
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, AwareDatetime, Field
 
+from resolution.dispute import Case, ExpiredOffer, Proposal, Request
 from resolution.durations import Duration
+from resolution.fields import whole_second
 from resolution.policy import Policy
 from resolution.words import (
     ExemptBecause,
@@ -16,21 +17,13 @@ from resolution.words import (
     Party,
     Phase,
     Rating,
-    RequestKind,
-    RequestStatus,
     SettlementStatus,
-    Stage,
     Visibility,
 )
 
 LARGEST_AMOUNT = 2**53 - 1
 Amount = Annotated[int, Field(strict=True, ge=0, le=LARGEST_AMOUNT)]
 Id = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f/]+$")]
-
-
-def whole_second(instant: datetime) -> datetime:
-    """The instant as the contract keeps it: in UTC, to the second, so that no deadline ever shows a fraction."""
-    return instant.astimezone(UTC).replace(microsecond=0)
 
 
 class History(Frozen):
@@ -80,104 +73,6 @@ class Opening(Frozen):
     policy: Policy
     record_salt: Annotated[str, Field(min_length=16, max_length=200)]
     provider: Annotated[str, Field(min_length=1, max_length=200)] = "ledger"
-
-
-class Request(Frozen):
-    """A proposal by one party to the other; the latest of the order."""
-
-    number: int
-    kind: RequestKind
-    status: RequestStatus
-    opened_by: Party
-    asked: Party
-    version: int
-    amount: int | None
-    extend_by: Duration | None
-    reason: str | None
-    comment: str | None
-    private_note: str | None
-    answer_due_at: AwareDatetime | None
-    reminder_at: AwareDatetime | None
-    counters: int = 0
-    communicated: bool = False
-    spoken: tuple[Party, ...] = ()
-    escalated_by: tuple[Party, ...] = ()
-    ruled_on: bool = False
-
-    @property
-    def explained(self) -> bool:
-        """Whether its opener said why, in a text that is not blank."""
-        return bool(self.comment and self.comment.strip())
-
-
-class ExpiredOffer(Frozen):
-    """An offer that its deadline ended, and who should have answered it."""
-
-    version: int
-    asked: tuple[Party, ...]
-
-
-class Proposal(Frozen):
-    """An operator's proposal in mediation; both parties must accept it."""
-
-    version: int
-    amount: int
-    explanation: str
-    due_at: AwareDatetime
-    accepted_by: tuple[Party, ...] = ()
-
-
-class Offers(Frozen):
-    """What each party said it would end the case at: the freelancer's gross."""
-
-    client: int | None = None
-    freelancer: int | None = None
-
-    def of(self, party: Party) -> int | None:
-        """The standing offer of one party."""
-        return self.client if party == "client" else self.freelancer
-
-
-class Ruling(Frozen):
-    """An operator's decision."""
-
-    outcome: Literal["cancel", "continue"]
-    operator: str
-    amount: int | None
-    explanation: str
-
-
-class Case(Frozen):
-    """What the operator decides; the latest of the order.
-
-    `appealable_until` is set while a first ruling can be appealed; `request` is the number of the request it
-    came from, `taken_from` tells whether that request was still open when the case took it over.
-    """
-
-    stage: Stage
-    opened_by: Party | Literal["system"]
-    opened_at: AwareDatetime
-    due_at: AwareDatetime
-    initiator: Party | Literal["system"]
-    reason: str | None
-    request: int | None
-    took_request: bool
-    review: bool
-    dormant: bool
-    communicated: bool
-    explained: bool
-    reminders_sent: int = 0
-    clock_from: AwareDatetime
-    proposal: Proposal | None = None
-    offers: Offers = Offers()
-    ruling: Ruling | None = None
-    appealable_until: AwareDatetime | None = None
-    appeals: int = 0
-
-    @property
-    def open(self) -> bool:
-        """Whether it still waits for a decision, or for an appeal."""
-        return self.stage != "closed"
 
 
 class Resolution(Frozen):
@@ -271,6 +166,7 @@ class Order(Frozen):
     retry_at: AwareDatetime | None = None
     retries: int = 0
     provider_failed: bool = False
+    unpaid: Sums | None = None
     released: int = 0
     refunded: int = 0
     moved: Sums = Sums()
@@ -332,6 +228,3 @@ def open_order(opening: Opening) -> Order:
         heard_at=terms.ordered_at,
         decided_at=terms.ordered_at,
     )
-
-
-WITHDRAWAL_GRACE = timedelta(hours=1)

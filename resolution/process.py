@@ -4,23 +4,23 @@ The Temporal workflow and the simulator both drive an order through this class; 
 """
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from resolution.clocks import Clock, clocks, next_clock
 from resolution.commands import Message
 from resolution.decide import decide, decide_clock
 from resolution.decision import Decision
-from resolution.events import Event, FeedbackLeft, MoneyMoved, PaymentFailed
-from resolution.money import held, owed
+from resolution.events import Event, FeedbackLeft, PaymentFailed
+from resolution.money import held
 from resolution.notices import notices
 from resolution.order import Opening, Order, Sums, open_order
+from resolution.paying import make_failed, make_paid, payment_due
 from resolution.record import hidden_counts, make_entry
 from resolution.refusals import Refusal
 from resolution.step import Answer, LedgerLine, RecordEntry, Step, Summary
 from resolution.turn import turn
-
-LONGEST_RETRY = timedelta(hours=1)
+from resolution.words import PARTIES
 
 
 class Draft:
@@ -42,12 +42,10 @@ class Draft:
     @property
     def payment(self) -> Sums | None:
         """What the payment provider must move before this is written; None where nothing is to be moved now."""
-        order = self.decision.order
-        failing = order.retry_at is not None
-        if self.refusal or (failing and not (self.clock and self.clock.name == "settlement_retry")):
+        if self.refusal:
             return None
-        due = owed(order)
-        return due if due != Sums() or order.settlement in ("executing", "retrying") else None
+        retrying = self.clock is not None and self.clock.name == "settlement_retry"
+        return payment_due(self.decision.order, retrying=retrying)
 
     @property
     def payment_key(self) -> str:
@@ -131,23 +129,18 @@ class Desk:
         before = self.order
         payment = draft.payment
         if payment is not None:
-            self._settle(decision, before, payment, paid)
+            # Where nothing is left to be moved, no provider is asked.
+            paid = paid or not payment.total
+            if paid:
+                make_paid(decision, payment, told=before.settlement == "held" or before.provider_failed)
+            else:
+                make_failed(decision, payment)
         retried_in_vain = payment is not None and not paid and draft.clock is not None and not _news(decision)
         if retried_in_vain:
             # Nothing happened that anybody is told; only the next try has a new instant.
             self.order = decision.order
             return self._step(self.order, decision.now)
         return self._written(draft, before, payment if paid else None)
-
-    def _settle(self, decision: Decision, before: Order, payment: Sums, paid: bool) -> None:
-        order = decision.order
-        if not paid:
-            wait = min(timedelta(minutes=2**order.retries), LONGEST_RETRY)
-            decision.happen(PaymentFailed(retry_at=decision.now + wait))
-            return
-        final = order.settlement in ("executing", "retrying")
-        told = before.settlement == "held" or order.provider_failed
-        decision.happen(MoneyMoved(sums=payment, final=final, told=told))
 
     def _written(self, draft: Draft, before: Order, moved: Sums | None) -> Step:
         decision, message = draft.decision, draft.message
@@ -200,14 +193,17 @@ def _content(draft: Draft, before: Order) -> dict[str, Any]:
     if message is not None:
         fields = dict(message.fields)
         private = {key: fields.pop(key) for key in ("private_note", "unreadable") if key in fields}
+        actor = message.actor
         content |= {
-            "actor": message.actor.model_dump() if message.actor else None,
+            "actor": actor.model_dump() if actor else None,
             "command": message.name,
             "command_id": message.command_id,
             "fields": fields,
+            # Always there, so that whether somebody left a private note cannot be told.
+            "private": private,
         }
-        if private:
-            content["private"] = private
+        if actor and actor.role in PARTIES and actor.id != before.party(actor.role):
+            content["stranger"] = True
     elif draft.clock is not None:
         content |= {"actor": {"role": "system", "id": "clock"}, "command": draft.clock.name, "fields": {}}
         content["due_at"] = draft.clock.at.isoformat()

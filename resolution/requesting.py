@@ -6,6 +6,7 @@ from resolution.canceling import request_cancel
 from resolution.cases import accept_proposal, decline_proposal, open_case_from_request, withdraw_case
 from resolution.commands import Accept, Counter, Decline, MakeRequest, Withdraw
 from resolution.decision import Decision
+from resolution.dispute import Request
 from resolution.ending import cancel_by_request
 from resolution.events import (
     AnswerReminded,
@@ -17,7 +18,7 @@ from resolution.events import (
     RequestOpened,
 )
 from resolution.money import gross_bounds, refund_bounds
-from resolution.order import Order, Request
+from resolution.order import Order
 from resolution.refusals import Checks
 from resolution.undoing import restore
 from resolution.windows import answer_window, silence_means

@@ -3,6 +3,7 @@
 from resolution.cases import check_case, check_gross
 from resolution.commands import Appeal, Rule
 from resolution.decision import Decision
+from resolution.dispute import Case
 from resolution.ending import cancel
 from resolution.events import (
     AppealOpened,
@@ -14,7 +15,6 @@ from resolution.events import (
     RulingMade,
     SettlementDue,
 )
-from resolution.order import Case
 from resolution.refusals import Checks
 from resolution.undoing import restore
 from resolution.windows import answer_window

@@ -15,7 +15,8 @@ with workflow.unsafe.imports_passed_through():
     from resolution.amounts import write_amount
     from resolution.clocks import next_clock
     from resolution.commands import Message, read_message, unreadable_message
-    from resolution.order import Opening, whole_second
+    from resolution.fields import whole_second
+    from resolution.order import Opening
     from resolution.process import Desk, Draft
     from resolution.refusals import SENTENCES
     from resolution.step import Step

@@ -141,9 +141,9 @@ class Play:
             raise Difference(where, "an export that verifies", wrong)
         for number in range(len(document["entries"])):
             altered = deepcopy(document)
-            fields = altered["entries"][number]["fields"]
-            name, held = next(iter(fields.items()))
-            fields[name] = {"hidden": "0" * 64} if "hidden" in held else {**held, "value": "altered"}
+            entry = altered["entries"][number]
+            held = entry if "hidden" in entry else next(iter(entry["fields"].values()))
+            held |= {"hidden": "0" * 64} if "hidden" in held else {"value": "altered"}
             if not verify(altered):
                 raise Difference(where, f"an export that fails to verify with entry {number + 1} altered", "it does")
         self._contains(step.get("answer") or {}, document, ("steps", step.position, "answer"))

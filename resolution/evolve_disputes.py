@@ -1,0 +1,212 @@
+"""What the events of requests and cases change; a part of `evolve`."""
+
+from datetime import datetime
+from typing import Any, TypeVar, assert_never
+
+from resolution.dispute import Case, ExpiredOffer, Proposal, Request, Ruling
+from resolution.events import (
+    AnswerReminded,
+    AppealOpened,
+    AppealUndecided,
+    CaseClosed,
+    CaseOpened,
+    CaseReminded,
+    ProposalAccepted,
+    ProposalMade,
+    RequestCountered,
+    RequestEnded,
+    RequestOpened,
+    RequestReopened,
+    RulingMade,
+    RulingNeeded,
+    SettlementOffered,
+)
+from resolution.order import Order
+from resolution.words import PARTIES, Frozen, Party, other
+
+_Value = TypeVar("_Value", bound=Frozen)
+
+
+def request_changes(
+    order: Order,
+    event: RequestOpened | RequestCountered | RequestEnded | RequestReopened | AnswerReminded,
+    now: datetime,
+) -> dict[str, Any]:
+    """What changes in an order when something happens to its request."""
+    request = order.request
+    if isinstance(event, RequestOpened):
+        opened = _opened(event)
+        changes: dict[str, Any] = {"request": opened, "requests": event.number, "offers": event.version}
+        if event.kind == "undo":
+            changes["undo_used"] = True
+        if event.kind == "cancel":
+            counted = order.counted_requests.get(event.by, 0) + 1
+            changes["counted_requests"] = {**order.counted_requests, event.by: counted}
+            clock = order.auto_complete
+            if clock and clock.stopper is None:
+                changes["auto_complete"] = _copied(clock, stopper=event.number)
+        return changes
+    if request is None:
+        raise AssertionError(f"{event.event} without a request")
+    match event:
+        case RequestCountered():
+            countered = _copied(
+                request,
+                version=event.version,
+                amount=event.amount,
+                asked=other(event.by),
+                answer_due_at=event.answer_due_at,
+                reminder_at=event.reminder_at,
+                counters=request.counters + 1,
+            )
+            spoke = bool(event.comment and event.comment.strip())
+            return {"request": spoken(countered, event.by) if spoke else countered, "offers": event.version}
+        case RequestEnded():
+            ended = _copied(request, status=event.status, reminder_at=None)
+            if event.by in PARTIES and event.comment and event.comment.strip():
+                ended = _copied(ended, spoken=with_party(ended.spoken, event.by))
+            changes = {"request": ended}
+            if event.by_deadline:
+                late = ExpiredOffer(version=request.version, asked=(request.asked,))
+                changes["expired_offers"] = (*order.expired_offers, late)
+            if request.kind == "cancel" and event.status == "declined":
+                changes["declined_at"] = {**order.declined_at, request.opened_by: now}
+            if request.kind == "cancel" and event.status == "withdrawn":
+                left = order.counted_requests.get(request.opened_by, 1) - 1
+                changes["counted_requests"] = {**order.counted_requests, request.opened_by: left}
+            return changes
+        case RequestReopened():
+            reopened = _copied(request, status="open", answer_due_at=event.answer_due_at, reminder_at=event.reminder_at)
+            return {"request": reopened}
+        case AnswerReminded():
+            return {"request": _copied(request, reminder_at=None)}
+        case _:
+            assert_never(event)
+
+
+def _opened(event: RequestOpened) -> Request:
+    spoke = bool(event.comment and event.comment.strip())
+    return Request(
+        number=event.number,
+        kind=event.kind,
+        status="open",
+        opened_by=event.by,
+        asked=other(event.by),
+        version=event.version,
+        amount=event.amount,
+        extend_by=event.extend_by,
+        reason=event.reason,
+        comment=event.comment,
+        private_note=event.private_note,
+        answer_due_at=event.answer_due_at,
+        reminder_at=event.reminder_at,
+        communicated=event.communicated,
+        spoken=(event.by,) if spoke else (),
+    )
+
+
+def case_changes(
+    order: Order,
+    event: CaseOpened
+    | CaseReminded
+    | ProposalMade
+    | ProposalAccepted
+    | RulingNeeded
+    | SettlementOffered
+    | RulingMade
+    | CaseClosed
+    | AppealOpened
+    | AppealUndecided,
+    now: datetime,
+) -> dict[str, Any]:
+    """What changes in an order when something happens to its case."""
+    if isinstance(event, CaseOpened):
+        request = order.request if event.request is not None else None
+        if request and event.escalated and event.by in PARTIES:
+            request = _copied(request, escalated_by=with_party(request.escalated_by, event.by))
+        opened = Case(
+            stage="mediation",
+            opened_by=event.by,
+            opened_at=now,
+            due_at=event.due_at,
+            initiator=event.initiator,
+            reason=event.reason,
+            request=event.request,
+            took_request=event.took_request,
+            review=event.review,
+            dormant=event.dormant,
+            communicated=bool(request and request.communicated),
+            explained=bool(request and request.explained),
+            clock_from=now,
+        )
+        return {"case": opened, "request": request or order.request}
+    case = order.case
+    if case is None:
+        raise AssertionError(f"{event.event} without a case")
+    changes: dict[str, Any] = {}
+    match event:
+        case CaseReminded():
+            case = _copied(case, reminders_sent=case.reminders_sent + 1)
+        case ProposalMade():
+            proposal = Proposal(
+                version=event.version, amount=event.amount, explanation=event.explanation, due_at=event.due_at
+            )
+            case = _copied(case, proposal=proposal)
+            changes["offers"] = event.version
+        case ProposalAccepted():
+            if case.proposal is None:
+                raise AssertionError("an accepted proposal that was never made")
+            accepted = _copied(case.proposal, accepted_by=with_party(case.proposal.accepted_by, event.by))
+            case = _copied(case, proposal=accepted)
+        case RulingNeeded():
+            if event.by_deadline and case.proposal:
+                late = ExpiredOffer(version=case.proposal.version, asked=PARTIES)
+                changes["expired_offers"] = (*order.expired_offers, late)
+            case = _copied(case, stage="ruling")
+        case SettlementOffered():
+            case = _copied(case, offers=_copied(case.offers, **{event.by: event.amount}))
+        case RulingMade():
+            if event.operator is not None and event.outcome != "let_them_decide":
+                ruling = Ruling(
+                    outcome=event.outcome,
+                    operator=event.operator,
+                    amount=event.amount,
+                    explanation=event.explanation,
+                )
+                # An appeal keeps the first window: a second ruling is final and opens none.
+                until = event.appealable_until or case.appealable_until
+                case = _copied(case, stage="ruling", ruling=ruling, appealable_until=until)
+                if order.request and order.request.number == case.request:
+                    changes["request"] = _copied(order.request, ruled_on=True)
+        case CaseClosed():
+            case = _copied(case, stage="closed")
+            changes["last_case_end"] = now
+        case AppealOpened():
+            case = _copied(
+                case,
+                stage="appeal",
+                due_at=event.due_at,
+                clock_from=now,
+                reminders_sent=0,
+                appeals=case.appeals + 1,
+            )
+            changes["hold_until"] = event.due_at if order.closed else None
+        case AppealUndecided():
+            pass
+        case _:
+            assert_never(event)
+    return changes | {"case": case}
+
+
+def with_party(parties: tuple[Party, ...], party: Any) -> tuple[Party, ...]:
+    """`parties` and this one, each once."""
+    return tuple(one for one in PARTIES if one in parties or one == party)
+
+
+def spoken(request: Request | None, by: Party) -> Request | None:
+    """The request, with one more side heard since it opened [R55]."""
+    return _copied(request, spoken=with_party(request.spoken, by)) if request else None
+
+
+def _copied(value: _Value, **changes: Any) -> _Value:
+    return value.model_copy(update=changes)

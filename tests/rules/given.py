@@ -1,0 +1,185 @@
+"""Given an order, when somebody acts or time passes, then this happened: the language of these tests."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from policies import load_policy
+from resolution.clocks import next_clock
+from resolution.commands import Message, read_message
+from resolution.durations import parse_duration
+from resolution.events import Event
+from resolution.order import Opening, Order, Sums, Terms
+from resolution.policy import Policy
+from resolution.process import Desk, Draft
+from resolution.record import Reader
+from resolution.step import Notice, RecordEntry, Step
+from resolution.views import view
+
+MONDAY = datetime(2025, 3, 3, 9, tzinfo=UTC)
+SALT = "the salt of these tests"
+PRESETS = ("resolution_center", "glimmer", "fiverr_guide", "upwork")
+ATTESTED = ["discussed", "tried_to_resolve", "agreed_compensation"]
+
+
+def opening(
+    policy: str | Policy = "resolution_center", changes: Mapping[str, Any] | None = None, **terms: Any
+) -> Opening:
+    """An order of 100.00 and a fee of 5.50, placed on a Monday at nine, due in five days."""
+    chosen = load_policy(policy, changes) if isinstance(policy, str) else policy
+    provider = terms.pop("provider", "ledger")
+    usual = {"price": 10_000, "service_fee": 550, "ordered_at": MONDAY, "delivery_time": "5d"}
+    read = Terms.model_validate({"order_id": "o-1", "client": "c-1", "freelancer": "f-1", **usual, **terms})
+    return Opening(terms=read, policy=chosen, record_salt=SALT, provider=provider)
+
+
+@dataclass(frozen=True)
+class Then:
+    """What came of one command, or of time passing: the steps that it left."""
+
+    steps: tuple[Step, ...]
+    drafts: tuple[Draft, ...] = ()
+    answer: Mapping[str, Any] | None = None
+
+    @property
+    def refused(self) -> str | None:
+        """The code of the refusal; None: it was applied."""
+        return self.answer.get("code") if self.answer else None
+
+    @property
+    def details(self) -> Any:
+        """What the refusal says besides its code."""
+        return self.answer["details"] if self.answer else {}
+
+    @property
+    def happened(self) -> list[Event]:
+        """The events, as they happened."""
+        return [event for draft in self.drafts for event in draft.decision.events]
+
+    @property
+    def events(self) -> list[str]:
+        """The events by name."""
+        return [event.event for event in self.happened]
+
+    @property
+    def fired(self) -> list[str]:
+        """The clocks that fired, in order."""
+        return [step.entry.content["command"] for step in self.steps if step.entry]
+
+    @property
+    def notices(self) -> list[Notice]:
+        """Everything that anybody was told."""
+        return [notice for step in self.steps for notice in step.notices]
+
+    @property
+    def told(self) -> dict[str, list[str]]:
+        """The names of the notices by receiver; who was told nothing is left out."""
+        told: dict[str, list[str]] = {}
+        for notice in self.notices:
+            told.setdefault(notice.to, []).append(notice.name)
+        return told
+
+
+class Given:
+    """An order, brought where a test needs it by commands and by time passing."""
+
+    def __init__(
+        self, policy: str | Policy = "resolution_center", changes: Mapping[str, Any] | None = None, **terms: Any
+    ) -> None:
+        self.desk = Desk(opening(policy, changes, **terms))
+        self.now = self.desk.order.terms.ordered_at
+        self.steps: list[Step] = [self.desk.opening_step()]
+        self.provider_works = True
+        self.attempts: list[tuple[str, Sums]] = []
+        self.arrived = 0
+
+    def client(self, command: str, **fields: Any) -> Then:
+        """The client gives a command now."""
+        return self.says({"role": "client", "id": self.order.terms.client}, command, fields)
+
+    def freelancer(self, command: str, **fields: Any) -> Then:
+        """The freelancer gives a command now."""
+        return self.says({"role": "freelancer", "id": self.order.terms.freelancer}, command, fields)
+
+    def operator(self, command: str, *, name: str = "operator-1", **fields: Any) -> Then:
+        """An operator gives a command now."""
+        return self.says({"role": "operator", "id": name}, command, fields)
+
+    def by(self, role: str, command: str, **fields: Any) -> Then:
+        """Somebody in this role gives a command now."""
+        party = self.order.terms.client if role == "client" else self.order.terms.freelancer
+        return self.says(
+            {"role": role, "id": party if role in ("client", "freelancer") else f"{role}-1"}, command, fields
+        )
+
+    def message(self, actor: Any, command: str, fields: Mapping[str, Any]) -> Message:
+        """A message as it comes in; one without an id of its own is numbered."""
+        self.arrived += 1
+        return read_message(command, {"actor": actor, "command_id": f"id-{self.arrived}", **fields}, self.arrived)
+
+    def says(self, actor: Any, command: str, fields: Mapping[str, Any]) -> Then:
+        """Anybody gives any command now; what is due comes first."""
+        return self.take(self.message(actor, command, fields))
+
+    def take(self, message: Message) -> Then:
+        """Let the order decide one message, and whatever else is due, in its order."""
+        before, drafts, inbox = len(self.steps), [], [message]
+        answer = None
+        while (thing := self.desk.next_thing(inbox, self.now)) is not None:
+            if isinstance(thing, int):
+                answer = self.desk.repeated(inbox.pop(thing))
+                if answer is not None:
+                    continue
+                draft = self.desk.take(message, self.now)
+            else:
+                draft = self.desk.fire(thing, self.now)
+            drafts.append(draft)
+            self._finish(draft)
+        answer = answer or self.desk.answers[(message.sender, message.command_id)]
+        return Then(tuple(self.steps[before:]), tuple(drafts), answer)
+
+    def after(self, length: str) -> Then:
+        """Let so much time pass; what falls due happens at its instant."""
+        return self.until(self.now + parse_duration(length))
+
+    def until(self, instant: datetime) -> Then:
+        """Let time pass until then; what falls due happens at its instant."""
+        before, drafts = len(self.steps), []
+        while (clock := next_clock(self.order)) is not None and clock.at <= instant:
+            self.now = max(self.now, clock.at)
+            draft = self.desk.fire(clock, self.now)
+            drafts.append(draft)
+            self._finish(draft)
+        self.now = max(self.now, instant)
+        return Then(tuple(self.steps[before:]), tuple(drafts))
+
+    def _finish(self, draft: Draft) -> None:
+        if draft.payment is not None and draft.payment.total:
+            self.attempts.append((draft.payment_key, draft.payment))
+        self.steps.append(self.desk.finish(draft, paid=self.provider_works))
+
+    @property
+    def order(self) -> Order:
+        """The order as it is now."""
+        return self.desk.order
+
+    @property
+    def record(self) -> list[RecordEntry]:
+        """Every entry so far."""
+        return [step.entry for step in self.steps if step.entry]
+
+    @property
+    def money(self) -> tuple[int, int, int, int]:
+        """What the client, the freelancer and the platform got so far, and what is held."""
+        money = self.view("operator")["money"]
+        return money["client"], money["freelancer"], money["platform"], money["held"]
+
+    def view(self, reader: Reader) -> dict[str, Any]:
+        """The order's page for one role now."""
+        return view(self.order, reader, self.now)
+
+
+def seconds(count: int) -> timedelta:
+    """So many seconds."""
+    return timedelta(seconds=count)

@@ -1,0 +1,120 @@
+"""Payments out of escrow, and a payment provider that fails for a while (rules, 7)."""
+
+from datetime import timedelta
+
+from resolution.order import Sums
+from tests.rules.given import Given
+
+
+def canceled_while_the_provider_fails() -> Given:
+    given = Given()
+    given.client("request", kind="cancel")
+    given.provider_works = False
+    given.freelancer("accept")
+    return given
+
+
+def refunded_while_the_provider_fails(changes: dict[str, object] | None = None) -> Given:
+    given = Given(changes=changes)
+    given.freelancer("request", kind="partial_refund", amount=1_000)
+    given.provider_works = False
+    given.client("accept")
+    return given
+
+
+def test_the_order_is_canceled_whether_or_not_the_provider_pays() -> None:
+    given = canceled_while_the_provider_fails()
+
+    assert given.order.phase == "canceled"
+    assert given.order.settlement == "retrying"
+    assert given.money == (0, 0, 0, 10_550)
+
+
+def test_each_retry_waits_twice_as_long_up_to_an_hour_and_leaves_no_entry() -> None:
+    given = canceled_while_the_provider_fails()
+    waits = []
+    for _ in range(8):
+        assert given.order.retry_at is not None
+        waits.append(given.order.retry_at - given.now)
+        then = given.until(given.order.retry_at)
+        # The next try's instant is written, so that readers see it; nothing is recorded or told.
+        assert [(step.entry, step.notices, step.ledger) for step in then.steps] == [(None, (), ())]
+
+    assert waits == [timedelta(minutes=minutes) for minutes in (1, 2, 4, 8, 16, 32, 60, 60)]
+    assert given.order.record_length == 2
+
+
+def test_a_provider_that_is_away_for_a_month_wedges_nothing() -> None:
+    given = canceled_while_the_provider_fails()
+    given.after("30d")
+    given.provider_works = True
+
+    then = given.after("1h")
+
+    assert given.order.settlement == "settled"
+    assert given.money == (10_550, 0, 0, 0)
+    assert then.told == {"client": ["money_settled"], "freelancer": ["money_settled"]}
+
+
+def test_an_order_whose_payment_is_retried_stays_reachable() -> None:
+    given = canceled_while_the_provider_fails()
+    given.after("30d")
+    assert not given.desk.is_over(given.now)
+
+    given.provider_works = True
+    given.after("1h")
+    assert given.desk.is_over(given.now)
+
+
+def test_every_attempt_of_a_payment_has_the_same_key_and_the_same_amounts() -> None:
+    given = refunded_while_the_provider_fails()
+    given.client("request", kind="cancel")
+    given.freelancer("accept")
+    given.provider_works = True
+
+    then = given.after("2h")
+
+    refund, rest = Sums(client=1_055), Sums(client=9_495)
+    assert given.attempts == [("o-1.payment.1", refund), ("o-1.payment.1", refund), ("o-1.payment.2", rest)]
+    assert given.order.settlement == "settled"
+    assert given.money == (10_550, 0, 0, 0)
+    assert then.told == {"client": ["money_settled"], "freelancer": ["money_settled"]}
+
+
+def test_an_order_that_closes_while_the_provider_fails_is_retrying_at_once() -> None:
+    given = refunded_while_the_provider_fails()
+    given.freelancer("deliver")
+
+    given.client("complete")
+
+    assert given.order.settlement == "retrying"
+
+
+def test_a_failing_part_payment_does_not_end_the_time_in_which_money_is_held() -> None:
+    given = refunded_while_the_provider_fails({"cases.appeal_window": "3d"})
+    given.client("request", kind="cancel")
+    given.freelancer("decline")
+    given.client("escalate")
+    given.operator("rule", outcome="cancel", amount=0, explanation="Nothing was done.")
+    given.after("2d")
+    assert given.order.settlement == "held"
+
+    given.provider_works = True
+    given.after("1h")
+    assert given.order.settlement == "held"
+    assert given.money == (1_055, 0, 0, 9_495)
+
+    given.freelancer("appeal", comment="Half of it is done.")
+    given.operator("rule", name="operator-2", outcome="cancel", amount=4_500, explanation="So it is.")
+    assert given.money == (5_803, 3_600, 1_147, 0)
+
+
+def test_a_payment_of_nothing_asks_no_provider() -> None:
+    given = Given("upwork", service_fee=0)
+    given.client("request", kind="cancel", comment="All of it is done.", amount=10_000)
+    assert given.money == (0, 8_000, 2_000, 0)
+    given.provider_works = False
+
+    given.freelancer("accept")
+
+    assert given.order.settlement == "settled"

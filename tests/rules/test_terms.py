@@ -1,0 +1,63 @@
+"""What an order is opened with (rules, 1)."""
+
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from tests.rules.given import MONDAY, Given
+
+
+def test_an_order_is_placed_in_whole_seconds_of_utc() -> None:
+    ordered_at = datetime(2025, 3, 3, 10, 0, 0, 999_999, tzinfo=timezone(timedelta(hours=1)))
+
+    given = Given(ordered_at=ordered_at)
+
+    assert given.order.terms.ordered_at == MONDAY
+    assert given.order.terms.ordered_at.tzinfo == UTC
+    assert given.order.due_at == MONDAY + timedelta(days=5)
+    assert given.order.due_at.utcoffset() == timedelta(0)
+
+
+def test_an_order_that_waits_for_its_requirements_is_not_due_yet() -> None:
+    given = Given(requirements="awaited")
+
+    assert given.order.phase == "waiting_requirements"
+    assert given.order.due_at is None
+
+
+def test_all_of_the_money_is_in_escrow_at_first() -> None:
+    given = Given()
+
+    opening_step = given.steps[0]
+    assert given.money == (0, 0, 0, 10_550)
+    assert [(line.account, line.amount) for line in opening_step.ledger] == [("client", -10_550), ("escrow", 10_550)]
+    assert opening_step.entry is None
+
+
+@pytest.mark.parametrize(
+    "terms",
+    [
+        {"price": 0},
+        {"price": -1},
+        {"price": 10.0},
+        {"price": True},
+        {"price": 10**15 + 1},
+        {"service_fee": -1},
+        {"currency": "usd"},
+        {"order_id": "a/b"},
+        {"order_id": ""},
+        {"client": ""},
+        {"client": "a\x00b"},
+        {"ordered_at": datetime(2025, 3, 3, 9)},  # noqa: DTZ001 - that it has no zone is the point
+        {"delivery_time": "a week"},
+        {"delivery_time": "-1h"},
+        {"requirements": "none"},
+        {"note": "unknown"},
+    ],
+    ids=str,
+)
+def test_terms_that_cannot_be_used_are_an_error(terms: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        Given(**terms)
