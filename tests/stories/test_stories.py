@@ -1,0 +1,96 @@
+"""Every scenario file passes on both engines, which agree in every expected field."""
+
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from starter.demo.show import stories as demonstration
+from starter.simulate import run
+from starter.simulate.run import closing_line, play
+from starter.simulate.story import StoryError, stories_in
+
+TESTS = Path(__file__).resolve().parent.parent
+OURS = TESTS / "scenarios"
+FOLDERS = [folder for folder in (OURS, TESTS / "scenarios_cheating") if folder.is_dir()]
+CONTRACT = TESTS.parent.parent / "shared" / "scenarios"
+
+
+@pytest.mark.skipif(not CONTRACT.is_dir(), reason="the contract's own folder is not beside this checkout")
+def test_our_copy_of_the_contract_is_the_contract() -> None:
+    ours = {path.name: path.read_text() for path in OURS.iterdir()}
+    assert ours == {path.name: path.read_text() for path in CONTRACT.iterdir()}
+
+
+@pytest.mark.parametrize("engines", [("pure",), ("temporal",)], ids=["pure", "temporal"])
+async def test_every_story_passes(engines: tuple[run.EngineName, ...]) -> None:
+    paths = stories_in(FOLDERS)
+    results = [result async for result in play([*paths, *(story.path for story in demonstration())], engines)]
+    assert [result.sentence for result in results if result.outcome != "ok"] == []
+    assert len(results) > 200
+    assert closing_line(results) == f"{len(results)} passed, 0 failed, 0 not expressible"
+
+
+STORY = """id: T1
+title: A test
+policy: resolution_center
+steps:
+- at: 2025-03-04T10:00:00Z
+  by: client
+  do: request
+  with: {kind: cancel}
+  expect: {phase: in_progress}
+"""
+
+
+@asynccontextmanager
+async def written(folder: Path, text: str) -> AsyncIterator[run.Result]:
+    path = folder / "story.yaml"
+    path.write_text(text)
+    async for result in play([path], ["pure"]):
+        yield result
+
+
+@pytest.mark.parametrize(
+    ("change", "line", "says"),
+    [
+        (("phase: in_progress", "phase: delivered"), 9, "expected 'delivered', actual 'in_progress'"),
+        (("phase: in_progress", "colour: red"), 9, "(no such key)"),
+        (("do: request", "do: request\n  refused: request_open"), 8, "expected 'request_open', actual 'applied'"),
+        (("by: client", "by: stranger"), 7, "expected 'applied', actual 'not_a_party'"),
+        (("expect:", "expects:"), 9, "unknown key `expects`"),
+        (("title: A test", "titel: A test"), 2, "unknown key `titel`"),
+        (("2025-03-04T10:00:00Z", "yesterday"), 5, "`at` must be an instant"),
+        (("2025-03-04T10", "2024-03-04T10"), 5, "the order is placed only at"),
+        (("policy: resolution_center", "policy: nobody"), 3, "no such preset and no readable file"),
+        (("by: client", "by: judge"), 6, "`judge` is nobody"),
+        (("id: T1", "id: [T1"), 2, "cannot be read"),
+    ],
+)
+async def test_a_difference_or_mistake_is_named_with_its_line(
+    tmp_path: Path, change: tuple[str, str], line: int, says: str
+) -> None:
+    async with written(tmp_path, STORY.replace(*change)) as result:
+        assert result.outcome == "FAILED"
+        assert result.line == line
+        assert says in result.sentence
+
+
+async def test_money_that_is_not_where_the_story_says_fails_it(tmp_path: Path) -> None:
+    text = STORY.replace("{phase: in_progress}", "{money: {held: 10549}}")
+    async with written(tmp_path, text) as result:
+        assert (result.expected, result.actual) == (10549, 10550)
+
+
+def test_a_folder_without_stories_is_an_error_that_names_it(tmp_path: Path) -> None:
+    with pytest.raises(StoryError, match="no .yaml files"):
+        stories_in([tmp_path])
+
+
+async def test_a_story_for_one_engine_is_not_played_on_the_other(tmp_path: Path) -> None:
+    shutil.copy(OURS / "s01-client-request-accepted.yaml", tmp_path / "one.yaml")
+    path = tmp_path / "one.yaml"
+    path.write_text(path.read_text().replace("steps:", "only: temporal\nsteps:"))
+    assert [result async for result in play([path], ["pure"])] == []
