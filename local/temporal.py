@@ -32,7 +32,7 @@ VERSION = "1.8.2"
 GO = (1, 26)
 READY_WITHIN = 60.0  # seconds
 # Off by default in the server; `recourse simulate` and `demo` need time to pass quickly, and timers to be punctual.
-TIME_SKIPPING = {
+SERVER_SETTINGS = {
     "frontend.WorkflowTimeSkippingEnabled": "true",
     "system.workflowTimeSkippingEnabled": "true",
     "history.timerProcessorMaxTimeShift": '"10ms"',
@@ -40,6 +40,9 @@ TIME_SKIPPING = {
     "history.timerProcessorMaxPollHostRPS": "10000",
     "history.transferProcessorMaxPollRPS": "1000",
     "history.transferProcessorMaxPollHostRPS": "10000",
+    # An update of more than this (2 MiB by default) makes the server terminate its workflow, whatever the workflow
+    # does; with as much as a call can carry at all (4 MiB), the order itself refuses it.
+    "limit.blobSize.error": "5242880",
 }
 SEARCH_ATTRIBUTES = {
     "RecoursePhase": "Keyword",
@@ -76,7 +79,7 @@ class LocalTemporal:
         command += ["--port", str(self._port), "--log-level", "error"]
         command += ["--ui-port", str(self._ui_port)] if self._ui_port else ["--headless"]
         command += ["--db-filename", self._db_file] if self._db_file else []
-        for key, value in TIME_SKIPPING.items():
+        for key, value in SERVER_SETTINGS.items():
             command += ["--dynamic-config-value", f"{key}={value}"]
         for name, kind in SEARCH_ATTRIBUTES.items():
             command += ["--search-attribute", f"{name}={kind}"]

@@ -1,5 +1,6 @@
 """The typed client for other backends: start an order, send it commands, read where it stands."""
 
+import json
 import secrets
 import uuid
 from collections.abc import Callable, Mapping
@@ -18,13 +19,15 @@ from resolution.looking_ahead import available_actions, opens_later, preview
 from resolution.order import Opening, Order, Terms
 from resolution.policy import Policy
 from resolution.record import Reader, export
-from resolution.refusals import SENTENCES
+from resolution.refusals import SENTENCES, Code
 from resolution.step import Notice
 from resolution.views import view
 from workflows import page
 from workflows.order import OrderWorkflow
 
 TASK_QUEUE = "recourse"
+# Temporal itself stops at 2 MiB; no honest message comes near.
+LARGEST_MESSAGE = 1024 * 1024
 PREFIX = "order-"
 
 
@@ -64,15 +67,14 @@ class Outcome:
         )
 
 
-def order_closed(command: str) -> dict[str, Any]:
-    """What a command to an order that answers no more gets."""
-    return {
-        "status": "refused",
-        "command": command,
-        "code": "order_closed",
-        "message": SENTENCES["order_closed"],
-        "details": {},
-    }
+def _refused(command: str, code: Code, **details: Any) -> dict[str, Any]:
+    """A refusal of ours, by which nothing was sent or nothing could arrive; it leaves no entry."""
+    return {"status": "refused", "command": command, "code": code, "message": SENTENCES[code], "details": details}
+
+
+def _too_large(payload: Mapping[str, Any]) -> str | None:
+    size = len(json.dumps(payload, default=str))
+    return f"{size} bytes; at most {LARGEST_MESSAGE} are taken" if size > LARGEST_MESSAGE else None
 
 
 def workflow_id(order_id: str) -> str:
@@ -164,6 +166,9 @@ class Recourse:
         id again gets the first answer. Raises NoSuchOrder.
         """
         payload = self._payload(fields)
+        problem = _too_large(payload)
+        if problem:
+            return Outcome.of(_refused(command, "malformed", problems={"payload": problem}))
         try:
             # Each call is an update of its own, so that the order itself answers a repeated command id as repeated.
             answer = await self._handle(order_id).execute_update(command, payload, result_type=dict)
@@ -176,9 +181,12 @@ class Recourse:
     async def tell(self, order_id: str, command: str, fields: Mapping[str, Any]) -> bool:
         """Send a command without waiting: it is kept also while every worker is down.
 
-        False where the order answers no more. Raises NoSuchOrder.
+        False where the order answers no more. Raises NoSuchOrder; ValueError for a message that is too large.
         """
         payload = self._payload(fields)
+        problem = _too_large(payload)
+        if problem:
+            raise ValueError(problem)
         try:
             await self._handle(order_id).signal(command, payload)
         except RPCError as error:
@@ -192,7 +200,7 @@ class Recourse:
         if await read_order(self.pool, order_id) is None:
             raise NoSuchOrder(f"There is no order {order_id}.")
         first = await read_answer(self.pool, order_id, _sender(payload), str(payload["command_id"]))
-        return {**first, "repeated": True} if first else order_closed(command)
+        return {**first, "repeated": True} if first else _refused(command, "order_closed")
 
     def _payload(self, fields: Mapping[str, Any]) -> dict[str, Any]:
         # The stamp is ours: an answer that waits for us through an outage still counts when it came.

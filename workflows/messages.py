@@ -28,6 +28,9 @@ with workflow.unsafe.imports_passed_through():
     from resolution.order import Opening
 
 
+ORDER = "Order"  # the workflow type of every order
+
+
 @dataclass(frozen=True)
 class Undecodable:
     """A payload that could not be read, and why."""
@@ -67,7 +70,8 @@ class _Gate(WorkflowInboundInterceptor):
     """Every message goes to `receive` or `answer` of the workflow, whatever handler its name belongs to."""
 
     async def execute_workflow(self, input: ExecuteWorkflowInput) -> Any:
-        if len(input.args) != 1 or not isinstance(input.args[0], Opening):
+        readable = len(input.args) == 1 and isinstance(input.args[0], Opening)
+        if workflow.info().workflow_type == ORDER and not readable:
             why = input.args[0].error if input.args and isinstance(input.args[0], Undecodable) else "not one opening"
             raise ApplicationError(f"The order cannot start: {why}", type="bad_opening", non_retryable=True)
         return await super().execute_workflow(input)

@@ -22,7 +22,7 @@ with workflow.unsafe.imports_passed_through():
     from resolution.step import Step
     from resolution.views import view
     from workflows import page
-    from workflows.messages import Unreadable, payload_of, takes_every_command, with_command_id
+    from workflows.messages import ORDER, Unreadable, payload_of, takes_every_command, with_command_id
 
 # A step is written by a local activity, which costs no task of its own. When the database does not answer for this
 # long, the same step goes to a regular activity, which waits for as long as it takes.
@@ -39,7 +39,7 @@ class Ticket:
     outcome: dict[str, Any] | None = None
 
 
-@workflow.defn(name="Order")
+@workflow.defn(name=ORDER)
 @takes_every_command
 class OrderWorkflow:
     """One order, from its opening until it answers no more.
@@ -263,7 +263,7 @@ class UnknownWorkflow:
     async def run(self, args: Sequence[RawValue]) -> None:
         """Say which name came and which is meant."""
         name = workflow.info().workflow_type
-        raise ApplicationError(f"There is no workflow type {name!r}; orders are of type 'Order'.", non_retryable=True)
+        raise ApplicationError(f"There is no workflow type {name!r}; orders are of type {ORDER!r}.", non_retryable=True)
 
 
 WORKFLOWS = [OrderWorkflow, UnknownWorkflow]

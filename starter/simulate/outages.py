@@ -9,12 +9,13 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from resolution.commands import unreadable_message
     from resolution.order import Opening
+    from workflows.messages import ORDER
     from workflows.order import OrderWorkflow, Ticket
 
 AWAY_UNTIL = "away_until"
 
 
-@workflow.defn(name="Order")
+@workflow.defn(name=ORDER)
 class OrderWithOutages(OrderWorkflow):
     """An order whose worker is away until a told instant: everything waits, and is decided in one wake.
 

@@ -10,7 +10,7 @@ import pytest
 from starter.demo.show import stories as demonstration
 from starter.simulate import run
 from starter.simulate.run import closing_line, play
-from starter.simulate.story import StoryError, stories_in
+from starter.simulate.story import EngineName, StoryError, stories_in
 
 TESTS = Path(__file__).resolve().parent.parent
 OURS = TESTS / "scenarios"
@@ -25,7 +25,7 @@ def test_our_copy_of_the_contract_is_the_contract() -> None:
 
 
 @pytest.mark.parametrize("engines", [("pure",), ("temporal",)], ids=["pure", "temporal"])
-async def test_every_story_passes(engines: tuple[run.EngineName, ...]) -> None:
+async def test_every_story_passes(engines: tuple[EngineName, ...]) -> None:
     paths = stories_in(FOLDERS)
     results = [result async for result in play([*paths, *(story.path for story in demonstration())], engines)]
     assert [result.sentence for result in results if result.outcome != "ok"] == []
@@ -85,7 +85,7 @@ async def test_money_that_is_not_where_the_story_says_fails_it(tmp_path: Path) -
 
 
 def test_a_folder_without_stories_is_an_error_that_names_it(tmp_path: Path) -> None:
-    with pytest.raises(StoryError, match="no .yaml files"):
+    with pytest.raises(StoryError, match=r"no \.yaml files in this folder"):
         stories_in([tmp_path])
 
 

@@ -1,0 +1,123 @@
+"""An order starts once, whoever starts it how often; its id is never used again."""
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from temporalio.client import WorkflowFailureError
+from temporalio.exceptions import ApplicationError
+
+from database.orders import read_balances, read_order
+from policies import load_policy
+from starter.client import NoSuchOrder, OrderExists, workflow_id
+from tests.process.conftest import Marketplace
+
+POLICY = load_policy("resolution_center")
+
+
+async def test_starting_the_same_order_again_changes_nothing(marketplace: Marketplace) -> None:
+    terms = marketplace.terms()
+    await marketplace.recourse.start(terms, POLICY)
+    await marketplace.by("client", terms.order_id, "message", comment="Hello")
+    await marketplace.recourse.start(terms, POLICY)
+
+    assert (await marketplace.recourse.order(terms.order_id)).record_length == 1
+    assert await read_balances(marketplace.recourse.pool, terms.order_id) == {
+        "client": -10_550,
+        "freelancer": 0,
+        "platform": 0,
+        "escrow": 10_550,
+    }
+
+
+async def test_an_order_and_its_first_command_start_in_one_go(marketplace: Marketplace) -> None:
+    terms = marketplace.terms()
+    first = ("request", {"actor": {"role": "client", "id": "c-1"}, "command_id": "one", "kind": "cancel"})
+
+    outcome = await marketplace.recourse.start(terms, POLICY, first=first)
+    again = await marketplace.recourse.start(terms, POLICY, first=first)
+
+    assert outcome is not None
+    assert outcome.applied
+    assert again is not None
+    assert again.applied
+    assert again.repeated
+    assert (await marketplace.recourse.order(terms.order_id)).record_length == 1
+
+
+async def test_an_id_that_belongs_to_other_terms_is_refused(marketplace: Marketplace) -> None:
+    terms = marketplace.terms()
+    await marketplace.recourse.start(terms, POLICY)
+    dearer = terms.model_copy(update={"price": 20_000})
+
+    with pytest.raises(OrderExists, match="never used again"):
+        await marketplace.recourse.start(dearer, POLICY)
+
+
+async def test_an_id_is_not_used_again_after_its_order_has_ended(marketplace: Marketplace) -> None:
+    order_id = await marketplace.order(changes={"order.reachable_after": "0h"}, requirements="awaited")
+    await marketplace.by("client", order_id, "request", kind="cancel")
+    await marketplace.handle(order_id).result()
+
+    with pytest.raises(OrderExists):
+        await marketplace.recourse.start(marketplace.terms(order_id=order_id, price=1), POLICY)
+    later = await marketplace.by("client", order_id, "message", comment="Hello?")
+    assert later.code == "order_closed"
+
+
+async def test_an_unknown_order_is_said_to_be_unknown(marketplace: Marketplace) -> None:
+    with pytest.raises(NoSuchOrder, match="no order nobody"):
+        await marketplace.by("client", "nobody", "complete")
+    with pytest.raises(NoSuchOrder):
+        await marketplace.recourse.show("nobody", "client")
+
+
+@pytest.mark.parametrize("opening", [None, "text", 17, {}, {"terms": {"price": -1}}, [1, 2]], ids=repr)
+async def test_an_opening_that_cannot_be_read_fails_at_once_and_says_why(
+    marketplace: Marketplace, opening: Any
+) -> None:
+    handle = await marketplace.client.start_workflow(
+        "Order", opening, id=workflow_id(marketplace.terms().order_id), task_queue=marketplace.queue
+    )
+    with pytest.raises(WorkflowFailureError) as failed:
+        await handle.result()
+    assert isinstance(failed.value.cause, ApplicationError)
+    assert failed.value.cause.type == "bad_opening"
+
+
+@pytest.mark.parametrize("arguments", [[], [1, 2]], ids=["none", "two"])
+async def test_an_opening_of_the_wrong_number_of_arguments_fails_at_once(
+    marketplace: Marketplace, arguments: list[Any]
+) -> None:
+    handle = await marketplace.client.start_workflow(
+        "Order", args=arguments, id=workflow_id(marketplace.terms().order_id), task_queue=marketplace.queue
+    )
+    with pytest.raises(WorkflowFailureError):
+        await handle.result()
+
+
+async def test_an_unknown_kind_of_workflow_fails_and_names_the_known_one(marketplace: Marketplace) -> None:
+    handle = await marketplace.client.start_workflow(
+        "Ordr", id=workflow_id(marketplace.terms().order_id), task_queue=marketplace.queue
+    )
+    with pytest.raises(WorkflowFailureError) as failed:
+        await handle.result()
+    assert "orders are of type 'Order'" in str(failed.value.cause)
+
+
+async def test_two_starters_at_once_make_one_order(marketplace: Marketplace) -> None:
+    terms = marketplace.terms()
+    await asyncio.gather(*(marketplace.recourse.start(terms, POLICY) for _ in range(5)))
+    await marketplace.by("client", terms.order_id, "message", comment="Hello")
+
+    stored = await read_order(marketplace.recourse.pool, terms.order_id)
+    assert stored is not None
+    assert stored.step == 1
+
+
+async def test_an_order_that_waits_to_begin_is_not_there_yet(marketplace: Marketplace) -> None:
+    terms = marketplace.terms()
+    await marketplace.recourse.start(terms, POLICY, start_delay=timedelta(hours=1))
+
+    assert await read_order(marketplace.recourse.pool, terms.order_id) is None
