@@ -1,6 +1,7 @@
 """What an order is opened with (rules, 1)."""
 
 from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
@@ -57,6 +58,6 @@ def test_all_of_the_money_is_in_escrow_at_first() -> None:
     ],
     ids=str,
 )
-def test_terms_that_cannot_be_used_are_an_error(terms: dict[str, object]) -> None:
+def test_terms_that_cannot_be_used_are_an_error(terms: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         Given(**terms)
