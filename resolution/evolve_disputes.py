@@ -193,7 +193,7 @@ def case_changes(
                 reminders_sent=0,
                 appeals=case.appeals + 1,
             )
-            changes["hold_until"] = event.due_at if order.closed else None
+            changes |= {"hold_until": event.due_at if order.closed else None, "appeal_used": True}
         case AppealUndecided():
             pass
         case _:

@@ -158,6 +158,7 @@ class Order(Frozen):
     expired_offers: tuple[ExpiredOffer, ...] = ()
     case: Case | None = None
     last_case_end: AwareDatetime | None = None
+    appeal_used: bool = False
     resolution: Resolution | None = None
     canceled_from: OpenPhase | None = None
     closed_at: AwareDatetime | None = None
