@@ -29,9 +29,9 @@ def open_case_from_request(
     escalated: bool = False,
     by_deadline: bool = False,
 ) -> None:
-    """Open a case about the latest request; one that was still open is marked `escalated`."""
+    """Open a case about the latest request, or the one that a party escalates; one still open is marked `escalated`."""
     order = decision.order
-    request = order.request
+    request = order.disputed if escalated else order.request
     if request is None:
         raise AssertionError("no request to open a case about")
     took = request.status == "open"
@@ -61,13 +61,12 @@ def open_dormant_case(decision: Decision) -> None:
 def escalate(decision: Decision, command: Escalate, party: Party, checks: Checks) -> None:
     """Take a declined cancel request to an operator, once for each side [R53-R55]."""
     order = decision.order
-    request = order.request
+    request = order.disputed
     checks.refuse("case_open", order.open_case is not None)
     offered = (
         party in order.policy.cases.escalate_by
+        and order.open_request is None
         and request is not None
-        and request.kind == "cancel"
-        and request.status == "declined"
         and party not in request.escalated_by
         and not request.ruled_on
     )

@@ -40,14 +40,14 @@ from resolution.events import (
     SettlementDue,
     SettlementOffered,
 )
-from resolution.evolve_disputes import case_changes, request_changes, spoken, with_party
+from resolution.evolve_disputes import case_changes, hear, request_changes, with_party
 from resolution.order import AutoComplete, Feedback, Order
 from resolution.words import SettlementStatus
 
 
 def evolve(order: Order, event: Event, now: datetime) -> Order:
     """The order after `event`, which happened at `now`."""
-    return order.model_copy(update=_changes(order, event, now))
+    return hear(order.model_copy(update=_changes(order, event, now)), event)
 
 
 def _changes(order: Order, event: Event, now: datetime) -> dict[str, Any]:
@@ -128,7 +128,7 @@ def _changes(order: Order, event: Event, now: datetime) -> dict[str, Any]:
         ):
             return case_changes(order, event, now)
         case MessageSent():
-            return {"wrote": with_party(order.wrote, event.by), "request": spoken(order.request, event.by)}
+            return {"wrote": with_party(order.wrote, event.by)}
         case EvidenceAdded():
             return {}
         case FeedbackLeft():

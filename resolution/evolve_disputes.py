@@ -11,6 +11,8 @@ from resolution.events import (
     CaseClosed,
     CaseOpened,
     CaseReminded,
+    Event,
+    MessageSent,
     ProposalAccepted,
     ProposalMade,
     RequestCountered,
@@ -36,7 +38,12 @@ def request_changes(
     request = order.request
     if isinstance(event, RequestOpened):
         opened = _opened(event)
-        changes: dict[str, Any] = {"request": opened, "requests": event.number, "offers": event.version}
+        changes: dict[str, Any] = {
+            "request": opened,
+            "declined": order.disputed,
+            "requests": event.number,
+            "offers": event.version,
+        }
         if event.kind == "undo":
             changes["undo_used"] = True
         if event.kind == "cancel":
@@ -59,13 +66,9 @@ def request_changes(
                 reminder_at=event.reminder_at,
                 counters=request.counters + 1,
             )
-            spoke = bool(event.comment and event.comment.strip())
-            return {"request": spoken(countered, event.by) if spoke else countered, "offers": event.version}
+            return {"request": countered, "offers": event.version}
         case RequestEnded():
-            ended = _copied(request, status=event.status, reminder_at=None)
-            if event.by in PARTIES and event.comment and event.comment.strip():
-                ended = _copied(ended, spoken=with_party(ended.spoken, event.by))
-            changes = {"request": ended}
+            changes = {"request": _copied(request, status=event.status, reminder_at=None)}
             if event.by_deadline:
                 late = ExpiredOffer(version=request.version, asked=(request.asked,))
                 changes["expired_offers"] = (*order.expired_offers, late)
@@ -85,7 +88,6 @@ def request_changes(
 
 
 def _opened(event: RequestOpened) -> Request:
-    spoke = bool(event.comment and event.comment.strip())
     return Request(
         number=event.number,
         kind=event.kind,
@@ -101,7 +103,6 @@ def _opened(event: RequestOpened) -> Request:
         answer_due_at=event.answer_due_at,
         reminder_at=event.reminder_at,
         communicated=event.communicated,
-        spoken=(event.by,) if spoke else (),
     )
 
 
@@ -121,9 +122,10 @@ def case_changes(
 ) -> dict[str, Any]:
     """What changes in an order when something happens to its case."""
     if isinstance(event, CaseOpened):
-        request = order.request if event.request is not None else None
-        if request and event.escalated and event.by in PARTIES:
-            request = _copied(request, escalated_by=with_party(request.escalated_by, event.by))
+        request = _about(order, event.request)
+        escalated: dict[str, Any] = {}
+        if request and event.escalated:
+            escalated = _put_back(order, _copied(request, escalated_by=with_party(request.escalated_by, event.by)))
         opened = Case(
             stage="mediation",
             opened_by=event.by,
@@ -139,7 +141,7 @@ def case_changes(
             explained=bool(request and request.explained),
             clock_from=now,
         )
-        return {"case": opened, "request": request or order.request}
+        return {"case": opened, **escalated}
     case = order.case
     if case is None:
         raise AssertionError(f"{event.event} without a case")
@@ -176,8 +178,9 @@ def case_changes(
                 # An appeal keeps the first window: a second ruling is final and opens none.
                 until = event.appealable_until or case.appealable_until
                 case = _copied(case, stage="ruling", ruling=ruling, appealable_until=until)
-                if order.request and order.request.number == case.request:
-                    changes["request"] = _copied(order.request, ruled_on=True)
+                request = _about(order, case.request)
+                if request:
+                    changes |= _put_back(order, _copied(request, ruled_on=True))
         case CaseClosed():
             case = _copied(case, stage="closed")
             changes["last_case_end"] = now
@@ -190,7 +193,7 @@ def case_changes(
                 reminders_sent=0,
                 appeals=case.appeals + 1,
             )
-            changes["hold_until"] = event.due_at if order.closed else None
+            changes |= {"hold_until": event.due_at if order.closed else None, "appeal_used": True}
         case AppealUndecided():
             pass
         case _:
@@ -198,14 +201,33 @@ def case_changes(
     return changes | {"case": case}
 
 
+def _about(order: Order, number: int | None) -> Request | None:
+    return next((one for one in (order.request, order.declined) if one and one.number == number), None)
+
+
+def _put_back(order: Order, request: Request) -> dict[str, Any]:
+    latest = order.request is not None and order.request.number == request.number
+    return {"request" if latest else "declined": request}
+
+
 def with_party(parties: tuple[Party, ...], party: Any) -> tuple[Party, ...]:
     """`parties` and this one, each once."""
     return tuple(one for one in PARTIES if one in parties or one == party)
 
 
-def spoken(request: Request | None, by: Party) -> Request | None:
-    """The request, with one more side heard since it opened [R55]."""
-    return _copied(request, spoken=with_party(request.spoken, by)) if request else None
+def hear(order: Order, event: Event) -> Order:
+    """The order, with one more side heard since its requests opened, if `event` is one of words [R55]."""
+    if not isinstance(event, RequestOpened | RequestCountered | RequestEnded | MessageSent):
+        return order
+    by = event.by
+    if by == "system" or not (event.comment and event.comment.strip()):
+        return order
+    spoken = {
+        name: _copied(request, spoken=with_party(request.spoken, by))
+        for name, request in (("request", order.request), ("declined", order.declined))
+        if request
+    }
+    return _copied(order, **spoken)
 
 
 def _copied(value: _Value, **changes: Any) -> _Value:

@@ -150,6 +150,7 @@ class Order(Frozen):
     delivered_once: bool = False
     revisions: int = 0
     request: Request | None = None
+    declined: Request | None = None
     requests: int = 0
     offers: int = 0
     counted_requests: dict[Party, int] = {}
@@ -157,6 +158,7 @@ class Order(Frozen):
     expired_offers: tuple[ExpiredOffer, ...] = ()
     case: Case | None = None
     last_case_end: AwareDatetime | None = None
+    appeal_used: bool = False
     resolution: Resolution | None = None
     canceled_from: OpenPhase | None = None
     closed_at: AwareDatetime | None = None
@@ -200,6 +202,14 @@ class Order(Frozen):
     def open_request(self) -> Request | None:
         """The request that waits for an answer."""
         return self.request if self.request and self.request.status == "open" else None
+
+    @property
+    def disputed(self) -> Request | None:
+        """The latest declined cancel request, which a party may take to an operator, whatever was asked since."""
+        latest = self.request
+        if latest and latest.kind == "cancel" and latest.status == "declined":
+            return latest
+        return self.declined
 
     @property
     def open_case(self) -> Case | None:

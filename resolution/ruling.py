@@ -18,7 +18,7 @@ from resolution.events import (
 from resolution.refusals import Checks
 from resolution.undoing import restore
 from resolution.windows import answer_window
-from resolution.words import Fallback, Fault, Party
+from resolution.words import Fallback, Party
 
 
 def rule(decision: Decision, command: Rule, operator: str, checks: Checks) -> None:
@@ -89,8 +89,9 @@ def _rule_again(decision: Decision, case: Case, command: Rule, operator: str) ->
             explained=case.explained,
         )
         return
-    unstarted = resolution.exempt_because == "waiting_requirements"
-    because = resolution.exempt_because if unstarted else "operator" if command.exempt else None
+    # What the rules exempt is not the operator's to take away.
+    by_rule = resolution.exempt_because if resolution.exempt_because != "operator" else None
+    because = by_rule or ("operator" if command.exempt else None)
     changed = resolution.model_copy(
         update={
             "gross": command.amount or 0,
@@ -136,9 +137,9 @@ def appeal(decision: Decision, command: Appeal, party: Party, checks: Checks) ->
     if case is None or until is None:
         return
     # A client that completes or is paid out while the window runs has nothing left to appeal.
-    ended_otherwise = not case.open and case.appeals == 0 and decision.counted < until
+    ended_otherwise = not case.open and case.appeals == 0
     checks.refuse("appeal_closed", decision.counted >= until or ended_otherwise)
-    checks.refuse("appeal_used", case.appeals > 0)
+    checks.refuse("appeal_used", order.appeal_used)
     if not checks.first():
         due_at = decision.now + order.policy.cases.rule_within
         decision.happen(AppealOpened(by=party, comment=command.said or "", due_at=due_at))
@@ -201,14 +202,13 @@ def fall_back(decision: Decision) -> None:
     )
     decision.happen(CaseClosed(because="fallback", by="system"))
     if not goes_on:
-        fault: Fault = "none"
         cancel(
             decision,
             how="fallback",
             initiator=case.initiator,
             reason=case.reason,
             gross=gross,
-            fault=fault,
+            fault="none",
             communicated=case.communicated,
             explained=case.explained,
         )

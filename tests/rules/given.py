@@ -175,11 +175,26 @@ class Given:
         money = self.view("operator")["money"]
         return money["client"], money["freelancer"], money["platform"], money["held"]
 
+    @property
+    def request(self) -> dict[str, Any]:
+        """The latest request as an operator sees it; empty where there was none."""
+        return self.view("operator")["request"] or {}
+
+    @property
+    def case(self) -> dict[str, Any]:
+        """The latest case as an operator sees it; empty where there was none."""
+        return self.view("operator")["case"] or {}
+
+    @property
+    def resolution(self) -> dict[str, Any]:
+        """How the order was canceled; empty where it was not."""
+        return self.view("operator")["resolution"] or {}
+
     def view(self, reader: Reader) -> dict[str, Any]:
         """The order's page for one role now."""
         return view(self.order, reader, self.now)
 
 
-def seconds(count: int) -> timedelta:
-    """So many seconds."""
-    return timedelta(seconds=count)
+def hours(count: float) -> timedelta:
+    """So many hours."""
+    return timedelta(hours=count)
