@@ -80,10 +80,12 @@ Percentage = Annotated[
 
 
 def window_end(start: datetime, length: timedelta, pause: Sequence[Weekday], zone: str) -> datetime:
-    """The instant at which `length` has passed since `start`, leaving out the paused weekdays of `zone`.
+    """The instant, in UTC, at which `length` has passed since `start`, leaving out the paused weekdays of `zone`.
 
     Days begin and end at local midnight, so a paused day of 23 or 25 hours is left out whole.
     """
+    # On a local clock, Python would add what the hands of the clock move, not what time passes.
+    start = start.astimezone(UTC)
     if not pause:
         return start + length
     local = ZoneInfo(zone)

@@ -1,9 +1,9 @@
 """The order as the rules see it: terms, request, case, resolution, money. Nothing derived is stored."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, Field
+from pydantic import AfterValidator, AwareDatetime, Field
 
 from resolution.durations import Duration
 from resolution.policy import Policy
@@ -26,6 +26,11 @@ from resolution.words import (
 LARGEST_AMOUNT = 2**53 - 1
 Amount = Annotated[int, Field(strict=True, ge=0, le=LARGEST_AMOUNT)]
 Id = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f/]+$")]
+
+
+def whole_second(instant: datetime) -> datetime:
+    """The instant as the contract keeps it: in UTC, to the second, so that no deadline ever shows a fraction."""
+    return instant.astimezone(UTC).replace(microsecond=0)
 
 
 class History(Frozen):
@@ -58,7 +63,7 @@ class Terms(Frozen):
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = "USD"
     price: Annotated[int, Field(strict=True, ge=1, le=10**15)]
     service_fee: Annotated[int, Field(strict=True, ge=0, le=10**15)] = 0
-    ordered_at: AwareDatetime
+    ordered_at: Annotated[AwareDatetime, AfterValidator(whole_second)]
     delivery_time: Duration
     requirements: Literal["awaited", "received"] = "received"
     history: Histories = Histories()
@@ -327,11 +332,6 @@ def open_order(opening: Opening) -> Order:
         heard_at=terms.ordered_at,
         decided_at=terms.ordered_at,
     )
-
-
-def whole_second(instant: datetime) -> datetime:
-    """The instant as the contract keeps it: to the second, so that no deadline ever shows a fraction."""
-    return instant.replace(microsecond=0)
 
 
 WITHDRAWAL_GRACE = timedelta(hours=1)

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from datetime import timedelta
 from fractions import Fraction
 from typing import Annotated, Any, Literal, Self, TypeVar
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from resolution.durations import Duration, DurationOrNever, Percentage, Weekday
+from resolution.instants import read_zone
 from resolution.words import OPEN_PHASES, PARTIES, Fallback, Frozen, Kind, OpenPhase, Party, Right, Silence
 
 Count = Annotated[int, Field(strict=True, ge=0, le=1_000_000)]
@@ -49,11 +49,7 @@ class Answers(Frozen):
     @field_validator("time_zone")
     @classmethod
     def _known_zone(cls, zone: str) -> str:
-        try:
-            ZoneInfo(zone)
-        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-            raise ValueError(f"{zone!r} is not an IANA time zone name, such as 'Europe/Berlin'") from error
-        return zone
+        return read_zone(zone).key
 
 
 class WithoutApproval(Frozen):

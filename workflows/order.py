@@ -12,6 +12,7 @@ from temporalio.exceptions import ActivityError, ApplicationError
 
 with workflow.unsafe.imports_passed_through():
     from activities.shapes import DELIVER_NOTICES, PAY, RECORD_STEP, Payment, StepRecorded
+    from resolution.amounts import write_amount
     from resolution.clocks import next_clock
     from resolution.commands import Message, read_message, unreadable_message
     from resolution.order import Opening, whole_second
@@ -128,7 +129,7 @@ class OrderWorkflow:
                 payment,
                 start_to_close_timeout=ONE_TRY,
                 retry_policy=RetryPolicy(maximum_attempts=1),
-                summary=f"pay {page.amount(sums.total, order.terms.currency)} out of escrow",
+                summary=f"pay {write_amount(sums.total, order.terms.currency)} out of escrow",
             )
         except ActivityError:
             # The order stays canceled or completed; a clock tries again, with the same idempotency key.

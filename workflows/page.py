@@ -5,7 +5,9 @@ from typing import Any
 
 from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
 
+from resolution.amounts import write_amount
 from resolution.clocks import Clock, ClockName, next_clock
+from resolution.instants import write_instant
 from resolution.lateness import lateness
 from resolution.money import held
 from resolution.order import Order, Terms
@@ -42,27 +44,17 @@ _SILENCE = {
 }
 
 
-def amount(minor: int, currency: str) -> str:
-    """An amount for people, such as `105.50 USD`. Currencies without cents are shown in their minor unit."""
-    return f"{minor // 100}.{minor % 100:02d} {currency}"
-
-
-def instant(at: datetime | None) -> str:
-    """An instant for people, in UTC to the minute."""
-    return at.strftime("%a %Y-%m-%d %H:%M UTC") if at else "-"
-
-
 def summary(terms: Terms, policy: str) -> str:
     """The title of an order, told once at its start."""
-    return f"Order {terms.order_id} · {amount(terms.price, terms.currency)} · {policy}"
+    return f"Order {terms.order_id} · {write_amount(terms.price, terms.currency)} · {policy}"
 
 
 def details(terms: Terms, policy: str) -> str:
     """What does not change about an order."""
+    price, fee = (write_amount(minor, terms.currency) for minor in (terms.price, terms.service_fee))
     return (
-        f"Client `{terms.client}`, freelancer `{terms.freelancer}`, policy **{policy}**, "
-        f"price **{amount(terms.price, terms.currency)}** + fee {amount(terms.service_fee, terms.currency)}, "
-        f"ordered {instant(terms.ordered_at)}."
+        f"Client `{terms.client}`, freelancer `{terms.freelancer}`, policy **{policy}**, price **{price}** + fee "
+        f"{fee}, ordered {write_instant(terms.ordered_at)}."
     )
 
 
@@ -70,21 +62,21 @@ def current_details(order: Order, now: datetime) -> str:
     """Where the order stands, and what happens next if nobody acts."""
     whose, following, request, case = turn(order), next_clock(order), order.request, order.case
     lines = [f"## {order.phase.replace('_', ' ')} · {lateness(order, now).replace('_', ' ')}"]
-    until = f" until **{instant(whose.until)}**" if whose.until else ""
+    until = f" until **{write_instant(whose.until)}**" if whose.until else ""
     lines.append(f"- **Turn:** {whose.who}{until}")
     if following:
-        lines.append(f"- **Next by the clock:** {CLOCKS_IN_WORDS[following.name]}, {instant(following.at)}")
+        lines.append(f"- **Next by the clock:** {CLOCKS_IN_WORDS[following.name]}, {write_instant(following.at)}")
     if request:
         asked = f", {request.asked} must answer; {_silence(order)}" if request.status == "open" else ""
         lines.append(f"- **Request {request.number}:** {request.kind} by {request.opened_by}, {request.status}{asked}")
     if case:
-        lines.append(f"- **Case:** {case.stage}, opened by {case.opened_by}, due {instant(case.due_at)}")
+        lines.append(f"- **Case:** {case.stage}, opened by {case.opened_by}, due {write_instant(case.due_at)}")
     if order.resolution:
         lines.append(f"- **Ended:** {order.resolution.how.replace('_', ' ')}, fault {order.resolution.fault}")
     moved, currency = order.moved, order.terms.currency
     lines.append(
-        f"- **Money:** held {amount(held(order), currency)}, client {amount(moved.client, currency)}, "
-        f"freelancer {amount(moved.freelancer, currency)}, platform {amount(moved.platform, currency)}; "
+        f"- **Money:** held {write_amount(held(order), currency)}, client {write_amount(moved.client, currency)}, "
+        f"freelancer {write_amount(moved.freelancer, currency)}, platform {write_amount(moved.platform, currency)}; "
         f"settlement {order.settlement}"
     )
     return "\n".join(lines)
@@ -97,7 +89,11 @@ def _silence(order: Order) -> str:
 
 def timer(clock: Clock | None) -> str:
     """What the workflow waits for, for the UI's timeline."""
-    return f"{CLOCKS_IN_WORDS[clock.name]} · {instant(clock.at)}" if clock else "the order stays reachable until then"
+    return (
+        f"{CLOCKS_IN_WORDS[clock.name]} · {write_instant(clock.at)}"
+        if clock
+        else "the order stays reachable until then"
+    )
 
 
 def step_title(step: Step) -> str:
