@@ -19,6 +19,7 @@ from resolution.record import hidden_counts, make_entry
 from resolution.refusals import Refusal
 from resolution.step import Answer, LedgerLine, RecordEntry, Step, Summary
 from resolution.turn import turn
+from resolution.words import PARTIES
 
 LONGEST_RETRY = timedelta(hours=1)
 
@@ -199,14 +200,17 @@ def _content(draft: Draft, before: Order) -> dict[str, Any]:
     if message is not None:
         fields = dict(message.fields)
         private = {key: fields.pop(key) for key in ("private_note", "unreadable") if key in fields}
+        actor = message.actor
         content |= {
-            "actor": message.actor.model_dump() if message.actor else None,
+            "actor": actor.model_dump() if actor else None,
             "command": message.name,
             "command_id": message.command_id,
             "fields": fields,
+            # Always there, so that whether somebody left a private note cannot be told.
+            "private": private,
         }
-        if private:
-            content["private"] = private
+        if actor and actor.role in PARTIES and actor.id != before.party(actor.role):
+            content["stranger"] = True
     elif draft.clock is not None:
         content |= {"actor": {"role": "system", "id": "clock"}, "command": draft.clock.name, "fields": {}}
         content["due_at"] = draft.clock.at.isoformat()

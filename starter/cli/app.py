@@ -19,6 +19,7 @@ app = App(
     help_format="markdown",
 )
 app.command("starter.cli.policies:app", name="policy", help="Read, check, draw and compare policies.")
+app.command("starter.cli.records:app", name="record", help="Export, verify and read the records of orders.")
 
 
 def main() -> None:
