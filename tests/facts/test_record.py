@@ -138,9 +138,11 @@ def test_a_forger_who_renews_the_seal_still_breaks_the_chain(random: Random) -> 
     entry = entries[position]
     fields = entry.get("fields", {})
     shown = [name for name, field in fields.items() if "value" in field]
-    kinds = ["drop", "double", "move", "truncate", "hash", "previous", "number", "order", "hide the entry"]
+    kinds = ["drop", "double", "move", "truncate", "hash", "previous", "number", "order", "length"]
     kinds += (
-        ["value", "salt", "rename", "drop field", "add field", "hide field", "swap fields"] if shown else ["reveal"]
+        ["value", "salt", "rename", "drop field", "add field", "hide field", "swap fields", "hide"]
+        if shown
+        else ["reveal", "hidden"]
     )
     match random.choice(kinds):
         case "drop":
@@ -165,8 +167,13 @@ def test_a_forger_who_renews_the_seal_still_breaks_the_chain(random: Random) -> 
         case "order":
             name = random.choice(sorted(document["order"]))
             document["order"][name] = "another"
-        case "hide the entry":
-            entry.pop("fields", None)
+        case "length":
+            document["record_length"] += 1
+        case "hide":
+            del entry["fields"]
+            entry["hidden"] = "0" * 64
+            document["record_length"] -= 1
+        case "hidden":
             entry["hidden"] = "0" * 64
         case "reveal":
             entry["fields"] = {"private": {"hidden": entry.pop("hidden")}}
@@ -210,6 +217,15 @@ def test_a_shortened_or_made_up_record_is_not_the_one_with_the_known_last_hash()
     assert verify(shortened) == []
     assert verify(shortened, head=whole["head"]) == [
         "head: this is not the record, or not as far as the record, that ends with the given hash"
+    ]
+
+
+def test_a_record_that_does_not_begin_with_its_first_entry_is_found_out() -> None:
+    life = live(Random(2), moves=0, close=False)
+    later = life.order.model_copy(update={"record_length": 5})
+    entry = make_entry(later, later.decided_at, {"command": "message"})
+    assert verify(export(life.opening, [entry], "operator")) == [
+        "entries.1: is numbered 6; entries are missing, doubled or out of order"
     ]
 
 
