@@ -6,6 +6,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from resolution.order import Order
+from resolution.record import Reader, export
 from resolution.step import Notice, RecordEntry
 
 
@@ -31,6 +32,12 @@ async def read_record(pool: Any, order_id: str) -> list[RecordEntry]:
         "SELECT number, at, content, previous, hash FROM record_entries WHERE order_id = $1 ORDER BY number", order_id
     )
     return [RecordEntry(**dict(row)) for row in rows]
+
+
+async def read_export(pool: Any, order_id: str, reader: Reader) -> dict[str, Any] | None:
+    """The record as one role may read it; it verifies offline. None where there is no such order."""
+    stored = await read_order(pool, order_id)
+    return export(stored.order.opening, await read_record(pool, order_id), reader) if stored else None
 
 
 async def read_notices(pool: Any, order_id: str) -> list[Notice]:

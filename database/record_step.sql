@@ -1,6 +1,6 @@
 -- One step of an order, whole or not at all. A step that is already there changes nothing; the answer tells.
 WITH given AS (
-    SELECT $1::jsonb AS document
+    SELECT $1::jsonb AS whole
 ),
 written AS (
     INSERT INTO orders AS o (
@@ -9,18 +9,19 @@ written AS (
         next_clock, next_clock_at, state
     )
     SELECT
-        document ->> 'order_id', (document ->> 'number')::bigint, s.policy, s.client, s.freelancer, s.currency, s.price,
+        whole ->> 'order_id', (whole ->> 'number')::bigint, s.policy, s.client, s.freelancer, s.currency, s.price,
         s.service_fee, s.phase, s.settlement, s.ordered_at, s.due_at, s.closed_at, s.request_kind, s.request_status,
         s.answer_due_at, s.case_stage, s.case_due_at, s.turn, s.turn_until, s.next_clock, s.next_clock_at,
-        document -> 'order'
-    FROM given, jsonb_to_record(document -> 'summary') AS s (
+        whole -> 'order'
+    FROM given, jsonb_to_record(whole -> 'summary') AS s (
         policy text, client text, freelancer text, currency text, price bigint, service_fee bigint, phase text,
         settlement text, ordered_at timestamptz, due_at timestamptz, closed_at timestamptz, request_kind text,
         request_status text, answer_due_at timestamptz, case_stage text, case_due_at timestamptz, turn text,
         turn_until timestamptz, next_clock text, next_clock_at timestamptz
     )
     -- Only the opening makes an order; any other step needs the one before it.
-    WHERE (document ->> 'number')::bigint = 0 OR EXISTS (SELECT 1 FROM orders WHERE order_id = document ->> 'order_id')
+    WHERE (whole ->> 'number')::bigint = 0
+        OR EXISTS (SELECT 1 FROM orders AS known WHERE known.order_id = whole ->> 'order_id')
     ON CONFLICT (order_id) DO UPDATE SET
         step = excluded.step, phase = excluded.phase, settlement = excluded.settlement, due_at = excluded.due_at,
         closed_at = excluded.closed_at, request_kind = excluded.request_kind,
@@ -34,7 +35,7 @@ written AS (
 entry AS (
     INSERT INTO record_entries (order_id, number, at, content, previous, hash)
     SELECT w.order_id, e.number, e.at, e.content, e.previous, e.hash
-    FROM written AS w, given, jsonb_to_record(nullif(document -> 'entry', 'null'::jsonb)) AS e (
+    FROM written AS w, given, jsonb_to_record(nullif(whole -> 'entry', 'null'::jsonb)) AS e (
         number bigint, at timestamptz, content jsonb, previous text, hash text
     )
     WHERE e.number IS NOT NULL
@@ -42,22 +43,23 @@ entry AS (
 answer AS (
     INSERT INTO answers (order_id, sender, command_id, outcome)
     SELECT w.order_id, a.sender, a.command_id, a.outcome
-    FROM written AS w, given, jsonb_to_record(nullif(document -> 'answer', 'null'::jsonb)) AS a (
+    FROM written AS w, given, jsonb_to_record(nullif(whole -> 'answer', 'null'::jsonb)) AS a (
         sender text, command_id text, outcome jsonb
     )
     WHERE a.command_id IS NOT NULL
 ),
 lines AS (
     INSERT INTO ledger_entries (order_id, step, line, account, amount, at)
-    SELECT w.order_id, w.step, l.ordinality, l.value ->> 'account', (l.value ->> 'amount')::bigint, (document ->> 'at')::timestamptz
-    FROM written AS w, given, jsonb_array_elements(document -> 'ledger') WITH ORDINALITY AS l
+    SELECT w.order_id, w.step, l.ordinality, l.value ->> 'account', (l.value ->> 'amount')::bigint,
+        (whole ->> 'at')::timestamptz
+    FROM written AS w, given, jsonb_array_elements(whole -> 'ledger') WITH ORDINALITY AS l
 ),
 told AS (
     INSERT INTO notices (id, order_id, step, line, receiver, name, at, body)
     SELECT n.value ->> 'id', w.order_id, w.step, n.ordinality, n.value ->> 'to', n.value ->> 'name',
         (n.value ->> 'at')::timestamptz, n.value -> 'body'
-    FROM written AS w, given, jsonb_array_elements(document -> 'notices') WITH ORDINALITY AS n
+    FROM written AS w, given, jsonb_array_elements(whole -> 'notices') WITH ORDINALITY AS n
 )
 SELECT
     EXISTS (SELECT 1 FROM written) AS fresh,
-    (SELECT o.step FROM orders AS o, given WHERE o.order_id = document ->> 'order_id') AS step_before
+    (SELECT o.step FROM orders AS o, given WHERE o.order_id = whole ->> 'order_id') AS step_before

@@ -13,12 +13,12 @@ from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
-from database.orders import read_answer, read_notices, read_order, read_record
+from database.orders import read_answer, read_export, read_notices, read_order
 from resolution.commands import Actor, read_message
 from resolution.looking_ahead import available_actions, opens_later, preview
 from resolution.order import Opening, Order, Terms
 from resolution.policy import Policy
-from resolution.record import Reader, export
+from resolution.record import Reader
 from resolution.refusals import SENTENCES, Code
 from resolution.step import Notice
 from resolution.views import view
@@ -239,8 +239,10 @@ class Recourse:
 
     async def record(self, order_id: str, reader: Reader) -> dict[str, Any]:
         """The record as one role may read it; it verifies offline. Raises NoSuchOrder."""
-        order = await self.order(order_id)
-        return export(order_id, order.opening.record_salt, await read_record(self.pool, order_id), reader)
+        exported = await read_export(self.pool, order_id, reader)
+        if exported is None:
+            raise NoSuchOrder(f"There is no order {order_id}.")
+        return exported
 
     async def notices(self, order_id: str, reader: Reader) -> list[Notice]:
         """What one role was told."""

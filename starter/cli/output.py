@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from rich.console import Console
 
 from resolution.durations import write_duration
+from resolution.instants import read_zone
 
 DONE = 0
 NO = 1
@@ -19,6 +20,15 @@ UNREACHABLE = 3
 INTERRUPTED = 130
 
 Json = Annotated[bool, Parameter(name="--json", negative="", help="Answer in JSON, for programs.")]
+
+
+def _known_zone(_: type, name: str) -> None:
+    read_zone(name)
+
+
+Zone = Annotated[
+    str, Parameter(name="--zone", validator=_known_zone, help="Show instants in this IANA time zone, not in UTC.")
+]
 
 
 class Stop(Exception):
@@ -39,6 +49,11 @@ def console() -> Console:
     """Where people read. Long lines are kept whole when the output is not a terminal."""
     terminal = sys.stdout.isatty()
     return Console(highlight=False, soft_wrap=not terminal, width=None if terminal else 160)
+
+
+def printable(text: str) -> str:
+    """A foreign text that only ever shows: none of its control characters reaches the terminal."""
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
 
 
 def say_json(value: Any) -> None:

@@ -133,4 +133,4 @@ class PureEngine:
 
 def exported(order: Order, entries: Sequence[RecordEntry], reader: Reader) -> dict[str, Any]:
     """The order's record for one reader."""
-    return export(order.terms.order_id, order.opening.record_salt, entries, reader)
+    return export(order.opening, entries, reader)

@@ -30,7 +30,7 @@ def a_dispute() -> Given:
 
 
 def exported(given: Given, reader: Reader) -> dict[str, Any]:
-    document = export(given.order.terms.order_id, given.order.opening.record_salt, given.record, reader)
+    document = export(given.order.opening, given.record, reader)
     read: dict[str, Any] = json.loads(json.dumps(document))
     return read
 

@@ -1,0 +1,156 @@
+"""`recourse record`: the record of an order, exported for one reader, verified and read by anybody."""
+
+import asyncio
+import json as json_
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import App, Parameter
+
+from resolution.record import Export, Reader, verify
+from starter.cli.output import NO, UNREACHABLE, Json, Stop, Zone, console, printable, say_json
+from starter.timeline import timeline
+
+app = App(name="record", help="Export, verify and read the records of orders.")
+
+For = Annotated[Reader, Parameter(name="--for", help="Whose export: it holds what this role may see.")]
+Head = Annotated[
+    str | None,
+    Parameter(
+        name="--head",
+        help="The last hash as it is known from elsewhere, such as from the other party's export: with it, a record "
+        "that was made up or cut short as a whole is found out too.",
+    ),
+]
+
+
+@app.command
+def export(order_id: str, *, for_: For, out: Path | None = None, json: Json = False) -> None:
+    """Export an order's record from PostgreSQL (DATABASE_URL), as one JSON document.
+
+    Parameters
+    ----------
+    order_id
+        The order.
+    out
+        The file to write; without it the document goes to standard output.
+    """
+    document = asyncio.run(_read(order_id, for_))
+    if out is None:
+        say_json(document)
+        return
+    try:
+        out.write_text(json_.dumps(document, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise Stop(f"{out} cannot be written: {error.strerror}.") from error
+    if json:
+        say_json(_summary(document) | {"file": str(out)})
+    else:
+        console().print(f"{_sentence(document)} Written to {out}.", markup=False)
+
+
+async def _read(order_id: str, reader: Reader) -> dict[str, Any]:
+    # The driver and the settings are for this command alone; verifying needs neither.
+    from activities.settings import BadSettings, read_settings
+    from database.orders import read_export
+    from database.pool import DatabaseUnreachable, connect
+
+    try:
+        dsn = read_settings().database_url
+    except BadSettings as error:
+        raise Stop(str(error)) from error
+    if not dsn:
+        raise Stop("DATABASE_URL is not set: name the database that holds the orders.")
+    try:
+        pool = await connect(dsn, most=1)
+    except DatabaseUnreachable as error:
+        raise Stop(str(error), UNREACHABLE) from error
+    try:
+        document = await read_export(pool, order_id, reader)
+    finally:
+        await pool.close()
+    if document is None:
+        raise Stop(f"There is no order {printable(order_id)} in this database.", NO)
+    return document
+
+
+@app.command(name="verify")
+def verify_file(file: Path, *, head: Head = None, json: Json = False) -> int:
+    """Check an exported record, offline: nothing was altered, left out, added or moved since it was recorded.
+
+    Parameters
+    ----------
+    file
+        The exported record. Nothing else is needed: no database, no network, no settings.
+    """
+    document, wrong = _checked(file, head)
+    if json:
+        say_json({"verifies": not wrong, "problems": wrong, **({} if wrong else _summary(document))})
+    elif wrong:
+        for problem in wrong:
+            console().print(f"{file}: {printable(problem)}", markup=False)
+    else:
+        console().print(f"It verifies. {_sentence(document)}", markup=False)
+    return NO if wrong else 0
+
+
+@app.command
+def show(file: Path, *, zone: Zone = "UTC", head: Head = None) -> int:
+    """Show an exported record as a timeline; one that does not verify is not shown.
+
+    Parameters
+    ----------
+    file
+        The exported record.
+    """
+    document, wrong = _checked(file, head)
+    if wrong:
+        return verify_file(file, head=head)
+    console().print(timeline(Export.model_validate(document), zone=zone))
+    console().print(_sentence(document), markup=False)
+    return 0
+
+
+def _checked(file: Path, head: str | None) -> tuple[Any, list[str]]:
+    """The document in a file, and what is wrong with it."""
+    try:
+        text = file.read_text(encoding="utf-8")
+    except OSError as error:
+        raise Stop(f"{file} cannot be read: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        return None, [f"document: is not UTF-8 text: {error.reason} at byte {error.start}"]
+    try:
+        document = json_.loads(text, object_pairs_hook=_no_key_twice)
+    except RecursionError:
+        return None, ["document: is nested too deeply for a record"]
+    except ValueError as error:
+        return None, [f"document: is not JSON: {error}"]
+    return document, verify(document, head)
+
+
+def _no_key_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    # Programs differ in which of two they read, so such a file would say one thing to us and another to others.
+    made = dict(pairs)
+    if len(made) != len(pairs):
+        raise ValueError("a key stands twice in one object")
+    return made
+
+
+def _summary(document: dict[str, Any]) -> dict[str, Any]:
+    entries = document["entries"]
+    return {
+        "order_id": document["order_id"],
+        "for": document["for"],
+        "entries": len(entries),
+        "hidden": sum("hidden" in entry for entry in entries),
+        "head": document["head"],
+    }
+
+
+def _sentence(document: dict[str, Any]) -> str:
+    told = _summary(document)
+    hidden = f" ({told['hidden']} hidden from this reader)" if told["hidden"] else ""
+    return (
+        f"Record of order {printable(told['order_id'])} for the {told['for']}: {told['entries']} entries{hidden}, "
+        f"ending with {told['head']}."
+    )

@@ -1,0 +1,22 @@
+"""Scenario files played by the rules alone: for tests that want a life they know."""
+
+from pathlib import Path
+
+from resolution.order import Opening
+from resolution.process import Desk
+from starter.simulate.engine import SALT, PureEngine
+from starter.simulate.play import Play
+from starter.simulate.story import read_story
+from tests.facts.lives import Life
+
+SCENARIOS = Path(__file__).parents[1] / "scenarios"
+
+
+async def played(name: str) -> Life:
+    """The order of one scenario file, at the end of its story."""
+    story = read_story(SCENARIOS / f"{name}.yaml")
+    opening = Opening(terms=story.terms, policy=story.policy, record_salt=SALT)
+    engine = PureEngine(opening)
+    await Play(story, engine).run()
+    desk: Desk = engine.desk
+    return Life(opening, desk, engine.steps)

@@ -1,0 +1,337 @@
+"""An exported record verifies by itself, and stops verifying when anything in it is touched [R66]."""
+
+import copy
+import json
+from collections.abc import Iterator
+from random import Random
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from policies import load_policy
+from resolution import record
+from resolution.order import Opening, Terms, open_order
+from resolution.record import Export, Reader, export, make_entry, verify
+from tests.facts.lives import READERS, Life, live
+
+# All of a test's randomness comes from one number, so that a failure is named by it.
+seeds = st.integers(0, 2**32).map(Random)
+
+
+def exported(life: Life, reader: Reader) -> Any:
+    """The export as it comes back from a file."""
+    return json.loads(json.dumps(export(life.opening, life.entries, reader)))
+
+
+def resealed(document: Any) -> Any:
+    """What a forger would do last, since the seal needs no secret."""
+    return document | {"seal": record._seal(document)}
+
+
+def paths(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """The way to every place in a document."""
+    yield path
+    inside = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, inner in inside:
+        yield from paths(inner, (*path, key))
+
+
+def at(document: Any, path: tuple[Any, ...]) -> Any:
+    for key in path:
+        document = document[key]
+    return document
+
+
+@settings(max_examples=60, deadline=None)
+@given(seeds)
+def test_every_readers_export_of_every_life_verifies_and_ends_with_the_same_hash(random: Random) -> None:
+    life = live(random)
+    documents = [exported(life, reader) for reader in READERS]
+    for document in documents:
+        assert verify(document) == []
+        assert verify(document, head=life.order.record_hash) == []
+    assert {document["head"] for document in documents} == {life.order.record_hash}
+
+
+@settings(max_examples=60, deadline=None)
+@given(seeds)
+def test_an_export_holds_all_that_its_reader_may_read_and_nothing_else(random: Random) -> None:
+    life = live(random)
+    said = {text for sent in life.sent for text in (*sent.open, *sent.private)}
+    for reader in READERS:
+        read = json.dumps(export(life.opening, life.entries, reader), ensure_ascii=False)
+        held = {text for text in said if json.dumps(text, ensure_ascii=False)[1:-1] in read}
+        allowed = {text for sent in life.sent for text in sent.may_be_read_by(reader)}
+        assert held - allowed == set()
+        if reader != "operator":
+            assert held == allowed
+            assert "note-" not in read
+
+
+@settings(max_examples=60, deadline=None)
+@given(seeds)
+def test_nothing_in_an_export_helps_to_guess_what_is_hidden(random: Random) -> None:
+    life, reader = live(random), random.choice(READERS[:2])
+    document = exported(life, reader)
+    opening, order_id = life.opening, life.opening.terms.order_id
+    text = json.dumps(document)
+    assert opening.record_salt not in text
+    for entry, shown in zip(life.entries, document["entries"], strict=True):
+        hidden = [name for name in entry.content if name not in shown.get("fields", {})]
+        hidden += [name for name, field in shown.get("fields", {}).items() if "hidden" in field]
+        assert "private" in hidden
+        for name in hidden:
+            salt = record._salt(opening.record_salt, order_id, entry.number, name)
+            assert salt not in text
+            # Without its salt a value cannot be tried out, not even the emptiest one.
+            assert record._digest("leaf", "", record.canonical(entry.content[name])) not in text
+
+
+@settings(max_examples=40, deadline=None)
+@given(seeds)
+def test_hidden_entries_all_look_alike(random: Random) -> None:
+    life = live(random)
+    for reader in READERS:
+        for entry in exported(life, reader)["entries"]:
+            if "hidden" in entry:
+                assert set(entry) == {"number", "previous", "hash", "hidden"}
+            else:
+                assert ("hidden" in entry["fields"]["private"]) == (reader != "operator")
+
+
+@settings(max_examples=200, deadline=None)
+@given(seeds)
+def test_altering_anything_anywhere_is_noticed(random: Random) -> None:
+    document = exported(live(random), random.choice(READERS))
+    path = random.choice([path for path in paths(document) if path])
+    place, key = at(document, path[:-1]), path[-1]
+    what = random.choice(("remove", "replace", "swap", "nest", "add"))
+    before = copy.deepcopy(document)
+    match what:
+        case "remove":
+            del place[key]
+        case "replace":
+            place[key] = random.choice((None, 0, 1, True, "", "0" * 64, [], {}, 1e300))
+        case "swap":
+            other = random.choice(list(place) if isinstance(place, dict) else range(len(place)))
+            place[key], place[other] = place[other], place[key]
+        case "nest":
+            place[key] = [place[key]]
+        case _ if isinstance(place, dict):
+            place["more"] = 1
+        case _:
+            place.append(1)
+    if document != before or any(type(at(document, p)) is not type(at(before, p)) for p in paths(before)):
+        assert verify(document)
+    else:
+        assert verify(document) == []
+
+
+@settings(max_examples=150, deadline=None)
+@given(seeds)
+def test_a_forger_who_renews_the_seal_still_breaks_the_chain(random: Random) -> None:
+    document = exported(live(random), random.choice(READERS))
+    entries = document["entries"]
+    position = random.randrange(len(entries))
+    entry = entries[position]
+    fields = entry.get("fields", {})
+    shown = [name for name, field in fields.items() if "value" in field]
+    kinds = ["drop", "double", "move", "truncate", "hash", "previous", "number", "order", "length"]
+    kinds += (
+        ["value", "salt", "rename", "drop field", "add field", "hide field", "swap fields", "hide"]
+        if shown
+        else ["reveal", "hidden"]
+    )
+    match random.choice(kinds):
+        case "drop":
+            del entries[position]
+            document["record_length"] -= "fields" in entry
+        case "double":
+            entries.insert(position, entry)
+            document["record_length"] += "fields" in entry
+        case "move":
+            entries.insert(0 if position else len(entries) - 1, entries.pop(position))
+            if len(entries) == 1:
+                entries.clear()
+        case "truncate":
+            del entries[position:]
+            document["record_length"] = sum("fields" in entry for entry in entries)
+        case "hash":
+            entry["hash"] = "0" * 64
+        case "previous":
+            entry["previous"] = "0" * 64
+        case "number":
+            entry["number"] += 1
+        case "order":
+            name = random.choice(sorted(document["order"]))
+            document["order"][name] = "another"
+        case "length":
+            document["record_length"] += 1
+        case "hide":
+            del entry["fields"]
+            entry["hidden"] = "0" * 64
+            document["record_length"] -= 1
+        case "hidden":
+            entry["hidden"] = "0" * 64
+        case "reveal":
+            entry["fields"] = {"private": {"hidden": entry.pop("hidden")}}
+            document["record_length"] += 1
+        case "value":
+            fields[random.choice(shown)]["value"] = "another"
+        case "salt":
+            fields[random.choice(shown)]["salt"] = "0" * 64
+        case "rename":
+            fields["another"] = fields.pop(random.choice(shown))
+        case "drop field":
+            del fields[random.choice(sorted(fields))]
+        case "add field":
+            fields["another"] = {"salt": "0" * 64, "value": 1}
+        case "hide field":
+            # The right hash, so that the chain holds: whoever does this hides what its reader was shown.
+            name = random.choice(shown)
+            fields[name] = {"hidden": record._leaf(fields[name]["salt"], fields[name]["value"])}
+        case _:
+            first, second = random.sample(sorted(fields), 2)
+            fields[first], fields[second] = fields[second], fields[first]
+    wrong = verify(resealed(document))
+    assert wrong
+    assert not any(problem.startswith("seal") for problem in wrong)
+
+
+@settings(max_examples=40, deadline=None)
+@given(seeds)
+def test_entries_of_another_order_do_not_fit(random: Random) -> None:
+    reader = random.choice(READERS)
+    mine, theirs = exported(live(random), reader), exported(live(random, client="c-2"), reader)
+    assert verify(resealed(mine | {"entries": theirs["entries"], "head": theirs["head"]}))
+    assert verify(resealed(mine | {"order": theirs["order"], "order_id": theirs["order_id"]}))
+
+
+def test_a_shortened_or_made_up_record_is_not_the_one_with_the_known_last_hash() -> None:
+    life = live(Random(7))
+    whole = exported(life, "client")
+    shortened = resealed(whole | {"entries": whole["entries"][:-1], "head": whole["entries"][-2]["hash"]})
+    shortened = resealed(shortened | {"record_length": sum("fields" in entry for entry in shortened["entries"])})
+    assert verify(shortened) == []
+    assert verify(shortened, head=whole["head"]) == [
+        "head: this is not the record, or not as far as the record, that ends with the given hash"
+    ]
+
+
+def test_a_record_that_does_not_begin_with_its_first_entry_is_found_out() -> None:
+    life = live(Random(2), moves=0, close=False)
+    later = life.order.model_copy(update={"record_length": 5})
+    entry = make_entry(later, later.decided_at, {"command": "message"})
+    assert verify(export(life.opening, [entry], "operator")) == [
+        "entries.1: is numbered 6; entries are missing, doubled or out of order"
+    ]
+
+
+json_values = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(st.characters(categories=["L", "N", "Cs", "Cc"]), max_size=8)
+    | st.just("0" * 64),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.text(st.characters(categories=["L", "Cs", "Cc"]), max_size=8), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(json_values, st.data())
+def test_no_document_makes_verification_raise(value: Any, data: st.DataObject) -> None:
+    assert verify(value)
+    document = exported(live(Random(3)), "client")
+    path = data.draw(st.sampled_from([path for path in paths(document) if path]))
+    at(document, path[:-1])[path[-1]] = value
+    for problem in verify(document):
+        assert isinstance(problem, str)
+    assert all(isinstance(problem, str) for problem in verify(resealed_if_possible(document)))
+
+
+def resealed_if_possible(document: Any) -> Any:
+    try:
+        return resealed(document)
+    except ValueError:
+        return document
+
+
+def test_values_that_no_record_holds_are_named_and_do_not_raise() -> None:
+    deep: Any = []
+    for _ in range(100_000):
+        deep = [deep]
+    for value in (deep, "\ud800", 10**5000, {1: 2}, object(), {"a": {1, 2}}):
+        document = exported(live(Random(3)), "operator")
+        document["entries"][0]["fields"]["at"]["value"] = value
+        assert verify(document), value
+        document["order"]["price"] = value
+        assert verify(document), value
+    circle: dict[str, Any] = {}
+    circle["self"] = circle
+    assert verify(circle)
+    document["order"] = circle
+    assert verify(document)
+
+
+@pytest.mark.parametrize("document", [None, [], "record", 1, {}, {"format": "recourse-record-2"}])
+def test_what_is_no_record_is_said(document: Any) -> None:
+    assert verify(document)
+
+
+def test_a_record_without_entries_verifies() -> None:
+    life = live(Random(1), moves=0, close=False)
+    document = exported(life, "operator")
+    assert document["entries"] == []
+    assert verify(document) == []
+    assert verify(resealed(document | {"order": {**document["order"], "price": 1_000_000}}))
+
+
+def test_the_format_does_not_change_by_accident() -> None:
+    """Records that were exported years ago must still verify, and running orders go on with theirs."""
+    terms = Terms.model_validate(
+        {
+            "order_id": "o-1",
+            "client": "c-1",
+            "freelancer": "f-1",
+            "price": 10_000,
+            "service_fee": 550,
+            "ordered_at": "2025-03-03T09:00:00Z",
+            "delivery_time": "5d",
+            "history": {"freelancer": {"good": 3}},
+        }
+    )
+    opening = Opening(terms=terms, policy=load_policy("upwork"), record_salt="a secret of sixteen")
+    order = open_order(opening)
+    entry = make_entry(order, order.decided_at, {"at": "2025-03-03T09:00:00+00:00", "command": "message", "n": 2**63})
+    assert entry.previous == "fb806ee20b561285436ce23a4a490cd97707a3c2540a7ec7dd82073843e10518"
+    assert entry.hash == "581d37599fda6da91ba415b5a10aeb822bbb5e29e46e387a70ce16d4ca204af7"
+    assert (
+        export(opening, [entry], "freelancer")["seal"]
+        == "7628a32eeaa93a5d6e54c8abedadbf9fee9a9dc580f6985fa9fcc861889aef99"
+    )
+
+
+def test_an_export_says_what_was_ordered_and_not_what_scores_were_before() -> None:
+    life = live(Random(5), policy=load_policy("glimmer"))
+    read = Export.model_validate(exported(life, "client"))
+    assert read.order["policy"] == "glimmer"
+    assert read.order["currency"] == life.opening.terms.currency
+    assert set(read.order) == {
+        "order_id",
+        "client",
+        "freelancer",
+        "currency",
+        "price",
+        "service_fee",
+        "ordered_at",
+        "delivery_time",
+        "requirements",
+        "policy",
+    }

@@ -1,0 +1,164 @@
+"""`recourse record`: exporting from the database, verifying and showing with nothing but a file [R66]."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from database.steps import record_step
+from resolution.record import export
+from tests.facts.lives import READERS, Life
+from tests.facts.stories import played
+
+# What an offline command may not even load.
+PROBE = """
+import sys
+from starter.cli import main
+try:
+    main()
+finally:
+    loaded = {name.split(".")[0] for name in sys.modules}
+    assert not loaded & {"temporalio", "asyncpg", "pydantic_settings", "activities", "database"}, loaded
+"""
+
+
+def recourse(*arguments: str, program: str = "from starter.cli import main; main()", **environment: str) -> Any:
+    clean = {key: value for key, value in os.environ.items() if "DATABASE" not in key and "TEMPORAL" not in key}
+    return subprocess.run(
+        [sys.executable, "-c", program, *arguments],
+        env={**clean, **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.fixture
+async def life() -> Life:
+    return await played("s30-record-export")
+
+
+def written(folder: Path, document: Any) -> str:
+    file = folder / "record.json"
+    file.write_text(document if isinstance(document, str) else json.dumps(document), encoding="utf-8")
+    return str(file)
+
+
+async def test_an_export_from_the_database_verifies_offline(dsn: str, pool: Any, life: Life, tmp_path: Path) -> None:
+    for step in life.steps:
+        await record_step(pool, step)
+    for reader in READERS:
+        file = str(tmp_path / f"{reader}.json")
+        done = recourse("record", "export", "story", "--for", reader, "--out", file, DATABASE_URL=dsn)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert f"Record of order story for the {reader}: {len(life.entries)} entries" in done.stdout
+        checked = recourse("record", "verify", file, "--head", life.order.record_hash, program=PROBE)
+        assert (checked.returncode, checked.stderr) == (0, "")
+        assert checked.stdout.startswith("It verifies.")
+        with open(file, encoding="utf-8") as read:  # noqa: ASYNC230, PTH123
+            assert json.load(read) == json.loads(json.dumps(export(life.opening, life.entries, reader)))
+
+
+async def test_an_export_goes_to_standard_output_as_one_document(dsn: str, pool: Any, life: Life) -> None:
+    for step in life.steps:
+        await record_step(pool, step)
+    done = recourse("record", "export", "story", "--for", "client", RECOURSE_DATABASE_URL=dsn)
+    assert json.loads(done.stdout)["head"] == life.order.record_hash
+
+
+async def test_a_changed_file_does_not_verify_and_every_problem_is_named(life: Life, tmp_path: Path) -> None:
+    document = json.loads(json.dumps(export(life.opening, life.entries, "operator")))
+    document["entries"][2]["fields"]["command"]["value"] = "nothing"
+    document["entries"][4]["previous"] = "0" * 64
+    file = written(tmp_path, document)
+    done = recourse("record", "verify", file, program=PROBE)
+    assert done.returncode == 1
+    assert done.stdout.splitlines() == [
+        f"{file}: entries.3: its fields do not fit its hash",
+        f"{file}: entries.5: does not follow the entry before it",
+        f"{file}: entries.5: its fields do not fit its hash",
+        f"{file}: seal: something in this document was changed after it was exported",
+    ]
+    told = json.loads(recourse("record", "verify", file, "--json").stdout)
+    assert told["verifies"] is False
+    assert len(told["problems"]) == 4
+    shown = recourse("record", "show", file)
+    assert (shown.returncode, shown.stdout) == (1, done.stdout)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("", "document: is not JSON"),
+        ("[]", "document: is not a JSON object"),
+        ('{"order_id": 1, "order_id": 2}', "a key stands twice in one object"),
+        ("[" * 100_000, "document: is nested too deeply"),
+        ('{"format": "\\ud800"}', "format: "),
+        ('{"\\u001b[31m": 1}', "\N{REPLACEMENT CHARACTER}[31m: Extra inputs are not permitted"),
+    ],
+)
+def test_what_is_no_record_is_named_and_nothing_of_it_reaches_the_terminal(
+    text: str, problem: str, tmp_path: Path
+) -> None:
+    done = recourse("record", "verify", written(tmp_path, text))
+    assert (done.returncode, done.stderr) == (1, "")
+    assert problem in done.stdout
+    assert "\x1b" not in done.stdout
+
+
+def test_bytes_that_are_no_text_do_not_verify(tmp_path: Path) -> None:
+    file = tmp_path / "record.json"
+    file.write_bytes(b"{\xff")
+    done = recourse("record", "verify", str(file))
+    assert (done.returncode, "is not UTF-8 text" in done.stdout) == (1, True)
+
+
+async def test_a_record_is_shown_as_a_timeline_in_the_readers_zone(life: Life, tmp_path: Path) -> None:
+    file = written(tmp_path, export(life.opening, life.entries, "freelancer"))
+    done = recourse("record", "show", file, "--zone", "Asia/Kathmandu", program=PROBE)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "When (Asia/Kathmandu)" in done.stdout
+    assert "UTC+05:45" in done.stdout
+    assert "hidden from this reader" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "status", "sentence"),
+    [
+        (("export", "story", "--for", "client"), {}, 2, "DATABASE_URL is not set"),
+        (("export", "story", "--for", "nobody"), {}, 2, "nobody"),
+        (
+            ("export", "story", "--for", "client"),
+            {"DATABASE_URL": "postgresql://u:secret@127.0.0.1:1/none"},
+            3,
+            "PostgreSQL at 127.0.0.1:1/none cannot be used",
+        ),
+        (("verify", "/nowhere/record.json"), {}, 2, "/nowhere/record.json cannot be read"),
+        (("show", "/nowhere/record.json", "--zone", "Berlin"), {}, 2, "IANA time zone"),
+    ],
+)
+def test_what_cannot_be_used_is_said_in_a_sentence_and_a_status(
+    arguments: tuple[str, ...], environment: dict[str, str], status: int, sentence: str
+) -> None:
+    done = recourse("record", *arguments, **environment)
+    assert done.returncode == status
+    assert sentence in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "secret" not in done.stderr
+
+
+async def test_an_order_that_is_not_there_is_said(dsn: str) -> None:
+    done = recourse("record", "export", "o-9", "--for", "client", DATABASE_URL=dsn)
+    assert (done.returncode, done.stderr) == (1, "recourse: There is no order o-9 in this database.\n")
+
+
+async def test_a_file_that_cannot_be_written_is_said(dsn: str, pool: Any, life: Life, tmp_path: Path) -> None:
+    await record_step(pool, life.steps[0])
+    out = str(tmp_path / "no" / "such" / "folder")
+    done = recourse("record", "export", "story", "--for", "client", "--out", out, DATABASE_URL=dsn)
+    assert (done.returncode, "cannot be written" in done.stderr) == (2, True)
