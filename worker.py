@@ -48,7 +48,7 @@ def make_worker(
         connected_for_work(client),
         task_queue=task_queue,
         workflows=workflows,
-        activities=[recording.record_step, notifying.deliver_notices, paying.pay],
+        activities=[recording.record_step, recording.find_answer, notifying.deliver_notices, paying.pay],
         interceptors=[RefuseBadMessages()],
         workflow_runner=SandboxedWorkflowRunner(
             restrictions=SandboxRestrictions.default.with_passthrough_modules(*OURS)

@@ -1,11 +1,13 @@
-"""The activity that writes a step."""
+"""The activities by which an order reaches the database."""
 
 from typing import Any
 
 from temporalio import activity
+from temporalio.exceptions import ApplicationError
 
-from activities.shapes import RECORD_STEP, StepRecorded
-from database.steps import record_step
+from activities.shapes import FIND_ANSWER, RECORD_STEP, StepRecorded
+from database.orders import read_answer
+from database.steps import OrderIdTaken, record_step
 from resolution.step import Step
 
 
@@ -18,7 +20,17 @@ class Recording:
 
     @activity.defn(name=RECORD_STEP)
     async def record_step(self, step: Step) -> StepRecorded:
-        """Write one step whole; a step that is there already changes nothing."""
-        fresh = await record_step(self._pool, step)
-        waiting = len(step.notices) if self._delivers else 0
-        return StepRecorded(text=f"step {step.number} {'written' if fresh else 'was there'}", to_deliver=waiting)
+        """Write one step whole; where the database has another one, that is what happened, and it is returned."""
+        try:
+            adopted = await record_step(self._pool, step)
+        except OrderIdTaken as taken:
+            raise ApplicationError(str(taken), type="order_id_taken", non_retryable=True) from taken
+        if adopted is not None:
+            text = f"step {adopted.step} was there instead of step {step.number}"
+            return StepRecorded(text=text, to_deliver=self._delivers, adopted=adopted)
+        return StepRecorded(text=f"step {step.number} written", to_deliver=self._delivers and bool(step.notices))
+
+    @activity.defn(name=FIND_ANSWER)
+    async def find_answer(self, order_id: str, sender: str, command_id: str) -> dict[str, Any] | None:
+        """The first answer to a command of an earlier run of the order."""
+        return await read_answer(self._pool, order_id, sender, command_id)

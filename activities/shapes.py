@@ -1,19 +1,26 @@
 """What the workflow and the activities say to each other. Importable inside the workflow sandbox."""
 
+from typing import Any
+
 from pydantic import BaseModel, ConfigDict
 
+from resolution.step import Adopted
+
 RECORD_STEP = "record_step"
+FIND_ANSWER = "find_answer"
 DELIVER_NOTICES = "deliver_notices"
 PAY = "pay"
 
 
 class StepRecorded(BaseModel):
-    """A step is written. `text` is for the Temporal UI, `to_deliver` the number of notices that a channel waits for."""
+    """A step is written, or `adopted` says what is there instead. `text` is for the Temporal UI, `to_deliver` tells
+    whether notices wait for a channel."""
 
     model_config = ConfigDict(frozen=True)
 
     text: str
-    to_deliver: int = 0
+    to_deliver: bool = False
+    adopted: Adopted | None = None
 
 
 class Payment(BaseModel):
@@ -31,3 +38,15 @@ class Payment(BaseModel):
     client: int
     freelancer: int
     platform: int
+
+
+class Carried(BaseModel):
+    """What one run of a long order hands to the next. The answers stay in the database."""
+
+    model_config = ConfigDict(frozen=True)
+
+    order: dict[str, Any]
+    steps: int
+    signals: int
+    to_deliver: int
+    delivered_to: int

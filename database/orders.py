@@ -1,11 +1,10 @@
 """Reading orders, their record, their money and their notices."""
 
-import json
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from resolution.order import Order
+from resolution.order import Order, read_state
 from resolution.record import Reader, export
 from resolution.step import Notice, RecordEntry
 
@@ -22,8 +21,7 @@ class Stored(BaseModel):
 async def read_order(pool: Any, order_id: str) -> Stored | None:
     """The order as of its last step, or None where there is no such order."""
     row = await pool.fetchrow("SELECT step, state FROM orders WHERE order_id = $1", order_id)
-    # Instants and durations are texts in JSON, so the state is read the JSON way.
-    return Stored(step=row["step"], order=Order.model_validate_json(json.dumps(row["state"]))) if row else None
+    return Stored(step=row["step"], order=read_state(row["state"])) if row else None
 
 
 async def read_record(pool: Any, order_id: str) -> list[RecordEntry]:

@@ -1,4 +1,4 @@
--- One step of an order, whole or not at all. A step that is already there changes nothing; the answer tells.
+-- One step of an order, whole or not at all. A step that is already there, or that does not follow, changes nothing.
 WITH given AS (
     SELECT $1::jsonb AS whole
 ),
@@ -41,8 +41,8 @@ entry AS (
     WHERE e.number IS NOT NULL
 ),
 answer AS (
-    INSERT INTO answers (order_id, sender, command_id, outcome)
-    SELECT w.order_id, a.sender, a.command_id, a.outcome
+    INSERT INTO answers (order_id, step, sender, command_id, outcome)
+    SELECT w.order_id, w.step, a.sender, a.command_id, a.outcome
     FROM written AS w, given, jsonb_to_record(nullif(whole -> 'answer', 'null'::jsonb)) AS a (
         sender text, command_id text, outcome jsonb
     )
@@ -60,6 +60,4 @@ told AS (
         (n.value ->> 'at')::timestamptz, n.value -> 'body'
     FROM written AS w, given, jsonb_array_elements(whole -> 'notices') WITH ORDINALITY AS n
 )
-SELECT
-    EXISTS (SELECT 1 FROM written) AS fresh,
-    (SELECT o.step FROM orders AS o, given WHERE o.order_id = whole ->> 'order_id') AS step_before
+SELECT EXISTS (SELECT 1 FROM written) AS fresh

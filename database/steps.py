@@ -4,11 +4,15 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from resolution.step import Step
+from resolution.step import Adopted, Answer, Step
 
 
 class StepOutOfOrder(Exception):
-    """A step whose predecessor is not there: two processes lead the same order, or the database was set back."""
+    """A step whose predecessor is not there: the database was set back behind the orders that it holds."""
+
+
+class OrderIdTaken(Exception):
+    """The database has an order of this id that was opened with something else."""
 
 
 @cache
@@ -16,13 +20,28 @@ def _statement() -> str:
     return (files("database") / "record_step.sql").read_text(encoding="utf-8")
 
 
-async def record_step(pool: Any, step: Step) -> bool:
-    """Write `step` whole; False where it is there already. Raises StepOutOfOrder where one before it is missing."""
-    row = await pool.fetchrow(_statement(), step.model_dump(mode="json"))
-    if row["fresh"]:
-        return True
-    if row["step_before"] is None or row["step_before"] < step.number:
-        raise StepOutOfOrder(
-            f"Order {step.order_id} is at step {row['step_before']} in the database, step {step.number} cannot follow."
-        )
-    return False
+async def record_step(pool: Any, step: Step) -> Adopted | None:
+    """Write `step` whole. None: it is written now, or was before.
+
+    Where the database has another step of this number, what it has is returned instead and nothing is written: an
+    attempt that was forgotten committed it, so that is what happened. Raises StepOutOfOrder where the step before is
+    missing, OrderIdTaken where the opening is that of another order.
+    """
+    written = await pool.fetchval(_statement(), step.model_dump(mode="json"))
+    if written:
+        return None
+    stored = await pool.fetchrow("SELECT step, state FROM orders WHERE order_id = $1", step.order_id)
+    if stored is None or stored["step"] < step.number:
+        at = "not in the database" if stored is None else f"at step {stored['step']} in the database"
+        raise StepOutOfOrder(f"Order {step.order_id} is {at}, step {step.number} cannot follow.")
+    if stored["step"] == step.number and stored["state"] == step.order:
+        return None
+    if stored["state"]["opening"] != step.order["opening"]:
+        raise OrderIdTaken(f"The database has another order {step.order_id}; an order id is never used again.")
+    rows = await pool.fetch(
+        "SELECT sender, command_id, outcome FROM answers WHERE order_id = $1 AND step >= $2 ORDER BY step",
+        step.order_id,
+        step.number,
+    )
+    answers = tuple(Answer(**dict(row)) for row in rows)
+    return Adopted(step=stored["step"], order=stored["state"], answers=answers)

@@ -220,7 +220,7 @@ COMMANDS: dict[str, type[Command]] = {
 class Message(Frozen):
     """A command as it came in, readable or not. `fields` is what goes into the record.
 
-    `arrived` numbers the messages of an order, so that one without an id of its own still has a name.
+    One without an id of its own goes by a name that the reader gives it.
     """
 
     name: str
@@ -236,19 +236,26 @@ class Message(Frozen):
         """Who sent it; command ids are unique per sender."""
         return f"{self.actor.role}:{self.actor.id}" if self.actor else "unknown:"
 
+    @property
+    def key(self) -> tuple[str, str]:
+        """By what a repetition is known: the sender and its id of the command."""
+        return self.sender, self.command_id
+
 
 _FRAME = ("actor", "command_id", "sent_at")
 
 
-def read_message(name: str, payload: Any, arrived: int) -> Message:
-    """Read one message, whatever it holds. What cannot be read becomes a refusal, never an error."""
-    fallback_id = f"unnamed-{arrived}"
+def read_message(name: str, payload: Any, unnamed: str) -> Message:
+    """Read one message, whatever it holds. What cannot be read becomes a refusal, never an error.
+
+    `unnamed` is its id where it has none that can be used.
+    """
     if not isinstance(payload, Mapping):
         problem = {"payload": "not a JSON object" if payload is not None else "missing: send one JSON object"}
-        return _unreadable(name, None, fallback_id, {"unreadable": excerpt(payload)}, problem)
+        return _unreadable(name, None, unnamed, {"unreadable": excerpt(payload)}, problem)
     actor = _actor(payload.get("actor"))
     given = payload.get("command_id")
-    command_id = given if isinstance(given, str) and _is_name(given) else fallback_id
+    command_id = given if isinstance(given, str) and _is_name(given) else unnamed
     fields = {excerpt(key): value for key, value in payload.items() if key not in _FRAME}
     kind = COMMANDS.get(name)
     if kind is None:
@@ -270,9 +277,9 @@ def read_message(name: str, payload: Any, arrived: int) -> Message:
     return Message(name=name, actor=actor, command_id=command_id, sent_at=command.sent_at, fields=kept, command=command)
 
 
-def unreadable_message(name: str, reason: str, arrived: int) -> Message:
+def unreadable_message(name: str, reason: str, unnamed: str) -> Message:
     """A message whose payload could not even be decoded."""
-    return _unreadable(name, None, f"unnamed-{arrived}", {}, {"payload": excerpt(reason)})
+    return _unreadable(name, None, unnamed, {}, {"payload": excerpt(reason)})
 
 
 def _beyond_the_types(command: Command) -> dict[str, str] | None:

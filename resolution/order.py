@@ -1,6 +1,8 @@
 """The order as the rules see it: terms, request, case, resolution, money. Nothing derived is stored."""
 
-from typing import Annotated, Literal
+import json
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, AwareDatetime, Field
 
@@ -238,3 +240,8 @@ def open_order(opening: Opening) -> Order:
         heard_at=terms.ordered_at,
         decided_at=terms.ordered_at,
     )
+
+
+def read_state(state: Mapping[str, Any]) -> Order:
+    """The order of a stored state. Instants and durations are texts there, so it is read the way JSON is."""
+    return Order.model_validate_json(json.dumps(state))

@@ -14,11 +14,11 @@ from resolution.decision import Decision
 from resolution.events import Event, FeedbackLeft, PaymentFailed
 from resolution.money import held
 from resolution.notices import notices
-from resolution.order import Opening, Order, Sums, open_order
+from resolution.order import Opening, Order, Sums, open_order, read_state
 from resolution.paying import make_failed, make_paid, payment_due
 from resolution.record import hidden_counts, make_entry
 from resolution.refusals import Refusal
-from resolution.step import Answer, LedgerLine, RecordEntry, Step, Summary
+from resolution.step import Adopted, Answer, LedgerLine, RecordEntry, Step, Summary
 from resolution.turn import turn
 from resolution.words import PARTIES
 
@@ -60,7 +60,25 @@ class Desk:
     def __init__(self, opening: Opening) -> None:
         self.order = open_order(opening)
         self.answers: dict[tuple[str, str], dict[str, Any]] = {}
+        self.untold: set[tuple[str, str]] = set()
         self.steps = 0
+
+    @classmethod
+    def of(cls, order: Order, steps: int) -> "Desk":
+        """A desk that goes on with `order`, of which so many steps are written."""
+        desk = cls(order.opening)
+        desk.order, desk.steps = order, steps
+        return desk
+
+    def adopt(self, stored: Adopted, draft: Draft | None = None) -> None:
+        """Go on from what the database has, instead of from `draft`."""
+        if draft is not None and draft.message is not None:
+            self.answers.pop(draft.message.key, None)
+        self.order = read_state(stored.order)
+        self.steps = stored.step + 1
+        for answer in stored.answers:
+            self.answers[answer.sender, answer.command_id] = answer.outcome
+            self.untold.add((answer.sender, answer.command_id))
 
     def opening_step(self) -> Step:
         """Step 0: the order exists, all of its money is in escrow."""
@@ -90,8 +108,14 @@ class Desk:
 
     def repeated(self, message: Message) -> dict[str, Any] | None:
         """The first answer, if this sender has used this id before."""
-        first = self.answers.get((message.sender, message.command_id))
-        return {**first, "repeated": True} if first else None
+        first = self.answers.get(message.key)
+        if first is None:
+            return None
+        if message.key in self.untold:
+            # Decided by an attempt that was forgotten before it could answer: this is still the first asking.
+            self.untold.remove(message.key)
+            return first
+        return {**first, "repeated": True}
 
     def is_over(self, now: datetime) -> bool:
         """Whether the order answers no more: closed for long enough, and none of its clocks runs."""
@@ -155,7 +179,7 @@ class Desk:
         answer = None
         if message is not None:
             outcome = _outcome(draft, order, entry)
-            self.answers[(message.sender, message.command_id)] = outcome
+            self.answers[message.key] = outcome
             answer = Answer(sender=message.sender, command_id=message.command_id, outcome=outcome)
         self.order = order
         lines: tuple[LedgerLine, ...] = ()

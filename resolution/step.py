@@ -63,6 +63,21 @@ class Answer(BaseModel):
     outcome: dict[str, Any]
 
 
+class Adopted(BaseModel):
+    """What the database has instead of a step that was to be written.
+
+    An attempt to decide may be forgotten after its steps were committed: a worker died, or its report was lost. What
+    was committed then is what happened; the order goes on from there. `step` is the last one committed, `order` the
+    whole order after it, `answers` those that were given since.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    step: int
+    order: dict[str, Any]
+    answers: tuple[Answer, ...] = ()
+
+
 class Summary(BaseModel):
     """The columns by which a marketplace finds and lists orders, all as of this step."""
 

@@ -232,7 +232,7 @@ class Recourse:
 
     async def preview(self, order_id: str, command: str, fields: Mapping[str, Any]) -> dict[str, Any]:
         """What a command would lead to, without doing it. Raises NoSuchOrder."""
-        message = read_message(command, self._payload(fields), 0)
+        message = read_message(command, self._payload(fields), "preview")
         role = message.actor.role if message.actor else "client"
         reader: Reader = "client" if role == "system" else role
         return preview(await self.order(order_id), message, self._now(), reader)

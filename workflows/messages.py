@@ -5,7 +5,7 @@ update, whatever its name and number of arguments, to the order's inbox as one `
 the same converter and the same interceptor.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -24,6 +24,7 @@ from temporalio.worker import (
 )
 
 with workflow.unsafe.imports_passed_through():
+    from activities.shapes import Carried
     from resolution.commands import COMMANDS
     from resolution.order import Opening
 
@@ -70,7 +71,8 @@ class _Gate(WorkflowInboundInterceptor):
     """Every message goes to `receive` or `answer` of the workflow, whatever handler its name belongs to."""
 
     async def execute_workflow(self, input: ExecuteWorkflowInput) -> Any:
-        readable = len(input.args) == 1 and isinstance(input.args[0], Opening)
+        expected = Carried if workflow.info().continued_run_id else Opening
+        readable = len(input.args) == 1 and isinstance(input.args[0], expected)
         if workflow.info().workflow_type == ORDER and not readable:
             why = input.args[0].error if input.args and isinstance(input.args[0], Undecodable) else "not one opening"
             raise ApplicationError(f"The order cannot start: {why}", type="bad_opening", non_retryable=True)
@@ -133,10 +135,3 @@ def _asker(name: str) -> Callable[..., Any]:
 
     ask.__name__ = ask.__qualname__ = f"ask_{name}"
     return ask
-
-
-def with_command_id(payload: Any, update_id: str | None) -> Any:
-    """An update without a command id of its own goes by its update id, so that sending it again is a repetition."""
-    if update_id and isinstance(payload, Mapping) and payload.get("command_id") is None:
-        return {**payload, "command_id": update_id}
-    return payload

@@ -11,18 +11,18 @@ from temporalio.common import RawValue, RetryPolicy, SearchAttributeUpdate
 from temporalio.exceptions import ActivityError, ApplicationError
 
 with workflow.unsafe.imports_passed_through():
-    from activities.shapes import DELIVER_NOTICES, PAY, RECORD_STEP, Payment, StepRecorded
+    from activities.shapes import DELIVER_NOTICES, FIND_ANSWER, PAY, RECORD_STEP, Carried, Payment, StepRecorded
     from resolution.amounts import write_amount
     from resolution.clocks import next_clock
     from resolution.commands import Message, read_message, unreadable_message
     from resolution.fields import whole_second
-    from resolution.order import Opening
+    from resolution.order import Opening, read_state
     from resolution.process import Desk, Draft
     from resolution.refusals import SENTENCES
     from resolution.step import Step
     from resolution.views import view
     from workflows import page
-    from workflows.messages import ORDER, Unreadable, payload_of, takes_every_command, with_command_id
+    from workflows.messages import ORDER, Unreadable, payload_of, takes_every_command
 
 # A step is written by a local activity, which costs no task of its own. When the database does not answer for this
 # long, the same step goes to a regular activity, which waits for as long as it takes.
@@ -31,7 +31,7 @@ ONE_TRY = timedelta(seconds=30)
 NOTICES_FOR = timedelta(days=7)
 
 
-@dataclass
+@dataclass(eq=False)
 class Ticket:
     """A message in the inbox, and its outcome once it has one."""
 
@@ -51,20 +51,27 @@ class OrderWorkflow:
     def __init__(self) -> None:
         # With signal-with-start a handler runs before `run`, so everything it touches is made here.
         self.inbox: list[Ticket] = []
-        self.arrived = 0
+        self.signals = 0
         self.desk: Desk | None = None
         self.delivering: asyncio.Task[None] | None = None
         self.delivered_to = self.to_deliver = -1
         self.shown: dict[str, Any] = {}
+        self.continued = False
 
     @workflow.run
-    async def run(self, opening: Opening) -> str:
-        """Lead the order through its life; returns how it ended."""
-        desk = self.desk = Desk(opening)
-        await self.write(desk.opening_step())
+    async def run(self, start: Opening | Carried) -> str:
+        """Lead the order through its life, from its opening or from where a former run of it stopped; returns how it
+        ended."""
+        if isinstance(start, Carried):
+            desk = self.take_over(start)
+        else:
+            desk = self.desk = Desk(start)
+            await self.write(desk.opening_step())
         while self.inbox or not desk.is_over(self.now):
             await self.wait_for_somebody_or_time()
             await self.decide_what_waits()
+            if workflow.info().is_continue_as_new_suggested():
+                await self.go_on_in_a_new_run()
         await self.see_everybody_off()
         resolution = desk.order.resolution
         return f"{desk.order.phase}: {resolution.how}" if resolution else desk.order.phase
@@ -92,20 +99,37 @@ class OrderWorkflow:
             if not isinstance(thing, int):
                 await self.carry_out(desk.fire(thing, self.now))
                 continue
-            ticket = self.inbox.pop(thing)
-            first = desk.repeated(ticket.message)
-            if first is not None:
-                ticket.outcome = first
-            elif desk.is_over(self.now):
+            ticket = self.inbox[thing]
+            ticket.outcome = await self.first_answer(ticket.message)
+            if ticket.outcome is None and desk.is_over(self.now):
                 ticket.outcome = _over()
-            else:
-                await self.carry_out(desk.take(ticket.message, self.now))
-                ticket.outcome = desk.answers[(ticket.message.sender, ticket.message.command_id)]
+            elif ticket.outcome is None and await self.carry_out(desk.take(ticket.message, self.now)):
+                ticket.outcome = desk.answers[ticket.message.key]
+            if ticket.outcome is not None:
+                self.inbox.remove(ticket)
 
-    async def carry_out(self, draft: Draft) -> None:
-        """Make a decision's payment, if it has one, and write the step."""
+    async def first_answer(self, message: Message) -> dict[str, Any] | None:
+        """The first answer to a message whose sender has used its id before."""
+        known = self.at_desk.repeated(message)
+        if known is not None or not self.continued:
+            return known
+        # What earlier runs answered is in the database only, so that no run grows with the whole life of an order.
+        first: dict[str, Any] | None = await workflow.execute_activity(
+            FIND_ANSWER,
+            args=[self.at_desk.order.terms.order_id, *message.key],
+            start_to_close_timeout=ONE_TRY,
+            summary="was this answered before?",
+        )
+        return {**first, "repeated": True} if first else None
+
+    async def carry_out(self, draft: Draft) -> bool:
+        """Make a decision's payment, if it has one, and write the step.
+
+        False where the database had another step already, committed by an attempt that was forgotten: the order then
+        goes on from there, and what was being decided is decided anew.
+        """
         paid = await self.pay(draft)
-        await self.write(self.at_desk.finish(draft, paid))
+        return await self.write(self.at_desk.finish(draft, paid), draft)
 
     async def pay(self, draft: Draft) -> bool:
         """Move the money through the payment provider; the built-in ledger moves it with the step itself."""
@@ -135,8 +159,11 @@ class OrderWorkflow:
             return False
         return True
 
-    async def write(self, step: Step) -> None:
-        """Write one step in one transaction, however long the database is away, then tell whoever is to be told."""
+    async def write(self, step: Step, draft: Draft | None = None) -> bool:
+        """Write one step in one transaction, however long the database is away, then tell whoever is to be told.
+
+        False where the database had another step of that number, from which the order now goes on.
+        """
         title = page.step_title(step)
         try:
             recorded = await workflow.execute_local_activity(
@@ -148,7 +175,9 @@ class OrderWorkflow:
                 retry_policy=RetryPolicy(initial_interval=timedelta(milliseconds=100)),
                 summary=title,
             )
-        except ActivityError:
+        except ActivityError as error:
+            if isinstance(error.cause, ApplicationError) and error.cause.non_retryable:
+                raise
             recorded = await workflow.execute_activity(
                 RECORD_STEP,
                 step,
@@ -157,11 +186,18 @@ class OrderWorkflow:
                 retry_policy=RetryPolicy(maximum_interval=timedelta(seconds=30)),
                 summary=title,
             )
+        if recorded.adopted is not None:
+            self.at_desk.adopt(recorded.adopted, draft)
         self.show()
         if recorded.to_deliver:
-            self.to_deliver = step.number
-            if self.delivering is None or self.delivering.done():
-                self.delivering = asyncio.create_task(self.deliver())
+            self.to_deliver = self.at_desk.steps - 1
+            self.start_delivering()
+        return recorded.adopted is None
+
+    def start_delivering(self) -> None:
+        """See to it that everything that is to be told is being told."""
+        if self.delivering is None or self.delivering.done():
+            self.delivering = asyncio.create_task(self.deliver())
 
     async def deliver(self) -> None:
         """Deliver the notices of all steps so far, one activity at a time; their failure never fails an order."""
@@ -194,6 +230,34 @@ class OrderWorkflow:
             workflow.upsert_search_attributes(changed)
             self.shown = {name: pair.value for name, pair in fresh.items()}
 
+    def take_over(self, carried: Carried) -> Desk:
+        """Go on from where a former run stopped."""
+        self.continued = True
+        desk = self.desk = Desk.of(read_state(carried.order), carried.steps)
+        # Signals may have come in already: they were numbered from zero.
+        self.signals += carried.signals
+        self.to_deliver, self.delivered_to = carried.to_deliver, carried.delivered_to
+        if self.delivered_to < self.to_deliver:
+            self.start_delivering()
+        return desk
+
+    async def go_on_in_a_new_run(self) -> None:
+        """Start the history anew where it has grown long, so that nobody's flood can grow it without bound."""
+        await workflow.wait_condition(lambda: workflow.all_handlers_finished() or bool(self.inbox))
+        if self.inbox:
+            return
+        if self.delivering and not self.delivering.done():
+            self.delivering.cancel()
+        desk = self.at_desk
+        carried = Carried(
+            order=desk.order.model_dump(mode="json"),
+            steps=desk.steps,
+            signals=self.signals,
+            to_deliver=self.to_deliver,
+            delivered_to=self.delivered_to,
+        )
+        workflow.continue_as_new(carried)
+
     async def see_everybody_off(self) -> None:
         """Answer what still comes in and let deliveries end, so that nobody waits for an answer that never comes."""
         while self.inbox or not workflow.all_handlers_finished() or (self.delivering and not self.delivering.done()):
@@ -206,13 +270,18 @@ class OrderWorkflow:
             )
 
     def receive(self, name: str, arguments: Sequence[Any], update_id: str | None = None) -> Ticket:
-        """Put one message, whatever it holds, into the inbox."""
-        self.arrived += 1
+        """Put one message, whatever it holds, into the inbox.
+
+        One without an id goes by its update's, or by its number among the signals, whose order never changes. (That
+        of updates may, while none of them is in the history yet.)
+        """
+        if update_id is None:
+            self.signals += 1
+        unnamed = update_id or f"signal-{self.signals}"
         try:
-            payload = with_command_id(payload_of(arguments), update_id)
-            message = read_message(name, payload, self.arrived)
+            message = read_message(name, payload_of(arguments), unnamed)
         except Unreadable as unreadable:
-            message = unreadable_message(name, str(unreadable), self.arrived)
+            message = unreadable_message(name, str(unreadable), unnamed)
         ticket = Ticket(message)
         self.inbox.append(ticket)
         return ticket

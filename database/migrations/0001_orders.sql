@@ -47,6 +47,7 @@ COMMENT ON TABLE record_entries IS 'What happened, entry by entry. Never changed
 -- The first answer to each command, by sender and command id.
 CREATE TABLE answers (
     order_id text NOT NULL REFERENCES orders (order_id),
+    step bigint NOT NULL,
     sender text NOT NULL,
     command_id text NOT NULL,
     outcome jsonb NOT NULL,

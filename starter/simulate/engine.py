@@ -80,7 +80,7 @@ class PureEngine:
         messages = []
         for command, payload in pairs:
             self.arrived += 1
-            messages.append(read_message(command, payload, self.arrived))
+            messages.append(read_message(command, payload, f"signal-{self.arrived}"))
         self.inbox += messages
         if not self.up:
             return None

@@ -7,6 +7,7 @@ from typing import Any
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
+    from activities.shapes import Carried
     from resolution.commands import unreadable_message
     from resolution.order import Opening
     from workflows.messages import ORDER
@@ -27,15 +28,15 @@ class OrderWithOutages(OrderWorkflow):
         self.back_at: datetime | None = None
 
     @workflow.run
-    async def run(self, opening: Opening) -> str:
+    async def run(self, start: Opening | Carried) -> str:
         """As ever."""
-        return await super().run(opening)
+        return await super().run(start)
 
     def receive(self, name: str, arguments: Sequence[Any], update_id: str | None = None) -> Ticket:
         """Everything as ever, and until when the worker is away."""
         if name == AWAY_UNTIL:
             self.back_at = datetime.fromisoformat(arguments[0])
-            return Ticket(unreadable_message(name, "not for the inbox", 0))
+            return Ticket(unreadable_message(name, "not for the inbox", "away"))
         return super().receive(name, arguments, update_id)
 
     async def decide_what_waits(self) -> None:

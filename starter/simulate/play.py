@@ -128,7 +128,7 @@ class Play:
     async def _preview(self, step: StoryStep, sent: Sent) -> None:
         asked = sent.fields
         inner = Sent(by=str(asked["by"]), do=str(asked["do"]), fields=asked.get("with", {}), id=None, has_fields=True)
-        message = read_message(inner.do, inner.payload(self.story.terms, "preview"), 0)
+        message = read_message(inner.do, inner.payload(self.story.terms, "preview"), "preview")
         answer = preview(await self.engine.order(), message, step.at + self.shift)
         self._contains(step.get("answer") or {}, answer, ("steps", step.position, "answer"))
 

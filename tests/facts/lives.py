@@ -204,7 +204,7 @@ class _Mover:
     def _send(self, role: str, who: str, name: str, fields: dict[str, Any]) -> None:
         desk = self.life.desk
         payload = {"actor": {"role": role, "id": who}, "command_id": f"id-{next(self.numbers)}", **fields}
-        message = read_message(name, payload, next(self.numbers))
+        message = read_message(name, payload, f"unnamed-{next(self.numbers)}")
         if desk.is_over(self.now):
             return
         self._finish(desk.take(message, self.now))

@@ -116,7 +116,9 @@ class Given:
     def message(self, actor: Any, command: str, fields: Mapping[str, Any]) -> Message:
         """A message as it comes in; one without an id of its own is numbered."""
         self.arrived += 1
-        return read_message(command, {"actor": actor, "command_id": f"id-{self.arrived}", **fields}, self.arrived)
+        return read_message(
+            command, {"actor": actor, "command_id": f"id-{self.arrived}", **fields}, f"unnamed-{self.arrived}"
+        )
 
     def says(self, actor: Any, command: str, fields: Mapping[str, Any]) -> Then:
         """Anybody gives any command now; what is due comes first."""

@@ -47,7 +47,7 @@ def nested(depth: int) -> Any:
 def test_whatever_comes_in_is_decided_recorded_and_storable(name: str, payload: Any) -> None:
     given_order = Given()
 
-    message = read_message(name, payload, 1)
+    message = read_message(name, payload, "unnamed-1")
     then = given_order.take(message)
 
     assert len(then.steps) == 1
@@ -79,7 +79,7 @@ def test_whatever_comes_in_is_decided_recorded_and_storable(name: str, payload: 
     ],
 )
 def test_the_unreadable_is_refused_as_malformed_or_unknown(name: str, payload: Any) -> None:
-    then = Given().take(read_message(name, payload, 7))
+    then = Given().take(read_message(name, payload, "unnamed-7"))
 
     assert then.refused == (
         "malformed" if name == "request" else "unknown_command" if isinstance(payload, dict) else "malformed"
@@ -91,7 +91,9 @@ def test_the_unreadable_is_refused_as_malformed_or_unknown(name: str, payload: A
 def test_what_could_not_even_be_decoded_is_refused() -> None:
     desk = Desk(opening())
 
-    step = desk.finish(desk.take(unreadable_message("request", "\x00 not JSON " * 1_000, 3), desk.order.decided_at))
+    step = desk.finish(
+        desk.take(unreadable_message("request", "\x00 not JSON " * 1_000, "unnamed-3"), desk.order.decided_at)
+    )
 
     assert step is not None
     assert step.answer is not None
