@@ -37,6 +37,7 @@ class Ticket:
 
     message: Message
     outcome: dict[str, Any] | None = None
+    looked_up: bool = False
 
 
 @workflow.defn(name=ORDER)
@@ -100,27 +101,31 @@ class OrderWorkflow:
                 await self.carry_out(desk.fire(thing, self.now))
                 continue
             ticket = self.inbox[thing]
-            ticket.outcome = await self.first_answer(ticket.message)
-            if ticket.outcome is None and desk.is_over(self.now):
+            if self.continued and not ticket.looked_up:
+                await self.look_up(ticket)
+                continue  # time has passed meanwhile: something else may come first now
+            first = desk.repeated(ticket.message)
+            if first is not None:
+                ticket.outcome = first
+            elif desk.is_over(self.now):
                 ticket.outcome = _over()
-            elif ticket.outcome is None and await self.carry_out(desk.take(ticket.message, self.now)):
+            elif await self.carry_out(desk.take(ticket.message, self.now)):
                 ticket.outcome = desk.answers[ticket.message.key]
             if ticket.outcome is not None:
                 self.inbox.remove(ticket)
 
-    async def first_answer(self, message: Message) -> dict[str, Any] | None:
-        """The first answer to a message whose sender has used its id before."""
-        known = self.at_desk.repeated(message)
-        if known is not None or not self.continued:
-            return known
-        # What earlier runs answered is in the database only, so that no run grows with the whole life of an order.
+    async def look_up(self, ticket: Ticket) -> None:
+        """Fetch what an earlier run answered to the same id; it is in the database only, so that no run grows with the
+        whole life of its order."""
         first: dict[str, Any] | None = await workflow.execute_activity(
             FIND_ANSWER,
-            args=[self.at_desk.order.terms.order_id, *message.key],
+            args=[self.at_desk.order.terms.order_id, *ticket.message.key],
             start_to_close_timeout=ONE_TRY,
             summary="was this answered before?",
         )
-        return {**first, "repeated": True} if first else None
+        ticket.looked_up = True
+        if first is not None:
+            self.at_desk.answers.setdefault(ticket.message.key, first)
 
     async def carry_out(self, draft: Draft) -> bool:
         """Make a decision's payment, if it has one, and write the step.
