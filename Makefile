@@ -1,10 +1,10 @@
 # Two commands are enough: `make demo` and `make test`. Each prepares what it needs, and leaves nothing running.
 PYTHON ?= python3
 
-.PHONY: demo test check format setup help
+.PHONY: demo test check format cluster-smoke setup help
 
 help:  ## what there is
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
 
 setup:
 	@$(PYTHON) local/prepare.py
@@ -19,6 +19,9 @@ check: setup  ## lint, formatting, strict types
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
 	@.venv/bin/mypy .
+
+cluster-smoke: setup  ## play orders on a production-like Temporal on PostgreSQL; the first time builds it
+	@RECOURSE_CLUSTER=1 .venv/bin/pytest tests/deploy/test_cluster.py $(ARGS)
 
 format: setup  ## format, and mend what the linter can
 	@.venv/bin/ruff format .

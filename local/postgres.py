@@ -12,7 +12,7 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
-from local.process import free_port, kill, last_words, start, stop
+from local.process import free_port, gone, kill, last_words, start, stop
 from local.progress import LocalError, taking_long
 
 READY_WITHIN = 60.0  # seconds
@@ -53,7 +53,7 @@ class LocalPostgres:
             user=self._user,
             cwd=self.folder,
         )
-        await self._ready(data / "postmaster.pid")
+        await self._ready(self._process, data / "postmaster.pid")
 
     async def _make(self, data: Path) -> None:
         if self._user is not None:
@@ -82,13 +82,12 @@ class LocalPostgres:
                     "Set DATABASE_URL to use a server of your own."
                 )
 
-    async def _ready(self, pid_file: Path) -> None:
-        process = self._process
+    async def _ready(self, process: asyncio.subprocess.Process, pid_file: Path) -> None:
         try:
             async with asyncio.timeout(READY_WITHIN):
                 with taking_long("PostgreSQL: starting"):
-                    while not _says_ready(pid_file):
-                        if process is None or process.returncode is not None:
+                    while not _says_ready(pid_file, process.pid):
+                        if process.returncode is not None:
                             raise LocalError(f"PostgreSQL: it ended while starting: {last_words(self._log)}")
                         await asyncio.sleep(0.02)
         except TimeoutError as error:
@@ -102,16 +101,19 @@ class LocalPostgres:
     async def kill(self) -> None:
         """End it as a crash would."""
         if self._process:
-            kill(self._process)
+            ended = kill(self._process)
             await self._process.wait()
+            # A new server refuses to start while one of them still holds the old one's shared memory.
+            await gone(ended)
 
 
-def _says_ready(pid_file: Path) -> bool:
+def _says_ready(pid_file: Path, pid: int) -> bool:
     try:
         lines = pid_file.read_text(encoding="utf-8").splitlines()
     except OSError:
         return False
-    return len(lines) >= 8 and lines[7].strip() == "ready"
+    # A server that was killed leaves its file, which says that it is ready.
+    return len(lines) >= 8 and lines[0].strip() == str(pid) and lines[7].strip() == "ready"
 
 
 def _nobody() -> tuple[int, int]:

@@ -6,7 +6,9 @@ import os
 import signal
 import socket
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, suppress
 from pathlib import Path
+from random import SystemRandom
 
 _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -18,6 +20,19 @@ def free_port() -> int:
         listener.bind(("127.0.0.1", 0))
         port: int = listener.getsockname()[1]
         return port
+
+
+def free_ports(count: int, among: range) -> list[int]:
+    """So many different ones of a range, which the system hands to nobody else if it is below 32768."""
+    found: list[int] = []
+    with ExitStack() as held:
+        for port in SystemRandom().sample(among, len(among)):
+            if len(found) == count:
+                break
+            with suppress(OSError):
+                held.enter_context(socket.socket()).bind(("127.0.0.1", port))
+                found.append(port)
+    return found
 
 
 async def start(
@@ -66,18 +81,48 @@ async def stop(process: asyncio.subprocess.Process, how: signal.Signals, patienc
             await process.wait()
 
 
-def kill(process: asyncio.subprocess.Process) -> None:
-    """End a child and its children at once (SIGKILL), as a crash would."""
-    if process.returncode is None:
-        try:
-            os.killpg(process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            return
+def kill(process: asyncio.subprocess.Process) -> list[int]:
+    """End a child and everything below it at once (SIGKILL), as a crash would; returns who that was."""
+    if process.returncode is not None:
+        return []
+    # PostgreSQL's own children lead sessions of their own, so a signal to the group does not reach them.
+    ended = [process.pid, *_below(process.pid)]
+    for pid in ended:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    return ended
+
+
+async def gone(pids: Sequence[int], patience: float = 15.0) -> None:
+    """Wait until none of these runs any more. Raises TimeoutError after `patience` seconds."""
+    async with asyncio.timeout(patience):
+        while any(_runs(pid) for pid in pids):  # noqa: ASYNC110 - nothing tells of the end of children's children
+            await asyncio.sleep(0.005)
+
+
+def _runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+        # One that has ended but whose parent has not asked how is still listed.
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def _below(pid: int) -> list[int]:
+    children: list[int] = []
+    # Each of its threads may have children; systems without /proc tell of none.
+    for listed in Path(f"/proc/{pid}/task").glob("*/children"):
+        with suppress(OSError):
+            children += map(int, listed.read_text().split())
+    return children + [further for child in children for further in _below(child)]
 
 
 def last_words(log: Path, lines: int = 8) -> str:
-    """The end of a server's log, for an error message."""
+    """The end of a server's log, for an error message; of a line of JSON with a stack trace only what it says."""
     try:
-        return "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:])
+        return "\n".join(line[:400] for line in log.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:])
     except OSError:
         return "(no log)"

