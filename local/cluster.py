@@ -23,7 +23,7 @@ from local.gobuild import GoProgram, build, workshop
 from local.postgres import LocalPostgres
 from local.process import free_ports, gone, kill, last_words, start, stop
 from local.progress import LocalError, say, taking_long
-from local.temporal import READY_WITHIN, TIME_SKIPPING, register_search_attributes
+from local.temporal import READY_WITHIN, SERVER_SETTINGS, TIME_SKIPPING, register_search_attributes
 
 VERSION = "1.32.0"
 SERVER = GoProgram(f"temporal-server-{VERSION}", "cluster", "go.temporal.io/server/cmd/server")
@@ -45,7 +45,7 @@ class ClusterServer:
         self._process: asyncio.subprocess.Process | None = None
         settings = folder / "dynamic-config.yaml"
         # The values are JSON, which is YAML too.
-        flags = TIME_SKIPPING if skips_time else {}
+        flags = {**SERVER_SETTINGS, **(TIME_SKIPPING if skips_time else {})}
         settings.write_text("".join(f"{key}:\n- value: {value}\n" for key, value in flags.items()), encoding="utf-8")
         grpc, http, *others = free_ports(2 * len(SERVICES) + 1, PORTS)
         ports = [grpc, *others]

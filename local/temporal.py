@@ -31,8 +31,11 @@ PROGRAM = GoProgram(
     linking=f"-s -w -X github.com/temporalio/cli/internal/temporalcli.Version={VERSION}",
 )
 READY_WITHIN = 60.0  # seconds
+# An update of more than this (2 MiB by default) makes the server terminate its workflow, whatever the workflow does;
+# with as much as a call can carry at all (4 MiB), the order itself refuses it.
+SERVER_SETTINGS = {"limit.blobSize.error": "5242880"}
 # Off by default in the server; `recourse simulate` and `demo` need time to pass quickly, and timers to be punctual.
-SERVER_SETTINGS = {
+TIME_SKIPPING = {
     "frontend.WorkflowTimeSkippingEnabled": "true",
     "system.workflowTimeSkippingEnabled": "true",
     "history.timerProcessorMaxTimeShift": '"10ms"',
@@ -40,9 +43,6 @@ SERVER_SETTINGS = {
     "history.timerProcessorMaxPollHostRPS": "10000",
     "history.transferProcessorMaxPollRPS": "1000",
     "history.transferProcessorMaxPollHostRPS": "10000",
-    # An update of more than this (2 MiB by default) makes the server terminate its workflow, whatever the workflow
-    # does; with as much as a call can carry at all (4 MiB), the order itself refuses it.
-    "limit.blobSize.error": "5242880",
 }
 SEARCH_ATTRIBUTES = {
     "RecoursePhase": "Keyword",
@@ -79,7 +79,7 @@ class LocalTemporal:
         command += ["--port", str(self._port), "--log-level", "error"]
         command += ["--ui-port", str(self._ui_port)] if self._ui_port else ["--headless"]
         command += ["--db-filename", self._db_file] if self._db_file else []
-        for key, value in SERVER_SETTINGS.items():
+        for key, value in {**SERVER_SETTINGS, **TIME_SKIPPING}.items():
             command += ["--dynamic-config-value", f"{key}={value}"]
         for name, kind in SEARCH_ATTRIBUTES.items():
             command += ["--search-attribute", f"{name}={kind}"]

@@ -17,11 +17,11 @@ from temporalio.testing import TimeSkipper, TimeSkippingConfig
 
 from database.pool import connect as connect_to_database
 from local.cluster import Cluster, cluster, is_built
-from local.temporal import connect
 from policies import load_policy
 from resolution.order import Terms
 from starter.client import Outcome, Recourse, workflow_id
 from worker import make_worker
+from workflows.connecting import connect
 
 PATIENCE = 60.0  # seconds
 
@@ -66,7 +66,7 @@ async def order_on(running: Cluster, client: Client) -> AsyncIterator[Order]:
     )
     order = Order(Recourse(client, pool, task_queue=queue), terms.order_id)
     try:
-        async with make_worker(await connect(running.address), pool, task_queue=queue):
+        async with make_worker(await connect(target_host=running.address), pool, task_queue=queue):
             await order.recourse.start(terms, load_policy("resolution_center"))
             yield order
     finally:
@@ -81,7 +81,7 @@ async def found(client: Client, query: str) -> None:
 
 
 async def test_an_order_is_delivered_and_completed(running: Cluster) -> None:
-    client = await connect(running.address)
+    client = await connect(target_host=running.address)
     async with order_on(running, client) as order:
         assert (await order.send("freelancer", "deliver")).applied
         assert (await order.send("client", "complete")).applied
@@ -91,7 +91,7 @@ async def test_an_order_is_delivered_and_completed(running: Cluster) -> None:
 
 
 async def test_an_order_goes_on_after_the_temporal_server_was_killed(running: Cluster) -> None:
-    client = await connect(running.address)
+    client = await connect(target_host=running.address)
     async with order_on(running, client) as order:
         asked = await order.send("client", "request", kind="cancel", reason="no_longer_needed", command_id="once")
         assert asked.applied
@@ -104,7 +104,7 @@ async def test_an_order_goes_on_after_the_temporal_server_was_killed(running: Cl
 
 
 async def test_an_order_goes_on_after_postgresql_was_killed(running: Cluster) -> None:
-    client = await connect(running.address)
+    client = await connect(target_host=running.address)
     async with order_on(running, client) as order:
         assert (await order.send("client", "request", kind="cancel", reason="no_longer_needed")).applied
         await running.postgres.kill()
@@ -115,7 +115,7 @@ async def test_an_order_goes_on_after_postgresql_was_killed(running: Cluster) ->
 
 
 async def test_time_can_be_skipped_until_silence_has_decided(running: Cluster) -> None:
-    skipper = TimeSkipper(await connect(running.address), config=TimeSkippingConfig(enabled=False))
+    skipper = TimeSkipper(await connect(target_host=running.address), config=TimeSkippingConfig(enabled=False))
     async with order_on(running, skipper.client) as order:
         assert (await order.send("client", "request", kind="cancel", reason="no_longer_needed")).applied
         async with asyncio.timeout(PATIENCE):
