@@ -1,7 +1,7 @@
 # Two commands are enough: `make demo` and `make test`. Each prepares what it needs, and leaves nothing running.
 PYTHON ?= python3
 
-.PHONY: demo test check format cluster-smoke setup help
+.PHONY: demo test check format cluster-smoke bench bench-quick setup help
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
@@ -22,6 +22,14 @@ check: setup  ## lint, formatting, strict types
 
 cluster-smoke: setup  ## play orders on a production-like Temporal on PostgreSQL; the first time builds it
 	@RECOURSE_CLUSTER=1 .venv/bin/pytest tests/deploy/test_cluster.py $(ARGS)
+
+bench: setup  ## measure side by side with other designs, some 15 minutes; the report goes to reports/
+	@.venv/bin/python -m pip install --quiet --no-deps --require-hashes -r requirements/bench.txt
+	@.venv/bin/python -m bench
+
+bench-quick: setup  ## the same in some 3 minutes, with wider spread
+	@.venv/bin/python -m pip install --quiet --no-deps --require-hashes -r requirements/bench.txt
+	@.venv/bin/python -m bench --orders 60 --rounds 2
 
 format: setup  ## format, and mend what the linter can
 	@.venv/bin/ruff format .

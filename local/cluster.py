@@ -73,6 +73,13 @@ class ClusterServer:
         """Where clients connect to; it stays the same over restarts."""
         return f"127.0.0.1:{self._environment['FRONTEND_GRPC_PORT']}"
 
+    @property
+    def pid(self) -> int:
+        """The process of the server, while it runs."""
+        if self._process is None:
+            raise LocalError("the server has not been started")
+        return self._process.pid
+
     async def start(self) -> None:
         """Start it and wait until orders can be started and found. Raises LocalError."""
         self._process = await start(

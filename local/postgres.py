@@ -37,6 +37,13 @@ class LocalPostgres:
         return f"postgresql://postgres@127.0.0.1:{self._port}/postgres"
 
     @property
+    def pid(self) -> int:
+        """The process of the server, while it runs."""
+        if self._process is None:
+            raise LocalError("the server has not been started")
+        return self._process.pid
+
+    @property
     def _log(self) -> Path:
         return self.folder / "postgres.log"
 

@@ -1,0 +1,29 @@
+"""The process of one contestant: `python -m bench.serve NAME`, with what it needs in the environment."""
+
+import asyncio
+import os
+import sys
+
+from database.pool import connect
+
+
+async def serve(name: str) -> None:
+    """Work until killed."""
+    pool = await connect(os.environ["DATABASE_URL"])
+    if name == "rows":
+        from bench.rows import serve_rows
+
+        await serve_rows(pool, int(os.environ["BENCH_PORT"]))
+    elif name == "dbos":
+        from bench.dbos_orders import serve_dbos
+
+        await serve_dbos(pool, int(os.environ["BENCH_PORT"]), os.environ["BENCH_DBOS_URL"])
+    else:
+        from bench.temporal_contestants import connected, worker_of
+
+        async with worker_of(name, await connected(os.environ["TEMPORAL_ADDRESS"]), pool):
+            await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(serve(sys.argv[1]))

@@ -1,0 +1,178 @@
+"""The contestants that run on Temporal: ours, the naive design, and the floor that no design can go below."""
+
+import asyncio
+from datetime import datetime, timedelta
+from typing import Any
+
+from temporalio import activity, workflow
+from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.worker import Worker
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+
+with workflow.unsafe.imports_passed_through():
+    from bench.story import ACCEPT, REQUEST, opening
+    from database.steps import record_step
+    from resolution.clocks import next_clock
+    from resolution.commands import read_message
+    from resolution.fields import whole_second
+    from resolution.order import Opening
+    from resolution.process import Desk
+    from resolution.step import Step
+    from starter.client import workflow_id
+    from worker import OURS, make_worker
+
+SOON = timedelta(seconds=30)
+
+
+@activity.defn
+async def nothing(order_id: str) -> str:
+    """The one activity of the floor."""
+    return order_id
+
+
+@workflow.defn(name="Floor")
+class Floor:
+    """The same messages and the same timer, and nothing else."""
+
+    def __init__(self) -> None:
+        self.accepted_at: datetime | None = None
+
+    @workflow.run
+    async def run(self, order: Opening) -> str:
+        """Wait for the acceptance, then for the window."""
+        await workflow.wait_condition(lambda: self.accepted_at is not None)
+        await workflow.sleep(timedelta(seconds=1))
+        return await workflow.execute_activity(nothing, order.terms.order_id, start_to_close_timeout=SOON)
+
+    @workflow.update
+    async def request(self, message: dict[str, Any]) -> dict[str, Any]:
+        """Take note."""
+        return {"status": "applied", "command_id": message["command_id"]}
+
+    @workflow.update
+    async def accept(self, message: dict[str, Any]) -> dict[str, Any]:
+        """Take note, and start the window."""
+        self.accepted_at = workflow.now()
+        return {"status": "applied", "command_id": message["command_id"]}
+
+
+class NaiveActivities:
+    """Two activities a step, as users write them."""
+
+    def __init__(self, pool: Any) -> None:
+        self._pool = pool
+
+    @activity.defn
+    async def record(self, step: Step) -> str:
+        """Write the step."""
+        await record_step(self._pool, step)
+        return f"step {step.number}"
+
+    @activity.defn
+    async def notify(self, step: Step) -> str:
+        """Tell the parties; here there is nobody to be told, as for every contestant."""
+        return f"{len(step.notices)} told"
+
+
+@workflow.defn(name="Naive")
+class Naive:
+    """The same rules and rows, each step by two regular activities."""
+
+    def __init__(self) -> None:
+        self.inbox: list[tuple[str, Any]] = []
+        self.outcomes: dict[str, Any] = {}
+        self.number = 0
+
+    @workflow.run
+    async def run(self, order: Opening) -> str:
+        """Decide, record, notify; wait for the next message or deadline."""
+        desk = Desk(order)
+        await self.write(desk.opening_step())
+        while not desk.is_over(whole_second(workflow.now())):
+            clock = next_clock(desk.order)
+            left = clock.at - workflow.now() if clock else None
+            try:
+                await workflow.wait_condition(lambda: bool(self.inbox), timeout=left)
+            except TimeoutError:
+                now = whole_second(workflow.now())
+                if clock and clock.at <= now:
+                    await self.write(desk.finish(desk.fire(clock, now)))
+                continue
+            name, payload = self.inbox.pop(0)
+            self.number += 1
+            message = read_message(name, payload, f"unnamed-{self.number}")
+            await self.write(desk.finish(desk.take(message, whole_second(workflow.now()))))
+            self.outcomes[payload["command_id"]] = desk.answers[message.key]
+        await workflow.wait_condition(workflow.all_handlers_finished)
+        return desk.order.phase
+
+    async def write(self, step: Step) -> None:
+        """One step."""
+        await workflow.execute_activity_method(NaiveActivities.record, step, start_to_close_timeout=SOON)
+        await workflow.execute_activity_method(NaiveActivities.notify, step, start_to_close_timeout=SOON)
+
+    @workflow.update
+    async def request(self, message: dict[str, Any]) -> Any:
+        """Ask to cancel."""
+        return await self.answer("request", message)
+
+    @workflow.update
+    async def accept(self, message: dict[str, Any]) -> Any:
+        """Agree."""
+        return await self.answer("accept", message)
+
+    async def answer(self, name: str, message: dict[str, Any]) -> Any:
+        """Wait for the outcome."""
+        self.inbox.append((name, message))
+        await workflow.wait_condition(lambda: message["command_id"] in self.outcomes)
+        return self.outcomes[message["command_id"]]
+
+
+QUEUE = "bench"
+TYPES = {"floor": "Floor", "naive": "Naive", "ours": "Order"}
+
+
+def worker_of(name: str, client: Client, pool: Any) -> Worker:
+    """The worker of a contestant. The same sandbox and caches for all."""
+    if name == "ours":
+        return make_worker(client, pool, task_queue=QUEUE)
+    naive = NaiveActivities(pool)
+    passed = SandboxRestrictions.default.with_passthrough_modules(*OURS, "bench", "policies", "database", "worker")
+    return Worker(
+        client,
+        task_queue=QUEUE,
+        workflows=[Floor if name == "floor" else Naive],
+        activities=[nothing, naive.record, naive.notify],
+        workflow_runner=SandboxedWorkflowRunner(restrictions=passed),
+    )
+
+
+class TemporalDriver:
+    """Plays the story on one of them."""
+
+    def __init__(self, name: str, client: Client) -> None:
+        self._type, self._client = TYPES[name], client
+
+    async def start(self, order_id: str) -> None:
+        """Place the order."""
+        await self._client.start_workflow(
+            self._type, opening(order_id), id=workflow_id(order_id), task_queue=QUEUE, result_type=str
+        )
+
+    async def command(self, order_id: str, name: str) -> None:
+        """Give one command and wait for its answer."""
+        payload = REQUEST if name == "request" else ACCEPT
+        answer = await self._client.get_workflow_handle(workflow_id(order_id)).execute_update(name, payload)
+        if answer["status"] != "applied":
+            raise AssertionError(f"{order_id}: {answer}")
+
+    async def ended(self, order_id: str) -> None:
+        """Wait until the order is settled."""
+        await self._client.get_workflow_handle(workflow_id(order_id)).result()
+
+
+async def connected(address: str) -> Client:
+    """A client with the usual converter."""
+    async with asyncio.timeout(30):
+        return await Client.connect(address, data_converter=pydantic_data_converter)
