@@ -1,12 +1,16 @@
-"""A policy: what a marketplace chose, as data. Every key of a policy file is a field here [policy-keys]."""
+"""A policy: what a marketplace chose, as data. Every key of a policy file is a field here [policy-keys].
+
+Only single values are checked here. Whether they make sense together is for the lint of `policies`, which loading a
+policy goes through: an order keeps the policy it was opened with, also one that a later lint would refuse.
+"""
 
 from collections.abc import Mapping
 from datetime import timedelta
 from fractions import Fraction
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, field_validator
 
 from resolution.durations import Duration, DurationOrNever, Percentage, Weekday
 from resolution.words import OPEN_PHASES, PARTIES, Fallback, Frozen, Kind, OpenPhase, Party, Right, Silence
@@ -15,7 +19,6 @@ Count = Annotated[int, Field(strict=True, ge=0, le=1_000_000)]
 Flag = Annotated[bool, Field(strict=True)]
 Roles = tuple[Party, ...]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
-_Section = TypeVar("_Section")
 
 
 def _hours(hours: int) -> timedelta:
@@ -123,22 +126,10 @@ class CancelRequests(Frozen):
     no_agreement: Flag = False
     no_agreement_attestations: tuple[Name, ...] = ()
 
-    @model_validator(mode="after")
-    def _reminder_before_the_end(self) -> Self:
-        shortest = min(self.window.client_asked, self.window.freelancer_asked)
-        return _reminder_in_time(self, "requests.cancel", self.reminder, shortest)
-
     def silence_of(self, asked: Party, phase: str) -> Silence:
         """What the silence of `asked` means when its window ends in `phase` [A1, A2]."""
         special = self.silence_in.get(phase)  # type: ignore[call-overload]
         return (special.of(asked) if special else None) or self.silence.of(asked)
-
-
-def _reminder_in_time(section: _Section, name: str, reminder: timedelta | None, window: timedelta) -> _Section:
-    # One that falls on the deadline itself is usable: the answer is decided first, so it is never sent.
-    if reminder is not None and reminder > window:
-        raise ValueError(f"{name}.reminder comes only after the shortest answer window is over")
-    return section
 
 
 class ClientWindow(Frozen):
@@ -169,10 +160,6 @@ class ExtensionRequests(Frozen):
     silence: ClientSilence = ClientSilence()
     reminder: DurationOrNever = _hours(24)
 
-    @model_validator(mode="after")
-    def _reminder_before_the_end(self) -> Self:
-        return _reminder_in_time(self, "requests.extension", self.reminder, self.window.client_asked)
-
 
 class UpdateRequests(Frozen):
     """A client asks how far the work is [R25]."""
@@ -180,10 +167,6 @@ class UpdateRequests(Frozen):
     window: FreelancerWindow = FreelancerWindow()
     silence: FreelancerSilence = FreelancerSilence()
     reminder: DurationOrNever = _hours(24)
-
-    @model_validator(mode="after")
-    def _reminder_before_the_end(self) -> Self:
-        return _reminder_in_time(self, "requests.update", self.reminder, self.window.freelancer_asked)
 
 
 class RefundRequests(Frozen):
@@ -195,11 +178,6 @@ class RefundRequests(Frozen):
     price_above: Count = 5000
     at_most: Percentage = Fraction(60, 100)
     max_counters: Count = 5
-
-    @model_validator(mode="after")
-    def _reminder_before_the_end(self) -> Self:
-        shortest = min(self.window.client_asked, self.window.freelancer_asked)
-        return _reminder_in_time(self, "requests.partial_refund", self.reminder, shortest)
 
 
 class Requests(Frozen):
@@ -236,14 +214,6 @@ class Cases(Frozen):
     reminders: tuple[Duration, ...] = (timedelta(days=3), timedelta(days=7))
     rule_within: Duration = timedelta(days=14)
     fallback: Fallback = "cancel_split"
-
-    @model_validator(mode="after")
-    def _reminders_before_the_end(self) -> Self:
-        if any(reminder >= self.rule_within for reminder in self.reminders):
-            raise ValueError("cases.reminders must all come before cases.rule_within")
-        if list(self.reminders) != sorted(set(self.reminders)):
-            raise ValueError("cases.reminders must rise, each once")
-        return self
 
 
 class Money(Frozen):
@@ -325,15 +295,9 @@ class Policy(Frozen):
     notices: NoticeTimes = NoticeTimes()
     reasons: dict[Name, Reason] = REASONS
 
-    @model_validator(mode="after")
-    def _undo_reminder_in_time(self) -> Self:
-        if self.undo.offered and self.undo.consent and self.undo.consent_window <= timedelta(0):
-            raise ValueError("undo.consent_window must be longer than nothing")
-        return self
-
 
 class PolicyError(ValueError):
-    """A policy that cannot be used. Its text names every bad key and why."""
+    """A policy that cannot be used. Its text has a line for every bad key: where it is, and why."""
 
 
 def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
@@ -346,37 +310,3 @@ def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
         else:
             merged[key] = value
     return merged
-
-
-def with_changes(document: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """`document` with single keys changed by their dotted names, as scenario files write them."""
-    nested: dict[str, Any] = {}
-    for dotted, value in changes.items():
-        table = nested
-        *path, last = dotted.split(".")
-        for part in path:
-            table = table.setdefault(part, {})
-        table[last] = value
-    return merge(document, nested)
-
-
-def read_policy(document: Mapping[str, Any], source: str) -> Policy:
-    """The policy of a parsed file (`extends` already resolved). Raises PolicyError naming `source` and each key."""
-    try:
-        return Policy.model_validate(document)
-    except ValidationError as error:
-        findings = [
-            f"{source}: {'.'.join(str(part) for part in finding['loc']) or 'policy'}: {_reason(finding)}"
-            for finding in error.errors(include_url=False)
-        ]
-        raise PolicyError("\n".join(findings)) from error
-
-
-def _reason(finding: Any) -> str:
-    match finding["type"]:
-        case "extra_forbidden":
-            return "unknown key"
-        case "missing":
-            return "required, and missing"
-        case _:
-            return str(finding["msg"]).removeprefix("Value error, ")
