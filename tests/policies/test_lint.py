@@ -1,5 +1,6 @@
 """What the lint finds in a file, all at once, and where."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -7,12 +8,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import policies
 from policies import PRESETS, load_policy
 from policies.files import Layer, PolicyFile, read_file
 from policies.findings import Finding
 from policies.keys import KEYS, Key, undotted
 from policies.linting import lint
 from resolution.policy import PolicyError
+from tests.policies.test_course import FOUND
+from tests.policies.test_sense import ERRORS, WARNINGS
 
 HERE = Path(__file__).parent
 MISSING_SILENCES = """
@@ -165,6 +169,26 @@ def test_a_changed_key_is_linted_like_a_written_one() -> None:
         load_policy("glimmer", {"requests.cancel.by": ["customer"]})
     with pytest.raises(PolicyError, match=r"glimmer: error: undo\.by: there is time to undo, but nobody may"):
         load_policy("glimmer", {"undo.by": []})
+
+
+def test_every_rule_of_the_lint_has_a_test_that_it_is_found() -> None:
+    sources = Path(policies.__file__).parent.glob("*.py")
+    known = {rule for path in sources for rule in re.findall(r'(?:error|warning)\(\s*"([a-z-]+)"', path.read_text())}
+    known |= {f"silence-{what}" for what in ("unearned", "taken-back")}
+    tested = {case[2] for case in (*ERRORS, *WARNINGS, *FOUND)}
+    assert known - tested == {"borrowed-name", "settlements", "rules-fail"}, "those three have tests of their own"
+
+
+def test_a_policy_that_borrows_the_name_of_another_is_warned_of(tmp_path: Path) -> None:
+    assert places(of(tmp_path, 'extends = "upwork"\n'), "warning") >= {(1, "extends", "borrowed-name")}
+    assert "borrowed-name" not in {finding.rule for finding in of(tmp_path, 'extends = "upwork"\nname = "mine"\n')}
+
+
+def test_what_has_no_effect_is_told_only_where_the_file_itself_writes_it(tmp_path: Path) -> None:
+    text = 'extends = "upwork"\nname = "mine"\n[cases]\nescalate_by = []\n'
+    assert "no-effect" not in {finding.rule for finding in of(tmp_path, text)}
+    written = of(tmp_path, text + "dialogue_required = true\n")
+    assert places(written, "warning") >= {(5, "cases.dialogue_required", "no-effect")}
 
 
 _scraps = st.recursive(
