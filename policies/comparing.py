@@ -38,10 +38,14 @@ class Comparison:
 
 def compare(old: Policy, new: Policy) -> Comparison:
     """What changes from `old` to `new`."""
-    before, after = written(old), written(new)
-    changes = tuple(_change(key, before[key], after[key], old, new) for key in SENTENCES if before[key] != after[key])
     was, now = chart(explore(old)), chart(explore(new))
-    return Comparison(changes, gone=_only_in(was, now), new=_only_in(now, was))
+    return Comparison(changed_keys(old, new), gone=_only_in(was, now), new=_only_in(now, was))
+
+
+def changed_keys(old: Policy, new: Policy) -> tuple[Change, ...]:
+    """The keys that differ, in the order in which a policy is told."""
+    before, after = written(old), written(new)
+    return tuple(_change(key, before[key], after[key], old, new) for key in SENTENCES if before[key] != after[key])
 
 
 def _change(key: Key, before: Any, after: Any, old: Policy, new: Policy) -> Change:

@@ -2,7 +2,7 @@
 
 No rule is repeated here: an order is opened, every command is tried by `resolution.decide`, every clock is let fire,
 and orders that differ in nothing that the rules go by are taken as one state. What limits a number (counter-offers,
-revisions, requests) is played with a limit of one, so that its end is reached soon.
+revisions, requests) is played with a limit of one, counter-offers of one by each side, so that its end is reached soon.
 """
 
 from collections import deque
@@ -191,10 +191,10 @@ def _with_small_limits(policy: Policy) -> Policy:
                     "cancel": cancel.model_copy(
                         update={
                             "max_requests": min(cancel.max_requests, 1),
-                            "max_counters": min(cancel.max_counters, 1),
+                            "max_counters": min(cancel.max_counters, 2),
                         }
                     ),
-                    "partial_refund": refund.model_copy(update={"max_counters": min(refund.max_counters, 1)}),
+                    "partial_refund": refund.model_copy(update={"max_counters": min(refund.max_counters, 2)}),
                 }
             ),
         }

@@ -7,7 +7,7 @@ from typing import Any
 from resolution.canceling import right_available_at
 from resolution.clocks import REMINDERS, Clock
 from resolution.lateness import lateness
-from resolution.order import Case, Order
+from resolution.order import Case, Order, Request
 from resolution.words import PARTIES
 
 
@@ -46,9 +46,7 @@ def alike(order: Order, now: datetime, settlements: int, running: Sequence[Clock
         how,
         order.settlement,
         settlements,
-        (request.kind, request.asked, request.opened_by, _share(order, request.amount), request.counters > 0)
-        if request
-        else None,
+        _request(order, request) if request else None,
         _case(order),
         () if case else _may_escalate(order),
         # A used up undo shows only once there is a cancellation to take back again.
@@ -59,6 +57,13 @@ def alike(order: Order, now: datetime, settlements: int, running: Sequence[Clock
         () if case else _used_up(order),
         tuple(clock.name for clock in running if clock.name not in REMINDERS),
     )
+
+
+def _request(order: Order, request: Request) -> tuple[Any, ...]:
+    requests = order.policy.requests
+    most = (requests.partial_refund if request.kind == "partial_refund" else requests.cancel).max_counters
+    share = _share(order, request.amount)
+    return (request.kind, request.asked, request.opened_by, share, request.counters >= most)
 
 
 def _cooling_down(order: Order, now: datetime) -> tuple[str, ...]:

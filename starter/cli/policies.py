@@ -2,7 +2,6 @@
 
 import json as json_text
 import sys
-from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Annotated, Literal
 
@@ -18,7 +17,7 @@ from policies.keys import KEYS, dotted, written
 from policies.linting import lint
 from policies.mermaid import mermaid
 from policies.picture import svg
-from policies.sentences import GROUPS
+from policies.telling import explained
 from policies.writing import write_policy
 from resolution.policy import Policy
 from starter.cli.output import BAD_INPUT, DONE, NO, Json, Stop, console, say_json
@@ -116,21 +115,14 @@ def explain(name: Name, *, json: Json = False) -> None:
     """The policy in plain sentences."""
     _, policy = _usable(name)
     if json:
-        say_json([{"title": title, "sentences": dict(said)} for title, said in _explained(policy)])
+        say_json([{"title": title, "sentences": dict(said)} for title, said in explained(policy)])
         return
     _say(f"The policy {policy.name}")
-    for title, said in _explained(policy):
+    for title, said in explained(policy):
         _say("")
         _say(title)
         for _, sentence in said:
             _say(f"- {sentence}")
-
-
-def _explained(policy: Policy) -> Iterator[tuple[str, list[tuple[str, str]]]]:
-    for title, sentences in GROUPS.items():
-        said = [(sentence.name, sentence.say(policy)) for sentence in sentences if sentence.idle(policy) is None]
-        if said:
-            yield title, said
 
 
 @app.command
