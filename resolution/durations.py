@@ -69,13 +69,13 @@ DurationOrNever = Annotated[
     timedelta | None,
     BeforeValidator(lambda text: None if text is None or text == "never" else parse_duration(text)),
     PlainSerializer(lambda length: "never" if length is None else write_duration(length), return_type=str),
-    WithJsonSchema({"type": "string", "examples": ["24h", "never"]}),
+    WithJsonSchema({"type": "string", "pattern": r"^(never|(\d+[smhd])+)$", "examples": ["24h", "never"]}),
 ]
 Percentage = Annotated[
     Fraction,
     BeforeValidator(parse_percentage),
     PlainSerializer(write_percentage, return_type=str),
-    WithJsonSchema({"type": "string", "examples": ["20%", "12.5%"]}),
+    WithJsonSchema({"type": "string", "pattern": r"^\d{1,3}(\.\d{1,9})?%$", "examples": ["20%", "12.5%"]}),
 ]
 
 

@@ -1,11 +1,15 @@
-"""A policy: what a marketplace chose, as data. Every key of a policy file is a field here [policy-keys]."""
+"""A policy: what a marketplace chose, as data. Every key of a policy file is a field here [policy-keys].
+
+Only single values are checked here. Whether they make sense together is for the lint of `policies`, which loading a
+policy goes through: an order keeps the policy it was opened with, also one that a later lint would refuse.
+"""
 
 from collections.abc import Mapping
 from datetime import timedelta
 from fractions import Fraction
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
-from pydantic import ValidationError, field_validator, model_validator
+from pydantic import field_validator
 
 from resolution.durations import Duration, DurationOrNever, Percentage, Weekday
 from resolution.instants import read_zone
@@ -67,14 +71,6 @@ class Cases(Frozen):
     reminders: tuple[Duration, ...] = (timedelta(days=3), timedelta(days=7))
     rule_within: Duration = timedelta(days=14)
     fallback: Fallback = "cancel_split"
-
-    @model_validator(mode="after")
-    def _reminders_before_the_end(self) -> Self:
-        if any(reminder >= self.rule_within for reminder in self.reminders):
-            raise ValueError("cases.reminders must all come before cases.rule_within")
-        if list(self.reminders) != sorted(set(self.reminders)):
-            raise ValueError("cases.reminders must rise, each once")
-        return self
 
 
 class Money(Frozen):
@@ -156,15 +152,9 @@ class Policy(Frozen):
     notices: NoticeTimes = NoticeTimes()
     reasons: dict[Name, Reason] = REASONS
 
-    @model_validator(mode="after")
-    def _undo_reminder_in_time(self) -> Self:
-        if self.undo.offered and self.undo.consent and self.undo.consent_window <= timedelta(0):
-            raise ValueError("undo.consent_window must be longer than nothing")
-        return self
-
 
 class PolicyError(ValueError):
-    """A policy that cannot be used. Its text names every bad key and why."""
+    """A policy that cannot be used. Its text has a line for every bad key: where it is, and why."""
 
 
 def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
@@ -177,37 +167,3 @@ def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
         else:
             merged[key] = value
     return merged
-
-
-def with_changes(document: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """`document` with single keys changed by their dotted names, as scenario files write them."""
-    nested: dict[str, Any] = {}
-    for dotted, value in changes.items():
-        table = nested
-        *path, last = dotted.split(".")
-        for part in path:
-            table = table.setdefault(part, {})
-        table[last] = value
-    return merge(document, nested)
-
-
-def read_policy(document: Mapping[str, Any], source: str) -> Policy:
-    """The policy of a parsed file (`extends` already resolved). Raises PolicyError naming `source` and each key."""
-    try:
-        return Policy.model_validate(document)
-    except ValidationError as error:
-        findings = [
-            f"{source}: {'.'.join(str(part) for part in finding['loc']) or 'policy'}: {_reason(finding)}"
-            for finding in error.errors(include_url=False)
-        ]
-        raise PolicyError("\n".join(findings)) from error
-
-
-def _reason(finding: Any) -> str:
-    match finding["type"]:
-        case "extra_forbidden":
-            return "unknown key"
-        case "missing":
-            return "required, and missing"
-        case _:
-            return str(finding["msg"]).removeprefix("Value error, ")

@@ -2,9 +2,9 @@
 
 from datetime import timedelta
 from fractions import Fraction
-from typing import Annotated, Literal, Self, TypeVar
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from resolution.durations import Duration, DurationOrNever, Percentage
 from resolution.words import OPEN_PHASES, PARTIES, Frozen, Kind, OpenPhase, Party, Right, Silence
@@ -13,7 +13,6 @@ Count = Annotated[int, Field(strict=True, ge=0, le=1_000_000)]
 Flag = Annotated[bool, Field(strict=True)]
 Roles = tuple[Party, ...]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
-_Section = TypeVar("_Section")
 
 
 def hours(hours: int) -> timedelta:
@@ -87,22 +86,10 @@ class CancelRequests(Frozen):
     no_agreement: Flag = False
     no_agreement_attestations: tuple[Name, ...] = ()
 
-    @model_validator(mode="after")
-    def _reminder_before_the_end(self) -> Self:
-        shortest = min(self.window.client_asked, self.window.freelancer_asked)
-        return _reminder_in_time(self, "requests.cancel", self.reminder, shortest)
-
     def silence_of(self, asked: Party, phase: str) -> Silence:
         """What the silence of `asked` means when its window ends in `phase` [A1, A2]."""
         special = self.silence_in.get(phase)  # type: ignore[call-overload]
         return (special.of(asked) if special else None) or self.silence.of(asked)
-
-
-def _reminder_in_time(section: _Section, name: str, reminder: timedelta | None, window: timedelta) -> _Section:
-    # One that falls on the deadline itself is usable: the answer is decided first, so it is never sent.
-    if reminder is not None and reminder > window:
-        raise ValueError(f"{name}.reminder comes only after the shortest answer window is over")
-    return section
 
 
 class ClientWindow(Frozen):
@@ -133,10 +120,6 @@ class ExtensionRequests(Frozen):
     silence: ClientSilence = ClientSilence()
     reminder: DurationOrNever = hours(24)
 
-    @model_validator(mode="after")
-    def _reminder_before_the_end(self) -> Self:
-        return _reminder_in_time(self, "requests.extension", self.reminder, self.window.client_asked)
-
 
 class UpdateRequests(Frozen):
     """A client asks how far the work is [R25]."""
@@ -144,10 +127,6 @@ class UpdateRequests(Frozen):
     window: FreelancerWindow = FreelancerWindow()
     silence: FreelancerSilence = FreelancerSilence()
     reminder: DurationOrNever = hours(24)
-
-    @model_validator(mode="after")
-    def _reminder_before_the_end(self) -> Self:
-        return _reminder_in_time(self, "requests.update", self.reminder, self.window.freelancer_asked)
 
 
 class RefundRequests(Frozen):
@@ -159,11 +138,6 @@ class RefundRequests(Frozen):
     price_above: Count = 5000
     at_most: Percentage = Fraction(60, 100)
     max_counters: Count = 5
-
-    @model_validator(mode="after")
-    def _reminder_before_the_end(self) -> Self:
-        shortest = min(self.window.client_asked, self.window.freelancer_asked)
-        return _reminder_in_time(self, "requests.partial_refund", self.reminder, shortest)
 
 
 class Requests(Frozen):
