@@ -7,7 +7,9 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from policies.calculators import register_installed_calculators
 from resolution.policy import Policy, PolicyError, merge, read_policy, with_changes
+from resolution.scores import check_calculator
 
 PRESETS = ("resolution_center", "glimmer", "fiverr_guide", "upwork")
 
@@ -17,8 +19,11 @@ def load_policy(name_or_path: str | Path, changes: Mapping[str, Any] | None = No
 
     Raises PolicyError where the file cannot be read or a key of it cannot be used.
     """
+    register_installed_calculators()
     document = _document(str(name_or_path), Path.cwd(), ())
-    return read_policy(with_changes(document, changes or {}), str(name_or_path))
+    policy = read_policy(with_changes(document, changes or {}), str(name_or_path))
+    check_calculator(policy, str(name_or_path))
+    return policy
 
 
 def _document(name: str, folder: Path, seen: tuple[str, ...]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from database.orders import read_answer, read_export, read_notices, read_order
+from policies.calculators import register_installed_calculators
 from resolution.commands import Actor, read_message
 from resolution.looking_ahead import available_actions, opens_later, preview
 from resolution.order import Opening, Order, Terms
@@ -80,6 +81,7 @@ class Recourse:
     """Orders, for a backend. `pool` is a connection to the database that other backends read from."""
 
     def __init__(self, client: Client, pool: Any, *, task_queue: str = TASK_QUEUE) -> None:
+        register_installed_calculators()
         self.temporal = client
         self.pool = pool
         self.task_queue = task_queue

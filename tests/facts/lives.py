@@ -156,7 +156,7 @@ class _Mover:
         self._send(role, ids[role] if random.random() < 0.95 else "stranger", name, self._fields(name, role))
 
     def _text(self, kind: str) -> str:
-        return f'{kind}-{next(self.numbers)}-\u00e9\u4e16 "<b>[red]\\'
+        return f'{kind}-{self.life.opening.terms.order_id}-{next(self.numbers)}-\u00e9\u4e16 "<b>[red]\\'
 
     def _fields(self, name: str, role: str) -> dict[str, Any]:
         random, order = self.random, self.life.order
