@@ -29,6 +29,8 @@ CHANGES: tuple[dict[str, Any], ...] = (
     {"requests.cancel.operator_review": True},
     {"reviews.public_after_cancel": "always", "reviews.private_after_cancel": True},
     {"requests.cancel.without_approval.client": ["regret_window"], "order.regret_window": "2d"},
+    {"scores.unpaid_silent": "excluded", "flags.repeat_canceler.count": 2},
+    {"scores.calculator": "job_success", "reviews.private_after_cancel": True},
     {"cases.fallback": "continue", "requests.cancel.silence.freelancer_asked": "escalate"},
 )
 
