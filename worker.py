@@ -16,6 +16,7 @@ from activities.paying import Paying, PaymentProvider
 from activities.recording import Recording
 from activities.settings import Settings
 from activities.webhook import WebhookChannel
+from policies.calculators import register_installed_calculators
 from workflows.messages import RefuseBadMessages, forgiving_data_converter
 from workflows.order import WORKFLOWS
 
@@ -41,6 +42,7 @@ def make_worker(
     **options: Any,
 ) -> Worker:
     """A worker on one task queue. `options` go to `temporalio.worker.Worker` as they are."""
+    register_installed_calculators()
     recording = Recording(pool, delivers=bool(channels))
     notifying = Notifying(pool, channels)
     paying = Paying(providers or {})

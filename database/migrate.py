@@ -1,7 +1,11 @@
 """Bringing a database up to date: numbered SQL files, each once, safe for many starters at once."""
 
 import hashlib
+from collections.abc import Sequence
 from importlib.resources import files
+from typing import Any
+
+import asyncpg
 
 from database.pool import connect
 
@@ -13,6 +17,8 @@ CREATE TABLE IF NOT EXISTS migrations (
     applied_at timestamptz NOT NULL DEFAULT now()
 )
 """
+# Seconds. Waiting for another starter, or for a big table to be rewritten, is no failure.
+PATIENCE = 24 * 3600.0
 
 
 class MigrationError(Exception):
@@ -26,36 +32,59 @@ def migrations() -> list[tuple[str, str]]:
     return [(name, (folder / name).read_text(encoding="utf-8")) for name in named]
 
 
-async def migrate(dsn: str) -> list[str]:
-    """Apply what is missing; returns the names of what was applied now.
+async def migrate(dsn: str, wanted: Sequence[tuple[str, str]] | None = None) -> list[str]:
+    """Apply what is missing of `wanted` (every migration there is); returns the names of what was applied now.
 
-    Raises MigrationError where an applied file has changed since, DatabaseUnreachable where nothing answers.
+    Where nothing is missing nothing is changed, so a user without rights to change anything may ask too.
+    Raises MigrationError where an applied file has changed since, or one cannot be applied; then nothing of that one
+    is. Raises DatabaseUnreachable where nothing answers.
     """
     pool = await connect(dsn, most=1)
     try:
         async with pool.acquire() as connection:
-            await connection.execute("SELECT pg_advisory_lock($1)", _LOCK)
+            await connection.execute("SELECT pg_advisory_lock($1)", _LOCK, timeout=PATIENCE)
             try:
-                await connection.execute(_JOURNAL)
-                rows = await connection.fetch("SELECT name, checksum FROM migrations")
-                applied = {row["name"]: row["checksum"] for row in rows}
-                fresh = []
-                for name, sql in migrations():
-                    checksum = hashlib.sha256(sql.encode()).hexdigest()
-                    if name in applied:
-                        _same(name, applied[name], checksum)
-                        continue
-                    async with connection.transaction():
-                        await connection.execute(sql)
-                        await connection.execute(
-                            "INSERT INTO migrations (name, checksum) VALUES ($1, $2)", name, checksum
-                        )
-                    fresh.append(name)
-                return fresh
+                return await _apply(connection, migrations() if wanted is None else wanted)
             finally:
                 await connection.execute("SELECT pg_advisory_unlock($1)", _LOCK)
     finally:
         await pool.close()
+
+
+async def _apply(connection: Any, wanted: Sequence[tuple[str, str]]) -> list[str]:
+    applied: dict[str, str] = {}
+    begun = await connection.fetchval("SELECT to_regclass('migrations') IS NOT NULL")
+    if begun:
+        try:
+            rows = await connection.fetch("SELECT name, checksum FROM migrations")
+        except asyncpg.PostgresError as error:
+            raise MigrationError(
+                f"The table migrations of this database is not ours to read ({error}): give Recourse a database, or a "
+                "schema first in its search_path, of its own, or migrate as a user with rights to it."
+            ) from error
+        applied = {row["name"]: row["checksum"] for row in rows}
+    fresh = []
+    for name, sql in wanted:
+        checksum = hashlib.sha256(sql.encode()).hexdigest()
+        if name in applied:
+            _same(name, applied[name], checksum)
+            continue
+        try:
+            async with connection.transaction():
+                await connection.execute(_JOURNAL)
+                await connection.execute(sql, timeout=PATIENCE)
+                await connection.execute("INSERT INTO migrations (name, checksum) VALUES ($1, $2)", name, checksum)
+        except asyncpg.InsufficientPrivilegeError as error:
+            raise MigrationError(
+                f"Migration {name} is missing and this user may not apply it ({error}): "
+                "migrate as the owner of the tables or as a member of recourse_migrator."
+            ) from error
+        except asyncpg.PostgresError as error:
+            raise MigrationError(
+                f"Migration {name} cannot be applied ({type(error).__name__}: {error}); nothing of it was."
+            ) from error
+        fresh.append(name)
+    return fresh
 
 
 def _same(name: str, applied: str, checksum: str) -> None:

@@ -29,7 +29,13 @@ written AS (
         case_stage = excluded.case_stage, case_due_at = excluded.case_due_at, turn = excluded.turn,
         turn_until = excluded.turn_until, next_clock = excluded.next_clock,
         next_clock_at = excluded.next_clock_at, state = excluded.state, updated_at = now()
+    -- The secret tells two orders of one id apart, such as one that was started again on another Temporal server; the
+    -- hash tells two ways apart in which one order went on, such as after its workflow was reset.
     WHERE o.step = excluded.step - 1
+        AND o.state #>> '{opening,record_salt}' = excluded.state #>> '{opening,record_salt}'
+        AND (o.state ->> 'record_hash') IN (
+            '', (SELECT coalesce(whole #>> '{entry,previous}', whole #>> '{order,record_hash}') FROM given)
+        )
     RETURNING o.order_id, o.step
 ),
 entry AS (
@@ -59,5 +65,16 @@ told AS (
     SELECT n.value ->> 'id', w.order_id, w.step, n.ordinality, n.value ->> 'to', n.value ->> 'name',
         (n.value ->> 'at')::timestamptz, n.value -> 'body'
     FROM written AS w, given, jsonb_array_elements(whole -> 'notices') WITH ORDINALITY AS n
+),
+closed AS (
+    INSERT INTO facts
+    SELECT f.*
+    FROM written AS w, given, jsonb_populate_record(
+        NULL::facts,
+        CASE WHEN (whole ->> 'reopened')::boolean THEN '{"ending": "reopened"}'::jsonb
+            ELSE nullif(whole -> 'facts', 'null'::jsonb) END
+        || jsonb_build_object('order_id', w.order_id, 'step', w.step)
+    ) AS f
+    WHERE f.order_id IS NOT NULL
 )
 SELECT EXISTS (SELECT 1 FROM written) AS fresh

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from policies.calculators import register_installed_calculators
 from policies.files import PRESETS, read_file
 from policies.linting import lint
 from policies.values import read_values
@@ -17,6 +18,7 @@ def load_policy(name_or_path: str | Path, changes: Mapping[str, Any] | None = No
 
     Raises PolicyError, one line per finding, where the file cannot be read or a lint finds an error in it.
     """
+    register_installed_calculators()
     file = read_file(name_or_path)
     if not changes and str(name_or_path) in PRESETS:
         # They are linted before they ship, and are used the most.

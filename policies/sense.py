@@ -8,6 +8,7 @@ from datetime import timedelta
 from policies.findings import Remark, error
 from policies.wording import listed, span
 from resolution.policy import Policy
+from resolution.scores import calculator_names
 from resolution.words import PARTIES, Right
 
 NOTHING = timedelta(0)
@@ -212,6 +213,17 @@ def marks_that_can_be_set(policy: Policy) -> Iterator[Remark]:
         )
 
 
+def known_calculator(policy: Policy) -> Iterator[Remark]:
+    """A score is kept by a calculator that is installed."""
+    name = policy.scores.calculator
+    if name not in ("none", *calculator_names()):
+        yield error(
+            "unknown-calculator",
+            f"there is no calculator {name!r}; known here: {listed([*calculator_names(), 'none'])}",
+            "scores.calculator",
+        )
+
+
 def readable_names(policy: Policy) -> Iterator[Remark]:
     """Names are stored and shown: something to read in them, and no control characters, which cannot be stored."""
     chosen = policy.requests.cancel
@@ -234,5 +246,6 @@ CHECKS: tuple[Check, ...] = (
     amounts_that_can_be_named,
     operators_in_time,
     marks_that_can_be_set,
+    known_calculator,
     readable_names,
 )

@@ -83,7 +83,9 @@ class Money(Frozen):
 class Scores(Frozen):
     """Which score is kept, and how it is counted."""
 
-    calculator: Literal["completion_rate", "job_success", "none"] = "none"
+    # Any name: a running order keeps its policy, also where its calculator is not installed. What a policy file names
+    # is checked when the file is read (`policies.sense.known_calculator`).
+    calculator: Name = "none"
     new_order_exempts_within: DurationOrNever = timedelta(days=14)
     unpaid_silent: Literal["counted", "excluded"] = "counted"
 

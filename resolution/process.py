@@ -12,6 +12,7 @@ from resolution.commands import Message
 from resolution.decide import decide, decide_clock
 from resolution.decision import Decision
 from resolution.events import Event, FeedbackLeft, PaymentFailed
+from resolution.facts import facts
 from resolution.money import held
 from resolution.notices import notices
 from resolution.order import Opening, Order, Sums, open_order, read_state
@@ -191,7 +192,17 @@ class Desk:
                 LedgerLine(account="platform", amount=moved.platform),
             )
         kept = tuple(line for line in lines if line.amount)
-        return self._step(order, decision.now, entry=entry, answer=answer, ledger=kept, notices=told)
+        were, are = facts(before), facts(order)
+        return self._step(
+            order,
+            decision.now,
+            entry=entry,
+            answer=answer,
+            ledger=kept,
+            notices=told,
+            facts=are if are != were else None,
+            reopened=are is None and were is not None,
+        )
 
     def _step(self, order: Order, at: datetime, **parts: Any) -> Step:
         number = self.steps

@@ -1,92 +1,157 @@
 """Scores and marks: calculators over the facts of closed orders, replaceable by policy (rules, 8)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from fractions import Fraction
+from functools import partial
 
-from resolution.money import final_gross, round_half_up
-from resolution.order import History, Order
-from resolution.words import PARTIES, Frozen, Party
-
-
-class Facts(Frozen):
-    """What one closed order says about its freelancer. None of it is told to the parties as such."""
-
-    completed: bool
-    exempt: bool
-    paid: bool
-    private: str | None
+from resolution.facts import Facts, facts
+from resolution.money import round_half_up
+from resolution.order import Histories, History, Order
+from resolution.policy import Policy
+from resolution.words import PARTIES, Party
 
 
-def facts(order: Order) -> Facts | None:
-    """The facts of a closed order; an open one has none yet."""
-    if not order.closed:
+@dataclass(frozen=True)
+class Tally:
+    """What has been counted so far: orders for the freelancer, against it, and all that count at all.
+
+    A calculator may count anything else in whole numbers, such as minor units, as long as `good` and `bad` are part
+    of `counted`.
+    """
+
+    good: int = 0
+    bad: int = 0
+    counted: int = 0
+
+    def __add__(self, other: "Tally") -> "Tally":
+        return Tally(self.good + other.good, self.bad + other.bad, self.counted + other.counted)
+
+
+def of_history(history: History) -> Tally:
+    """The counts that an order was opened with, each closed order once."""
+    good = history.good + history.completed
+    return Tally(good=good, bad=history.bad, counted=good + history.bad + history.canceled)
+
+
+def percent(tally: Tally, decimals: int = 2) -> float | None:
+    """(good - bad) / counted, in percent with half a unit of the last decimal upwards; never below zero.
+
+    None where nothing counts.
+    """
+    if not tally.counted:
         return None
-    private = next((one.rating for one in order.feedback if one.visibility == "private" and one.by == "client"), None)
-    resolution = order.resolution
-    return Facts(
-        completed=order.phase == "completed",
-        exempt=resolution is not None and resolution.exempt,
-        paid=final_gross(order) > 0,
-        private=private,
-    )
-
-
-def percent(share: Fraction, decimals: int) -> float:
-    """A share in percent, half a unit of the last decimal upwards."""
     unit: int = 10**decimals
-    scaled = share * 100 * unit
+    scaled = max(Fraction(tally.good - tally.bad, tally.counted), Fraction(0)) * 100 * unit
     return round_half_up(scaled.numerator, scaled.denominator) / unit
 
 
-def completion_rate(history: History, fact: Facts | None, order: Order) -> float | None:
-    """completed / (completed + canceled and not exempt), in percent with two decimals [R40]."""
-    completed, canceled = history.completed, history.canceled
-    if fact:
-        completed += fact.completed
-        canceled += not fact.completed and not fact.exempt
-    counted = completed + canceled
-    return percent(Fraction(completed, counted), 2) if counted else None
+_NOTHING_BEFORE = History()
 
 
-def job_success(history: History, fact: Facts | None, order: Order) -> float | None:
-    """(good - bad) / all, in percent with one decimal; never below zero [R67-R77, A15]."""
-    good, bad = history.good + history.completed, history.bad
-    counted = good + bad + history.canceled
-    if fact:
-        is_bad = fact.private == "negative"
-        is_good = not is_bad and (fact.completed or fact.private == "positive")
-        silent = not fact.completed and not fact.paid and fact.private is None
-        left_out = silent and order.policy.scores.unpaid_silent == "excluded"
-        good, bad, counted = good + is_good, bad + is_bad, counted + (not left_out)
-    return percent(max(Fraction(good - bad, counted), Fraction(0)), 1) if counted else None
+@dataclass(frozen=True)
+class Calculator:
+    """One way to score a freelancer. A policy names it in `scores.calculator`.
+
+    `counts` says what one closed order adds, `behind` what the history that an order was opened with adds, and
+    `score` what the sum means. All three are pure: same facts, same score, no clock, nothing read from anywhere,
+    since they also run inside workflows. `confidential` means that only operators see the score, because it would
+    betray private feedback by moving; say False only where no private rating is counted.
+    """
+
+    name: str
+    counts: Callable[[Facts], Tally]
+    behind: Callable[[History], Tally] = of_history
+    score: Callable[[Tally], float | None] = percent
+    confidential: bool = True
+
+    def of(self, closed: Iterable[Facts], history: History = _NOTHING_BEFORE) -> float | None:
+        """The score of a freelancer with these closed orders, and `history` before them."""
+        return self.score(sum((self.counts(one) for one in closed), start=self.behind(history)))
 
 
-Calculator = Callable[[History, Facts | None, Order], float | None]
-CALCULATORS: dict[str, Calculator] = {"completion_rate": completion_rate, "job_success": job_success}
-# What only operators see, since it would betray private feedback by moving.
-CONFIDENTIAL = frozenset({"job_success"})
+def _completion(one: Facts) -> Tally:
+    return Tally(good=one.completed, counted=one.completed or not one.exempt)
+
+
+def _success(one: Facts) -> Tally:
+    bad = one.client_private == "negative"
+    good = not bad and (one.completed or one.client_private == "positive")
+    silent = not one.completed and not one.paid and one.client_private is None
+    return Tally(good=good, bad=bad, counted=not (silent and one.unpaid_silent == "excluded"))
+
+
+# completed / (completed + canceled and not exempt) [R40]
+COMPLETION_RATE = Calculator(
+    "completion_rate",
+    counts=_completion,
+    behind=lambda history: Tally(good=history.completed, counted=history.completed + history.canceled),
+    confidential=False,
+)
+# (good - bad) / all, with one decimal [R67-R77, A15]
+JOB_SUCCESS = Calculator("job_success", counts=_success, score=partial(percent, decimals=1))
+
+_CALCULATORS: dict[str, Calculator] = {one.name: one for one in (COMPLETION_RATE, JOB_SUCCESS)}
+
+
+def register(calculator: Calculator) -> None:
+    """Make a calculator known by its name, in this process. Raises ValueError where the name is another's."""
+    if calculator.name == "none" or _CALCULATORS.setdefault(calculator.name, calculator) is not calculator:
+        raise ValueError(f"there is a score calculator {calculator.name!r} already: give this one another name")
+
+
+def calculator_names() -> list[str]:
+    """The calculators that this process knows, by name."""
+    return sorted(_CALCULATORS)
 
 
 def scores(order: Order, *, confidential: bool = True) -> dict[str, dict[str, float | None]]:
-    """Each party's scores by name, with this order's facts if it is closed."""
+    """Each party's scores by name, with this order's facts if it is closed.
+
+    A calculator that this process does not know, of an order opened elsewhere, scores None and counts as confidential.
+    """
     name = order.policy.scores.calculator
-    if name == "none" or (name in CONFIDENTIAL and not confidential):
+    calculator = _CALCULATORS.get(name)
+    if name == "none" or (not confidential and (calculator is None or calculator.confidential)):
         return {}
-    return {"freelancer": {name: CALCULATORS[name](order.terms.history.freelancer, facts(order), order)}}
+    fact = facts(order)
+    score = calculator.of([fact] if fact else [], order.terms.history.freelancer) if calculator else None
+    return {"freelancer": {name: score}}
 
 
 def marks(order: Order) -> dict[str, list[str]]:
     """The marks on each party's profile [R60, R62]."""
-    return {party: ["repeat_canceler"] if _repeats(order, party) else [] for party in PARTIES}
+    fact, most = facts(order), order.policy.flags.repeat_canceler.count
+    found: dict[str, list[str]] = {}
+    for party in PARTIES:
+        recently = order.terms.history.of(party).canceled_recently + bool(fact and fact.counts_against(party))
+        found[party] = ["repeat_canceler"] if 0 < most <= recently else []
+    return found
 
 
-def _repeats(order: Order, party: Party) -> bool:
-    most = order.policy.flags.repeat_canceler.count
-    resolution = order.resolution
-    counts = (
-        resolution is not None
-        and resolution.initiator == party
-        and resolution.how != "mutual"
-        and resolution.fault in ("none", party)
+def histories(closed: Iterable[Facts], client: str, freelancer: str, policy: Policy, at: datetime) -> Histories:
+    """What the two have behind them at `at`, for an order that is opened under `policy`.
+
+    `closed` holds the facts of their closed orders, whoever the other side was. An order counts in a score where its
+    own policy keeps the same one.
+    """
+    known = [one for one in closed if one.closed_at <= at]
+    calculator = _CALCULATORS.get(policy.scores.calculator)
+    own = [one for one in known if calculator and one.freelancer == freelancer and one.calculator == calculator.name]
+    tally = sum((calculator.counts(one) for one in own), start=Tally()) if calculator else Tally()
+    within = policy.flags.repeat_canceler.within
+    return Histories(
+        client=History(canceled_recently=_recently(known, "client", client, at, within)),
+        freelancer=History(
+            completed=tally.good,
+            bad=tally.bad,
+            canceled=tally.counted - tally.good - tally.bad,
+            canceled_recently=_recently(known, "freelancer", freelancer, at, within),
+        ),
     )
-    return 0 < most <= order.terms.history.of(party).canceled_recently + counts
+
+
+def _recently(closed: Iterable[Facts], party: Party, who: str, at: datetime, within: timedelta) -> int:
+    """How many cancellations count against somebody; one that is `within` old exactly no longer does."""
+    return sum(one.party(party) == who and one.counts_against(party) and one.closed_at > at - within for one in closed)

@@ -9,6 +9,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from resolution.facts import Facts
+
 Account = Literal["client", "freelancer", "platform", "escrow"]
 Receiver = Literal["client", "freelancer", "operator"]
 
@@ -106,7 +108,11 @@ class Summary(BaseModel):
 
 
 class Step(BaseModel):
-    """What is written at once. `number` is 0 for the opening and grows by one with each step of the order."""
+    """What is written at once. `number` is 0 for the opening and grows by one with each step of the order.
+
+    `facts` are those of the closed order, where this step made or changed them; `reopened` tells that it took them
+    back.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -119,3 +125,5 @@ class Step(BaseModel):
     answer: Answer | None = None
     ledger: tuple[LedgerLine, ...] = ()
     notices: tuple[Notice, ...] = ()
+    facts: Facts | None = None
+    reopened: bool = False

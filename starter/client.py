@@ -14,6 +14,7 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from database.orders import read_answer, read_export, read_notices, read_order
+from policies.calculators import register_installed_calculators
 from resolution.commands import Actor, read_message
 from resolution.looking_ahead import available_actions, opens_later, preview
 from resolution.order import Opening, Order, Terms
@@ -92,6 +93,7 @@ class Recourse:
     def __init__(
         self, client: Client | None, pool: Any, *, task_queue: str = TASK_QUEUE, now: Callable[[], datetime] = _now
     ) -> None:
+        register_installed_calculators()
         self._client = client
         self.pool = pool
         self.task_queue = task_queue

@@ -146,7 +146,7 @@ def _calculator(policy: Policy) -> str:
         case "job_success":
             return "The freelancer's score is its job success, which only operators see: good outcomes less bad ones."
         case calculator:
-            assert_never(calculator)
+            return f"The freelancer's score is kept by the calculator {calculator}."
 
 
 def _exempting(policy: Policy) -> str:

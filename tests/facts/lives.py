@@ -29,6 +29,8 @@ CHANGES: tuple[dict[str, Any], ...] = (
     {"requests.cancel.operator_review": True},
     {"reviews.public_after_cancel": "always", "reviews.private_after_cancel": True},
     {"requests.cancel.without_approval.client": ["regret_window"], "order.regret_window": "2d"},
+    {"scores.unpaid_silent": "excluded", "flags.repeat_canceler.count": 2},
+    {"scores.calculator": "job_success", "reviews.private_after_cancel": True},
     {"cases.fallback": "continue", "requests.cancel.silence.freelancer_asked": "escalate"},
 )
 
@@ -156,7 +158,7 @@ class _Mover:
         self._send(role, ids[role] if random.random() < 0.95 else "stranger", name, self._fields(name, role))
 
     def _text(self, kind: str) -> str:
-        return f'{kind}-{next(self.numbers)}-\u00e9\u4e16 "<b>[red]\\'
+        return f'{kind}-{self.life.opening.terms.order_id}-{next(self.numbers)}-\u00e9\u4e16 "<b>[red]\\'
 
     def _fields(self, name: str, role: str) -> dict[str, Any]:
         random, order = self.random, self.life.order

@@ -12,10 +12,14 @@ from tests.facts.lives import Life
 SCENARIOS = Path(__file__).parents[1] / "scenarios"
 
 
-async def played(name: str) -> Life:
+NAMES = sorted(path.stem for path in SCENARIOS.glob("*.yaml"))
+
+
+async def played(name: str, order_id: str = "story") -> Life:
     """The order of one scenario file, at the end of its story."""
     story = read_story(SCENARIOS / f"{name}.yaml")
-    opening = Opening(terms=story.terms, policy=story.policy, record_salt=SALT)
+    terms = story.terms.model_copy(update={"order_id": order_id})
+    opening = Opening(terms=terms, policy=story.policy, record_salt=SALT)
     engine = PureEngine(opening)
     await Play(story, engine).run()
     desk: Desk = engine.desk

@@ -1,0 +1,50 @@
+-- What each party may read, one row a reader: for programs that serve the parties (role recourse_reader). They are
+-- security barriers, so that no function in a query's condition sees a row or a field that the view leaves out.
+CREATE VIEW party_orders WITH (security_barrier = true) AS
+SELECT
+    o.order_id, p.role, p.party, o.policy, o.client, o.freelancer, o.currency, o.price, o.service_fee, o.phase,
+    o.settlement, o.ordered_at, o.due_at, o.closed_at, o.request_kind, o.request_status, o.answer_due_at,
+    o.case_stage, o.case_due_at, o.turn, o.turn_until,
+    o.state #>> '{resolution,how}' AS how,
+    o.state #>> '{resolution,initiator}' AS initiator,
+    o.state #>> '{resolution,reason}' AS reason,
+    o.state #>> '{resolution,fault}' AS fault,
+    (o.state #>> '{resolution,exempt}')::boolean AS exempt,
+    o.state #>> '{resolution,exempt_because}' AS exempt_because,
+    m.client AS paid_to_client,
+    m.freelancer AS paid_to_freelancer,
+    m.platform AS paid_to_platform,
+    o.price + o.service_fee - m.client - m.freelancer - m.platform AS held,
+    (o.state ->> 'record_length')::bigint - coalesce((o.state -> 'hidden_from' ->> p.role)::bigint, 0) AS record_length
+FROM orders AS o
+CROSS JOIN LATERAL (VALUES ('client', o.client), ('freelancer', o.freelancer)) AS p (role, party)
+CROSS JOIN LATERAL jsonb_to_record(o.state -> 'moved') AS m (client bigint, freelancer bigint, platform bigint);
+COMMENT ON VIEW party_orders IS 'Each order as its client and as its freelancer may read it. What private feedback would move is not here.';
+
+-- The rule is resolution.record.may_see; a test holds the two together. `position` counts what this reader may see.
+CREATE VIEW party_record WITH (security_barrier = true) AS
+SELECT
+    e.order_id, p.role, p.party,
+    row_number() OVER (PARTITION BY e.order_id, p.role ORDER BY e.number) AS position,
+    e.at,
+    e.content - 'private' AS content
+FROM record_entries AS e
+INNER JOIN orders AS o ON o.order_id = e.order_id
+CROSS JOIN LATERAL (VALUES ('client', o.client), ('freelancer', o.freelancer)) AS p (role, party)
+WHERE
+    (e.content ->> 'outcome' IS DISTINCT FROM 'refused' AND e.content -> 'confidential' IS DISTINCT FROM 'true'::jsonb)
+    OR (
+        e.content -> 'actor' ->> 'role' IS NOT DISTINCT FROM p.role
+        AND e.content -> 'stranger' IS DISTINCT FROM 'true'::jsonb
+    );
+COMMENT ON VIEW party_record IS 'The record as each party may read it: no private note, no refused attempt or private feedback of the other side.';
+
+CREATE VIEW party_notices WITH (security_barrier = true) AS
+SELECT
+    n.order_id, n.receiver AS role,
+    CASE n.receiver WHEN 'client' THEN o.client ELSE o.freelancer END AS party,
+    n.id, n.name, n.at, n.body
+FROM notices AS n
+INNER JOIN orders AS o ON o.order_id = n.order_id
+WHERE n.receiver IN ('client', 'freelancer');
+COMMENT ON VIEW party_notices IS 'What each party was told.';

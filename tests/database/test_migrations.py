@@ -1,0 +1,118 @@
+"""A database is brought up to date once, whole, by whoever comes first, from any version before."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from random import Random
+from urllib.parse import urlsplit
+
+import asyncpg
+import pytest
+
+from database.migrate import MigrationError, migrate, migrations
+from database.orders import read_record
+from database.pool import DatabaseUnreachable, connect
+from database.steps import record_step
+from tests.facts.lives import live
+
+NAMES = [name for name, _ in migrations()]
+
+
+@pytest.fixture
+async def empty(dsn: str) -> AsyncIterator[str]:
+    """The address of a database in which nothing of ours is."""
+    name = urlsplit(dsn).path.removeprefix("/") + "_empty"
+    server = await asyncpg.connect(dsn)
+    await server.execute(f"CREATE DATABASE {name}")
+    yield urlsplit(dsn)._replace(path=f"/{name}").geturl()
+    await server.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    await server.close()
+
+
+async def usable(dsn: str) -> None:
+    pool = await connect(dsn)
+    try:
+        life = live(Random(4), order_id="o-usable")
+        for step in life.steps:
+            assert await record_step(pool, step) is None
+        assert await read_record(pool, "o-usable") == life.entries
+    finally:
+        await pool.close()
+
+
+async def test_an_empty_database_gets_every_migration_in_order(empty: str) -> None:
+    assert await migrate(empty) == NAMES == sorted(NAMES)
+    await usable(empty)
+
+
+async def test_a_second_time_nothing_is_missing(empty: str) -> None:
+    await migrate(empty)
+    assert await migrate(empty) == []
+
+
+async def test_many_starters_at_once_take_turns(empty: str) -> None:
+    applied = await asyncio.gather(*(migrate(empty) for _ in range(5)))
+    assert sorted(applied) == [[], [], [], [], NAMES]
+    await usable(empty)
+
+
+async def test_a_migration_that_changed_since_is_refused_by_name(empty: str) -> None:
+    await migrate(empty)
+    changed = [(name, f"{sql}\n-- one more thought" if name == NAMES[1] else sql) for name, sql in migrations()]
+    with pytest.raises(MigrationError, match=f"Migration {NAMES[1]} has changed since .* into a new migration"):
+        await migrate(empty, changed)
+
+
+@pytest.mark.parametrize("version", range(1, len(NAMES)))
+async def test_every_former_version_becomes_this_one_and_keeps_its_orders(empty: str, version: int) -> None:
+    await migrate(empty, migrations()[:version])
+    server = await asyncpg.connect(empty)
+    await server.execute(
+        "INSERT INTO orders (order_id, step, policy, client, freelancer, currency, price, service_fee, phase, "
+        "settlement, ordered_at, turn, state) VALUES ('o-old', 0, 'upwork', 'c', 'f', 'USD', 1, 0, 'in_progress', "
+        "'none', now(), 'client', '{}')"
+    )
+    await server.execute(
+        "INSERT INTO record_entries (order_id, number, at, content, previous, hash) "
+        "VALUES ('o-old', 1, now(), '{}', '', '')"
+    )
+    assert await migrate(empty) == NAMES[version:]
+    assert await server.fetchval("SELECT count(*) FROM orders NATURAL JOIN record_entries") == 1
+    await server.close()
+    await usable(empty)
+
+
+async def test_a_migration_that_fails_leaves_nothing_of_itself_and_all_before_it(empty: str) -> None:
+    half = [*migrations(), ("9999_half.sql", "CREATE TABLE half (); SELECT 1 / 0;")]
+    with pytest.raises(
+        MigrationError, match=r"9999_half.sql cannot be applied .*division by zero.*; nothing of it was"
+    ):
+        await migrate(empty, half)
+    server = await asyncpg.connect(empty)
+    assert await server.fetchval("SELECT to_regclass('half')") is None
+    assert [row["name"] for row in await server.fetch("SELECT name FROM migrations ORDER BY name")] == NAMES
+    await server.close()
+    assert await migrate(empty, [*migrations(), ("9999_half.sql", "CREATE TABLE half ();")]) == ["9999_half.sql"]
+
+
+async def test_somebody_elses_table_of_migrations_is_left_alone(empty: str) -> None:
+    server = await asyncpg.connect(empty)
+    await server.execute("CREATE TABLE migrations (version int)")
+    with pytest.raises(MigrationError, match="is not ours to read"):
+        await migrate(empty)
+    assert await server.fetchval("SELECT to_regclass('orders')") is None
+    await server.close()
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "postgresql://somebody:secret@127.0.0.1:1/none",
+        "postgresql://somebody:secret@127.0.0.1:notaport/none",
+        "mysql://somebody:secret@127.0.0.1/none",
+        "nonsense",
+    ],
+)
+async def test_an_address_at_which_no_database_answers_is_said_without_its_password(address: str) -> None:
+    with pytest.raises(DatabaseUnreachable, match="check that it runs and that DATABASE_URL names it") as raised:
+        await migrate(address)
+    assert "secret" not in str(raised.value)

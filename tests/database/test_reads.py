@@ -1,0 +1,77 @@
+"""Reading: pages of orders, answers of orders that answer no more, addresses for mail, facts."""
+
+from datetime import UTC, datetime
+from random import Random
+from typing import Any
+
+import pytest
+
+from database.facts import read_facts, read_histories
+from database.orders import (
+    list_orders,
+    read_answer,
+    read_balances,
+    read_export,
+    read_notices,
+    read_order,
+    read_record,
+    write_contacts,
+)
+from database.steps import record_step
+from policies import load_policy
+from resolution.facts import facts
+from resolution.order import Histories
+from tests.facts.lives import live
+
+
+async def test_of_an_order_that_is_not_there_nothing_is_read(pool: Any) -> None:
+    assert await read_order(pool, "o-none") is None
+    assert await read_export(pool, "o-none", "operator") is None
+    assert await read_answer(pool, "o-none", "client:c-1", "id-1") is None
+    assert await read_record(pool, "o-none") == []
+    assert await read_notices(pool, "o-none") == []
+    assert set((await read_balances(pool, "o-none")).values()) == {0}
+    assert await list_orders(pool) == []
+    assert await read_facts(pool, client="c-1", freelancer="f-1") == []
+
+
+async def test_pages_of_orders_hold_each_order_once_in_order_of_its_id(pool: Any) -> None:
+    for number in range(7):
+        life = live(Random(number), order_id=f"o-{number}", moves=0, close=False)
+        await record_step(pool, life.steps[0])
+    found, after = [], ""
+    while page := await list_orders(pool, after=after, limit=3):
+        found += [row["order_id"] for row in page]
+        after = found[-1]
+    assert found == [f"o-{number}" for number in range(7)]
+
+
+async def test_the_address_of_a_party_is_kept_and_replaced(pool: Any) -> None:
+    await write_contacts(pool, "o-1", {"client": "old@example.org", "freelancer": "f@example.org"})
+    await write_contacts(pool, "o-1", {"client": "new@example.org"})
+    rows = await pool.fetch("SELECT role, email FROM contacts WHERE order_id = 'o-1' ORDER BY role")
+    assert [tuple(row) for row in rows] == [("client", "new@example.org"), ("freelancer", "f@example.org")]
+
+
+async def test_the_facts_that_are_read_are_those_that_stand(pool: Any) -> None:
+    expected = []
+    for seed in range(30):
+        life = live(Random(seed), order_id=f"o-{seed}", client=f"c-{seed % 3}", freelancer=f"f-{seed % 2}")
+        for step in life.steps:
+            await record_step(pool, step)
+        fact = facts(life.order)
+        expected += [fact] if fact and (fact.client == "c-1" or fact.freelancer == "f-1") else []
+    found = await read_facts(pool, client="c-1", freelancer="f-1")
+    assert found == sorted(expected, key=lambda fact: (fact.closed_at, fact.order_id))
+
+
+@pytest.mark.parametrize("policy", ["resolution_center", "upwork", "glimmer"])
+async def test_an_order_can_be_opened_with_what_the_two_have_behind_them(pool: Any, policy: str) -> None:
+    assert await read_histories(pool, "c-1", "f-1", load_policy(policy), datetime.now(UTC)) == Histories()
+    for seed in range(12):
+        life = live(Random(seed), load_policy(policy), order_id=f"o-{seed}")
+        for step in life.steps:
+            await record_step(pool, step)
+    found = await read_histories(pool, "c-1", "f-1", load_policy(policy), datetime.now(UTC))
+    assert (found.freelancer.completed > 0) == (policy != "glimmer")
+    assert await read_histories(pool, "c-2", "f-2", load_policy(policy), datetime.now(UTC)) == Histories()
