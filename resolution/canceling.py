@@ -37,7 +37,9 @@ def right_to_cancel_alone(
 
 def right_available_at(order: Order, party: Party, now: datetime) -> datetime | None:
     """When a clock will bring the right to cancel alone, if one will."""
-    if "very_late" not in order.policy.requests.cancel.without_approval.of(party) or order.closed:
+    requests = order.policy.requests
+    offered = "cancel" in requests.kinds and party in requests.cancel.by and order.phase in requests.cancel.phases
+    if not offered or "very_late" not in requests.cancel.without_approval.of(party):
         return None
     at = becomes_very_late_at(order)
     return at if at is not None and at > now else None

@@ -3,23 +3,22 @@
 Neither has rules of its own: both ask `decide`, so they cannot say anything else than what then happens.
 """
 
-from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from resolution.canceling import right_available_at
-from resolution.clocks import REMINDERS, clocks
+from resolution.clocks import REMINDERS, clocks, next_clock
 from resolution.commands import COMMANDS, Accept, Actor, Command, Message
 from resolution.decide import decide, decide_clock
 from resolution.decision import Decision
-from resolution.money import final_sums, gross_bounds, held, refund_bounds
+from resolution.money import final_sums, held
 from resolution.order import Order
 from resolution.paying import make_paid, payment_due
 from resolution.record import Reader
 from resolution.refusals import Refusal
 from resolution.scores import scores
 from resolution.speaking import reviews_left
-from resolution.turn import turn
+from resolution.trying import described, variants
 from resolution.views import settles_at
 from resolution.words import PARTIES, Party
 
@@ -38,13 +37,10 @@ def available_actions(order: Order, role: Reader, now: datetime) -> dict[str, di
     for name in sorted(COMMANDS):
         if name in ALWAYS or role not in COMMANDS[name].by:
             continue
-        variants = [
-            fields
-            for fields in _variants(order, name, role)
-            if isinstance(_decided(order, name, actor, fields, now), Decision)
-        ]
-        if variants:
-            found[name] = _described(order, name, role, variants)
+        tried = variants(order, name, role)
+        applied = [fields for fields in tried if isinstance(_decided(order, name, actor, fields, now), Decision)]
+        if applied:
+            found[name] = {**described(order, name, role, applied), "until": _until(order, name)}
     return found
 
 
@@ -67,78 +63,22 @@ def _decided(order: Order, name: str, actor: Any, fields: Any, now: datetime) ->
     return decide(order, command, now)
 
 
-def _variants(order: Order, name: str, role: Reader) -> Iterator[dict[str, Any]]:
-    least, most = gross_bounds(order)
+def _until(order: Order, name: str) -> datetime | None:
+    """Until when a command that is possible now stays so, where a deadline of its own ends that."""
+    request, proposal, case = order.open_request, order.open_proposal, order.open_case
     match name:
-        case "request":
-            yield from _request_variants(order, role)
-        case "counter":
-            request = order.open_request
-            if request and request.kind == "partial_refund":
-                least, most = refund_bounds(order)
-            yield from ({"amount": amount} for amount in (least, most))
-        case "settle":
-            yield {"amount": least}
-        case "propose":
-            yield {"amount": least, "explanation": "-"}
-        case "rule":
-            yield {"outcome": "continue", "explanation": "-"}
-            yield {"outcome": "cancel", "amount": least, "explanation": "-"}
-            yield {"outcome": "let_them_decide", "explanation": "-"}
-        case "leave_feedback":
-            for visibility in ("public", "private"):
-                for rating in ("positive", "negative"):
-                    yield {"visibility": visibility, "rating": rating}
-        case "accept" | "appeal":
-            yield {"comment": "-"}
+        case "accept" | "decline" | "counter":
+            return request.answer_due_at if request else proposal.due_at if proposal else None
+        case "undo" if order.closed:
+            return order.hold_until
+        case "undo" | "withdraw":
+            return request.answer_due_at if request else case.due_at if case else None
+        case "appeal":
+            return order.case.appealable_until if order.case else None
+        case "settle" | "rule":
+            return case.due_at if case else None
         case _:
-            yield {}
-
-
-def _request_variants(order: Order, role: Reader) -> Iterator[dict[str, Any]]:
-    policy = order.policy
-    reason = next((code for code, known in policy.reasons.items() if role in known.by), None)
-    base: dict[str, Any] = {"comment": "-", "reason": reason}
-    attested = [*policy.requests.cancel.attestations, *policy.requests.cancel.no_agreement_attestations]
-    amounts = gross_bounds(order) if role in policy.requests.cancel.amount_from else (None,)
-    for amount in dict.fromkeys(amounts):
-        yield {"kind": "cancel", "amount": amount, "attestations": attested, **base}
-    if policy.requests.cancel.no_agreement:
-        yield {"kind": "cancel", "no_agreement": True, "attestations": attested, **base}
-    yield {"kind": "extension", "extend_by": timedelta(hours=24), **base}
-    yield {"kind": "update", **base}
-    yield {"kind": "partial_refund", "amount": refund_bounds(order)[0], **base}
-
-
-def _described(order: Order, name: str, role: Reader, variants: list[dict[str, Any]]) -> dict[str, Any]:
-    described: dict[str, Any] = {"about": COMMANDS[name].about, "fields": sorted(_fields(name))}
-    least, most = gross_bounds(order)
-    match name:
-        case "request":
-            described["kinds"] = list(dict.fromkeys(variant["kind"] for variant in variants))
-            described["reasons"] = sorted(code for code, reason in order.policy.reasons.items() if role in reason.by)
-            described["attestations"] = list(order.policy.requests.cancel.attestations)
-            if role in order.policy.requests.cancel.amount_from:
-                described["amount"] = {"at_least": least, "at_most": most}
-            if "partial_refund" in described["kinds"]:
-                described["refund"] = dict(zip(("at_least", "at_most"), refund_bounds(order), strict=True))
-        case "counter":
-            request = order.open_request
-            bounds = refund_bounds(order) if request and request.kind == "partial_refund" else (least, most)
-            described["amount"] = {"at_least": bounds[0], "at_most": bounds[1]}
-        case "settle" | "propose" | "rule":
-            described["amount"] = {"at_least": least, "at_most": most}
-        case "leave_feedback":
-            described["visibility"] = list(dict.fromkeys(variant["visibility"] for variant in variants))
-        case _:
-            pass
-    until = turn(order).until if name in ("accept", "decline", "counter") else None
-    until = settles_at(order) if name in ("undo", "appeal") and order.closed else until
-    return described | {"until": until}
-
-
-def _fields(name: str) -> set[str]:
-    return set(COMMANDS[name].model_fields) - {"actor", "command_id", "sent_at"}
+            return None
 
 
 def preview(order: Order, message: Message, now: datetime, reader: Reader = "operator") -> dict[str, Any]:
@@ -150,17 +90,24 @@ def preview(order: Order, message: Message, now: datetime, reader: Reader = "ope
     if refusal is None:
         decided = decide(order, message.command, now)
         if isinstance(decided, Decision):
-            return _ahead(order, paid(decided), now, reader)
+            return _ahead(order, let_time_pass(paid(decided), now), now, reader)
         refusal = decided
     return {"refused": refusal.code, "message": refusal.sentence, **refusal.details}
 
 
-def paid(decision: Decision) -> Order:
+def paid(decision: Decision, *, retrying: bool = False) -> Order:
     """The order after a decision whose payment goes through."""
-    payment = payment_due(decision.order)
+    payment = payment_due(decision.order, retrying=retrying)
     if payment is not None:
         make_paid(decision, payment, told=False)
     return decision.order
+
+
+def let_time_pass(order: Order, until: datetime) -> Order:
+    """The order when nobody acts until then, and every payment that falls due goes through."""
+    while (clock := next_clock(order)) is not None and clock.at <= until:
+        order = paid(decide_clock(order, clock, clock.at), retrying=clock.name == "settlement_retry")
+    return order
 
 
 def _ahead(before: Order, after: Order, now: datetime, reader: Reader) -> dict[str, Any]:
@@ -204,7 +151,7 @@ def _if_accepted(order: Order, now: datetime) -> Order | None:
     request, proposal = order.open_request, order.open_proposal
     if request:
         decided = decide(order, _accept(order, request.asked), now)
-        return paid(decided) if isinstance(decided, Decision) else None
+        return let_time_pass(paid(decided), now) if isinstance(decided, Decision) else None
     if proposal is None:
         return None
     for party in PARTIES:
@@ -222,11 +169,10 @@ def _accept(order: Order, party: Party) -> Command:
 
 
 def _if_nobody_acts(order: Order) -> tuple[datetime, Order] | None:
-    """The next thing that time decides by itself, reminders aside."""
+    """The next thing that time decides by itself, and all that falls due with it; reminders and retries aside."""
     if order.closed and not order.open_request:
         return None
-    deciding = [clock for clock in clocks(order) if clock.name not in REMINDERS and clock.name != "dormancy"]
-    if not deciding:
+    deciding = next((clock for clock in clocks(order) if clock.name not in (*REMINDERS, "settlement_retry")), None)
+    if deciding is None:
         return None
-    clock = deciding[0]
-    return clock.at, paid(decide_clock(order, clock, clock.at))
+    return deciding.at, let_time_pass(order, deciding.at)

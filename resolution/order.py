@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, AwareDatetime, Field
@@ -23,6 +24,8 @@ from resolution.words import (
     Visibility,
 )
 
+# Later, a deadline could lie beyond what a calendar holds.
+_LATEST = datetime(9000, 1, 1, tzinfo=UTC)
 LARGEST_AMOUNT = 2**53 - 1
 Amount = Annotated[int, Field(strict=True, ge=0, le=LARGEST_AMOUNT)]
 Id = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f/]+$")]
@@ -58,7 +61,7 @@ class Terms(Frozen):
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = "USD"
     price: Annotated[int, Field(strict=True, ge=1, le=10**15)]
     service_fee: Annotated[int, Field(strict=True, ge=0, le=10**15)] = 0
-    ordered_at: Annotated[AwareDatetime, AfterValidator(whole_second)]
+    ordered_at: Annotated[AwareDatetime, Field(lt=_LATEST), AfterValidator(whole_second)]
     delivery_time: Duration
     requirements: Literal["awaited", "received"] = "received"
     history: Histories = Histories()

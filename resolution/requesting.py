@@ -1,5 +1,6 @@
 """Opening, answering and withdrawing requests of every kind, and what silence does (rules, 3 and 4)."""
 
+from datetime import timedelta
 from typing import assert_never
 
 from resolution.canceling import request_cancel
@@ -7,6 +8,7 @@ from resolution.cases import accept_proposal, decline_proposal, open_case_from_r
 from resolution.commands import Accept, Counter, Decline, MakeRequest, Withdraw
 from resolution.decision import Decision
 from resolution.dispute import Request
+from resolution.durations import LONGEST, write_duration
 from resolution.ending import cancel_by_request
 from resolution.events import (
     AnswerReminded,
@@ -54,6 +56,9 @@ def make_request(decision: Decision, command: MakeRequest, party: Party, checks:
     checks.refuse("case_open", order.open_case is not None)
     if kind == "partial_refund":
         _check_refund_amount(order, command.amount, checks)
+    if command.extend_by is not None and kind == "extension":
+        longest = longest_extension(order)
+        checks.refuse("amount_out_of_range", command.extend_by > longest, at_most=write_duration(longest))
     if checks.first():
         return
     due, reminder = answer_window(order, kind, other(party), decision.now)
@@ -73,6 +78,14 @@ def make_request(decision: Decision, command: MakeRequest, party: Party, checks:
             communicated=party in order.wrote,
         )
     )
+
+
+def longest_extension(order: Order) -> timedelta:
+    """The most by which the due date can still move: it stays within twenty years of the order being placed."""
+    if order.due_at is None:
+        return LONGEST
+    latest = order.terms.ordered_at + 2 * LONGEST
+    return max(min(LONGEST, latest - order.due_at), timedelta(0))
 
 
 def _check_refund_amount(order: Order, amount: int | None, checks: Checks) -> None:

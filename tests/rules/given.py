@@ -1,6 +1,7 @@
 """Given an order, when somebody acts or time passes, then this happened: the language of these tests."""
 
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -19,7 +20,6 @@ from resolution.views import view
 
 MONDAY = datetime(2025, 3, 3, 9, tzinfo=UTC)
 SALT = "the salt of these tests"
-PRESETS = ("resolution_center", "glimmer", "fiverr_guide", "upwork")
 ATTESTED = ["discussed", "tried_to_resolve", "agreed_compensation"]
 
 
@@ -124,22 +124,29 @@ class Given:
         """Anybody gives any command now; what is due comes first."""
         return self.take(self.message(actor, command, fields))
 
-    def take(self, message: Message) -> Then:
-        """Let the order decide one message, and whatever else is due, in its order."""
-        before, drafts, inbox = len(self.steps), [], [message]
+    def take(self, *messages: Message) -> Then:
+        """Let the order decide messages, and whatever else is due, in their order; answers the last that was sent."""
+        before, drafts, inbox = len(self.steps), [], list(messages)
         answer = None
         while (thing := self.desk.next_thing(inbox, self.now)) is not None:
             if isinstance(thing, int):
-                answer = self.desk.repeated(inbox.pop(thing))
-                if answer is not None:
-                    continue
-                draft = self.desk.take(message, self.now)
+                message = inbox.pop(thing)
+                first = self.desk.repeated(message)
+                if first is None:
+                    drafts.append(self._finish(self.desk.take(message, self.now)))
+                    first = self.desk.answers[(message.sender, message.command_id)]
+                answer = first if message is messages[-1] else answer
             else:
-                draft = self.desk.fire(thing, self.now)
-            drafts.append(draft)
-            self._finish(draft)
-        answer = answer or self.desk.answers[(message.sender, message.command_id)]
+                drafts.append(self._finish(self.desk.fire(thing, self.now)))
         return Then(tuple(self.steps[before:]), tuple(drafts), answer)
+
+    def fork(self) -> "Given":
+        """The same order once more; what happens to one does not happen to the other."""
+        twin = copy(self)
+        twin.desk = copy(self.desk)
+        twin.desk.answers = dict(self.desk.answers)
+        twin.steps, twin.attempts = list(self.steps), list(self.attempts)
+        return twin
 
     def after(self, length: str) -> Then:
         """Let so much time pass; what falls due happens at its instant."""
@@ -150,16 +157,15 @@ class Given:
         before, drafts = len(self.steps), []
         while (clock := next_clock(self.order)) is not None and clock.at <= instant:
             self.now = max(self.now, clock.at)
-            draft = self.desk.fire(clock, self.now)
-            drafts.append(draft)
-            self._finish(draft)
+            drafts.append(self._finish(self.desk.fire(clock, self.now)))
         self.now = max(self.now, instant)
         return Then(tuple(self.steps[before:]), tuple(drafts))
 
-    def _finish(self, draft: Draft) -> None:
+    def _finish(self, draft: Draft) -> Draft:
         if draft.payment is not None and draft.payment.total:
             self.attempts.append((draft.payment_key, draft.payment))
         self.steps.append(self.desk.finish(draft, paid=self.provider_works))
+        return draft
 
     @property
     def order(self) -> Order:

@@ -1,0 +1,91 @@
+"""Every reasonable way to fill in each command: few values, each of them at or beside a bound that matters."""
+
+from collections.abc import Iterator
+from itertools import product
+from typing import Any
+
+from resolution.commands import COMMANDS
+from resolution.money import gross_bounds, refund_bounds
+from resolution.order import Order
+from resolution.record import Reader
+
+ROLES: tuple[Reader, ...] = ("client", "freelancer", "operator")
+ALL_ATTESTATIONS = ["discussed", "tried_to_resolve", "agreed_compensation"]
+
+
+def commands_of(role: Reader) -> list[str]:
+    """The commands that a role may give at all."""
+    return sorted(name for name, command in COMMANDS.items() if role in command.by)
+
+
+def choices(order: Order, name: str, role: Reader) -> Iterator[dict[str, Any]]:
+    """Fields of the command `name`: the reasonable ones first, then such as leave out or overdo something."""
+    least, most = gross_bounds(order)
+    standing = order.open_request.amount if order.open_request else None
+    match name:
+        case "request":
+            yield from _requests(order, role)
+        case "counter":
+            low, high = refund_bounds(order) if order.open_request and order.open_request.kind != "cancel" else (0, 0)
+            for amount in _amounts(standing, least, most, low, high):
+                yield {"amount": amount}
+        case "settle":
+            offers = order.case.offers if order.case else None
+            for amount in _amounts(
+                offers.client if offers else None, offers.freelancer if offers else None, least, most
+            ):
+                yield {"amount": amount}
+        case "propose":
+            for amount, explanation in product(_amounts(least, most), ("-", " ", None)):
+                yield {"amount": amount, "explanation": explanation}
+        case "rule":
+            for outcome, amount, explanation in product(
+                ("cancel", "continue", "let_them_decide"), _amounts(least, most), ("-", None)
+            ):
+                yield {"outcome": outcome, "amount": amount, "explanation": explanation}
+        case "leave_feedback":
+            for visibility, rating in product(("public", "private"), ("positive", "negative")):
+                yield {"visibility": visibility, "rating": rating, "text": "-"}
+        case "accept" | "decline":
+            for comment, version in product(("-", None), (None, order.offers, order.offers - 1)):
+                yield {"comment": comment, "expected_version": version}
+        case "add_evidence":
+            yield {"title": "-", "kind": "-", "sha256": "0" * 64, "address": "-"}
+        case "message":
+            yield {"comment": "-"}
+        case _:
+            yield {"comment": "-"}
+            yield {}
+
+
+def _requests(order: Order, role: Reader) -> Iterator[dict[str, Any]]:
+    own = [code for code, reason in order.policy.reasons.items() if role in reason.by]
+    words: dict[str, Any] = {"reason": own[0] if own else None, "comment": "-"}
+    amounts = _amounts(*gross_bounds(order))
+    approvals = ("if_needed", "ask", "skip")
+    for amount, approval, no_agreement in product(amounts, approvals, (False, True)):
+        fields = {"amount": amount, "approval": approval, "no_agreement": no_agreement}
+        yield {"kind": "cancel", "attestations": ALL_ATTESTATIONS, **words, **fields}
+    amount = gross_bounds(order)[0]
+    for reason in (*order.policy.reasons, None, "no_such_reason"):
+        yield {"kind": "cancel", "attestations": ALL_ATTESTATIONS, "comment": "-", "reason": reason, "amount": amount}
+    for comment, attested in product(("-", " ", None), (ALL_ATTESTATIONS, ALL_ATTESTATIONS[:2], [])):
+        yield {
+            "kind": "cancel",
+            "attestations": attested,
+            "reason": words["reason"],
+            "comment": comment,
+            "amount": amount,
+        }
+    for extend_by in ("24h", "1s", "3660d"):
+        yield {"kind": "extension", "extend_by": extend_by, **words}
+    yield {"kind": "update", **words}
+    for amount in _amounts(*refund_bounds(order)):
+        yield {"kind": "partial_refund", "amount": amount, **words}
+
+
+def _amounts(*around: int | None) -> list[int | None]:
+    known = {amount for amount in around if amount is not None}
+    beside = {amount + step for amount in known for step in (-1, 0, 1)}
+    middle = {(min(known) + max(known)) // 2} if known else set()
+    return [*sorted(beside | middle), None]

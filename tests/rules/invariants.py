@@ -1,0 +1,152 @@
+"""What holds of every order at every instant, whoever did what."""
+
+from datetime import datetime, timedelta
+
+from resolution.clocks import clocks, next_clock
+from resolution.decide import decide_clock
+from resolution.looking_ahead import let_time_pass, paid
+from resolution.money import held
+from resolution.order import Order
+from resolution.step import Step
+from resolution.views import view
+from tests.rules.given import Given
+
+# Longer than the longest chain of clocks: a dormant case with reminders, an appeal with reminders, and the money.
+MOST_CLOCKS = 25
+UNTOUCHED_BY_UNDO = (
+    "request declined requests offers counted_requests declined_at expired_offers case feedback moved released "
+    "refunded revisions delivered_once wrote appeal_used"
+)
+
+
+def check_order(order: Order, now: datetime) -> None:
+    """All of them that one order shows by itself."""
+    check_money(order)
+    check_what_is_open(order)
+    check_clocks(order, now)
+    check_deadlines(order, now)
+
+
+def check_money(order: Order) -> None:
+    """Every cent is somewhere, and only an order that is not over holds any."""
+    paid_in = order.terms.price + order.terms.service_fee
+    sums = (order.moved.client, order.moved.freelancer, order.moved.platform, held(order))
+    assert sum(sums) == paid_in
+    assert min(sums) >= 0
+    assert min(order.released, order.refunded) >= 0
+    assert order.released + order.refunded <= order.terms.price
+    if order.settlement == "settled":
+        assert held(order) == 0
+    assert (order.settlement == "none") == (not order.closed)
+    assert (order.settlement == "held") == (order.hold_until is not None)
+
+
+def check_what_is_open(order: Order) -> None:
+    """At most one thing is open between the parties, and nothing once the order is completed."""
+    assert not (order.open_request and order.open_case)
+    if order.phase == "completed":
+        assert not order.open_request
+        assert not order.open_case
+    if order.phase == "canceled" and order.open_request:
+        assert order.open_request.kind == "undo"
+    if order.open_request:
+        assert order.open_request.asked != order.open_request.opened_by or order.open_request.counters
+    assert (order.resolution is None) == (order.phase != "canceled")
+    assert (order.closed_at is None) == (not order.closed)
+    assert (order.canceled_from is None) == (order.phase != "canceled")
+
+
+def check_clocks(order: Order, now: datetime) -> None:
+    """Every open thing has a clock, and none is overdue."""
+    running = {clock.name for clock in clocks(order)}
+    if order.open_request:
+        assert "answer_due" in running
+    if order.open_proposal:
+        assert "proposal_due" in running
+    if order.open_case:
+        assert running & {"case_due", "appeal_due", "appeal_window_ends"}
+    if order.settlement == "held":
+        assert running & {"settlement", "answer_due", "appeal_due", "appeal_window_ends"}
+    if order.settlement in ("executing", "retrying") or order.unpaid:
+        assert "settlement_retry" in running
+    if order.phase == "delivered" and order.policy.order.auto_complete is not None:
+        assert "auto_complete" in running or order.open_case or order.open_request
+    if not order.closed and order.policy.order.dormant_after is not None:
+        assert running
+    clock = next_clock(order)
+    assert clock is None or clock.at > now
+
+
+def check_deadlines(order: Order, now: datetime) -> None:
+    """The deadlines that a page shows are those that fire."""
+    page = view(order, "client", now)
+    running: dict[str, datetime] = {clock.name: clock.at for clock in clocks(order)}
+    case_due = running.get("case_due", running.get("appeal_due"))
+    if order.open_request:
+        assert page["request"]["answer_due_at"] == page["turn"]["until"] == running["answer_due"]
+    elif order.open_proposal:
+        assert page["turn"]["until"] == running["proposal_due"]
+    elif page["turn"]["who"] == "operator":
+        assert page["turn"]["until"] == case_due
+    if case_due:
+        assert page["case"]["due_at"] == case_due
+    assert page["completes_at"] == running.get("auto_complete")
+    if page["settles_at"] and order.unpaid is None:
+        alone = let_time_pass(order, page["settles_at"] - timedelta(seconds=1))
+        assert alone.settlement == "held"
+        assert let_time_pass(alone, page["settles_at"]).settlement == "settled"
+
+
+def check_that_silence_locks_nothing(order: Order) -> None:
+    """When nobody does anything any more, all of the money has moved after a bounded number of clocks."""
+    if order.policy.order.dormant_after is None:
+        return
+    for _ in range(MOST_CLOCKS):
+        clock = next_clock(order)
+        if clock is None:
+            break
+        order = paid(decide_clock(order, clock, clock.at), retrying=clock.name == "settlement_retry")
+    assert order.settlement == "settled"
+    assert held(order) == 0
+    assert not clocks(order)
+
+
+def check_step(before: Order, step: Step) -> Order:
+    """One step leads from one state to the next only as the rules allow; returns the order after it."""
+    after = Order.model_validate(step.order)
+    assert step.entry is not None
+    content = step.entry.content
+    events = {event["event"] for event in content.get("events", ())}
+    if before.closed and after.phase != before.phase:
+        assert "cancellation_undone" in events
+        assert content["command"] in ("undo", "accept", "rule")
+    if not before.closed and after.closed:
+        assert events & {"order_canceled", "completed"}
+    assert before.moved.client <= after.moved.client
+    assert before.moved.freelancer <= after.moved.freelancer
+    assert before.moved.platform <= after.moved.platform
+    assert sum(line.amount for line in step.ledger) == 0
+    return after
+
+
+def check_ledger(given: Given) -> None:
+    """The ledger adds up to what the page says."""
+    paid_in = given.order.terms.price + given.order.terms.service_fee
+    balances = dict.fromkeys(("client", "freelancer", "platform", "escrow"), 0)
+    for step in given.steps:
+        for line in step.ledger:
+            balances[line.account] += line.amount
+    assert (balances["client"] + paid_in, *list(balances.values())[1:]) == given.money
+
+
+def check_undone(before: Order, after: Order, now: datetime) -> None:
+    """An undo moves the due date by the time away and touches nothing else."""
+    assert before.closed_at is not None
+    assert after.phase == before.canceled_from
+    assert after.due_at == (before.due_at and before.due_at + (now - before.closed_at))
+    assert after.undo_used
+    if before.auto_complete and before.auto_complete.left is not None and not after.open_case:
+        assert after.auto_complete is not None
+        assert after.auto_complete.completes_at == now + before.auto_complete.left
+    for name in UNTOUCHED_BY_UNDO.split():
+        assert getattr(after, name) == getattr(before, name), name

@@ -1,0 +1,243 @@
+"""An exhaustive walk over an order's states: every move of every role and of time, each state visited once.
+
+Two orders are in the same state when whatever anybody does to the one would come out the same for the other. So a
+state leaves out the record, all numbers that only count up, and absolute time: instants count from now, and those
+that have passed only as passed.
+"""
+
+import sys
+import time
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
+
+from resolution.clocks import next_clock
+from resolution.commands import COMMANDS
+from resolution.decide import decide
+from resolution.decision import Decision
+from resolution.lateness import becomes_very_late_at
+from resolution.looking_ahead import let_time_pass, paid
+from resolution.money import gross_bounds
+from resolution.order import Order, open_order
+from resolution.record import Reader
+from resolution.words import PARTIES
+from tests.rules.choices import ALL_ATTESTATIONS, ROLES, commands_of
+from tests.rules.given import opening
+from tests.rules.marketplaces import VARIANTS
+
+Key = tuple[Any, ...]
+# The parties' amounts: nothing, a half, everything.
+GRID = (0, 5_000, 10_000)
+
+
+@dataclass(frozen=True)
+class Move:
+    """What leads from one state to the next: a role's command, or time (`role` is None) up to an instant."""
+
+    role: Reader | None
+    name: str
+    fields: tuple[tuple[str, Any], ...] = ()
+
+
+@dataclass
+class State:
+    """One state, as first reached: an order at an instant, and the moves that led there."""
+
+    order: Order
+    now: datetime
+    depth: int
+    came_from: "State | None" = None
+    by: Move | None = None
+    next: "dict[Move, Key]" = field(default_factory=dict)
+
+    def path(self) -> list[str]:
+        """How to get here, for whoever reads a failure."""
+        here = (
+            [f"{self.now:%d %b %H:%M} {self.by.role or 'time'}: {self.by.name} {dict(self.by.fields)}"]
+            if self.by
+            else []
+        )
+        return [*(self.came_from.path() if self.came_from else []), *here]
+
+
+def walk(order: Order, depth: int) -> dict[Key, State]:
+    """Every state that at most `depth` moves lead to."""
+    start = State(order, order.terms.ordered_at, 0)
+    seen = {key(order, start.now): start}
+    waiting = deque([start])
+    while waiting:
+        state = waiting.popleft()
+        if state.depth == depth:
+            continue
+        for move, after, now in moves(state.order, state.now):
+            found = key(after, now)
+            state.next[move] = found
+            if found not in seen:
+                seen[found] = State(after, now, state.depth + 1, state, move)
+                waiting.append(seen[found])
+    return seen
+
+
+def moves(order: Order, now: datetime) -> Iterator[tuple[Move, Order, datetime]]:
+    """Each move that is possible now, and what it leads to."""
+    for role in ROLES:
+        for name in commands_of(role):
+            for fields in few_choices(order, name, role):
+                decided = do(order, role, name, fields, now)
+                if decided is not None:
+                    yield Move(role, name, tuple((k, _hashable(v)) for k, v in fields.items())), decided, now
+    waited = wait(order, now)
+    if waited:
+        yield Move(None, waited[0]), waited[1], waited[2]
+
+
+def do(order: Order, role: Reader, name: str, fields: dict[str, Any], now: datetime) -> Order | None:
+    """The order after a command, or None where it is refused."""
+    # An appeal is never decided by who ruled first.
+    operator = "operator-2" if order.open_case and order.open_case.stage == "appeal" else "operator-1"
+    actor = {"role": role, "id": operator if role == "operator" else order.party(role)}
+    decided = decide(order, COMMANDS[name].model_validate({"actor": actor, **fields}), now)
+    return let_time_pass(paid(decided), now) if isinstance(decided, Decision) else None
+
+
+def wait(order: Order, now: datetime) -> tuple[str, Order, datetime] | None:
+    """To the next instant at which a clock fires or something becomes possible or impossible."""
+    clock = next_clock(order)
+    passive = min((at for at in _turning_points(order) if at > now), default=None)
+    if clock is not None and (passive is None or clock.at <= passive):
+        return clock.name, let_time_pass(order, clock.at), clock.at
+    return ("a turning point", order, passive) if passive is not None else None
+
+
+def few_choices(order: Order, name: str, role: Reader) -> Iterator[dict[str, Any]]:
+    """The choices of fields that lead to different states, and few of them."""
+    least, most = gross_bounds(order)
+    amounts = [amount for amount in GRID if least <= amount <= most]
+    match name:
+        case "request":
+            yield from _few_requests(order, role, amounts)
+        case "counter" | "settle":
+            yield from ({"amount": amount} for amount in amounts)
+        case "propose":
+            yield {"amount": amounts[0], "explanation": "-"}
+        case "rule":
+            yield {"outcome": "cancel", "amount": amounts[-1], "explanation": "-"}
+            yield {"outcome": "continue", "explanation": "-"}
+            yield {"outcome": "let_them_decide", "explanation": "-"}
+        case "leave_feedback" | "message" | "add_evidence":
+            # Words move nothing but the clock of dormancy, which every other command moves too.
+            return
+        case _:
+            yield {"comment": "-"}
+
+
+def _few_requests(order: Order, role: Reader, amounts: list[int]) -> Iterator[dict[str, Any]]:
+    reason = next((code for code, known in order.policy.reasons.items() if role in known.by), None)
+    words = {"comment": "-", "reason": reason, "attestations": ALL_ATTESTATIONS}
+    named = amounts if role in order.policy.requests.cancel.amount_from else [None]
+    for amount in named:
+        yield {"kind": "cancel", "amount": amount, **words}
+    yield {"kind": "cancel", "amount": named[0], "approval": "ask", **words}
+    if order.policy.requests.cancel.no_agreement:
+        yield {"kind": "cancel", "no_agreement": True, **words}
+    yield {"kind": "extension", "extend_by": "24h"}
+    yield {"kind": "update"}
+    yield {"kind": "partial_refund", "amount": 5_000}
+
+
+def key(order: Order, now: datetime) -> Key:
+    """What of an order decides what can still happen to it."""
+    left = partial(_left, now)
+    request, case, clock = order.request, order.open_case, order.auto_complete
+    cancel, disputed, proposal = order.policy.requests.cancel, order.disputed, order.open_proposal
+    window = order.case.appealable_until if order.case else None
+    heard_at = max(order.heard_at, order.last_case_end or order.heard_at)
+    # A request that is over matters again when a reviewer may hand it back.
+    live = request if request and (request.status == "open" or (case and case.review)) else None
+    return (
+        order.phase,
+        order.settlement,
+        order.canceled_from,
+        order.delivered_once or (left(becomes_very_late_at(order)), left(order.due_at)),
+        min(order.revisions, order.policy.order.max_revisions),
+        live and (
+            live.status, live.kind, live.opened_by, live.asked, live.amount, left(live.answer_due_at),
+            left(live.reminder_at), live.counters, live.communicated, live.explained, live.reason,
+        ),
+        bool(live and clock and clock.stopper == live.number),
+        disputed and (
+            disputed.opened_by, disputed.spoken, disputed.escalated_by, disputed.ruled_on, disputed.communicated,
+            disputed.explained, disputed.reason,
+        ),
+        bool(disputed and live and disputed.number == live.number),
+        tuple(offer.asked for offer in order.expired_offers if offer.version == order.offers),
+        case and (
+            case.stage, case.opened_by, case.review, case.dormant, left(case.due_at), case.initiator, case.reason,
+            case.reminders_sent, case.offers, case.ruling and case.ruling.operator, case.communicated, case.explained,
+            case.took_request and request and request.opened_by,
+            disputed is not None and case.request == disputed.number,
+        ),
+        proposal and (proposal.amount, left(proposal.due_at), proposal.accepted_by),
+        window and order.case and (left(window), order.case.open, order.case.appeals),
+        order.appeal_used,
+        order.undo_used,
+        order.wrote,
+        left(order.hold_until),
+        left(order.follow_up_at),
+        left(order.retry_at),
+        order.released,
+        order.refunded,
+        clock and (left(clock.completes_at), clock.left, left(clock.would_complete_at), clock.stopper is None),
+        tuple(min(order.counted_requests.get(party, 0), cancel.max_requests) for party in PARTIES),
+        tuple(left(_later(order.declined_at.get(party), cancel.cooldown)) or None for party in PARTIES),
+        left(_later(heard_at, order.policy.order.dormant_after or timedelta(0))),
+        left(order.terms.ordered_at + order.policy.order.regret_window),
+        order.resolution,
+        order.feedback,
+        # Where some weekdays do not count, it matters which day it is.
+        (now.weekday(), now.time()) if order.policy.answers.pause else None,
+    )  # fmt: skip
+
+
+def _left(now: datetime, at: datetime | None) -> timedelta | None:
+    return None if at is None else max(at - now, timedelta(0))
+
+
+def _later(at: datetime | None, length: timedelta) -> datetime | None:
+    return None if at is None else at + length
+
+
+def _turning_points(order: Order) -> Iterator[datetime]:
+    if order.closed:
+        return
+    very_late_at = becomes_very_late_at(order)
+    if very_late_at is not None:
+        yield very_late_at
+    if order.policy.order.regret_window:
+        yield order.terms.ordered_at + order.policy.order.regret_window
+    if order.policy.requests.cancel.cooldown:
+        yield from (at + order.policy.requests.cancel.cooldown for at in order.declined_at.values())
+    if order.open_case and order.open_case.stage == "mediation":
+        yield order.open_case.due_at - order.policy.cases.proposal_window + timedelta(seconds=1)
+
+
+def _hashable(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def main(depth: int) -> None:
+    """Print how many states and moves there are within `depth` moves, for each marketplace."""
+    for name, (policy, changes) in VARIANTS.items():
+        for requirements in ("received", "awaited"):
+            began = time.perf_counter()
+            states = walk(open_order(opening(policy, changes, requirements=requirements)), depth)
+            found = sum(len(state.next) for state in states.values())
+            took = time.perf_counter() - began
+            print(f"{name:18} {requirements:9} {len(states):7} states {found:8} moves {took:6.1f} s")  # noqa: T201
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 5)
