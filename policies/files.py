@@ -133,7 +133,7 @@ def read_file(name_or_path: str | Path) -> PolicyFile:
         try:
             layers.append(_layer(base))
         except Unreadable as unreadable:
-            return _broken(name, layers, "unreadable", unreadable.finding.reason)
+            return _broken(name, layers, "unreadable", f"{base}: {unreadable.finding.reason}")
         seen.append(_identity(base))
     return PolicyFile(name, tuple(layers))
 
@@ -171,7 +171,7 @@ def _text(name: str) -> str:
         presets = ", ".join(PRESETS)
         near = get_close_matches(Path(name).name, PRESETS, 1)
         hint = f"did you mean the preset {near[0]}?" if near else f"the presets are {presets}"
-        reason = f"{name} is no preset, and no file that can be read ({cause.strerror}); {hint}"
+        reason = f"no such preset and no readable file ({cause.strerror}); {hint}"
         raise Unreadable(Finding("error", "unreadable", name, None, "", reason)) from cause
     except UnicodeDecodeError as cause:
         reason = "this is not UTF-8 text: save the file as UTF-8"

@@ -127,7 +127,7 @@ def test_a_mistake_in_a_file_that_is_extended_is_placed_in_that_file(tmp_path: P
 @pytest.mark.parametrize(
     ("extends", "rule", "said"),
     [
-        ('"nowhere.toml"', "unreadable", "is no preset, and no file that can be read"),
+        ('"nowhere.toml"', "unreadable", "nowhere.toml: no such preset and no readable file"),
         ('"glimer"', "unreadable", "did you mean the preset glimmer?"),
         ("3", "wrong-value", "as a text"),
         ('"shop.toml"', "circle", "no file can extend itself"),
