@@ -187,6 +187,24 @@ async def test_many_databases_of_a_fresh_cluster_may_be_migrated_at_once(fresh_c
         assert await said(dsn, "SELECT hand_to_roles()") == "granted and handed over"
 
 
+async def test_a_role_that_another_database_is_just_creating_is_waited_for(fresh_cluster: str) -> None:
+    dsn = await made(fresh_cluster)
+    other = await asyncpg.connect(fresh_cluster)
+    creating = other.transaction()
+    await creating.start()
+    await other.execute("CREATE ROLE recourse_app NOLOGIN")
+    migrating = asyncio.create_task(migrate(dsn))
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE cardinality(pg_blocking_pids(pid)) > 0"
+    async with asyncio.timeout(30):
+        while not migrating.done() and not await said(fresh_cluster, waiting):
+            pass
+    assert not migrating.done()
+    await creating.commit()
+    await other.close()
+    await migrating
+    assert (await rights(dsn, "recourse_app"))["facts"] == {"SELECT", "INSERT"}
+
+
 async def said(dsn: str, query: str) -> Any:
     connection = await asyncpg.connect(dsn)
     try:
