@@ -71,6 +71,8 @@ async def _apply(connection: Any, wanted: Sequence[tuple[str, str]]) -> list[str
             continue
         try:
             async with connection.transaction():
+                # Better to give up and say so than to let every order of a running system queue up behind a lock.
+                await connection.execute("SET LOCAL lock_timeout = '30s'")
                 await connection.execute(_JOURNAL)
                 await connection.execute(sql, timeout=PATIENCE)
                 await connection.execute("INSERT INTO migrations (name, checksum) VALUES ($1, $2)", name, checksum)

@@ -40,6 +40,7 @@ BEGIN
         END IF;
         EXECUTE format('GRANT CREATE ON SCHEMA %I TO recourse_migrator', ours);
         EXECUTE format('GRANT CREATE ON DATABASE %I TO recourse_migrator', current_database());
+        ALTER SCHEMA analysis OWNER TO recourse_migrator;
         FOREACH thing IN ARRAY ARRAY[
             'orders', 'record_entries', 'answers', 'ledger_entries', 'facts', 'notices', 'deliveries', 'contacts',
             'migrations', 'party_orders', 'party_record', 'party_notices', 'analysis.closed_orders',
@@ -51,7 +52,6 @@ BEGIN
         FOREACH thing IN ARRAY ARRAY['ledger_lines_balance()', 'only_grows()', 'hand_to_roles()'] LOOP
             EXECUTE format('ALTER FUNCTION %s OWNER TO recourse_migrator', thing);
         END LOOP;
-        ALTER SCHEMA analysis OWNER TO recourse_migrator;
     EXCEPTION
         WHEN insufficient_privilege THEN
             RAISE NOTICE 'Recourse: % may not hand its tables to recourse_migrator (%); only % can migrate this database.', current_user, SQLERRM, current_user;

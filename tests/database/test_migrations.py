@@ -1,7 +1,10 @@
 """A database is brought up to date once, whole, by whoever comes first, from any version before."""
 
 import asyncio
+import subprocess
+import sys
 from collections.abc import AsyncIterator
+from pathlib import Path
 from random import Random
 from urllib.parse import urlsplit
 
@@ -14,6 +17,7 @@ from database.pool import DatabaseUnreachable, connect
 from database.steps import record_step
 from tests.facts.lives import live
 
+MIGRATIONS = Path(__file__).parents[2] / "database" / "migrations"
 NAMES = [name for name, _ in migrations()]
 
 
@@ -116,3 +120,21 @@ async def test_an_address_at_which_no_database_answers_is_said_without_its_passw
     with pytest.raises(DatabaseUnreachable, match="check that it runs and that DATABASE_URL names it") as raised:
         await migrate(address)
     assert "secret" not in str(raised.value)
+
+
+def test_the_linter_for_migrations_finds_nothing() -> None:
+    """Left out is what the runner sees to: each file is one transaction, with a limit on waiting for locks."""
+    seen_to = "prefer-robust-stmts,require-lock-timeout,require-statement-timeout,require-concurrent-index-creation"
+    linted = subprocess.run(
+        [
+            Path(sys.executable).with_name("squawk"),
+            "--assume-in-transaction",
+            f"--exclude={seen_to},prefer-bigint-over-int",
+            *sorted(MIGRATIONS.glob("*.sql")),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert linted.returncode == 0, linted.stdout + linted.stderr

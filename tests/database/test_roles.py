@@ -1,0 +1,257 @@
+"""What each role of the database may do, and above all what it may not, on a cluster of its own."""
+
+import asyncio
+import itertools
+import os
+import tempfile
+from collections.abc import AsyncIterator
+from pathlib import Path
+from random import Random
+from typing import Any
+from urllib.parse import urlsplit
+
+import asyncpg
+import pytest
+
+from database.migrate import MigrationError, migrate, migrations
+from database.orders import read_record, write_contacts
+from database.pool import connect
+from database.steps import record_step
+from local.postgres import LocalPostgres
+from tests.facts.lives import live
+
+GROWS_ONLY = ("record_entries", "answers", "ledger_entries", "facts", "notices")
+CHANGES = ("orders", "deliveries", "contacts")
+PARTY_VIEWS = ("party_orders", "party_record", "party_notices")
+_numbers = itertools.count(1)
+
+
+@pytest.fixture
+async def fresh_cluster() -> AsyncIterator[str]:
+    """A PostgreSQL in which there is no role of ours yet."""
+    with tempfile.TemporaryDirectory(prefix="recourse-", ignore_cleanup_errors=True) as folder:
+        server = LocalPostgres(Path(folder))
+        try:
+            await server.start()
+            yield server.dsn
+        finally:
+            await server.stop()
+
+
+async def made(dsn: str, owner: str = "") -> str:
+    """The address of a new database."""
+    name = f"recourse_roles_{os.getpid()}_{next(_numbers)}"
+    server = await asyncpg.connect(dsn)
+    await server.execute(f"CREATE DATABASE {name} {f'OWNER {owner}' if owner else ''}")
+    await server.close()
+    return urlsplit(dsn)._replace(path=f"/{name}").geturl()
+
+
+def as_user(dsn: str, user: str) -> str:
+    parts = urlsplit(dsn)
+    return parts._replace(netloc=f"{user}@{parts.hostname}:{parts.port}").geturl()
+
+
+def as_role(dsn: str, role: str) -> str:
+    """The same address for somebody who is nothing but this role."""
+    return f"{dsn}?role={role}"
+
+
+@pytest.fixture
+async def lived(dsn: str) -> str:
+    """A migrated database with orders in it, written by the role that is there for it."""
+    pool = await connect(as_role(dsn, "recourse_app"))
+    for seed in range(5):
+        life = live(Random(seed), order_id=f"o-{seed}")
+        for step in life.steps:
+            assert await record_step(pool, step)
+        assert await read_record(pool, f"o-{seed}") == life.entries
+    await write_contacts(pool, "o-1", {"client": "c@example.org"})
+    await write_contacts(pool, "o-1", {"client": "new@example.org"})
+    await pool.close()
+    return dsn
+
+
+async def permitted(connection: Any, statement: str) -> bool:
+    """Whether the statement is stopped by nothing but what it would do."""
+    try:
+        await connection.execute(statement)
+    except asyncpg.InsufficientPrivilegeError:
+        return False
+    return True
+
+
+async def refused(dsn: str, statements: list[str]) -> None:
+    connection = await asyncpg.connect(dsn)
+    try:
+        for statement in statements:
+            allowed = await permitted(connection, statement)
+            assert not allowed, statement
+    finally:
+        await connection.close()
+
+
+async def rights(dsn: str, role: str) -> dict[str, set[str]]:
+    """What a role may do with each relation of ours; columns count like their table."""
+    connection = await asyncpg.connect(dsn)
+    rows = await connection.fetch(
+        "SELECT format('%s%s', CASE n.nspname WHEN 'public' THEN '' ELSE n.nspname || '.' END, c.relname) AS name, "
+        "array(SELECT r FROM unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'TRIGGER']) "
+        "AS r WHERE has_table_privilege($1, c.oid, r)) AS rights "
+        "FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace "
+        "WHERE n.nspname IN ('public', 'analysis') AND c.relkind IN ('r', 'v', 'm', 'p', 'S')",
+        role,
+    )
+    await connection.close()
+    return {row["name"]: set(row["rights"]) for row in rows}
+
+
+async def test_worker_and_backends_may_add_to_everything_and_change_only_what_changes(lived: str) -> None:
+    found = await rights(lived, "recourse_app")
+    expected: dict[str, set[str]] = {table: {"SELECT", "INSERT"} for table in GROWS_ONLY}
+    expected |= {table: {"SELECT", "INSERT", "UPDATE"} for table in CHANGES}
+    expected |= {name: {"SELECT"} for name in found if name not in expected}
+    assert found == expected
+    assert {"migrations", *PARTY_VIEWS, "analysis.job_success"} <= set(found)
+
+
+async def test_worker_and_backends_cannot_rewrite_what_happened(lived: str) -> None:
+    role = as_role(lived, "recourse_app")
+    for table in GROWS_ONLY:
+        await refused(role, [f"UPDATE {table} SET order_id = 'o-2'", f"DELETE FROM {table}", f"TRUNCATE {table}"])
+    await refused(role, [f"DELETE FROM {table}" for table in CHANGES])
+    await refused(
+        role,
+        [
+            "ALTER TABLE record_entries DISABLE TRIGGER record_only_grows",
+            "DROP TRIGGER record_only_grows ON record_entries",
+            "SET session_replication_role = replica",
+            "CREATE OR REPLACE FUNCTION only_grows() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$",
+            "ALTER TABLE orders ADD COLUMN more text",
+            "DROP TABLE contacts",
+            "CREATE TABLE more ()",
+            "CREATE SCHEMA more",
+            "CREATE VIEW analysis.more AS SELECT 1",
+            "CREATE ROLE more",
+            "SELECT hand_to_roles()",
+            "INSERT INTO migrations (name, checksum) VALUES ('9999.sql', '')",
+        ],
+    )
+
+
+async def test_programs_for_the_parties_read_the_party_views_and_nothing_else(lived: str) -> None:
+    found = await rights(lived, "recourse_reader")
+    assert {name: may for name, may in found.items() if may} == {name: {"SELECT"} for name in PARTY_VIEWS}
+    role = as_role(lived, "recourse_reader")
+    connection = await asyncpg.connect(role)
+    for view in PARTY_VIEWS:
+        assert await connection.fetchval(f"SELECT count(*) FROM {view}") > 0
+    await connection.close()
+    tables = [name for name in found if name not in PARTY_VIEWS]
+    assert {"orders", "record_entries", "facts", "contacts", "analysis.job_success"} <= set(tables)
+    await refused(role, [f"SELECT 1 FROM {name}" for name in tables])
+    await refused(role, ["CREATE TABLE more ()", "CREATE VIEW more AS SELECT 1", "SELECT hand_to_roles()"])
+
+
+async def test_every_thing_of_ours_belongs_to_the_migrator(lived: str) -> None:
+    connection = await asyncpg.connect(lived)
+    owners = await connection.fetch(
+        "SELECT c.oid::regclass::text AS name, pg_get_userbyid(c.relowner) AS owner FROM pg_class AS c "
+        "WHERE c.relnamespace IN ('public'::regnamespace, 'analysis'::regnamespace) AND c.relkind IN ('r', 'v') "
+        "UNION ALL SELECT p.oid::regprocedure::text, pg_get_userbyid(p.proowner) FROM pg_proc AS p "
+        "WHERE p.pronamespace IN ('public'::regnamespace, 'analysis'::regnamespace) "
+        "UNION ALL SELECT 'analysis', pg_get_userbyid(nspowner) FROM pg_namespace WHERE nspname = 'analysis'"
+    )
+    await connection.close()
+    assert {(row["name"], row["owner"]) for row in owners if row["owner"] != "recourse_migrator"} == set()
+    assert len(owners) > 20
+
+
+async def test_a_user_who_may_change_nothing_may_ask_whether_anything_is_missing(lived: str) -> None:
+    role = as_role(lived, "recourse_app")
+    assert await migrate(role) == []
+    more = [*migrations(), ("9999_more.sql", "CREATE TABLE more ()")]
+    with pytest.raises(MigrationError, match=r"9999_more.sql is missing and this user may not apply it .* a member of"):
+        await migrate(role, more)
+    with pytest.raises(MigrationError, match="migrate as a user with rights to it"):
+        await migrate(as_role(lived, "recourse_reader"))
+
+
+async def test_many_databases_of_a_fresh_cluster_may_be_migrated_at_once(fresh_cluster: str) -> None:
+    databases = [await made(fresh_cluster) for _ in range(6)]
+    names = [name for name, _ in migrations()]
+    applied = await asyncio.gather(*(migrate(dsn) for dsn in databases for _ in range(2)))
+    assert sorted(applied) == [[]] * 6 + [names] * 6
+    for dsn in databases:
+        assert (await rights(dsn, "recourse_app"))["facts"] == {"SELECT", "INSERT"}
+        assert await said(dsn, "SELECT hand_to_roles()") == "granted and handed over"
+
+
+async def test_a_role_that_another_database_is_just_creating_is_waited_for(fresh_cluster: str) -> None:
+    dsn = await made(fresh_cluster)
+    other = await asyncpg.connect(fresh_cluster)
+    creating = other.transaction()
+    await creating.start()
+    await other.execute("CREATE ROLE recourse_app NOLOGIN")
+    migrating = asyncio.create_task(migrate(dsn))
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE cardinality(pg_blocking_pids(pid)) > 0"
+    async with asyncio.timeout(30):
+        while not migrating.done() and not await said(fresh_cluster, waiting):
+            pass
+    assert not migrating.done()
+    await creating.commit()
+    await other.close()
+    await migrating
+    assert (await rights(dsn, "recourse_app"))["facts"] == {"SELECT", "INSERT"}
+
+
+async def said(dsn: str, query: str) -> Any:
+    connection = await asyncpg.connect(dsn)
+    try:
+        return await connection.fetchval(query)
+    finally:
+        await connection.close()
+
+
+async def test_a_member_of_the_migrators_migrates_and_no_more(fresh_cluster: str) -> None:
+    dsn = await made(fresh_cluster)
+    await migrate(dsn)
+    await said(dsn, "CREATE ROLE deployer LOGIN IN ROLE recourse_migrator")
+    deployer = as_user(dsn, "deployer")
+    further = "ALTER TABLE orders ADD COLUMN more text; CREATE TABLE more (); SELECT hand_to_roles();"
+    assert await migrate(deployer, [*migrations(), ("9999_more.sql", further)]) == ["9999_more.sql"]
+    await refused(deployer, ["CREATE ROLE more", "CREATE DATABASE more", "SET session_replication_role = replica"])
+
+
+async def test_without_the_right_to_create_roles_all_works_for_the_owner_alone(fresh_cluster: str) -> None:
+    await said(fresh_cluster, "CREATE ROLE owner LOGIN")
+    database = await made(fresh_cluster, owner="owner")
+    owner = as_user(database, "owner")
+    assert await migrate(owner) == [name for name, _ in migrations()]
+    assert await said(fresh_cluster, "SELECT count(*) FROM pg_roles WHERE rolname LIKE 'recourse%'") == 0
+    pool = await connect(owner)
+    for step in live(Random(1)).steps:
+        assert await record_step(pool, step)
+    await pool.close()
+
+    # Somebody who may creates them later; the owner catches up.
+    for role in ("recourse_migrator", "recourse_app", "recourse_reader"):
+        await said(fresh_cluster, f"CREATE ROLE {role} NOLOGIN")
+    assert await said(owner, "SELECT hand_to_roles()") == "granted; owned by owner"
+    assert (await rights(database, "recourse_app"))["answers"] == {"SELECT", "INSERT"}
+    await said(fresh_cluster, "GRANT recourse_migrator TO owner")
+    assert await said(owner, "SELECT hand_to_roles()") == "granted and handed over"
+    assert await said(owner, "SELECT tableowner FROM pg_tables WHERE tablename = 'orders'") == "recourse_migrator"
+    assert await migrate(owner, [*migrations(), ("9999_more.sql", "CREATE TABLE more ()")]) == ["9999_more.sql"]
+
+
+async def test_a_user_who_may_create_roles_needs_no_more_than_that(fresh_cluster: str) -> None:
+    await said(fresh_cluster, "CREATE ROLE owner LOGIN CREATEROLE")
+    database = await made(fresh_cluster, owner="owner")
+    await migrate(as_user(database, "owner"))
+    assert await said(as_user(database, "owner"), "SELECT hand_to_roles()") == "granted and handed over"
+    assert (await rights(database, "recourse_reader"))["party_orders"] == {"SELECT"}
+    # A second database of the same owner finds the roles there.
+    second = await made(fresh_cluster, owner="owner")
+    await migrate(as_user(second, "owner"))
+    assert await said(second, "SELECT tableowner FROM pg_tables WHERE tablename = 'facts'") == "recourse_migrator"
