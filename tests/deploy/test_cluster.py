@@ -1,23 +1,19 @@
 """Orders on Temporal's server with PostgreSQL under it, each of which ends as a crash would end it."""
 
 import asyncio
-import os
-import tempfile
 import uuid
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
-import pytest
 from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import TimeSkipper, TimeSkippingConfig
 
 from database.pool import connect as connect_to_database
-from local.cluster import Cluster, cluster, is_built
-from local.temporal import connect
+from local.cluster import Cluster
 from policies import load_policy
 from resolution.order import Terms
 from starter.client import Outcome, Recourse, workflow_id
@@ -40,14 +36,9 @@ class Order:
             return await self.recourse.send(self.id, command, message)
 
 
-@pytest.fixture(scope="module")
-async def running() -> AsyncIterator[Cluster]:
-    """A cluster that ends with this module."""
-    if not is_built() and not os.environ.get("RECOURSE_CLUSTER"):
-        pytest.skip("Temporal's server for PostgreSQL is not built; RECOURSE_CLUSTER=1 builds it (some 4 minutes)")
-    with tempfile.TemporaryDirectory(prefix="recourse-", ignore_cleanup_errors=True) as folder:
-        async with cluster(Path(folder), skips_time=True) as up:
-            yield up
+async def connect(address: str) -> Client:
+    """A client as backends have it."""
+    return await Client.connect(address, data_converter=pydantic_data_converter)
 
 
 @asynccontextmanager
