@@ -1,7 +1,7 @@
 # Two commands are enough: `make demo` and `make test`. Each prepares what it needs, and leaves nothing running.
 PYTHON ?= python3
 
-.PHONY: demo test check format cluster-smoke bench bench-quick setup help
+.PHONY: demo test check format cluster-smoke audit docs bench bench-quick setup help
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
@@ -34,3 +34,9 @@ bench-quick: setup  ## the same in some 3 minutes, with wider spread
 format: setup  ## format, and mend what the linter can
 	@.venv/bin/ruff format .
 	@.venv/bin/ruff check --fix .
+
+audit: setup  ## known vulnerabilities in what the image installs; needs the advisory database
+	@.venv/bin/python -m local.audit
+
+docs: setup  ## write the parts of docs/ that are read off the code
+	@.venv/bin/python -m deploy.documents

@@ -21,7 +21,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from database.migrate import migrate
 from local.gobuild import GoProgram, build, workshop
 from local.postgres import LocalPostgres
-from local.process import free_ports, gone, kill, last_words, start, stop
+from local.process import free_ports, gone, kill, last_words, run, start, stop
 from local.progress import LocalError, say, taking_long
 from local.temporal import READY_WITHIN, SERVER_SETTINGS, TIME_SKIPPING, register_search_attributes
 
@@ -47,13 +47,13 @@ class ClusterServer:
         # The values are JSON, which is YAML too.
         flags = {**SERVER_SETTINGS, **(TIME_SKIPPING if skips_time else {})}
         settings.write_text("".join(f"{key}:\n- value: {value}\n" for key, value in flags.items()), encoding="utf-8")
-        grpc, http, *others = free_ports(2 * len(SERVICES) + 1, PORTS)
-        ports = [grpc, *others]
+        database = urlsplit(dsn)
+        http, *ports = free_ports(1 + 2 * len(SERVICES), PORTS)
         self._environment = {
             "DB": PLUGIN,
-            "POSTGRES_SEEDS": "127.0.0.1",
-            "DB_PORT": str(urlsplit(dsn).port),
-            "POSTGRES_USER": "postgres",
+            "POSTGRES_SEEDS": str(database.hostname),
+            "DB_PORT": str(database.port),
+            "POSTGRES_USER": str(database.username),
             # Each of the four services has its own connections, and PostgreSQL takes a hundred in all.
             "SQL_MAX_CONNS": "10",
             "SQL_MAX_IDLE_CONNS": "10",
@@ -174,9 +174,12 @@ async def _set_up_schemas(dsn: str, folder: Path) -> None:
             ["setup-schema", "-v", "0.0"],
             ["update-schema", "--schema-name", schema],
         ):
-            tool = await start([SQL_TOOL.path, *server, "--db", database, *action], log=log)
-            if await tool.wait() != 0:
-                raise LocalError(f"Temporal: {action[0]} of {database} failed: {last_words(log)}")
+            await run(
+                f"Temporal: {action[0]} of {database}",
+                [SQL_TOOL.path, *server, "--db", database, *action],
+                log,
+                hint=f"The whole output is in {log}.",
+            )
 
 
 async def _make_orders_database(dsn: str) -> None:
@@ -205,8 +208,7 @@ async def cluster(folder: Path, *, durable: bool = True, skips_time: bool = Fals
     server: ClusterServer | None = None
     try:
         await postgres.start()
-        with taking_long("Temporal: setting up its schemas"):
-            await _set_up_schemas(postgres.dsn, folder)
+        await _set_up_schemas(postgres.dsn, folder)
         await _make_orders_database(postgres.dsn)
         server = ClusterServer(folder, postgres.dsn, skips_time=skips_time)
         await server.start()

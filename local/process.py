@@ -3,12 +3,15 @@
 import asyncio
 import ctypes
 import os
+import shutil
 import signal
 import socket
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from random import SystemRandom
+
+from local.progress import LocalError, taking_long
 
 _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -67,6 +70,32 @@ async def start(
             env={**os.environ, **(environment or {})},
             cwd=cwd,
         )
+
+
+async def run(
+    what: str,
+    command: Sequence[str | Path],
+    log: Path,
+    *,
+    hint: str,
+    fine: Sequence[int] = (0,),
+    cwd: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> None:
+    """Run a tool to its end, with a sign of life. Raises LocalError with `hint` for an exit status that is not `fine`.
+
+    It gives way to others: minutes of compiling must not slow down what people do meanwhile.
+    """
+    polite = ["nice"] if shutil.which("nice") else []
+    process = await start([*polite, *command], log=log, cwd=cwd, environment=environment)
+    try:
+        with taking_long(what):
+            status = await process.wait()
+    finally:
+        kill(process)
+        await process.wait()
+    if status not in fine:
+        raise LocalError(f"{what} failed: {last_words(log)}\n{hint}")
 
 
 async def stop(process: asyncio.subprocess.Process, how: signal.Signals, patience: float = 15.0) -> None:

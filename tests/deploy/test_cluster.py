@@ -1,22 +1,18 @@
 """Orders on Temporal's server with PostgreSQL under it, each of which ends as a crash would end it."""
 
 import asyncio
-import os
-import tempfile
 import uuid
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
-import pytest
 from temporalio.client import Client
 from temporalio.testing import TimeSkipper, TimeSkippingConfig
 
 from database.pool import connect as connect_to_database
-from local.cluster import Cluster, cluster, is_built
+from local.cluster import Cluster
 from policies import load_policy
 from resolution.order import Terms
 from starter.client import Outcome, Recourse, workflow_id
@@ -38,16 +34,6 @@ class Order:
         message: Mapping[str, Any] = {"actor": {"role": role, "id": f"{role}-1"}, **fields}
         async with asyncio.timeout(PATIENCE):
             return await self.recourse.send(self.id, command, message)
-
-
-@pytest.fixture(scope="module")
-async def running() -> AsyncIterator[Cluster]:
-    """A cluster that ends with this module."""
-    if not is_built() and not os.environ.get("RECOURSE_CLUSTER"):
-        pytest.skip("Temporal's server for PostgreSQL is not built; RECOURSE_CLUSTER=1 builds it (some 4 minutes)")
-    with tempfile.TemporaryDirectory(prefix="recourse-", ignore_cleanup_errors=True) as folder:
-        async with cluster(Path(folder), skips_time=True) as up:
-            yield up
 
 
 @asynccontextmanager

@@ -95,7 +95,7 @@ def check_if_nobody_acts(said: dict[str, Any], before: Given, after: Given) -> N
 
 def applies(order: Order, name: str, actor: Any, fields: dict[str, Any], now: datetime) -> bool:
     """Whether a command, filled in so, would be applied now."""
-    message = read_message(name, {"actor": actor, **fields}, 0)
+    message = read_message(name, {"actor": actor, **fields}, "preview")
     return message.refusal is None and isinstance(decide(order, message.command, now), Decision)
 
 

@@ -1,0 +1,1 @@
+"""How Recourse is run in production, and the pages about it that are generated."""

