@@ -1,5 +1,8 @@
 -- What each closed order says for scores, marks and analysis (resolution.facts.Facts). A row is what stands from its
 -- step on: a review, a second ruling, an exemption or an undo adds one and changes none.
+SET LOCAL lock_timeout = '30s';
+SET LOCAL statement_timeout = '5min';
+
 CREATE TABLE facts (
     order_id text NOT NULL REFERENCES orders (order_id),
     step bigint NOT NULL,

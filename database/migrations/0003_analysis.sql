@@ -1,5 +1,8 @@
 -- Views for a marketplace's own analysis, documented in docs/analysis.md. They know private feedback, so nothing here
 -- is for the parties. Each order counts as its own policy says.
+SET LOCAL lock_timeout = '30s';
+SET LOCAL statement_timeout = '5min';
+
 CREATE SCHEMA analysis;
 COMMENT ON SCHEMA analysis IS 'For the marketplace''s own analysis; knows private feedback, never for the parties.';
 

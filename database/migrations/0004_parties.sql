@@ -1,5 +1,8 @@
 -- What each party may read, one row a reader: for programs that serve the parties (role recourse_reader). They are
 -- security barriers, so that no function in a query's condition sees a row or a field that the view leaves out.
+SET LOCAL lock_timeout = '30s';
+SET LOCAL statement_timeout = '5min';
+
 CREATE VIEW party_orders WITH (security_barrier = true) AS
 SELECT
     o.order_id, p.role, p.party, o.policy, o.client, o.freelancer, o.currency, o.price, o.service_fee, o.phase,

@@ -5,6 +5,9 @@
 -- Roles belong to the whole cluster, so this is written to be safe where several of its databases do it at once.
 -- Where the migrating user may not create roles it says so and leaves it at that; once somebody has created them,
 -- `SELECT hand_to_roles()` catches up. A later migration that adds something extends the lists and calls it again.
+SET LOCAL lock_timeout = '30s';
+SET LOCAL statement_timeout = '5min';
+
 CREATE FUNCTION hand_to_roles() RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
     ours CONSTANT text := current_schema();

@@ -137,6 +137,17 @@ class TestOperatorReview:
         assert given.freelancer("accept").refused is None
         assert given.resolution["how"] == "mutual"
 
+    def test_an_appealed_ruling_cannot_be_handed_back(self) -> None:
+        given = Given(changes={"requests.cancel.operator_review": True, **APPEALS})
+        given.client("request", kind="cancel")
+        given.operator("rule", **CANCEL)
+        given.freelancer("appeal", comment="More than half is done.")
+
+        then = given.operator("rule", name="operator-2", outcome="let_them_decide", explanation="You two decide.")
+
+        assert (then.refused, then.details) == ("wrong_phase", {"stage": "appeal"})
+        assert given.order.phase == "canceled"
+
     def test_silent_reviewers_do_the_same(self) -> None:
         given = self.reviewed()
 
