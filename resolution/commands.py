@@ -238,11 +238,13 @@ class Message(Frozen):
 
 
 _FRAME = ("actor", "command_id", "sent_at")
+# What a message without an id of its own is called; no sender may use it, or it could be taken for another's.
+_UNNAMED = "unnamed-"
 
 
 def read_message(name: str, payload: Any, arrived: int) -> Message:
     """Read one message, whatever it holds. What cannot be read becomes a refusal, never an error."""
-    fallback_id = f"unnamed-{arrived}"
+    fallback_id = f"{_UNNAMED}{arrived}"
     if not isinstance(payload, Mapping):
         problem = {"payload": "not a JSON object" if payload is not None else "missing: send one JSON object"}
         return _unreadable(name, None, fallback_id, {"unreadable": excerpt(payload)}, problem)
@@ -272,11 +274,13 @@ def read_message(name: str, payload: Any, arrived: int) -> Message:
 
 def unreadable_message(name: str, reason: str, arrived: int) -> Message:
     """A message whose payload could not even be decoded."""
-    return _unreadable(name, None, f"unnamed-{arrived}", {}, {"payload": excerpt(reason)})
+    return _unreadable(name, None, f"{_UNNAMED}{arrived}", {}, {"payload": excerpt(reason)})
 
 
 def _beyond_the_types(command: Command) -> dict[str, str] | None:
     match command:
+        case Command(command_id=str() as given) if given.startswith(_UNNAMED):
+            return {"command_id": f"may not begin with {_UNNAMED!r}"}
         case MakeRequest(kind="extension", extend_by=None):
             return {"extend_by": "required for an extension, such as '48h'"}
         case MakeRequest(extend_by=timedelta() as by) if by <= timedelta(0):
@@ -303,7 +307,7 @@ def _actor(value: Any) -> Actor | None:
 
 
 def _is_name(value: str) -> bool:
-    return 0 < len(value) <= 200 and excerpt(value) == value
+    return 0 < len(value) <= 200 and excerpt(value) == value and not value.startswith(_UNNAMED)
 
 
 def _name(name: str) -> str:
