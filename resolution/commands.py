@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from resolution.durations import Duration
-from resolution.fields import Instant, Name, NonEmptyText, Text, Whole, Yes, excerpt
+from resolution.fields import UNNAMED, CommandId, Instant, Name, NonEmptyText, Text, Whole, Words, Yes, excerpt
 from resolution.refusals import Refusal
 from resolution.words import Fault, Frozen, Kind, Rating, Role, Visibility
 
@@ -31,7 +31,7 @@ class Command(Frozen):
     about: ClassVar[str]
 
     actor: Actor
-    command_id: Name | None = None
+    command_id: CommandId | None = None
     expected_version: Whole | None = None
     sent_at: Instant | None = None
     comment: Text | None = None
@@ -78,9 +78,15 @@ class MakeRequest(Command):
     private_note: Text | None = None
     attestations: tuple[Name, ...] = Field(default=(), max_length=50)
     amount: Whole | None = None
-    extend_by: Duration | None = None
+    extend_by: Annotated[Duration, Field(gt=timedelta(0))] | None = None
     approval: Literal["if_needed", "ask", "skip"] = "if_needed"
     no_agreement: Yes = False
+
+    @model_validator(mode="after")
+    def _extends_by_something(self) -> Self:
+        if self.kind == "extension" and self.extend_by is None:
+            raise ValueError("extend_by is required for an extension, such as '48h'")
+        return self
 
 
 class Accept(Command):
@@ -161,7 +167,7 @@ class SendMessage(Command):
     by = ("client", "freelancer")
     about = "A statement to the other side, kept in the record."
 
-    comment: NonEmptyText
+    comment: Words
 
 
 class AddEvidence(Command):
@@ -270,9 +276,6 @@ def read_message(name: str, payload: Any, unnamed: str) -> Message:
             for found in error.errors(include_url=False, include_input=False, include_context=False)[:20]
         }
         return _unreadable(name, actor, command_id, {"unreadable": excerpt(fields)}, problems)
-    beyond = _beyond_the_types(command)
-    if beyond:
-        return _unreadable(name, actor, command_id, {"unreadable": excerpt(fields)}, beyond)
     kept = command.model_dump(mode="json", exclude=set(_FRAME), exclude_defaults=True)
     return Message(name=name, actor=actor, command_id=command_id, sent_at=command.sent_at, fields=kept, command=command)
 
@@ -280,18 +283,6 @@ def read_message(name: str, payload: Any, unnamed: str) -> Message:
 def unreadable_message(name: str, reason: str, unnamed: str) -> Message:
     """A message whose payload could not even be decoded."""
     return _unreadable(name, None, unnamed, {}, {"payload": excerpt(reason)})
-
-
-def _beyond_the_types(command: Command) -> dict[str, str] | None:
-    match command:
-        case MakeRequest(kind="extension", extend_by=None):
-            return {"extend_by": "required for an extension, such as '48h'"}
-        case MakeRequest(extend_by=timedelta() as by) if by <= timedelta(0):
-            return {"extend_by": "must be longer than nothing"}
-        case SendMessage() if not command.comment.strip():
-            return {"comment": "a message may not be blank"}
-        case _:
-            return None
 
 
 def _unreadable(
@@ -310,7 +301,7 @@ def _actor(value: Any) -> Actor | None:
 
 
 def _is_name(value: str) -> bool:
-    return 0 < len(value) <= 200 and excerpt(value) == value
+    return 0 < len(value) <= 200 and excerpt(value) == value and not value.startswith(UNNAMED)
 
 
 def _name(name: str) -> str:

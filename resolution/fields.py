@@ -6,6 +6,8 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field
 
 _KEPT_OF_THE_UNREADABLE = 2_000
+# What a message without an id of its own is called; no sender may use it, or it could be taken for another's.
+UNNAMED = "unnamed-"
 
 
 def _plain(text: str) -> str:
@@ -15,6 +17,18 @@ def _plain(text: str) -> str:
         text.encode()
     except UnicodeEncodeError as error:
         raise ValueError("not valid Unicode: a lone surrogate") from error
+    return text
+
+
+def _not_ours(command_id: str) -> str:
+    if command_id.startswith(UNNAMED):
+        raise ValueError(f"may not begin with {UNNAMED!r}")
+    return command_id
+
+
+def _not_blank(text: str) -> str:
+    if not text.strip():
+        raise ValueError("may not be blank")
     return text
 
 
@@ -34,8 +48,10 @@ def whole_second(instant: datetime) -> datetime:
 
 
 Name = Annotated[str, Field(strict=True, min_length=1, max_length=200), AfterValidator(_plain)]
+CommandId = Annotated[Name, AfterValidator(_not_ours)]
 Text = Annotated[str, Field(strict=True, max_length=10_000), AfterValidator(_plain)]
 NonEmptyText = Annotated[str, Field(strict=True, min_length=1, max_length=10_000), AfterValidator(_plain)]
+Words = Annotated[NonEmptyText, AfterValidator(_not_blank)]
 Whole = Annotated[int, Field(strict=True, ge=-(2**63), le=2**63 - 1)]
 Instant = Annotated[AwareDatetime, BeforeValidator(_instant), AfterValidator(whole_second)]
 Yes = Annotated[bool, Field(strict=True)]

@@ -10,6 +10,7 @@ from resolution.durations import Duration, DurationOrNever, Percentage
 from resolution.words import OPEN_PHASES, PARTIES, Frozen, Kind, OpenPhase, Party, Right, Silence
 
 Count = Annotated[int, Field(strict=True, ge=0, le=1_000_000)]
+Price = Annotated[int, Field(strict=True, ge=0, le=10**15)]
 Flag = Annotated[bool, Field(strict=True)]
 Roles = tuple[Party, ...]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
@@ -135,7 +136,7 @@ class RefundRequests(Frozen):
     window: Windows = Windows()
     silence: RefundSilence = RefundSilence()
     reminder: DurationOrNever = hours(24)
-    price_above: Count = 5000
+    price_above: Price = 5000
     at_most: Percentage = Fraction(60, 100)
     max_counters: Count = 5
 

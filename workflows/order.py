@@ -15,7 +15,7 @@ with workflow.unsafe.imports_passed_through():
     from resolution.amounts import write_amount
     from resolution.clocks import next_clock
     from resolution.commands import Message, read_message, unreadable_message
-    from resolution.fields import whole_second
+    from resolution.fields import UNNAMED, whole_second
     from resolution.order import Opening, read_state
     from resolution.process import Desk, Draft
     from resolution.refusals import SENTENCES
@@ -282,7 +282,7 @@ class OrderWorkflow:
         """
         if update_id is None:
             self.signals += 1
-        unnamed = update_id or f"signal-{self.signals}"
+        unnamed = update_id or f"{UNNAMED}{self.signals}"
         try:
             message = read_message(name, payload_of(arguments), unnamed)
         except Unreadable as unreadable:

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from resolution.clocks import next_clock
 from resolution.commands import Message, read_message
+from resolution.fields import UNNAMED
 from resolution.order import Opening, Order
 from resolution.process import Desk, Draft
 from resolution.record import Reader, export
@@ -80,7 +81,7 @@ class PureEngine:
         messages = []
         for command, payload in pairs:
             self.arrived += 1
-            messages.append(read_message(command, payload, f"signal-{self.arrived}"))
+            messages.append(read_message(command, payload, f"{UNNAMED}{self.arrived}"))
         self.inbox += messages
         if not self.up:
             return None

@@ -10,9 +10,9 @@ import pytest
 from database.orders import read_answer, read_balances, read_export, read_notices, read_order, read_record
 from database.pool import connect
 from database.steps import OrderIdTaken, StepOutOfOrder, record_step
-from resolution.process import summary
 from resolution.record import verify
 from resolution.step import LedgerLine, Step
+from resolution.summary import summary
 from tests.database.tables import everything
 from tests.facts.lives import READERS, Life, live
 

@@ -1,0 +1,89 @@
+"""The rules are pure: nothing in `resolution` reaches a clock, chance, a network, a file, Temporal or PostgreSQL."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import resolution
+
+ROOT = Path(next(iter(resolution.__path__)))
+MODULES = sorted(ROOT.glob("**/*.py"))
+# What the rules may use. `zoneinfo` reads the time zones of the machine, which are data, once.
+ALLOWED = {
+    "collections",
+    "dataclasses",
+    "datetime",
+    "fractions",
+    "functools",
+    "hashlib",
+    "hmac",
+    "json",
+    "pydantic",
+    "re",
+    "resolution",
+    "typing",
+    "zoneinfo",
+}
+FORBIDDEN_CALLS = {"now", "utcnow", "today", "open", "print", "input", "exec", "eval", "__import__", "getenv"}
+
+
+def imported(tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (name.name for name in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "a relative import"
+            yield node.module or ""
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: path.stem)
+def test_a_module_imports_nothing_but_values(module: Path) -> None:
+    tree = ast.parse(module.read_text(encoding="utf-8"))
+
+    assert {name.partition(".")[0] for name in imported(tree)} <= ALLOWED
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: path.stem)
+def test_a_module_asks_no_clock_and_opens_nothing(module: Path) -> None:
+    tree = ast.parse(module.read_text(encoding="utf-8"))
+    called = {
+        node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+    }
+
+    assert not called & FORBIDDEN_CALLS
+
+
+def test_every_module_that_the_rules_import_is_one_of_theirs() -> None:
+    reached: set[str] = set()
+    waiting = [f"resolution.{path.stem}" for path in MODULES if path.stem != "__init__"]
+    while waiting:
+        name = waiting.pop()
+        if name in reached or not name.startswith("resolution."):
+            continue
+        reached.add(name)
+        path = ROOT / f"{name.partition('.')[2].replace('.', '/')}.py"
+        assert path.is_file(), name
+        waiting += imported(ast.parse(path.read_text(encoding="utf-8")))
+    assert len(reached) == len(MODULES) - 1
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: path.stem)
+def test_no_module_is_too_long_to_read(module: Path) -> None:
+    assert len(module.read_text(encoding="utf-8").splitlines()) <= 310
+
+
+def test_the_rules_load_without_temporal_and_without_postgresql() -> None:
+    names = [f"resolution.{path.stem}" for path in MODULES if path.stem != "__init__"]
+    program = f"import sys, {', '.join(names)}; print(*sorted(m.partition('.')[0] for m in sys.modules))"
+
+    loaded = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT.parent
+    )
+
+    assert not {"temporalio", "asyncpg", "activities", "database", "workflows"} & set(loaded.stdout.split())

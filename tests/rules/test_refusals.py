@@ -1,0 +1,166 @@
+"""Every refusal code: what provokes it, and which of several is given."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from resolution.refusals import CODES, SENTENCES
+from tests.rules.given import ATTESTED, Given, Then
+from tests.rules.test_cases import declined, in_mediation
+from tests.rules.test_ruling import CANCEL, ruled
+from tests.rules.test_working import in_phase
+
+GLIMMER: dict[str, Any] = {"kind": "cancel", "reason": "other", "amount": 3_000, "attestations": ATTESTED}
+
+
+def glimmer(**changes: Any) -> Given:
+    given = Given("glimmer", changes)
+    given.client("request", **GLIMMER)
+    return given
+
+
+def canceled() -> Given:
+    given = glimmer()
+    given.freelancer("accept")
+    return given
+
+
+def waited(given: Given, length: str) -> Given:
+    given.after(length)
+    return given
+
+
+def counters_used_up() -> Given:
+    given = glimmer(**{"requests.cancel.max_counters": 1})
+    given.freelancer("counter", amount=9_000)
+    return given
+
+
+def undone_and_canceled() -> Given:
+    given = canceled()
+    given.client("undo")
+    given.client("request", **GLIMMER)
+    given.freelancer("accept")
+    return given
+
+
+def appealed() -> Given:
+    given = ruled()
+    given.client("appeal", comment="You left out page four.")
+    return given
+
+
+def a_silent_dispute() -> Given:
+    given = Given("upwork")
+    given.client("request", kind="cancel", comment="We stop.", amount=0)
+    given.freelancer("decline")
+    return given
+
+
+PROVOKED: dict[str, Callable[[], Then]] = {
+    "malformed": lambda: Given().client("message"),
+    "unknown_command": lambda: Given().client("sing"),
+    "not_a_party": lambda: Given().says({"role": "client", "id": "stranger"}, "request", {"kind": "cancel"}),
+    "role_not_allowed": lambda: Given().freelancer("complete"),
+    "conflict_of_interest": lambda: in_mediation().operator("rule", name="c-1", **CANCEL),
+    "expired": lambda: waited(glimmer(), "48h").freelancer("accept"),
+    "order_closed": lambda: canceled().freelancer("deliver"),
+    "wrong_phase": lambda: Given().client("complete"),
+    "kind_not_offered": lambda: Given("glimmer").client("request", kind="update"),
+    "request_open": lambda: glimmer().client("request", **GLIMMER),
+    "case_open": lambda: in_mediation().client("request", kind="cancel"),
+    "no_open_request": lambda: Given().client("accept"),
+    "no_open_case": lambda: Given().client("settle", amount=0),
+    "not_yours_to_answer": lambda: glimmer().client("accept"),
+    "not_yours_to_withdraw": lambda: glimmer().freelancer("withdraw"),
+    "approval_needed": lambda: Given().client("request", kind="cancel", approval="skip"),
+    "reason_required": lambda: Given("glimmer").client("request", **GLIMMER | {"reason": None}),
+    "unknown_reason": lambda: Given().client("request", kind="cancel", reason="cannot_deliver"),
+    "explanation_required": lambda: in_mediation().operator("rule", outcome="continue"),
+    "attestation_missing": lambda: Given("glimmer").client("request", **GLIMMER | {"attestations": []}),
+    "amount_required": lambda: glimmer().freelancer("counter"),
+    "amount_out_of_range": lambda: glimmer().freelancer("counter", amount=10_001),
+    "stale_version": lambda: glimmer().freelancer("accept", expected_version=7),
+    "too_many_counters": lambda: counters_used_up().client("counter", amount=4_000),
+    "too_many_revisions": lambda: _revised_twice(),
+    "cooling_down": lambda: declined(changes={"requests.cancel.cooldown": "1h"}).client("request", kind="cancel"),
+    "too_many_requests": lambda: declined(changes={"requests.cancel.max_requests": 1}).client("request", kind="cancel"),
+    "undo_not_offered": lambda: Given().client("undo"),
+    "undo_closed": lambda: waited(canceled(), "24h").client("undo"),
+    "undo_used": lambda: undone_and_canceled().client("undo"),
+    "dialogue_required": lambda: a_silent_dispute().client("escalate"),
+    "escalation_not_offered": lambda: Given().client("escalate"),
+    "appeal_not_offered": lambda: Given().client("appeal", comment="Why?"),
+    "appeal_closed": lambda: waited(ruled(), "3d").client("appeal", comment="Why?"),
+    "appeal_used": lambda: appealed().freelancer("appeal", comment="Why?"),
+    "same_operator": lambda: appealed().operator("rule", **CANCEL),
+    "proposal_too_late": lambda: waited(in_mediation(), "13d").operator("propose", amount=0, explanation="Late."),
+    "feedback_not_allowed": lambda: Given().client("leave_feedback", visibility="public", rating="positive"),
+}
+
+
+def _revised_twice() -> Then:
+    given = Given(changes={"order.max_revisions": 1})
+    given.freelancer("deliver")
+    given.client("ask_revision")
+    given.freelancer("deliver")
+    return given.client("ask_revision")
+
+
+def test_every_code_is_provoked_and_has_a_sentence() -> None:
+    assert set(PROVOKED) == set(CODES) == set(SENTENCES)
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_a_refusal_gives_its_code_a_sentence_and_one_entry(code: str) -> None:
+    then = PROVOKED[code]()
+
+    assert then.refused == code
+    assert then.answer is not None
+    assert then.answer["message"] == SENTENCES[code]  # type: ignore[index]
+    assert then.told == {}
+    assert len(then.steps) == 1
+    entry = then.steps[0].entry
+    assert entry is not None
+    assert (entry.content["outcome"], entry.content["code"]) == ("refused", code)
+    assert entry.content["from"] == entry.content["to"]
+
+
+@pytest.mark.parametrize(
+    ("then", "given_code"),
+    [
+        (lambda: Given().says({"role": "client", "id": "stranger"}, "deliver", {}), "not_a_party"),
+        (lambda: Given().says({"role": "client", "id": "stranger"}, "message", {}), "malformed"),
+        (lambda: canceled().says({"role": "client", "id": "stranger"}, "deliver", {}), "not_a_party"),
+        (lambda: canceled().client("deliver"), "role_not_allowed"),
+        (lambda: Given().operator("complete", name="c-1"), "role_not_allowed"),
+        (lambda: waited(asked_in_rc(), "48h").freelancer("accept"), "expired"),
+        (lambda: canceled().client("complete"), "order_closed"),
+        (lambda: Given("glimmer").client("request", kind="cancel", amount=99_999), "reason_required"),
+        (
+            lambda: Given("glimmer").client("request", kind="cancel", reason="other", amount=99_999),
+            "attestation_missing",
+        ),
+        (lambda: glimmer().client("request", kind="cancel"), "request_open"),
+        (lambda: glimmer().client("accept", expected_version=7), "not_yours_to_answer"),
+        (lambda: glimmer().freelancer("counter", amount=99_999, expected_version=7), "amount_out_of_range"),
+        (lambda: counters_used_up().client("counter", amount=4_000, expected_version=1), "stale_version"),
+        (
+            lambda: in_phase("waiting_requirements").freelancer("request", kind="extension", extend_by="1h"),
+            "wrong_phase",
+        ),
+        (lambda: in_mediation().client("undo"), "undo_not_offered"),
+        (lambda: in_mediation().operator("rule", outcome="cancel"), "explanation_required"),
+        (lambda: appealed().operator("rule", outcome="cancel", explanation="-"), "amount_required"),
+        (lambda: Given().client("appeal"), "explanation_required"),
+    ],
+)
+def test_when_several_apply_the_earlier_in_the_list_is_given(then: Callable[[], Then], given_code: str) -> None:
+    assert then().refused == given_code
+
+
+def asked_in_rc() -> Given:
+    given = Given()
+    given.client("request", kind="cancel")
+    return given
