@@ -1,0 +1,27 @@
+"""Stories of parties who want to cheat: what is mended, and what the contract itself allows (their first lines say)."""
+
+from pathlib import Path
+
+import pytest
+
+from resolution.order import Opening
+from starter.simulate.engine import SALT, PureEngine
+from starter.simulate.play import Difference, Play
+from starter.simulate.story import read_story
+
+STORIES = sorted((Path(__file__).parent.parent / "scenarios_cheating").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("path", STORIES, ids=lambda path: path.stem)
+async def test_a_story_ends_as_it_says(path: Path) -> None:
+    story = read_story(path)
+    engine = PureEngine(Opening(terms=story.terms, policy=story.policy, record_salt=SALT))
+
+    try:
+        await Play(story, engine).run()
+    except Difference as difference:
+        pytest.fail(f"{path.name}:{story.line(*difference.where)}: {difference.expected} is not {difference.actual}")
+
+
+def test_there_are_some() -> None:
+    assert STORIES
