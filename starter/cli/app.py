@@ -20,6 +20,7 @@ app = App(
 )
 app.command("starter.cli.policies:app", name="policy", help="Read, check, draw and compare policies.")
 app.command("starter.cli.records:app", name="record", help="Export, verify and read the records of orders.")
+app.command("starter.cli.stats:app", name="stats", help="Scores, endings, reasons and marks over all closed orders.")
 
 
 def main() -> None:
