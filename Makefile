@@ -1,7 +1,7 @@
 # Two commands are enough: `make demo` and `make test`. Each prepares what it needs, and leaves nothing running.
 PYTHON ?= python3
 
-.PHONY: demo test check format setup help
+.PHONY: demo test check format docs setup help
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
@@ -23,3 +23,6 @@ check: setup  ## lint, formatting, strict types
 format: setup  ## format, and mend what the linter can
 	@.venv/bin/ruff format .
 	@.venv/bin/ruff check --fix .
+
+docs: setup  ## write the generated pages of docs/ anew
+	@.venv/bin/python -m docs.source_rules
