@@ -3,7 +3,8 @@
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
+from decimal import Decimal
 from typing import Annotated, Any
 
 from cyclopts import Parameter
@@ -72,6 +73,10 @@ def plain(value: Any) -> Any:
             return value if isinstance(value, str) else value.decode(errors="replace")
         case datetime():
             return value.isoformat().replace("+00:00", "Z")
+        case date():
+            return value.isoformat()
+        case Decimal():
+            return float(value)
         case timedelta():
             return write_duration(value)
         case Sequence() | set() | frozenset():

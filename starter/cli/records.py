@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from cyclopts import App, Parameter
 
 from resolution.record import Export, Reader, verify
-from starter.cli.output import NO, UNREACHABLE, Json, Stop, Zone, console, printable, say_json
+from starter.cli.output import NO, Json, Stop, Zone, console, printable, say_json
 from starter.timeline import timeline
 
 app = App(name="record", help="Export, verify and read the records of orders.")
@@ -51,24 +51,11 @@ def export(order_id: str, *, for_: For, out: Path | None = None, json: Json = Fa
 
 async def _read(order_id: str, reader: Reader) -> dict[str, Any]:
     # The driver and the settings are for this command alone; verifying needs neither.
-    from activities.settings import BadSettings, read_settings
     from database.orders import read_export
-    from database.pool import DatabaseUnreachable, connect
+    from starter.cli.database import connected
 
-    try:
-        dsn = read_settings().database_url
-    except BadSettings as error:
-        raise Stop(str(error)) from error
-    if not dsn:
-        raise Stop("DATABASE_URL is not set: name the database that holds the orders.")
-    try:
-        pool = await connect(dsn, most=1)
-    except DatabaseUnreachable as error:
-        raise Stop(str(error), UNREACHABLE) from error
-    try:
+    async with connected() as pool:
         document = await read_export(pool, order_id, reader)
-    finally:
-        await pool.close()
     if document is None:
         raise Stop(f"There is no order {printable(order_id)} in this database.", NO)
     return document
@@ -77,6 +64,8 @@ async def _read(order_id: str, reader: Reader) -> dict[str, Any]:
 @app.command(name="verify")
 def verify_file(file: Path, *, head: Head = None, json: Json = False) -> int:
     """Check an exported record, offline: nothing was altered, left out, added or moved since it was recorded.
+
+    Without a `--head` that is known from elsewhere, a record that was made up as a whole looks like a true one.
 
     Parameters
     ----------

@@ -74,7 +74,7 @@ def rates(closed: Iterable[Facts]) -> dict[str, dict[str, Decimal | None]]:
 
 
 async def test_every_view_counts_the_lives_of_orders_as_the_rules_do(pool: Any) -> None:
-    lives = await lived(pool, range(160))
+    lives = await lived(pool, range(100))
     closed = [fact for life in lives if (fact := facts(life.order))]
     assert len({fact.how for fact in closed}) >= 6
 
@@ -112,7 +112,7 @@ def monday(at: datetime) -> date:
 
 
 async def test_every_case_is_told_from_its_opening_to_its_end(pool: Any) -> None:
-    lives = await lived(pool, range(120))
+    lives = await lived(pool, range(80))
     expected: dict[tuple[str, int], dict[str, Any]] = {}
     for life in lives:
         number = 0
@@ -133,7 +133,7 @@ async def test_every_case_is_told_from_its_opening_to_its_end(pool: Any) -> None
                     case "ruling_made" if event["operator"] is not None:
                         case["rulings"] += 1
     found = await rows(pool, "cases")
-    assert len(found) == len(expected) > 20
+    assert len(found) == len(expected) > 12
     for row in found:
         case = expected[(row["order_id"], row["case_number"])]
         assert {name: row[name] for name in CASE} == {name: case[name] for name in CASE}

@@ -142,7 +142,10 @@ async def test_another_order_of_the_same_id_is_never_mixed_into_this_one(pool: A
         with pytest.raises((OrderIdTaken, StepOutOfOrder), match=r"(order|Order) o-1"):
             await record_step(pool, step)
     assert await everything(pool) == before
-    assert await record_step(pool, life.steps[written])
+    await record_step(pool, life.steps[written])
+    stored = await read_order(pool, "o-1")
+    assert stored is not None
+    assert stored.step == written
 
 
 async def test_a_way_that_the_order_did_not_go_is_never_mixed_into_the_one_it_went(pool: Any, life: Life) -> None:
