@@ -1,7 +1,7 @@
 # Two commands are enough: `make demo` and `make test`. Each prepares what it needs, and leaves nothing running.
 PYTHON ?= python3
 
-.PHONY: demo test check format cluster-smoke setup help
+.PHONY: demo test check format cluster-smoke races setup help
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
@@ -22,6 +22,9 @@ check: setup  ## lint, formatting, strict types
 
 cluster-smoke: setup  ## play orders on a production-like Temporal on PostgreSQL; the first time builds it
 	@RECOURSE_CLUSTER=1 .venv/bin/pytest tests/deploy/test_cluster.py $(ARGS)
+
+races: setup  ## conflicting commands at one instant, and at deadlines; SIZE pairs (200), SEED of an earlier run
+	@.venv/bin/python -m campaigns races --size $(or $(SIZE),200) $(if $(SEED),--seed $(SEED))
 
 format: setup  ## format, and mend what the linter can
 	@.venv/bin/ruff format .
