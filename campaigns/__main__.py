@@ -1,9 +1,11 @@
 """`python -m campaigns races|faults|fuzz|soak`: one command a campaign; the Makefile calls it."""
 
+import logging
 import secrets
 import sys
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Annotated
 
 from cyclopts import App, Parameter
@@ -20,6 +22,8 @@ app = App(name="campaigns", help="Campaigns that try to break what docs/reliabil
 async def run(name: str, size: int, seed: int | None, campaign: Callable[[Report], Awaitable[None]]) -> int:
     """Run one campaign, save its report, and end in its closing line; the exit status."""
     quiet()
+    # Connections that break on purpose are no news.
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)
     report = Report(name, secrets.randbelow(10**6) if seed is None else seed, size)
     print(f"{name}: size {size}, seed {report.seed}", flush=True)
     try:
@@ -44,6 +48,20 @@ async def races(*, size: Size = 200, seed: Seed = None) -> int:
             await campaign(recourse, report)
 
     return await run("races", size, seed, play)
+
+
+@app.command
+async def faults(*, size: Size = 1000, seed: Seed = None, on_postgres: bool = False) -> int:
+    """So many crash points: orders that were under way when worker, database or Temporal server was killed.
+
+    Parameters
+    ----------
+    on_postgres
+        Run Temporal's server on PostgreSQL, as in production, instead of the dev server on a file.
+    """
+    from campaigns.faults import faults as campaign
+
+    return await run("faults", size, seed, partial(campaign, on_postgres=on_postgres))
 
 
 def main() -> None:

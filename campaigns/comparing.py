@@ -10,7 +10,7 @@ from itertools import zip_longest
 from typing import Any
 
 from database.orders import read_order, read_record
-from resolution.clocks import Clock, next_clock
+from resolution.clocks import Clock
 from resolution.commands import Message
 from resolution.process import Desk, Draft
 from resolution.step import RecordEntry, Step
@@ -34,45 +34,66 @@ async def _differences(connection: Any, order_id: str, sent: Sent) -> list[str]:
     stored = await read_order(connection, order_id)
     if stored is None:
         return ["the order is not in the database"]
-    entries = await read_record(connection, order_id)
-    again = _Again(Desk(stored.order.opening), sent, in_vain=stored.step - len(entries))
-    for entry in entries:
+    ledger = await _rows(connection, _LEDGER, order_id)
+    notices = await _rows(connection, _NOTICES, order_id)
+    answers = await _rows(connection, _ANSWERS, order_id)
+    again = _Again(
+        Desk(stored.order.opening),
+        sent,
+        {(row["sender"], row["command_id"]): row["step"] for row in answers},
+        sorted({row["step"] for row in (*ledger, *notices)}),
+    )
+    for entry in await read_record(connection, order_id):
         try:
             redone = again.redo(entry)
         except Unexplained as why:
             return [f"entry {entry.number}: {why}"]
         if redone != entry:
             return list(_unlike(f"entry {entry.number}", redone, entry))
-    steps = again.steps
     wrong = [
         *_unlike("the state", again.desk.order, stored.order),
-        *_unlike("the number of steps", len(steps) - 1, stored.step),
-        *_unlike_rows("ledger line", _ledger(steps), await _rows(connection, _LEDGER, order_id)),
-        *_unlike_rows("notice", _notices(steps), await _rows(connection, _NOTICES, order_id)),
-        *_unlike_rows("answer", _answers(steps), await _rows(connection, _ANSWERS, order_id)),
+        *_unlike_rows("ledger line", _ledger(again.steps), ledger),
+        *_unlike_rows("notice", _notices(again.steps), notices),
+        *_unlike_rows("answer", _answers(again.steps), answers),
     ]
+    if stored.step < again.desk.steps - 1:
+        wrong.append(f"the order is at step {stored.step}, and has written {again.desk.steps - 1}")
     return wrong[:_SHOWN]
 
 
 class _Again:
-    """One order, led by the rules alone through what its record says. `in_vain`: so many payments failed again, each
-    of which left a step and nothing in the record."""
+    """One order, led by the rules alone through what its record says.
 
-    def __init__(self, desk: Desk, sent: Sent, in_vain: int) -> None:
-        self.desk, self._sent, self._in_vain = desk, sent, in_vain
+    Steps in which nothing happened that anybody is told leave no entry, so the number of each step is taken from what
+    it left: `answered` has that of each answered message, `leaving` all that left a ledger line or a notice.
+    """
+
+    def __init__(self, desk: Desk, sent: Sent, answered: Mapping[tuple[str, str], int], leaving: Sequence[int]) -> None:
+        self.desk, self._sent, self._answered, self._leaving = desk, sent, answered, leaving
         self.steps = [desk.opening_step()]
 
     def redo(self, entry: RecordEntry) -> RecordEntry | None:
         """What the rules make of the command or clock of `entry`. Raises Unexplained."""
-        draft = self._clock(entry) if "due_at" in entry.content else self._command(entry)
         failed = any(event["event"] == "payment_failed" for event in entry.content.get("events", ()))
-        self.steps.append(self.desk.finish(draft, paid=not failed))
-        return self.steps[-1].entry
+        after = self.desk.steps
+        if "due_at" in entry.content:
+            draft = self._clock(entry)
+            number = next((step for step in self._leaving if step >= after), after)
+        else:
+            draft = self._command(entry)
+            number = self._answered.get(draft.message.key if draft.message else ("", ""), after)
+        self.desk.steps = number
+        step = self.desk.finish(draft, paid=not failed)
+        if not (step.answer or step.ledger or step.notices):
+            self.desk.steps = after + 1
+        self.steps.append(step)
+        return step.entry
 
     def _clock(self, entry: RecordEntry) -> Draft:
         name, due_at = entry.content["command"], datetime.fromisoformat(entry.content["due_at"])
-        if name == "settlement_retry":
-            self._retry_in_vain(due_at)
+        if name == "settlement_retry" and self.desk.order.retry_at is not None:
+            # One that failed again is in no entry, only when it is tried next.
+            self.desk.order = self.desk.order.model_copy(update={"retry_at": due_at})
         clock = self.desk.next_thing([], entry.at)
         if clock is None or isinstance(clock, int):
             raise Unexplained(f"{name} fired, but no clock is due")
@@ -93,48 +114,39 @@ class _Again:
             raise Unexplained(f"{name} was decided before {first.name}, which came first, at {first.at}")
         return self.desk.take(message, entry.at)
 
-    def _retry_in_vain(self, due_at: datetime) -> None:
-        clock = next_clock(self.desk.order)
-        while self._in_vain and clock is not None and clock.name == "settlement_retry" and clock.at != due_at:
-            self.steps.append(self.desk.finish(self.desk.fire(clock, clock.at), paid=False))
-            self._in_vain -= 1
-            if not self._in_vain:
-                # When it was tried in vain is not told, only when it is tried next.
-                self.desk.order = self.desk.order.model_copy(update={"retry_at": due_at})
-            clock = next_clock(self.desk.order)
-
 
 _LEDGER = "SELECT step, line, account, amount FROM ledger_entries WHERE order_id = $1 ORDER BY step, line"
-_NOTICES = "SELECT id, step, line, receiver, name, at, body FROM notices WHERE order_id = $1 ORDER BY step, line"
+_NOTICES = (
+    'SELECT id, step, line, receiver AS "to", name, at, body FROM notices WHERE order_id = $1 ORDER BY step, line'
+)
 _ANSWERS = "SELECT step, sender, command_id, outcome FROM answers WHERE order_id = $1 ORDER BY step"
 
 
-async def _rows(connection: Any, query: str, order_id: str) -> list[tuple[Any, ...]]:
-    return [tuple(row) for row in await connection.fetch(query, order_id)]
+Row = dict[str, Any]
 
 
-def _ledger(steps: Sequence[Step]) -> list[tuple[Any, ...]]:
+async def _rows(connection: Any, query: str, order_id: str) -> list[Row]:
+    return [dict(row) for row in await connection.fetch(query, order_id)]
+
+
+def _ledger(steps: Sequence[Step]) -> list[Row]:
     return [
-        (step.number, number, line.account, line.amount)
+        {"step": step.number, "line": number, **line.model_dump()}
         for step in steps
         for number, line in enumerate(step.ledger, start=1)
     ]
 
 
-def _notices(steps: Sequence[Step]) -> list[tuple[Any, ...]]:
+def _notices(steps: Sequence[Step]) -> list[Row]:
     return [
-        (notice.id, step.number, number, notice.to, notice.name, notice.at, notice.body)
+        {"step": step.number, "line": number, **dict(notice)}
         for step in steps
         for number, notice in enumerate(step.notices, start=1)
     ]
 
 
-def _answers(steps: Sequence[Step]) -> list[tuple[Any, ...]]:
-    return [
-        (step.number, step.answer.sender, step.answer.command_id, step.answer.outcome)
-        for step in steps
-        if step.answer is not None
-    ]
+def _answers(steps: Sequence[Step]) -> list[Row]:
+    return [{"step": step.number, **dict(step.answer)} for step in steps if step.answer is not None]
 
 
 def _unlike(what: str, rules: Any, database: Any) -> Iterator[str]:

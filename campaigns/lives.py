@@ -1,17 +1,21 @@
 """What people might say and do in an order, at random, and policies in which a day passes in seconds."""
 
+import itertools
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from random import Random
-from typing import Any
+from typing import Any, Literal
 
 from policies import PRESETS, load_policy
-from resolution.commands import COMMANDS
+from resolution.clocks import next_clock
+from resolution.commands import COMMANDS, read_message
 from resolution.durations import parse_duration, write_duration
 from resolution.looking_ahead import available_actions
 from resolution.order import Opening, Order, Terms
 from resolution.policy import Policy, read_policy, with_changes
+from resolution.process import Desk
 from resolution.record import Reader
 from resolution.turn import turn
 
@@ -128,3 +132,44 @@ def _request(random: Random, order: Order, role: str, amount: int) -> dict[str, 
     if random.random() < 0.3:
         fields["private_note"] = "for the operators"
     return fields
+
+
+# As a signal; as an update, again and again until it is answered; as an update by somebody who then gives up.
+How = Literal["signal", "update", "once"]
+HOWS: tuple[How, ...] = ("signal", "signal", "update", "update", "once")
+
+
+@dataclass(frozen=True)
+class Move:
+    """What happens next in a life: a command; without a name, the next clock is waited for."""
+
+    name: str | None
+    fields: Mapping[str, Any]
+    how: How
+    after: float  # seconds to think before it
+
+
+def some_life(random: Random, opening: Opening, moves: int, longest_wait: timedelta) -> list[Move]:
+    """A life planned ahead, as the rules alone would see it if nothing ever took time but waiting.
+
+    Only clocks that run out within `longest_wait` are waited for. Some commands are sent twice.
+    """
+    desk, now, numbers = Desk(opening), opening.terms.ordered_at, itertools.count(1)
+    desk.opening_step()
+    life: list[Move] = []
+    while len(life) < moves:
+        clock = next_clock(desk.order)
+        think = random.choice((0.0, 0.0, random.random(), 2 * random.random()))
+        said = [move for move in life if move.name]
+        if clock is not None and clock.at - now <= longest_wait and random.random() < 0.3:
+            now = max(now, clock.at)
+            desk.finish(desk.fire(clock, now))
+            life.append(Move(None, {}, "signal", think))
+        elif said and random.random() < 0.1:
+            life.append(replace(random.choice(said), how=random.choice(HOWS), after=think))
+        else:
+            name, fields = something_to_say(random, desk.order, now)
+            fields = {"command_id": f"{next(numbers)}", **fields}
+            desk.finish(desk.take(read_message(name, fields, "unnamed"), now))
+            life.append(Move(name, fields, random.choice(HOWS), think))
+    return life

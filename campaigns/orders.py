@@ -3,11 +3,13 @@
 import asyncio
 import itertools
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 import asyncpg
+from temporalio.client import WorkflowUpdateRPCTimeoutOrCancelledError
 from temporalio.service import RPCError, RPCStatusCode
 
 from campaigns.comparing import differences
@@ -19,9 +21,19 @@ from starter.client import Outcome, Recourse, workflow_id
 from workflows.messages import ORDER
 
 # What somebody meets who calls while a server is away; a backend calls again, with the same id.
-AWAY = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, DatabaseUnreachable, RPCError)
+AWAY = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    DatabaseUnreachable,
+    RPCError,
+    WorkflowUpdateRPCTimeoutOrCancelledError,
+)
 _NOT_AWAY = (RPCStatusCode.NOT_FOUND, RPCStatusCode.INVALID_ARGUMENT, RPCStatusCode.ALREADY_EXISTS)
 ONE_CALL = 20.0  # seconds
+GIVES_UP_AFTER = 2.0  # seconds
 Found = TypeVar("Found")
 
 
@@ -33,6 +45,8 @@ class Driven:
     opening: Opening
     task_timeout: timedelta | None = None
     sent: dict[tuple[str, str], Message] = field(default_factory=dict)
+    started: bool = False
+    taken_at: dict[tuple[str, str], datetime] = field(default_factory=dict)
     told: list[tuple[tuple[str, str], Mapping[str, Any]]] = field(default_factory=list)
     numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
 
@@ -45,6 +59,7 @@ class Driven:
         """Start its workflow and wait until it is in the database."""
         await persist(self._start)
         await self.until(lambda order: True)
+        self.started = True
 
     async def _start(self) -> None:
         await self.recourse.temporal.start_workflow(
@@ -69,13 +84,22 @@ class Driven:
         self.told.append((read_message(name, payload, "unnamed").key, outcome.whole))
         return outcome
 
+    async def send_once(self, name: str, fields: Mapping[str, Any]) -> None:
+        """Send a command as an update and give up where the answer does not come: nobody calls again."""
+        payload = self._payload(name, fields)
+        with suppress(*AWAY):
+            async with asyncio.timeout(GIVES_UP_AFTER):
+                outcome = await self.recourse.send(self.id, name, payload)
+            self.told.append((read_message(name, payload, "unnamed").key, outcome.whole))
+
     async def tell(self, name: str, fields: Mapping[str, Any]) -> tuple[str, str]:
         """Send a command as a signal, as often as it takes; returns by what its answer is known."""
         payload = self._payload(name, fields)
         taken = await persist(lambda: self.recourse.tell(self.id, name, payload))
         key = read_message(name, payload, "unnamed").key
+        self.taken_at[key] = datetime.now(UTC)
         if not taken:
-            self.sent.pop(key)
+            self.sent.pop(key, None)
         return key
 
     async def answer(self, key: tuple[str, str]) -> dict[str, Any] | None:

@@ -32,6 +32,8 @@ async def written(pool: Any) -> tuple[str, Sent]:
         await record_step(pool, desk.finish(desk.take(message, now)))
     while (clock := next_clock(desk.order)) is not None:
         draft = desk.fire(clock, clock.at + timedelta(seconds=1))
+        if draft.payment is not None:
+            await record_step(pool, desk.standstill(clock.at))
         await record_step(pool, desk.finish(draft, paid=desk.order.retries >= 2))
     return opening.terms.order_id, sent
 
@@ -54,7 +56,7 @@ async def test_what_the_rules_wrote_is_as_the_rules_would_have_it(pool: Any) -> 
         "UPDATE answers SET outcome = outcome || '{\"entry\": 9}' WHERE step = 1",
         "INSERT INTO ledger_entries SELECT order_id, step + 1, line, account, amount, at FROM ledger_entries",
         "DELETE FROM ledger_entries WHERE step > 0",
-        "UPDATE orders SET step = step + 1",
+        "UPDATE orders SET step = 2",
         "UPDATE orders SET state = jsonb_set(state, '{revisions}', '1')",
         "DELETE FROM record_entries WHERE number = 2",
         'UPDATE record_entries SET content = content || \'{"to": "delivered"}\' WHERE number = 1',
