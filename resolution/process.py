@@ -168,6 +168,11 @@ class Desk:
             return self._step(self.order, decision.now)
         return self._written(draft, before, payment if paid else None)
 
+    def standstill(self, now: datetime) -> Step:
+        """A step in which nothing happens. It is written only where the database has nothing that this desk does not
+        know of, and keeps any attempt that was forgotten from writing anything in its place later."""
+        return self._step(self.order, now)
+
     def _written(self, draft: Draft, before: Order, moved: Sums | None) -> Step:
         decision, message = draft.decision, draft.message
         content = _content(draft, before)

@@ -68,7 +68,7 @@ class OrderWorkflow:
         else:
             desk = self.desk = Desk(start)
             await self.write(desk.opening_step())
-        while self.inbox or not desk.is_over(self.now):
+        while self.inbox or not desk.is_over(self.now) or not await self.knows_everything():
             await self.wait_for_somebody_or_time()
             await self.decide_what_waits()
             if workflow.info().is_continue_as_new_suggested():
@@ -108,7 +108,7 @@ class OrderWorkflow:
             if first is not None:
                 ticket.outcome = first
             elif desk.is_over(self.now):
-                ticket.outcome = _over()
+                ticket.outcome = _over() if await self.knows_everything() else None
             elif await self.carry_out(desk.take(ticket.message, self.now)):
                 ticket.outcome = desk.answers[ticket.message.key]
             if ticket.outcome is not None:
@@ -133,16 +133,28 @@ class OrderWorkflow:
         False where the database had another step already, committed by an attempt that was forgotten: the order then
         goes on from there, and what was being decided is decided anew.
         """
-        paid = await self.pay(draft)
-        return await self.write(self.at_desk.finish(draft, paid), draft)
+        payment = self.payment_of(draft)
+        if payment is None:
+            return await self.write(self.at_desk.finish(draft), draft)
+        # What is paid cannot be taken back, so nobody may have decided anything else.
+        if not await self.knows_everything():
+            return False
+        return await self.write(self.at_desk.finish(draft, paid=await self.pay(payment)), draft)
 
-    async def pay(self, draft: Draft) -> bool:
-        """Move the money through the payment provider; the built-in ledger moves it with the step itself."""
+    async def knows_everything(self) -> bool:
+        """Whether no attempt that was forgotten has committed anything of which this one knows nothing.
+
+        Where one has, the order goes on from that.
+        """
+        return await self.write(self.at_desk.standstill(self.now), title="nothing else was decided")
+
+    def payment_of(self, draft: Draft) -> Payment | None:
+        """What the payment provider is to move; None: nothing. The built-in ledger moves money with the step itself."""
         order = draft.decision.order
         sums = draft.payment
         if sums is None or not sums.total or order.opening.provider == "ledger":
-            return True
-        payment = Payment(
+            return None
+        return Payment(
             idempotency_key=draft.payment_key,
             order_id=order.terms.order_id,
             provider=order.opening.provider,
@@ -151,25 +163,29 @@ class OrderWorkflow:
             freelancer=sums.freelancer,
             platform=sums.platform,
         )
+
+    async def pay(self, payment: Payment) -> bool:
+        """Ask the payment provider, once."""
+        total = payment.client + payment.freelancer + payment.platform
         try:
             await workflow.execute_activity(
                 PAY,
                 payment,
                 start_to_close_timeout=ONE_TRY,
                 retry_policy=RetryPolicy(maximum_attempts=1),
-                summary=f"pay {write_amount(sums.total, order.terms.currency)} out of escrow",
+                summary=f"pay {write_amount(total, payment.currency)} out of escrow",
             )
         except ActivityError:
             # The order stays canceled or completed; a clock tries again, with the same idempotency key.
             return False
         return True
 
-    async def write(self, step: Step, draft: Draft | None = None) -> bool:
+    async def write(self, step: Step, draft: Draft | None = None, title: str | None = None) -> bool:
         """Write one step in one transaction, however long the database is away, then tell whoever is to be told.
 
         False where the database had another step of that number, from which the order now goes on.
         """
-        title = page.step_title(step)
+        title = title or page.step_title(step)
         try:
             recorded = await workflow.execute_local_activity(
                 RECORD_STEP,

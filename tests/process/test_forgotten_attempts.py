@@ -1,11 +1,18 @@
 """A worker dies, or its report is lost, after a step was committed: what was committed is what happened."""
 
-from datetime import timedelta
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from random import Random
 from typing import Any
 
 import pytest
 from temporalio.client import WorkflowFailureError
 
+from activities.shapes import Payment
+from activities.webhook import WebhookChannel
+from campaigns.receiving import Inbox, listening
 from database.orders import read_balances, read_record
 from database.steps import OrderIdTaken, StepOutOfOrder, record_step
 from policies import load_policy
@@ -14,7 +21,9 @@ from resolution.order import Opening
 from resolution.process import Desk
 from resolution.record import verify
 from resolution.step import Step
+from starter.client import Recourse
 from tests.process.conftest import Marketplace
+from worker import make_worker
 
 
 async def committed_and_forgotten(marketplace: Marketplace, order_id: str, *commands: tuple[str, Any]) -> list[Step]:
@@ -125,3 +134,86 @@ async def test_a_step_is_written_once_and_only_behind_the_one_before(pool: Any, 
     other = Opening(terms=opening.terms, policy=opening.policy, record_salt="another salt, so another order")
     with pytest.raises(OrderIdTaken):
         await record_step(pool, Desk(other).opening_step())
+
+
+@asynccontextmanager
+async def worker_of(marketplace: Marketplace, queue: str, **options: Any) -> AsyncIterator[None]:
+    """A worker that the order's own worker of the fixture is not."""
+    async with make_worker(marketplace.client, marketplace.recourse.pool, task_queue=queue, **options):
+        yield
+
+
+async def test_what_was_committed_is_told_also_when_the_order_has_stopped_answering_meanwhile(
+    marketplace: Marketplace,
+) -> None:
+    queue = f"{marketplace.queue}-late"
+    recourse = Recourse(marketplace.client, marketplace.recourse.pool, task_queue=queue)
+    terms = marketplace.terms(requirements="awaited")
+    async with worker_of(marketplace, queue):
+        await recourse.start(terms, load_policy("resolution_center", {"order.reachable_after": "1s"}))
+        await recourse.send(terms.order_id, "request", {"actor": CLIENT, "command_id": "end", "kind": "cancel"})
+    say = {"actor": CLIENT, "command_id": "say", "comment": "A pity."}
+    [step] = await committed_and_forgotten(marketplace, terms.order_id, ("message", say))
+    asking = asyncio.create_task(recourse.send(terms.order_id, "message", say))
+    order = await recourse.order(terms.order_id)
+    assert order.closed_at is not None
+    await asyncio.sleep((order.closed_at + timedelta(seconds=1) - datetime.now(UTC)).total_seconds())
+
+    async with worker_of(marketplace, queue):
+        outcome = await asking
+        await marketplace.handle(terms.order_id).result()
+
+    assert step.answer is not None
+    assert outcome.whole == step.answer.outcome
+    assert len(await read_record(recourse.pool, terms.order_id)) == 2
+
+
+async def test_the_last_thing_that_was_committed_and_forgotten_is_told_before_the_order_ends(
+    marketplace: Marketplace,
+) -> None:
+    queue, inbox = f"{marketplace.queue}-told", Inbox(Random(1), fails=0)
+    recourse = Recourse(marketplace.client, marketplace.recourse.pool, task_queue=queue)
+    terms = marketplace.terms(requirements="awaited")
+    async with listening(inbox.answer) as receiver:
+        channel = WebhookChannel(receiver.url, "whsec_" + "A" * 32)
+        async with worker_of(marketplace, queue, channels=[channel]):
+            await recourse.start(terms, load_policy("resolution_center", {"order.reachable_after": "2s"}))
+            await recourse.send(terms.order_id, "request", {"actor": CLIENT, "command_id": "end", "kind": "cancel"})
+            say = {"actor": CLIENT, "command_id": "say", "comment": "A pity."}
+            [step] = await committed_and_forgotten(marketplace, terms.order_id, ("message", say))
+            await marketplace.handle(terms.order_id).result()
+        await channel.close()
+
+    assert [notice.name for notice in step.notices] == ["message_received"]
+    assert inbox.first[-1] == step.notices[0].id
+
+
+class Till:
+    """A payment provider that takes note of what it paid."""
+
+    def __init__(self) -> None:
+        self.paid: list[Payment] = []
+
+    async def pay(self, payment: Payment) -> None:
+        self.paid.append(payment)
+
+
+async def test_nothing_is_paid_for_what_a_forgotten_attempt_has_undone(marketplace: Marketplace) -> None:
+    queue, till = f"{marketplace.queue}-paid", Till()
+    recourse = Recourse(marketplace.client, marketplace.recourse.pool, task_queue=queue)
+    terms = marketplace.terms()
+    policy = load_policy("resolution_center", {"undo.by": ["client"], "undo.window": "3s"})
+    async with worker_of(marketplace, queue, providers={"till": till}):
+        await recourse.start(terms, policy, provider="till")
+        await recourse.send(terms.order_id, "request", {"actor": CLIENT, "command_id": "ask", "kind": "cancel"})
+        await recourse.send(terms.order_id, "accept", {"actor": FREELANCER, "command_id": "yes"})
+        held = await recourse.order(terms.order_id)
+        undo = {"actor": CLIENT, "command_id": "undo"}
+        await committed_and_forgotten(marketplace, terms.order_id, ("undo", undo))
+        assert held.hold_until is not None
+        await asyncio.sleep((held.hold_until + timedelta(seconds=1) - datetime.now(UTC)).total_seconds())
+        outcome = await recourse.send(terms.order_id, "message", {"actor": CLIENT, "comment": "Go on, please."})
+
+    assert outcome.whole["phase"] == "in_progress"
+    assert till.paid == []
+    assert (await read_balances(recourse.pool, terms.order_id))["escrow"] == 10_550

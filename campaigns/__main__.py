@@ -1,0 +1,75 @@
+"""`python -m campaigns races|faults|fuzz|soak`: one command a campaign; the Makefile calls it."""
+
+import logging
+import secrets
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Annotated
+
+from cyclopts import App, Parameter
+
+from campaigns.report import Report
+from starter.cli.quiet import quiet
+
+Size = Annotated[int, Parameter(help="How much of it; each campaign says of what.")]
+Seed = Annotated[int | None, Parameter(help="The seed of an earlier run, to do the same again.")]
+
+app = App(name="campaigns", help="Campaigns that try to break what docs/reliability.md promises.")
+
+
+async def run(name: str, size: int, seed: int | None, campaign: Callable[[Report], Awaitable[None]]) -> int:
+    """Run one campaign, save its report, and end in its closing line; the exit status."""
+    quiet()
+    # Connections that break on purpose are no news.
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)
+    report = Report(name, secrets.randbelow(10**6) if seed is None else seed, size)
+    print(f"{name}: size {size}, seed {report.seed}", flush=True)
+    try:
+        await campaign(report)
+    finally:
+        path = report.save()
+    for verdict in report.failed[:10]:
+        print(f"FAILED {verdict.what}: {verdict.wrong[0][:500]}")
+    print(f"report: {path}; again: make {name} SIZE={size} SEED={report.seed}")
+    print(report.closing_line)
+    return 1 if report.failed else 0
+
+
+@app.command
+async def races(*, size: Size = 200, seed: Seed = None) -> int:
+    """So many pairs of conflicting commands at the same instant, and as many commands at a deadline."""
+    from campaigns.races import races as campaign
+    from campaigns.stage import servers, worked
+
+    async def play(report: Report) -> None:
+        async with servers() as (dsn, address), worked(dsn, address) as recourse:
+            await campaign(recourse, report)
+
+    return await run("races", size, seed, play)
+
+
+@app.command
+async def faults(*, size: Size = 1000, seed: Seed = None, on_postgres: bool = False) -> int:
+    """So many crash points: orders that were under way when worker, database or Temporal server was killed.
+
+    Parameters
+    ----------
+    on_postgres
+        Run Temporal's server on PostgreSQL, as in production, instead of the dev server on a file.
+    """
+    from campaigns.faults import faults as campaign
+
+    return await run("faults", size, seed, partial(campaign, on_postgres=on_postgres))
+
+
+def main() -> None:
+    """The entry point."""
+    status = app()
+    time.sleep(0.1)  # a process that ends right after its last call to the SDK crashes at times
+    sys.exit(status if isinstance(status, int) else 0)
+
+
+if __name__ == "__main__":
+    main()

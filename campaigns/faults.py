@@ -1,0 +1,315 @@
+"""Worker, database and Temporal server are killed at random moments of random orders, and all of them come back.
+
+Every order must end as the rules alone would have it end: the same record, the same money, the same notices, and an
+answer to whatever was sent. One crash point is one order that was under way when something was killed.
+"""
+
+import asyncio
+import json
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from random import Random
+from typing import Any
+
+from activities.webhook import payload as webhook_body
+from campaigns import BANK
+from campaigns.grounds import Grounds, grounds
+from campaigns.lives import Move, hurried, some_life, some_opening, some_policy
+from campaigns.orders import Driven, persist
+from campaigns.receiving import Bank, Inbox, Receiver, listening
+from campaigns.report import Report
+from campaigns.worker import BANK_URL
+from database.orders import read_balances, read_notices
+from database.pool import connect as connect_database
+from policies import load_policy
+from resolution.clocks import clocks, next_clock
+from resolution.policy import Policy, read_policy, with_changes
+from starter.client import Recourse
+from workflows.connecting import connect
+
+AT_ONCE = 16  # orders under way
+DAY = timedelta(seconds=4)
+LONGEST_WAIT = timedelta(seconds=12)
+PATIENCE = 600.0  # seconds until an order counts as stuck
+TASK_TIMEOUT = timedelta(seconds=1)  # the shortest that Temporal takes; 10 s by default
+ALWAYS = {"order.reachable_after": "5s", "order.dormant_after": "20s"}
+MOVES = range(4, 10)
+WITH_BANK = 0.15
+BANK_FAILS = 0.5
+RECEIVER_FAILS = 0.2
+BY_CLOCK_ALONE = 0.3
+
+
+@dataclass
+class Crash:
+    """The campaign under way."""
+
+    grounds: Grounds
+    recourse: Recourse
+    report: Report
+    bank: Bank
+    inbox: Inbox | None
+    receiver: Receiver | None
+    under_way: list[Driven] = field(default_factory=list)
+    points: int = 0
+    orders: int = 0
+    held: bool = False
+
+    @property
+    def enough(self) -> bool:
+        """Whether as many crash points were hit as wanted."""
+        return self.points >= self.report.size
+
+    async def keep_the_worker(self) -> None:
+        """Start the worker again whenever it has ended, as whatever runs services does."""
+        while True:
+            if self.grounds.worker.pid is None and not self.held:
+                await self.grounds.worker.start()
+            await asyncio.sleep(0.3)
+
+    def hit(self, what: str) -> None:
+        """Take note of a blow that hits everything under way."""
+        self.points += sum(driven.started for driven in self.under_way)
+        self.report.count(f"{what} killed")
+        self.report.figures["crash points"] = self.points
+
+
+async def faults(report: Report, *, on_postgres: bool = False, notices: bool = True) -> None:
+    """At least `report.size` crash points. Without `notices` no channel is configured."""
+    random = Random(f"{report.seed}-blows")
+    bank, inbox = Bank(Random(report.seed), BANK_FAILS), Inbox(Random(report.seed), RECEIVER_FAILS)
+    async with listening(bank.answer) as bank_address, listening(inbox.answer) as receiver:
+        environment = {BANK_URL: bank_address.url}
+        if notices:
+            environment |= {"RECOURSE_WEBHOOK_URL": receiver.url, "RECOURSE_WEBHOOK_SECRET": "whsec_" + "A" * 32}
+        queue = f"faults-{secrets.token_hex(4)}"
+        async with grounds(queue, environment, on_postgres=on_postgres) as playing:
+            pool = await connect_database(playing.dsn)
+            recourse = Recourse(await connect(target_host=playing.address), pool, task_queue=queue)
+            crash = Crash(playing, recourse, report, bank, inbox if notices else None, receiver if notices else None)
+            try:
+                async with _in_background(crash.keep_the_worker()):
+                    await asyncio.gather(_blows(crash, random), *(_orders(crash) for _ in range(AT_ONCE)))
+            finally:
+                pool.terminate()
+    if notices:
+        report.figures["notices"] = len(inbox.taken)
+        report.figures["notices sent again"] = sum(inbox.taken.values()) - len(inbox.taken)
+    report.figures["payments"] = len(bank.paid)
+    report.figures["payments that failed after the effect"] = bank.failed_after_the_effect
+    report.judge("the bank was never asked for two payments under one key", bank.contradictions)
+
+
+@asynccontextmanager
+async def _in_background(work: Awaitable[None]) -> AsyncIterator[None]:
+    task = asyncio.ensure_future(work)
+    try:
+        yield
+    finally:
+        task.cancel()
+
+
+async def _blows(crash: Crash, random: Random) -> None:
+    while not crash.enough:
+        await asyncio.sleep(random.uniform(0.3, 1.5))
+        blow = random.choices(list(BLOWS), weights=list(BLOWS.values()))[0]
+        await blow(crash, random)
+        while not crash.under_way and not crash.enough:  # noqa: ASYNC110 - the next orders are on their way
+            await asyncio.sleep(0.05)
+
+
+async def _kill_the_worker(crash: Crash, random: Random) -> None:
+    crash.held = True
+    await crash.grounds.worker.kill()
+    crash.hit("worker")
+    await asyncio.sleep(random.choice((0, 0, 1)))
+    crash.held = False
+
+
+async def _kill_between_commit_and_report(crash: Crash, random: Random) -> None:
+    if await crash.grounds.worker.die_after_its_next_commit(patience=5):
+        crash.hit("worker between commit and report")
+
+
+async def _kill_the_database(crash: Crash, random: Random) -> None:
+    await crash.grounds.postgres.kill()
+    crash.hit("database")
+    await asyncio.sleep(random.choice((0, 0.5, 3)))
+    await crash.grounds.postgres.start()
+
+
+async def _kill_temporal(crash: Crash, random: Random) -> None:
+    await crash.grounds.temporal.kill()
+    crash.hit("Temporal server")
+    await asyncio.sleep(random.choice((0, 0.5, 3)))
+    await crash.grounds.temporal.start()
+
+
+async def _kill_everything(crash: Crash, random: Random) -> None:
+    crash.held = True
+    for part in (crash.grounds.worker, crash.grounds.temporal, crash.grounds.postgres):
+        await part.kill()
+    crash.hit("everything")
+    await crash.grounds.postgres.start()
+    await crash.grounds.temporal.start()
+    crash.held = False
+
+
+async def _receiver_away(crash: Crash, random: Random) -> None:
+    if crash.receiver:
+        await crash.receiver.go()
+        await asyncio.sleep(random.uniform(0.5, 3))
+        await crash.receiver.come()
+        crash.report.count("receiver away")
+
+
+async def _answer_while_every_worker_is_down(crash: Crash, random: Random) -> None:
+    """An answer in time, given while nobody works, is in time, however long nobody works."""
+    policy = hurried(load_policy("resolution_center"), timedelta(seconds=2))
+    driven = _driven(crash, random, policy)
+    await driven.start()
+    await driven.send("request", {"actor": {"role": "client", "id": "c-1"}, "kind": "cancel", "approval": "ask"})
+    crash.held = True
+    await crash.grounds.worker.kill()
+    crash.hit("worker")
+    crash.points += 1
+    order = await driven.order()
+    request = order.open_request if order else None
+    key = await driven.tell("accept", {"actor": {"role": "freelancer", "id": "f-1"}, "comment": "Fine."})
+    in_time = bool(
+        request and request.answer_due_at and (stamped := driven.sent[key].sent_at) and stamped < request.answer_due_at
+    )
+    if request and request.answer_due_at:
+        await asyncio.sleep(max(0, (request.answer_due_at - datetime.now(UTC)).total_seconds() + random.random()))
+    crash.held = False
+    await driven.until(lambda order: order.closed)
+    answer = await driven.answer(key)
+    wrong = await driven.wrong()
+    if in_time and (answer is None or answer["status"] != "applied"):
+        wrong.append(f"the answer was in time, and was answered {answer}")
+    crash.report.count("answers in time while every worker was down", in_time)
+    crash.report.judge(f"{driven.id}: an answer while every worker is down", wrong, _evidence(driven))
+
+
+Blow = Callable[[Crash, Random], Awaitable[None]]
+BLOWS: dict[Blow, int] = {
+    _kill_the_worker: 4,
+    _kill_between_commit_and_report: 6,
+    _kill_the_database: 4,
+    _kill_temporal: 4,
+    _kill_everything: 2,
+    _receiver_away: 1,
+    _answer_while_every_worker_is_down: 1,
+}
+
+
+def _driven(crash: Crash, random: Random, policy: Policy, provider: str = "ledger") -> Driven:
+    crash.orders += 1
+    always = read_policy(with_changes(policy.model_dump(mode="json"), ALWAYS), policy.name)
+    opening = some_opening(random, always, f"F-{crash.report.seed}-{crash.orders}", day=DAY, provider=provider)
+    return Driven(crash.recourse, opening, task_timeout=TASK_TIMEOUT)
+
+
+async def _orders(crash: Crash) -> None:
+    while not crash.enough:
+        random = Random(f"{crash.report.seed}-order-{crash.orders}")
+        provider = BANK if random.random() < WITH_BANK else "ledger"
+        driven = _driven(crash, random, some_policy(random, DAY), provider)
+        life = some_life(random, driven.opening, random.choice(MOVES), LONGEST_WAIT)
+        crash.under_way.append(driven)
+        try:
+            wrong = await _lead(driven, life, random)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the order did not live through it
+            order = await driven.order()
+            wrong = [f"{type(error).__name__}: {error}; the order was {order.phase if order else 'not there'}"]
+        finally:
+            crash.under_way.remove(driven)
+        wrong += await persist(partial(_told_and_paid, crash, driven))
+        crash.report.count("orders")
+        crash.report.judge(driven.id, wrong, _evidence(driven, life))
+
+
+async def _lead(driven: Driven, life: list[Move], random: Random) -> list[str]:
+    """One order through its life; what is not as it should be afterwards."""
+    waiting = []
+    await driven.start()
+    for move in life:
+        await asyncio.sleep(move.after)
+        if move.name is None:
+            await _wait_for_a_clock(driven)
+        elif move.how == "signal":
+            waiting.append(await driven.tell(move.name, move.fields))
+        elif move.how == "update":
+            await driven.send(move.name, move.fields)
+        else:
+            await driven.send_once(move.name, move.fields)
+    if random.random() >= BY_CLOCK_ALONE:
+        await _close(driven)
+    await driven.until(lambda order: order.closed and not clocks(order), PATIENCE)
+    await driven.ended(PATIENCE)
+    wrong = await persist(driven.wrong)
+    order = await driven.order()
+    for key in waiting:
+        # What came when the order answered no more is refused by the order, and leaves nothing.
+        lost = key in driven.sent and await driven.answer(key) is None
+        if lost and order and (driven.taken_at[key] < (order.closed_at or driven.taken_at[key])):
+            wrong.append(f"{key} was taken and never answered")
+    return wrong
+
+
+async def _wait_for_a_clock(driven: Driven) -> None:
+    order = await driven.order()
+    clock = next_clock(order) if order else None
+    if clock is not None and clock.at - datetime.now(UTC) <= LONGEST_WAIT:
+        await driven.until(lambda order: clock not in clocks(order), PATIENCE)
+
+
+async def _close(driven: Driven) -> None:
+    """The two get it done."""
+    client, freelancer = {"role": "client", "id": "c-1"}, {"role": "freelancer", "id": "f-1"}
+    for _ in range(10):
+        order = await driven.order()
+        match order.phase if order else "completed":
+            case "waiting_requirements":
+                await driven.send("submit_requirements", {"actor": client})
+            case "in_progress" | "in_revision":
+                await driven.send("deliver", {"actor": freelancer})
+            case "delivered":
+                await driven.send("complete", {"actor": client})
+            case _:
+                return
+
+
+async def _told_and_paid(crash: Crash, driven: Driven) -> list[str]:
+    """Whether everybody heard what they were to hear, in order, and the bank paid what the ledger says."""
+    pool, wrong = crash.recourse.pool, []
+    if driven.opening.provider == BANK:
+        balances = await read_balances(pool, driven.id)
+        paid = crash.bank.total(driven.id)
+        price, fee = driven.opening.terms.price, driven.opening.terms.service_fee
+        moved = {**{who: balances[who] for who in paid}, "client": balances["client"] + price + fee}
+        if moved != paid:
+            wrong.append(f"the bank paid {paid}, the ledger says {moved}")
+    if crash.inbox is not None:
+        notices = await read_notices(pool, driven.id)
+        heard = [one for one in crash.inbox.first if one.rpartition(".")[0].rpartition(".")[0] == driven.id]
+        if heard != [notice.id for notice in notices]:
+            wrong.append(f"the receiver heard {heard}, to be told were {[notice.id for notice in notices]}")
+        for notice in notices:
+            bodies = {json.dumps(json.loads(body)) for body in crash.inbox.bodies.get(notice.id, ())}
+            if bodies != {json.dumps(webhook_body(notice))}:
+                wrong.append(f"notice {notice.id} was sent as {bodies}")
+    return wrong
+
+
+def _evidence(driven: Driven, life: list[Move] | None = None) -> dict[str, Any]:
+    return {
+        "opening": driven.opening.model_dump(mode="json"),
+        "life": [vars(move) for move in life or ()],
+        "sent": [message.model_dump(mode="json", exclude={"command"}) for message in driven.sent.values()],
+        "told": [[list(key), dict(outcome)] for key, outcome in driven.told],
+    }

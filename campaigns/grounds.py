@@ -1,0 +1,124 @@
+"""The grounds of the crash campaign: database, Temporal server and worker, each to be killed and restarted alone."""
+
+import asyncio
+import os
+import signal
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from database.migrate import migrate
+from local.cluster import cluster
+from local.postgres import LocalPostgres
+from local.process import gone, kill, start, stop
+from local.temporal import LocalTemporal, find_program
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class Server(Protocol):
+    """A server that can be ended as a crash would end it, and started again with all that it had."""
+
+    async def start(self) -> None:
+        """Start it and wait until it answers."""
+
+    async def kill(self) -> None:
+        """End it as a crash would."""
+
+
+class WorkerProcess:
+    """One worker in a process of its own."""
+
+    def __init__(self, log: Path, environment: Mapping[str, str]) -> None:
+        self._log, self._environment = log, environment
+        self._process: asyncio.subprocess.Process | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """The process's number, while it runs."""
+        running = self._process is not None and self._process.returncode is None
+        return self._process.pid if running and self._process else None
+
+    async def start(self) -> None:
+        """Start it; what it finds away it waits for by ending, and being started again."""
+        command = [sys.executable, "-m", "campaigns.worker"]
+        self._process = await start(command, log=self._log, environment=self._environment, cwd=ROOT)
+
+    async def kill(self) -> None:
+        """End it as a crash would."""
+        if self._process:
+            ended = kill(self._process)
+            await self._process.wait()
+            await gone(ended)
+
+    async def die_after_its_next_commit(self, patience: float) -> bool:
+        """Have it killed between a commit and the report of it; False where nothing was committed for so long."""
+        if self.pid is None or self._process is None:
+            return False
+        os.kill(self.pid, signal.SIGUSR1)
+        try:
+            async with asyncio.timeout(patience):
+                await self._process.wait()
+        except TimeoutError:
+            return False
+        return self._process.returncode == -signal.SIGKILL
+
+    async def stop(self) -> None:
+        """Stop it in order."""
+        if self._process:
+            await stop(self._process, signal.SIGTERM)
+
+
+@dataclass
+class Grounds:
+    """Everything an order needs to live."""
+
+    dsn: str
+    address: str
+    queue: str
+    postgres: Server
+    temporal: Server
+    worker: WorkerProcess
+    up: dict[str, bool] = field(default_factory=dict)
+
+
+@asynccontextmanager
+async def grounds(queue: str, environment: Mapping[str, str], *, on_postgres: bool = False) -> AsyncIterator[Grounds]:
+    """Durable servers of our own and a worker; all of it ends with this block.
+
+    `on_postgres`: Temporal as production runs it, in the same PostgreSQL; otherwise the dev server with its file.
+    """
+    with tempfile.TemporaryDirectory(prefix="recourse-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        async with _on_postgres(folder) if on_postgres else _on_a_file(folder) as (dsn, address, postgres, temporal):
+            known = {"DATABASE_URL": dsn, "TEMPORAL_ADDRESS": address, "RECOURSE_TASK_QUEUE": queue, **environment}
+            worker = WorkerProcess(folder / "worker.log", known)
+            await worker.start()
+            try:
+                yield Grounds(dsn, address, queue, postgres, temporal, worker)
+            finally:
+                await worker.stop()
+
+
+@asynccontextmanager
+async def _on_a_file(folder: Path) -> AsyncIterator[tuple[str, str, Server, Server]]:
+    postgres = LocalPostgres(folder, durable=True)
+    temporal = LocalTemporal(await find_program(), folder, db_file=folder / "temporal.db")
+    try:
+        await postgres.start()
+        await migrate(postgres.dsn)
+        await temporal.start()
+        yield postgres.dsn, temporal.address, postgres, temporal
+    finally:
+        await temporal.stop()
+        await postgres.stop()
+
+
+@asynccontextmanager
+async def _on_postgres(folder: Path) -> AsyncIterator[tuple[str, str, Server, Server]]:
+    async with cluster(folder) as running:
+        yield running.dsn, running.address, running.postgres, running.server

@@ -1,0 +1,149 @@
+"""One order under way in a campaign: what was sent to it, what its senders were told, and whether all of it is true."""
+
+import asyncio
+import itertools
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+
+import asyncpg
+from temporalio.client import WorkflowUpdateRPCTimeoutOrCancelledError
+from temporalio.service import RPCError, RPCStatusCode
+
+from campaigns.comparing import differences
+from database.orders import read_answer, read_order
+from database.pool import DatabaseUnreachable
+from resolution.commands import Message, read_message
+from resolution.order import Opening, Order
+from starter.client import Outcome, Recourse, workflow_id
+from workflows.messages import ORDER
+
+# What somebody meets who calls while a server is away; a backend calls again, with the same id.
+AWAY = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    DatabaseUnreachable,
+    RPCError,
+    WorkflowUpdateRPCTimeoutOrCancelledError,
+)
+_NOT_AWAY = (RPCStatusCode.NOT_FOUND, RPCStatusCode.INVALID_ARGUMENT, RPCStatusCode.ALREADY_EXISTS)
+ONE_CALL = 20.0  # seconds
+GIVES_UP_AFTER = 2.0  # seconds
+Found = TypeVar("Found")
+
+
+@dataclass
+class Driven:
+    """One order, and everything that was said in it."""
+
+    recourse: Recourse
+    opening: Opening
+    task_timeout: timedelta | None = None
+    sent: dict[tuple[str, str], Message] = field(default_factory=dict)
+    started: bool = False
+    taken_at: dict[tuple[str, str], datetime] = field(default_factory=dict)
+    told: list[tuple[tuple[str, str], Mapping[str, Any]]] = field(default_factory=list)
+    numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
+
+    @property
+    def id(self) -> str:
+        """The order's id."""
+        return self.opening.terms.order_id
+
+    async def start(self) -> None:
+        """Start its workflow and wait until it is in the database."""
+        await persist(self._start)
+        await self.until(lambda order: True)
+        self.started = True
+
+    async def _start(self) -> None:
+        await self.recourse.temporal.start_workflow(
+            ORDER,
+            self.opening,
+            id=workflow_id(self.id),
+            task_queue=self.recourse.task_queue,
+            task_timeout=self.task_timeout,
+        )
+
+    def _payload(self, name: str, fields: Mapping[str, Any]) -> dict[str, Any]:
+        stamped = datetime.now(UTC).isoformat(timespec="seconds")
+        payload = {"command_id": f"{name}-{next(self.numbers)}", "sent_at": stamped, **fields}
+        message = read_message(name, payload, "unnamed")
+        self.sent.setdefault(message.key, message)
+        return payload
+
+    async def send(self, name: str, fields: Mapping[str, Any]) -> Outcome:
+        """Send a command as an update, as often as it takes, and take note of what is answered."""
+        payload = self._payload(name, fields)
+        outcome = await persist(lambda: self.recourse.send(self.id, name, payload))
+        self.told.append((read_message(name, payload, "unnamed").key, outcome.whole))
+        return outcome
+
+    async def send_once(self, name: str, fields: Mapping[str, Any]) -> None:
+        """Send a command as an update and give up where the answer does not come: nobody calls again."""
+        payload = self._payload(name, fields)
+        with suppress(*AWAY):
+            async with asyncio.timeout(GIVES_UP_AFTER):
+                outcome = await self.recourse.send(self.id, name, payload)
+            self.told.append((read_message(name, payload, "unnamed").key, outcome.whole))
+
+    async def tell(self, name: str, fields: Mapping[str, Any]) -> tuple[str, str]:
+        """Send a command as a signal, as often as it takes; returns by what its answer is known."""
+        payload = self._payload(name, fields)
+        taken = await persist(lambda: self.recourse.tell(self.id, name, payload))
+        key = read_message(name, payload, "unnamed").key
+        self.taken_at[key] = datetime.now(UTC)
+        if not taken:
+            self.sent.pop(key, None)
+        return key
+
+    async def answer(self, key: tuple[str, str]) -> dict[str, Any] | None:
+        """The answer that the database has to a message."""
+        return await persist(lambda: read_answer(self.recourse.pool, self.id, *key))
+
+    async def order(self) -> Order | None:
+        """The order as the database has it."""
+        stored = await persist(lambda: read_order(self.recourse.pool, self.id))
+        return stored.order if stored else None
+
+    async def until(self, so: Callable[[Order], bool], patience: float = 300.0) -> Order:
+        """Wait until the order is `so`; returns it. Raises TimeoutError."""
+        async with asyncio.timeout(patience):
+            while (order := await self.order()) is None or not so(order):  # noqa: ASYNC110 - it is in the database
+                await asyncio.sleep(0.05)
+        return order
+
+    async def ended(self, patience: float = 300.0) -> str:
+        """Wait until its workflow has ended; returns how. Raises TimeoutError, and what failed it."""
+        handle = self.recourse.temporal.get_workflow_handle(workflow_id(self.id))
+        async with asyncio.timeout(patience):
+            return str(await persist(handle.result))
+
+    async def wrong(self) -> list[str]:
+        """What is not as the rules alone would have it, and what somebody was told that is not so."""
+        wrong = await differences(self.recourse.pool, self.id, self.sent)
+        for key, outcome in self.told:
+            kept = await self.answer(key)
+            said = {name: value for name, value in outcome.items() if name != "repeated"}
+            if kept is None and outcome.get("code") != "order_closed":
+                wrong.append(f"{key} was answered {outcome}, and the database has no answer")
+            elif kept is not None and kept != said:
+                wrong.append(f"{key} was answered {said}, and the database has {kept}")
+        return wrong
+
+
+async def persist(call: Callable[[], Awaitable[Found]]) -> Found:
+    """Call until it is answered: while a server is away, again and again."""
+    while True:
+        try:
+            async with asyncio.timeout(ONE_CALL):
+                return await call()
+        except AWAY as error:
+            if isinstance(error, RPCError) and error.status in _NOT_AWAY:
+                raise
+        await asyncio.sleep(0.1)

@@ -1,0 +1,34 @@
+"""Real servers and a worker on which a campaign plays; all of it ends with the block."""
+
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from database.migrate import migrate
+from database.pool import connect as connect_database
+from local.postgres import postgres
+from local.temporal import temporal_server
+from starter.client import Recourse
+from worker import make_worker
+from workflows.connecting import connect
+
+
+@asynccontextmanager
+async def worked(dsn: str, address: str, **options: Any) -> AsyncIterator[Recourse]:
+    """Orders on the given servers, with one worker in this process."""
+    pool, client = await connect_database(dsn), await connect(target_host=address)
+    queue = f"campaign-{secrets.token_hex(4)}"
+    try:
+        async with make_worker(client, pool, task_queue=queue, **options):
+            yield Recourse(client, pool, task_queue=queue)
+    finally:
+        await pool.close()
+
+
+@asynccontextmanager
+async def servers() -> AsyncIterator[tuple[str, str]]:
+    """The addresses of a migrated PostgreSQL and a Temporal server, both given or both ours."""
+    async with postgres() as dsn, temporal_server() as (address, _):
+        await migrate(dsn)
+        yield dsn, address

@@ -1,0 +1,82 @@
+"""The worker of the crash campaign: the real one, with a bank, and able to die right after its next commit."""
+
+import asyncio
+import os
+import signal
+import time
+from datetime import timedelta
+from typing import Any
+
+import httpx2
+
+from activities.settings import read_settings
+from activities.shapes import Payment
+from campaigns import BANK
+from starter.cli.quiet import quiet
+from starter.connecting import database
+from worker import channels_of, make_worker, until_told_to_stop
+from workflows.connecting import connect
+
+BANK_URL = "CAMPAIGN_BANK_URL"
+
+
+class BankByHttp:
+    """The payment provider of these orders."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+
+    async def pay(self, payment: Payment) -> None:
+        """Have it paid. Raises httpx2.HTTPError where the bank says no, or nothing."""
+        async with httpx2.AsyncClient(timeout=5) as client:
+            response = await client.post(self._url, content=payment.model_dump_json())
+            response.raise_for_status()
+
+
+class DiesAfterCommit:
+    """A pool of connections whose process is killed, once it was told so, when a step is committed: before anybody
+    hears of it."""
+
+    def __init__(self, pool: Any) -> None:
+        self._pool = pool
+        self._told = False
+        asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, self._die_next)
+
+    def _die_next(self) -> None:
+        self._told = True
+
+    async def fetchval(self, query: str, *arguments: Any) -> Any:
+        """As the pool does it, and then perhaps the end."""
+        value = await self._pool.fetchval(query, *arguments)
+        if self._told and "INSERT INTO orders" in query:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return value
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._pool, name)
+
+
+async def work() -> None:
+    """Work until SIGTERM, or until killed."""
+    settings = read_settings()
+    channels = channels_of(settings)
+    async with database(settings) as pool, until_told_to_stop() as stop:
+        worker = make_worker(
+            await connect(),
+            DiesAfterCommit(pool),
+            task_queue=settings.task_queue,
+            channels=channels,
+            providers={BANK: BankByHttp(os.environ[BANK_URL])},
+            # A task for a worker that was killed goes to another one this much later.
+            sticky_queue_schedule_to_start_timeout=timedelta(seconds=1),
+        )
+        async with worker:
+            await stop.wait()
+        for channel in channels:
+            await channel.close()
+
+
+if __name__ == "__main__":
+    quiet()
+    asyncio.run(work())
+    time.sleep(0.1)  # a process that ends right after its last call to the SDK crashes at times

@@ -1,0 +1,88 @@
+"""The campaigns' judge: it has nothing to say about what the rules wrote, and finds everything that they did not."""
+
+from datetime import timedelta
+from random import Random
+from typing import Any
+
+import pytest
+
+from campaigns.comparing import differences
+from campaigns.lives import some_opening
+from database.steps import record_step
+from policies import load_policy
+from resolution.clocks import next_clock
+from resolution.commands import Message, read_message
+from resolution.order import Opening
+from resolution.process import Desk
+
+Sent = dict[tuple[str, str], Message]
+
+
+async def written(pool: Any) -> tuple[str, Sent]:
+    """An order that was canceled by silence, as the rules alone write it, paid by a provider that failed twice."""
+    policy = load_policy("resolution_center")
+    opening = some_opening(Random(3), policy, "judged", provider="bank")
+    desk, now = Desk(_received(opening)), opening.terms.ordered_at
+    await record_step(pool, desk.opening_step())
+    sent: Sent = {}
+    for name, fields in (("message", {"comment": "Hello"}), ("request", {"kind": "cancel"}), ("request", {})):
+        payload = {"actor": {"role": "client", "id": "c-1"}, "command_id": f"{name}-{len(sent)}", **fields}
+        message = read_message(name, payload, "unnamed")
+        sent[message.key] = message
+        await record_step(pool, desk.finish(desk.take(message, now)))
+    while (clock := next_clock(desk.order)) is not None:
+        draft = desk.fire(clock, clock.at + timedelta(seconds=1))
+        if draft.payment is not None:
+            await record_step(pool, desk.standstill(clock.at))
+        await record_step(pool, desk.finish(draft, paid=desk.order.retries >= 2))
+    return opening.terms.order_id, sent
+
+
+def _received(opening: Opening) -> Opening:
+    return opening.model_copy(update={"terms": opening.terms.model_copy(update={"requirements": "received"})})
+
+
+async def test_what_the_rules_wrote_is_as_the_rules_would_have_it(pool: Any) -> None:
+    order_id, sent = await written(pool)
+    assert await differences(pool, order_id, sent) == []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        'UPDATE notices SET body = body || \'{"settlement": "held"}\' WHERE step = 2',
+        "DELETE FROM notices WHERE step = 2",
+        "DELETE FROM answers WHERE step = 1",
+        "UPDATE answers SET outcome = outcome || '{\"entry\": 9}' WHERE step = 1",
+        "INSERT INTO ledger_entries SELECT order_id, step + 1, line, account, amount, at FROM ledger_entries",
+        "DELETE FROM ledger_entries WHERE step > 0",
+        "UPDATE orders SET step = 2",
+        "UPDATE orders SET state = jsonb_set(state, '{revisions}', '1')",
+        "DELETE FROM record_entries WHERE number = 2",
+        'UPDATE record_entries SET content = content || \'{"to": "delivered"}\' WHERE number = 1',
+        "UPDATE record_entries SET at = at + interval '1 second' WHERE number = 5",
+    ],
+)
+async def test_whatever_is_lost_doubled_or_changed_is_found(pool: Any, change: str) -> None:
+    order_id, sent = await written(pool)
+    await pool.execute("SET session_replication_role = replica; " + change)
+    assert await differences(pool, order_id, sent) != []
+
+
+async def test_a_command_that_nobody_sent_is_found(pool: Any) -> None:
+    order_id, sent = await written(pool)
+    assert "nobody sent request" in (await differences(pool, order_id, dict(list(sent.items())[:1])))[0]
+
+
+async def test_a_command_that_was_decided_after_a_later_clock_is_found(pool: Any) -> None:
+    opening = some_opening(Random(3), load_policy("resolution_center"), "judged")
+    desk, sent = Desk(_received(opening)), {}
+    await record_step(pool, desk.opening_step())
+    for number, after in enumerate((timedelta(0), timedelta(days=3))):
+        payload = {"actor": {"role": "client", "id": "c-1"}, "command_id": f"{number}", "kind": "cancel"}
+        message = read_message("request", payload, "unnamed")
+        sent[message.key] = message
+        # A desk that forgets the clock of 48 hours.
+        await record_step(pool, desk.finish(desk.take(message, opening.terms.ordered_at + after)))
+    [found] = await differences(pool, "judged", sent)
+    assert "was decided before answer_reminder, which came first" in found
