@@ -18,7 +18,7 @@ from typing import Any
 from activities.webhook import payload as webhook_body
 from campaigns import BANK
 from campaigns.grounds import Grounds, grounds
-from campaigns.lives import Move, hurried, some_life, some_opening, some_policy
+from campaigns.lives import Move, hurried, some_life, some_opening, some_policy, with_changes
 from campaigns.orders import Driven, persist
 from campaigns.receiving import Bank, Inbox, Receiver, listening
 from campaigns.report import Report
@@ -27,7 +27,7 @@ from database.orders import read_balances, read_notices
 from database.pool import connect as connect_database
 from policies import load_policy
 from resolution.clocks import clocks, next_clock
-from resolution.policy import Policy, read_policy, with_changes
+from resolution.policy import Policy
 from starter.client import Recourse
 from workflows.connecting import connect
 
@@ -209,7 +209,7 @@ BLOWS: dict[Blow, int] = {
 
 def _driven(crash: Crash, random: Random, policy: Policy, provider: str = "ledger") -> Driven:
     crash.orders += 1
-    always = read_policy(with_changes(policy.model_dump(mode="json"), ALWAYS), policy.name)
+    always = with_changes(policy, ALWAYS)
     opening = some_opening(random, always, f"F-{crash.report.seed}-{crash.orders}", day=DAY, provider=provider)
     return Driven(crash.recourse, opening, task_timeout=TASK_TIMEOUT)
 

@@ -14,7 +14,7 @@ from resolution.commands import COMMANDS, read_message
 from resolution.durations import parse_duration, write_duration
 from resolution.looking_ahead import available_actions
 from resolution.order import Opening, Order, Terms
-from resolution.policy import Policy, read_policy, with_changes
+from resolution.policy import Policy
 from resolution.process import Desk
 from resolution.record import Reader
 from resolution.turn import turn
@@ -46,7 +46,19 @@ def hurried(policy: Policy, day: timedelta) -> Policy:
             return write_duration(max(length * (day / timedelta(days=1)), timedelta(seconds=bool(length))))
         return value
 
-    return read_policy(hurry(policy.model_dump(mode="json")), policy.name)
+    return Policy.model_validate(hurry(policy.model_dump(mode="json")))
+
+
+def with_changes(policy: Policy, changes: Mapping[str, Any]) -> Policy:
+    """A policy with single keys changed by their dotted names, whatever a lint would say."""
+    document = policy.model_dump(mode="json")
+    for dotted, value in changes.items():
+        table = document
+        *path, last = dotted.split(".")
+        for part in path:
+            table = table.setdefault(part, {})
+        table[last] = value
+    return Policy.model_validate(document)
 
 
 def some_policy(random: Random, day: timedelta | None = None, changes: Mapping[str, Any] | None = None) -> Policy:
@@ -54,7 +66,7 @@ def some_policy(random: Random, day: timedelta | None = None, changes: Mapping[s
     policy = load_policy(random.choice(PRESETS), random.choice(CHANGES))
     if day is not None:
         policy = hurried(policy, day)
-    return read_policy(with_changes(policy.model_dump(mode="json"), changes or {}), policy.name)
+    return with_changes(policy, changes or {})
 
 
 def some_opening(
