@@ -26,6 +26,8 @@ app.command("starter.cli.records:app", name="record", help="Export, verify and r
 app.command("starter.cli.stats:app", name="stats", help="Scores, endings, reasons and marks over all closed orders.")
 app.command("starter.cli.serving:migrate", name="migrate")
 app.command("starter.cli.serving:worker", name="worker")
+app.command("starter.cli.serving:serve", name="serve")
+app.command("starter.cli.serving:token", name="token")
 
 # By name, so that `--help` needs to load neither Temporal nor the database driver.
 EXPECTED = {

@@ -1,10 +1,17 @@
-"""`recourse worker` and `recourse migrate`: what runs in production."""
+"""`recourse worker`, `recourse serve` and `recourse migrate`: what runs in production."""
+
+import socket
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
 
 from activities.settings import read_settings
 from database.migrate import migrate as apply_migrations
 from local.temporal import register_search_attributes
-from starter.cli.output import Json, console, say_json
-from starter.connecting import database, database_address
+from starter.cli.output import Json, Stop, console, say_json
+from starter.connecting import database, database_address, orders
 from workflows.connecting import connect
 
 
@@ -26,3 +33,64 @@ async def worker() -> None:
         client = await connect()
         await register_search_attributes(client)
         await run_worker(client, pool, settings)
+
+
+async def serve(
+    *, host: str = "127.0.0.1", port: int = 8000, policy: Annotated[list[Path] | None, Parameter(negative="")] = None
+) -> None:
+    """Serve the HTTP API until SIGINT or SIGTERM; RECOURSE_TOKEN_KEYS holds the keys of its tokens.
+
+    Parameters
+    ----------
+    host, port
+        Where to listen; TLS is the reverse proxy's.
+    policy
+        A policy file that orders can be started with, beside the presets; repeat for several.
+    """
+    from policies import PRESETS, load_policy
+    from starter.http.app import make_app
+    from starter.http.serving import serve_until_told_to_stop
+    from starter.http.settings import read_keys
+
+    keys, settings = read_keys(), read_settings()
+    known = {name: load_policy(name) for name in PRESETS}
+    known |= {made.name: made for made in (load_policy(path) for path in policy or ())}
+    try:
+        listener = socket.create_server((host, port))
+    except OSError as error:
+        raise Stop(f"{host}:{port} cannot be listened on: {error.strerror}.") from error
+    with listener:
+        async with orders(settings) as recourse:
+            console().print(f"Listening on {host}:{listener.getsockname()[1]}.")
+            await serve_until_told_to_stop(make_app(recourse, keys, policies=known), listener)
+
+
+def token(bearer: str, /, *, lifetime: str = "1h", json: Json = False) -> None:
+    """Make a token for the HTTP API, signed by the first key of RECOURSE_TOKEN_KEYS.
+
+    Parameters
+    ----------
+    bearer
+        `service:ID` for a backend of the marketplace, or `client:ID`, `freelancer:ID`, `operator:ID`.
+    lifetime
+        How long it is good for, such as `12h` or `90d`.
+    """
+    from pydantic import ValidationError
+
+    from resolution.durations import parse_duration
+    from starter.http.settings import read_keys
+    from starter.http.tokens import Bearer
+
+    role, _, given = bearer.partition(":")
+    try:
+        named = Bearer.model_validate({"role": role, "id": given})
+        expires_at = (datetime.now(UTC) + parse_duration(lifetime)).replace(microsecond=0)
+    except ValidationError as error:
+        raise Stop(f"{bearer!r} names nobody: write ROLE:ID, such as `service:shop` or `client:c-3`.") from error
+    except ValueError as error:
+        raise Stop(f"--lifetime: {error}") from error
+    signed = read_keys().sign(named, "recourse-api", expires_at)
+    if json:
+        say_json({"token": signed, "expires_at": expires_at})
+    else:
+        console().print(signed, markup=False)

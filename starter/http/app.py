@@ -1,0 +1,76 @@
+"""The application: every path, every error as a problem, and its description."""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from fastapi import FastAPI
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from policies import PRESETS, load_policy
+from resolution.policy import Policy
+from starter.client import Recourse
+from starter.http import commands, health, issuing, orders, queue
+from starter.http.access import Site
+from starter.http.bodies import BODIES
+from starter.http.limits import Limits
+from starter.http.problems import Problem, answer_with_problems
+from starter.http.tokens import KeyRing
+
+PATIENCE = 20.0  # seconds
+_AS_READ: Literal["validation"] = "validation"
+ABOUT = """Durable order cancellation and dispute resolution for freelance marketplaces.
+
+Money is in minor units of the order's currency, instants are in UTC, durations are written `48h`, `3d`, `30m`.
+"""
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def make_app(
+    recourse: Recourse,
+    keys: KeyRing,
+    *,
+    policies: Mapping[str, Policy] | None = None,
+    patience: float = PATIENCE,
+    now: Callable[[], datetime] = _now,
+) -> FastAPI:
+    """The application on one connection to orders.
+
+    `policies` are the ones that orders can be started with, by name: the presets, unless others are given.
+    `patience`: for how many seconds a call waits for an order to answer. `now` stamps what arrives.
+    """
+    app = FastAPI(
+        title="Recourse",
+        description=ABOUT,
+        version="1",
+        # Their pages load programs from elsewhere; the description itself is at /openapi.json.
+        docs_url=None,
+        redoc_url=None,
+    )
+    known = dict(policies) if policies is not None else {name: load_policy(name) for name in PRESETS}
+    app.state.site = Site(recourse=recourse, keys=keys, policies=known, now=now, patience=patience)
+    for part in (orders, commands, queue, issuing, health):
+        app.include_router(part.router)
+    answer_with_problems(app)
+    app.add_middleware(Limits)
+    _describe(app)
+    return app
+
+
+def _describe(app: FastAPI) -> None:
+    plain = app.openapi
+
+    def described() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            schema = plain()
+            bodies: list[type[BaseModel]] = [Problem, *BODIES.values()]
+            models = [(body, _AS_READ) for body in bodies]
+            _, more = models_json_schema(models, ref_template="#/components/schemas/{model}")
+            schema["components"]["schemas"] |= more["$defs"]
+        return plain()
+
+    app.openapi = described  # type: ignore[method-assign]

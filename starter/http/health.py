@@ -1,0 +1,58 @@
+"""Whether this server lives, and whether it can work."""
+
+import asyncio
+from typing import Literal
+
+from fastapi import APIRouter
+from temporalio.service import RPCError
+
+from starter.http.access import Site, TheSite
+from starter.http.problems import database_unreachable, temporal_unreachable
+from starter.http.shapes import Answered
+
+router = APIRouter(tags=["health"])
+PATIENCE = 3.0  # seconds
+
+
+class Alive(Answered):
+    """The process answers."""
+
+    status: Literal["ok"] = "ok"
+
+
+class Ready(Answered):
+    """What it needs answers too."""
+
+    database: Literal["ok"] = "ok"
+    temporal: Literal["ok"] = "ok"
+
+
+@router.get("/healthz")
+async def healthz() -> Alive:
+    """Whether the process lives. It needs no token."""
+    return Alive()
+
+
+@router.get("/readyz", responses={503: {"description": "Temporal or PostgreSQL does not answer."}})
+async def readyz(site: TheSite) -> Ready:
+    """Whether orders can be reached: the database and Temporal answer. It needs no token."""
+    await asyncio.gather(_database(site), _temporal(site))
+    return Ready()
+
+
+async def _database(site: Site) -> None:
+    try:
+        async with asyncio.timeout(PATIENCE):
+            await site.recourse.pool.fetchval("SELECT 1 FROM orders LIMIT 1")
+    except TimeoutError as error:
+        raise database_unreachable() from error
+
+
+async def _temporal(site: Site) -> None:
+    try:
+        async with asyncio.timeout(PATIENCE):
+            healthy = await site.recourse.temporal.service_client.check_health()
+    except (TimeoutError, RPCError) as error:
+        raise temporal_unreachable() from error
+    if not healthy:
+        raise temporal_unreachable()

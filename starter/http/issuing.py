@@ -1,0 +1,43 @@
+"""Tokens for the marketplace's users, made by its backends."""
+
+from datetime import datetime, timedelta
+from typing import Literal
+
+from fastapi import APIRouter, Depends
+from pydantic import Field
+
+from resolution.durations import Duration
+from resolution.order import Id
+from resolution.words import Frozen
+from starter.http.access import TheSite, answers, service_only
+from starter.http.problems import malformed
+from starter.http.shapes import Answered
+from starter.http.tokens import Bearer
+
+router = APIRouter(tags=["tokens"])
+LONGEST_LIFE = timedelta(days=30)
+
+
+class IssueToken(Frozen):
+    """For whom a token is made. `lifetime` is such as `30m` or `12h`, at most 30 days."""
+
+    role: Literal["client", "freelancer", "operator"]
+    id: Id
+    lifetime: Duration = Field(default=timedelta(hours=1))
+
+
+class Issued(Answered):
+    """A token, and until when it is good."""
+
+    token: str
+    expires_at: datetime
+
+
+@router.post("/tokens", status_code=201, dependencies=[Depends(service_only)], responses=answers(403, 413, 422))
+async def issue_token(site: TheSite, body: IssueToken) -> Issued:
+    """Make a token for a party or an operator, who have signed in at the marketplace."""
+    if not timedelta(0) < body.lifetime <= LONGEST_LIFE:
+        raise malformed(lifetime="must be longer than nothing and at most 30d")
+    expires_at = (site.now() + body.lifetime).replace(microsecond=0)
+    token = site.keys.sign(Bearer(role=body.role, id=body.id), "recourse-api", expires_at)
+    return Issued(token=token, expires_at=expires_at)

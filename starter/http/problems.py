@@ -1,0 +1,176 @@
+"""Errors as `application/problem+json` (RFC 9457), each with a stable code and type."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import asyncpg
+from fastapi import FastAPI, HTTPException, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.exceptions import HTTPException as AnyHTTPException
+from temporalio.client import WorkflowUpdateRPCTimeoutOrCancelledError
+from temporalio.service import RPCError
+
+from resolution.fields import excerpt
+from resolution.refusals import SENTENCES
+from starter.client import NoSuchOrder, OrderExists, Outcome
+
+MEDIA_TYPE = "application/problem+json"
+RETRY_AFTER = "5"  # seconds
+# What is wrong with the message itself, whatever the order; every other refusal is about the order as it stands.
+OF_THE_MESSAGE = frozenset(
+    {
+        "malformed",
+        "unknown_command",
+        "reason_required",
+        "unknown_reason",
+        "explanation_required",
+        "attestation_missing",
+        "amount_required",
+        "amount_out_of_range",
+    }
+)
+# What of an answer goes along with its refusal.
+_KEPT = ("order_id", "command", "command_id", "entry", "at", "repeated")
+# No connection, a server that starts or stops, or one that has no room: nothing that a mended query would mend.
+_DATABASE_AWAY: tuple[type[Exception], ...] = (
+    OSError,
+    TimeoutError,
+    asyncpg.InterfaceError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+)
+_TEMPORAL_AWAY: tuple[type[Exception], ...] = (RPCError, WorkflowUpdateRPCTimeoutOrCancelledError)
+
+
+class Problem(BaseModel):
+    """Why a call failed. `code` is stable; of a refusal it is the contract's code, and `details` are the contract's."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str = Field(examples=["urn:recourse:refusal:expired"])
+    title: str
+    status: int
+    code: str
+    detail: str | None = None
+    details: dict[str, Any] = {}
+
+
+class Failure(HTTPException):
+    """A call that ends with a problem."""
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        title: str,
+        *,
+        detail: str | None = None,
+        details: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+        family: str = "problem",
+        **more: Any,
+    ) -> None:
+        super().__init__(status, title, dict(headers or {}))
+        found = Problem(
+            type=f"urn:recourse:{family}:{code}",
+            title=title,
+            status=status,
+            code=code,
+            detail=detail,
+            details=dict(details or {}),
+            **more,
+        )
+        self.content = found.model_dump(mode="json", exclude_none=True)
+
+    @property
+    def response(self) -> JSONResponse:
+        """The problem as it is sent."""
+        return JSONResponse(self.content, self.status_code, self.headers, MEDIA_TYPE)
+
+
+def refused(code: str, sentence: str, details: Mapping[str, Any] | None = None, **more: Any) -> Failure:
+    """A refusal of the contract: 422 where the message itself is at fault, else 409."""
+    status = 422 if code in OF_THE_MESSAGE else 409
+    return Failure(status, code, sentence, details=details, family="refusal", **more)
+
+
+def malformed(**problems: str) -> Failure:
+    """A call that cannot be read; what is wrong, by where."""
+    return refused("malformed", SENTENCES["malformed"], {"problems": problems})
+
+
+def refusal_of(outcome: Outcome) -> Failure:
+    """What an order answered where it refused."""
+    kept = {key: outcome.whole[key] for key in _KEPT if key in outcome.whole}
+    return refused(str(outcome.code), str(outcome.message), outcome.details, **kept)
+
+
+def forbidden(detail: str) -> Failure:
+    """A bearer that may not do this."""
+    return Failure(403, "forbidden", "This token may not do that.", detail=detail)
+
+
+def no_such_order(order_id: str) -> Failure:
+    """No such order, or none that the bearer may know of."""
+    return Failure(404, "no_such_order", "There is no such order.", detail=f"There is no order {excerpt(order_id)}.")
+
+
+def unreachable(what: str, code: str, **details: Any) -> Failure:
+    """Something of ours that does not answer now."""
+    return Failure(
+        503,
+        code,
+        f"{what} cannot be reached at the moment.",
+        detail="Nothing is wrong with the call. Try again; with the same Idempotency-Key nothing is done twice.",
+        details=details,
+        headers={"Retry-After": RETRY_AFTER},
+    )
+
+
+def temporal_unreachable(**details: Any) -> Failure:
+    """No answer from Temporal."""
+    return unreachable("Temporal", "temporal_unreachable", **details)
+
+
+def database_unreachable() -> Failure:
+    """No answer from PostgreSQL."""
+    return unreachable("The database", "database_unreachable")
+
+
+def answer_with_problems(app: FastAPI) -> None:
+    """Make every error of `app` a problem."""
+
+    def register(kind: type[Exception], make: Any) -> None:
+        async def answer(request: Request, error: Exception) -> JSONResponse:
+            failure: Failure = make(error)
+            return failure.response
+
+        app.add_exception_handler(kind, answer)
+
+    register(Failure, lambda error: error)
+    register(RequestValidationError, _unreadable)
+    register(
+        AnyHTTPException, lambda error: Failure(error.status_code, _code(error), error.detail, headers=error.headers)
+    )
+    register(NoSuchOrder, lambda error: Failure(404, "no_such_order", "There is no such order.", detail=str(error)))
+    register(OrderExists, lambda error: Failure(409, "order_exists", "This order id is taken.", detail=str(error)))
+    for away in _TEMPORAL_AWAY:
+        register(away, lambda error: temporal_unreachable())
+    for away in _DATABASE_AWAY:
+        register(away, lambda error: database_unreachable())
+    register(Exception, lambda error: Failure(500, "internal", "Something is wrong on our side."))
+
+
+def _code(error: AnyHTTPException) -> str:
+    return {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "http_error")
+
+
+def _unreadable(error: RequestValidationError) -> Failure:
+    problems = {
+        excerpt(".".join(str(part) for part in found["loc"])): excerpt(str(found["msg"]).removeprefix("Value error, "))
+        for found in error.errors()[:20]
+    }
+    return malformed(**problems)

@@ -1,0 +1,38 @@
+"""The cases that wait for operators."""
+
+from datetime import datetime
+from typing import Any
+
+from fastapi import APIRouter, Depends
+
+from database.lists import undecided_cases
+from starter.http.access import TheSite, answers, staff_only
+from starter.http.orders import After, Limit
+from starter.http.problems import malformed
+from starter.http.shapes import Queue
+
+router = APIRouter(tags=["operators"])
+
+
+def _place(after: str) -> tuple[datetime, str] | None:
+    if not after:
+        return None
+    at, _, order_id = after.partition(" ")
+    try:
+        due_at = datetime.fromisoformat(at)
+        if due_at.tzinfo is None or not order_id:
+            raise ValueError("it names no place")
+    except ValueError as error:
+        raise malformed(**{"query.after": "is not the `next` of a page"}) from error
+    return due_at, order_id
+
+
+@router.get("/queue", response_model=Queue, dependencies=[Depends(staff_only)], responses=answers(403, 422))
+async def show_queue(site: TheSite, after: After = "", limit: Limit = 50) -> dict[str, Any]:
+    """The undecided cases, those due next first. An overdue one is past the instant at which time decides it."""
+    rows = await undecided_cases(site.recourse.pool, after=_place(after), limit=limit)
+    now = site.now()
+    for row in rows:
+        row["overdue"] = row["due_at"] <= now
+    following = f"{rows[-1]['due_at'].isoformat()} {rows[-1]['order_id']}" if len(rows) == limit else None
+    return {"cases": rows, "next": following}

@@ -1,0 +1,171 @@
+"""What can be read over HTTP is what the rules say, in the types that the description promises."""
+
+import json
+from typing import Any
+
+import httpx2
+import pytest
+from pydantic import BaseModel
+
+from resolution.record import verify
+from starter.http import shapes
+from tests.http.conftest import Callers, Orders
+from tests.process.conftest import Marketplace
+
+READERS = ("client", "freelancer", "operator")
+MARKER = "For operators only: PRIVATE-MARKER"
+
+
+async def disputed(order: Orders, by: Callers, **terms: Any) -> str:
+    """An order with everything that a page can show: a request with a private note, a case, an offer, a proposal."""
+    order_id = await order("upwork", **terms)
+    await by("client").give(order_id, "message", comment="How far are you?")
+    note = {"private_note": MARKER, "comment": "Nothing came.", "amount": 2_000, "reason": "other"}
+    await by("client").give(order_id, "request", kind="cancel", **note)
+    await by("freelancer").give(order_id, "decline", comment="I worked for days.")
+    await by("client").give(order_id, "message", comment="I saw nothing.")
+    await by("client").give(order_id, "escalate", comment="Please decide.")
+    await by("freelancer").give(order_id, "settle", amount=6_000)
+    await by("operator").give(order_id, "propose", amount=4_000, explanation="In the middle.")
+    return order_id
+
+
+@pytest.mark.parametrize("reader", READERS)
+async def test_a_page_is_the_rules_own_view_of_it(
+    marketplace: Marketplace, order: Orders, by: Callers, reader: Any
+) -> None:
+    order_id = await disputed(order, by)
+    shown = (await by(reader).get(f"/orders/{order_id}")).json()
+    known = await marketplace.recourse.show(order_id, reader)
+    assert shown == json.loads(json.dumps(known, default=lambda value: value.isoformat().replace("+00:00", "Z")))
+
+
+def unnamed(model: type[BaseModel], value: Any, where: str = "") -> list[str]:
+    """Keys of `value` that `model` does not name."""
+    found = []
+    for key, inner in value.items():
+        field = model.model_fields.get(key)
+        if field is None:
+            found.append(f"{where}{key}")
+            continue
+        for kind in getattr(field.annotation, "__args__", (field.annotation,)):
+            if isinstance(kind, type) and issubclass(kind, BaseModel):
+                for one in inner.values() if isinstance(inner, dict) and kind is shapes.Action else (inner,):
+                    found += unnamed(kind, one, f"{where}{key}.") if isinstance(one, dict) else []
+    return found
+
+
+@pytest.mark.parametrize("reader", READERS)
+async def test_no_answer_has_a_key_that_the_description_does_not_name(
+    marketplace: Marketplace, order: Orders, by: Callers, reader: Any
+) -> None:
+    order_id = await disputed(order, by)
+    recourse = marketplace.recourse
+    assert unnamed(shapes.OrderShown, await recourse.show(order_id, reader)) == []
+    assert unnamed(shapes.Actions, await recourse.actions(order_id, reader)) == []
+    fields = {"actor": {"role": "client", "id": "c-1"}}
+    assert unnamed(shapes.Ahead, await recourse.preview(order_id, "accept", fields)) == []
+    plain = await order()
+    asked = {**fields, "kind": "cancel"}
+    assert unnamed(shapes.Ahead, await recourse.preview(plain, "request", asked)) == []
+    assert unnamed(shapes.Actions, await recourse.actions(plain, reader)) == []
+    if reader != "operator":
+        given = await marketplace.by("client", plain, "request", kind="cancel")
+        assert unnamed(shapes.Applied, given.whole) == []
+
+
+async def test_nothing_private_reaches_a_party_on_any_path(order: Orders, by: Callers) -> None:
+    order_id = await disputed(order, by)
+    for reader in READERS:
+        texts = [
+            (await by(reader).get(f"/orders/{order_id}{path}")).text for path in ("", "/actions", "/notices", "/record")
+        ]
+        assert any("PRIVATE-MARKER" in text for text in texts) is (reader == "operator")
+
+
+async def test_an_action_is_listed_with_its_bounds_and_until_when(order: Orders, by: Callers) -> None:
+    order_id = await disputed(order, by)
+    actions = (await by("client").get(f"/orders/{order_id}/actions")).json()["actions"]
+    shown = (await by("client").get(f"/orders/{order_id}")).json()
+    assert actions["settle"]["amount"] == {"at_least": 2_000, "at_most": 10_000}
+    assert actions["accept"]["until"] == shown["case"]["proposal"]["due_at"]
+    assert "rule" in (await by("operator").get(f"/orders/{order_id}/actions")).json()["actions"]
+
+
+async def test_a_preview_tells_what_then_happens(order: Orders, by: Callers) -> None:
+    order_id = await order()
+    ahead = (await by("client").post(f"/orders/{order_id}/previews/request", {"kind": "cancel"})).json()
+    assert ahead["phase"] == "in_progress"
+    assert ahead["if_accepted"]["money"] == {"client": 10_550, "freelancer": 0, "platform": 0, "held": 0}
+    await by("client").give(order_id, "request", kind="cancel")
+    await by("freelancer").give(order_id, "accept")
+    shown = (await by("client").get(f"/orders/{order_id}")).json()
+    assert {key: shown[key] for key in ("phase", "money")} == {
+        key: ahead["if_accepted"][key] for key in ("phase", "money")
+    }
+
+
+async def test_a_preview_of_a_refusal_says_so_and_leaves_no_entry(order: Orders, by: Callers) -> None:
+    order_id = await order()
+    ahead = await by("client").post(f"/orders/{order_id}/previews/deliver")
+    assert (ahead.status_code, ahead.json()["refused"]) == (200, "role_not_allowed")
+    assert (await by("operator").get(f"/orders/{order_id}")).json()["record_length"] == 0
+
+
+@pytest.mark.parametrize("reader", READERS)
+async def test_an_exported_record_verifies_as_it_came(order: Orders, by: Callers, reader: Any) -> None:
+    order_id = await disputed(order, by)
+    exported = (await by(reader).get(f"/orders/{order_id}/record")).json()
+    head = (await by("operator").get(f"/orders/{order_id}/record")).json()["head"]
+    assert exported["for"] == reader
+    assert verify(exported, head) == []
+
+
+async def test_notices_are_the_callers_own(order: Orders, by: Callers) -> None:
+    order_id = await disputed(order, by)
+    told = (await by("freelancer").get(f"/orders/{order_id}/notices")).json()
+    assert {notice["to"] for notice in told} == {"freelancer"}
+    assert "request_opened" in [notice["name"] for notice in told]
+
+
+async def test_a_service_reads_as_whom_it_names_and_as_an_operator_by_default(order: Orders, by: Callers) -> None:
+    order_id = await disputed(order, by)
+    as_client = await by("service").get(f"/orders/{order_id}", **{"as": "client"})
+    assert as_client.json() == (await by("client").get(f"/orders/{order_id}")).json()
+    assert "private_note" in (await by("service").get(f"/orders/{order_id}")).json()["request"]
+
+
+async def test_a_party_lists_its_own_orders_a_page_at_a_time(order: Orders, by: Callers) -> None:
+    mine = sorted([await order(), await order(), await order()])
+    await order(client="c-2")
+    first = (await by("client").get("/orders", limit=2)).json()
+    rest = (await by("client").get("/orders", limit=2, after=first["next"])).json()
+    assert [row["order_id"] for row in first["orders"] + rest["orders"]] == mine
+    assert rest["next"] is None
+    assert len((await by("freelancer").get("/orders")).json()["orders"]) == 4
+    assert len((await by("operator").get("/orders")).json()["orders"]) == 4
+
+
+async def test_the_queue_has_the_undecided_cases_those_due_next_first(order: Orders, by: Callers) -> None:
+    waiting = [await disputed(order, by), await disputed(order, by)]
+    await order()
+    decided = await disputed(order, by)
+    await by("operator").give(decided, "rule", outcome="continue", explanation="Go on.")
+
+    first = (await by("operator").get("/queue", limit=1)).json()
+    rest = (await by("operator").get("/queue", after=first["next"])).json()
+    assert [row["order_id"] for row in first["cases"] + rest["cases"]] == waiting
+    assert {(row["stage"], row["turn"], row["overdue"]) for row in rest["cases"]} == {("mediation", "both", False)}
+    assert rest["next"] is None
+
+
+async def test_a_place_in_the_queue_that_is_none_is_malformed(by: Callers) -> None:
+    for after in ("x", "2025-01-01 t-1", "2025-01-01T00:00:00Z"):
+        answer = await by("operator").get("/queue", after=after)
+        assert (answer.status_code, answer.json()["code"]) == (422, "malformed")
+
+
+async def test_the_description_names_nobody_elses_address(http: httpx2.AsyncClient) -> None:
+    described = (await http.get("/openapi.json")).text
+    assert "://" not in described
+    assert (await http.get("/docs")).status_code == 404

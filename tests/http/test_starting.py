@@ -1,0 +1,73 @@
+"""Starting orders over HTTP."""
+
+from typing import Any
+
+import pytest
+
+from tests.http.conftest import Callers
+from tests.process.conftest import Marketplace
+
+
+def terms(marketplace: Marketplace, **over: Any) -> dict[str, Any]:
+    return {**marketplace.terms().model_dump(mode="json", exclude={"history"}), **over}
+
+
+async def test_an_order_that_has_started_can_be_read_at_once(marketplace: Marketplace, by: Callers) -> None:
+    agreed = terms(marketplace)
+    started = await by("service").post("/orders", {"terms": agreed, "policy": "glimmer"})
+    assert started.status_code == 201
+    assert started.json() == {
+        "order_id": agreed["order_id"],
+        "workflow_id": f"order-{agreed['order_id']}",
+        "policy": "glimmer",
+        "can_be_read": True,
+    }
+    assert (await by("client").get(started.headers["location"])).json()["phase"] == "in_progress"
+
+
+async def test_starting_it_again_changes_nothing_and_other_terms_are_refused(
+    marketplace: Marketplace, by: Callers
+) -> None:
+    agreed = terms(marketplace)
+    first = await by("service").post("/orders", {"terms": agreed})
+    again = await by("service").post("/orders", {"terms": agreed})
+    dearer = await by("service").post("/orders", {"terms": {**agreed, "price": 1}})
+    assert first.json() == again.json()
+    assert (dearer.status_code, dearer.json()["code"]) == (409, "order_exists")
+    assert dearer.json()["type"] == "urn:recourse:problem:order_exists"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "where"),
+    [
+        ({"price": "much"}, "terms.price"),
+        ({"price": 0}, "terms.price"),
+        ({"delivery_time": "soon"}, "terms.delivery_time"),
+        ({"order_id": "a/b"}, "terms.order_id"),
+        ({"colour": "red"}, "terms.colour"),
+        ({"ordered_at": "2025-01-01"}, "terms.ordered_at"),
+    ],
+)
+async def test_terms_that_cannot_be_used_are_named(
+    marketplace: Marketplace, by: Callers, wrong: dict[str, Any], where: str
+) -> None:
+    refused = await by("service").post("/orders", {"terms": terms(marketplace, **wrong)})
+    assert (refused.status_code, refused.json()["code"]) == (422, "malformed")
+    assert list(refused.json()["details"]["problems"]) == [f"body.{where}"]
+
+
+@pytest.mark.parametrize("policy", ["", "no_such_policy", "/etc/passwd", "../policies/glimmer.toml"])
+async def test_only_the_policies_of_the_server_can_be_named(marketplace: Marketplace, by: Callers, policy: str) -> None:
+    refused = await by("service").post("/orders", {"terms": terms(marketplace), "policy": policy})
+    assert refused.status_code == 422
+    assert "resolution_center" in refused.json()["details"]["problems"]["policy"]
+
+
+async def test_addresses_for_mail_are_kept_beside_the_order(marketplace: Marketplace, by: Callers) -> None:
+    body = {"terms": terms(marketplace), "client_email": "c@example.org"}
+    assert (await by("service").post("/orders", body)).status_code == 201
+    kept = await marketplace.recourse.pool.fetch("SELECT role, email FROM contacts")
+    assert [tuple(row) for row in kept] == [("client", "c@example.org")]
+    for bad in ("c", "c@x y", "c@x\r\nBcc: d@example.org"):
+        refused = await by("service").post("/orders", {**body, "freelancer_email": bad})
+        assert refused.status_code == 422
