@@ -17,17 +17,18 @@ from activities.recording import Recording
 from activities.settings import Settings
 from activities.webhook import WebhookChannel
 from policies.calculators import register_installed_calculators
-from workflows.messages import RefuseBadMessages, forgiving_data_converter
+from workflows.encryption import for_work
+from workflows.messages import RefuseBadMessages
 from workflows.order import WORKFLOWS
 
 # Pure packages need no sandbox of their own; loading them once keeps a workflow's start cheap.
 OURS = ("resolution", "activities.shapes", "workflows", "pydantic", "pydantic_core", "annotated_types")
 
 
-def connected_for_work(client: Client) -> Client:
-    """The same connection with the worker's converter, which no payload can make fail."""
+def connected_for_work(client: Client, *, refuse_plain: bool = False) -> Client:
+    """The same connection with the worker's converter, which no message can make fail."""
     config = client.config()
-    config["data_converter"] = forgiving_data_converter
+    config["data_converter"] = for_work(client.data_converter, refuse_plain=refuse_plain)
     return Client(**config)
 
 
@@ -39,15 +40,19 @@ def make_worker(
     channels: Sequence[Channel] = (),
     providers: Mapping[str, PaymentProvider] | None = None,
     workflows: Sequence[type] = WORKFLOWS,
+    refuse_plain: bool = False,
     **options: Any,
 ) -> Worker:
-    """A worker on one task queue. `options` go to `temporalio.worker.Worker` as they are."""
+    """A worker on one task queue, with the keys of its client.
+
+    `refuse_plain`: messages that are not encrypted are refused. `options` go to `temporalio.worker.Worker` as they are.
+    """
     register_installed_calculators()
     recording = Recording(pool, delivers=bool(channels))
     notifying = Notifying(pool, channels)
     paying = Paying(providers or {})
     return Worker(
-        connected_for_work(client),
+        connected_for_work(client, refuse_plain=refuse_plain),
         task_queue=task_queue,
         workflows=workflows,
         activities=[recording.record_step, recording.find_answer, notifying.deliver_notices, paying.pay],
@@ -90,7 +95,13 @@ async def run_worker(client: Client, pool: Any, settings: Settings) -> None:
     try:
         async with (
             until_told_to_stop() as stop,
-            make_worker(client, pool, task_queue=settings.task_queue, channels=channels),
+            make_worker(
+                client,
+                pool,
+                task_queue=settings.task_queue,
+                channels=channels,
+                refuse_plain=settings.payloads_plain == "refuse",
+            ),
         ):
             await stop.wait()
     finally:

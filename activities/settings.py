@@ -1,9 +1,11 @@
 """What a worker is told by its environment."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import AliasChoices, Field, ValidationError
+from pydantic import AliasChoices, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from workflows.keys import BadKeys, KeyRing
 
 
 class BadSettings(Exception):
@@ -22,6 +24,20 @@ class Settings(BaseSettings):
     smtp_url: Annotated[str | None, Field(validation_alias="RECOURSE_SMTP_URL", pattern=r"^smtp://")] = None
     mail_from: Annotated[str, Field(validation_alias="RECOURSE_MAIL_FROM")] = "orders@localhost"
     operator_email: Annotated[str | None, Field(validation_alias="RECOURSE_OPERATOR_EMAIL")] = None
+    payload_keys: Annotated[SecretStr, Field(validation_alias="RECOURSE_PAYLOAD_KEYS")] = SecretStr("")
+    payloads_plain: Annotated[Literal["accept", "refuse"], Field(validation_alias="RECOURSE_PAYLOADS_PLAIN")] = "accept"
+
+    @property
+    def payload_ring(self) -> KeyRing:
+        """The keys by which payloads are encrypted. Raises BadSettings."""
+        return _ring("RECOURSE_PAYLOAD_KEYS", self.payload_keys, size=32)
+
+
+def _ring(variable: str, text: SecretStr, *, size: int) -> KeyRing:
+    try:
+        return KeyRing.read(text.get_secret_value(), size=size)
+    except BadKeys as error:
+        raise BadSettings(f"{variable}: {error}") from error
 
 
 def read_settings() -> Settings:
@@ -34,4 +50,8 @@ def read_settings() -> Settings:
         ) from error
     if settings.webhook_url and not settings.webhook_secret:
         raise BadSettings("RECOURSE_WEBHOOK_URL is set but RECOURSE_WEBHOOK_SECRET is not: webhooks are always signed.")
+    if settings.payloads_plain == "refuse" and not settings.payload_ring:
+        raise BadSettings(
+            "RECOURSE_PAYLOADS_PLAIN is refuse but RECOURSE_PAYLOAD_KEYS is not set: nothing could be sent."
+        )
     return settings

@@ -25,6 +25,9 @@ MEANINGS = {
     "Required with `RECOURSE_WEBHOOK_URL`.",
     "RECOURSE_SMTP_URL": "The mail server for notices to parties whose address is known: "
     "`smtp://user:password@host:587`. Without it there is no mail.",
+    "RECOURSE_PAYLOAD_KEYS": "What payloads are encrypted with: `name=base64,name2=base64`, each key of 32 bytes; the "
+    "first encrypts, all decrypt. Without it they are plain.",
+    "RECOURSE_PAYLOADS_PLAIN": "`accept`, or `refuse` to turn away messages that are not encrypted.",
     "RECOURSE_MAIL_FROM": "The sender of mails.",
     "RECOURSE_OPERATOR_EMAIL": "Where notices to operators are mailed to. Without it they are not mailed.",
 }

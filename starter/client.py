@@ -1,5 +1,6 @@
 """The typed client for other backends: start an order, send it commands, read where it stands."""
 
+import hashlib
 import json
 import secrets
 import uuid
@@ -19,7 +20,7 @@ from resolution.commands import Actor, read_message
 from resolution.looking_ahead import available_actions, opens_later, preview
 from resolution.order import Opening, Order, Terms
 from resolution.policy import Policy
-from resolution.record import Reader
+from resolution.record import Reader, canonical
 from resolution.refusals import SENTENCES, Code
 from resolution.step import Notice
 from resolution.views import view
@@ -81,6 +82,12 @@ def _too_large(payload: Mapping[str, Any]) -> str | None:
 def workflow_id(order_id: str) -> str:
     """The workflow id of an order; without a slash, so that Temporal's HTTP API can address it."""
     return f"{PREFIX}{order_id}"
+
+
+def fingerprint(terms: Terms) -> str:
+    """By what the same terms are known again: their SHA-256, for the memo may hold nothing personal."""
+    agreed = terms.model_dump(mode="json", exclude={"ordered_at", "history"})
+    return hashlib.sha256(canonical(agreed).encode()).hexdigest()
 
 
 class Recourse:
@@ -150,13 +157,13 @@ class Recourse:
             "id_conflict_policy": WorkflowIDConflictPolicy.USE_EXISTING,
             "static_summary": page.summary(terms, policy.name),
             "static_details": page.details(terms, policy.name),
-            "memo": {"terms": terms.model_dump(mode="json", exclude={"ordered_at", "history"})},
+            "memo": {"terms": fingerprint(terms)},
         }
 
     async def _same_terms(self, terms: Terms, error: Exception | None) -> None:
         described = await self.temporal.get_workflow_handle(workflow_id(terms.order_id)).describe()
         known = await described.memo_value("terms", None)
-        if known is not None and known != terms.model_dump(mode="json", exclude={"ordered_at", "history"}):
+        if known is not None and known != fingerprint(terms):
             raise OrderExists(
                 f"Order {terms.order_id} exists with other terms; an order id is never used again."
             ) from error

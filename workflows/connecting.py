@@ -4,9 +4,11 @@ import asyncio
 from typing import Any
 
 from temporalio.client import Client
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.envconfig import ClientConfig
 from temporalio.service import RPCError
+
+from activities.settings import read_settings
+from workflows.encryption import for_callers
 
 PATIENCE = 10.0  # seconds
 
@@ -19,8 +21,10 @@ async def connect(**over: Any) -> Client:
     """A client as the environment says; `over` replaces single settings, such as `target_host`.
 
     TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_API_KEY, TEMPORAL_TLS_* and TEMPORAL_PROFILE are read, as every
-    Temporal tool reads them. Raises TemporalUnreachable.
+    Temporal tool reads them; RECOURSE_PAYLOAD_KEYS, where set, encrypts what is sent. Raises TemporalUnreachable,
+    BadSettings.
     """
+    over.setdefault("data_converter", for_callers(read_settings().payload_ring))
     try:
         config: dict[str, Any] = {**ClientConfig.load_client_connect_config(), **over}
     except (RuntimeError, ValueError, OSError) as error:
@@ -28,7 +32,7 @@ async def connect(**over: Any) -> Client:
     config.setdefault("target_host", "localhost:7233")
     try:
         async with asyncio.timeout(PATIENCE):
-            return await Client.connect(**config, data_converter=pydantic_data_converter)
+            return await Client.connect(**config)
     except (RuntimeError, RPCError, TimeoutError) as error:
         reason = str(error).splitlines()[0][:160] if str(error) else "no answer"
         raise TemporalUnreachable(

@@ -3,16 +3,20 @@
 A payload that cannot be decoded becomes an `Undecodable` instead of an error; an interceptor hands every signal and
 update, whatever its name and number of arguments, to the order's inbox as one `Message`. Replaying a history needs
 the same converter and the same interceptor.
+
+Whether an encrypted payload can be opened depends on the keys that a worker has, which change. So the verdict of the
+first reading stands: a payload that was not opened then leaves a marker in the history, by which a replay knows.
 """
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar, get_args
 
 from temporalio import workflow
 from temporalio.api.common.v1 import Payload
+from temporalio.common import RawValue
 from temporalio.contrib.pydantic import PydanticPayloadConverter
-from temporalio.converter import DataConverter
 from temporalio.exceptions import ApplicationError
 from temporalio.worker import (
     ExecuteWorkflowInput,
@@ -32,6 +36,17 @@ with workflow.unsafe.imports_passed_through():
 ORDER = "Order"  # the workflow type of every order
 
 
+Verdict = Literal["no_key", "changed", "plain"]
+VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
+# What is recorded: it may not change with the keys, so it names none of them.
+_WHY: dict[Verdict, str] = {
+    "no_key": "it is encrypted with a key that is not known here",
+    "changed": "it is encrypted for another order, or with another key, or was changed",
+    "plain": "it is not encrypted, which is refused here",
+}
+_UNOPENED = b"recourse/unopened"
+
+
 @dataclass(frozen=True)
 class Undecodable:
     """A payload that could not be read, and why."""
@@ -39,19 +54,54 @@ class Undecodable:
     error: str
 
 
+@dataclass(frozen=True)
+class Unopened(Undecodable):
+    """Payloads of which at least one was not opened by the codec; `payloads` are those that came."""
+
+    verdict: Verdict
+    payloads: tuple[Payload, ...]
+
+
+class CannotReplay(Exception):
+    """What could be read before cannot be read now. The order waits, by failing its task, until it can be again."""
+
+
+def left_unopened(payload: Payload, verdict: Verdict, why: str) -> Payload:
+    """What a worker's codec hands on instead of a payload that it cannot or may not open."""
+    return Payload(
+        metadata={"encoding": _UNOPENED, "verdict": verdict.encode(), "why": why.encode()},
+        data=payload.SerializeToString(),
+    )
+
+
+def is_unopened(payload: Payload) -> bool:
+    """Whether a payload was made by `left_unopened`."""
+    return payload.metadata.get("encoding") == _UNOPENED
+
+
 class ForgivingConverter(PydanticPayloadConverter):
     """Reads payloads as ever, but gives an `Undecodable` where one cannot be read."""
 
     def from_payloads(self, payloads: Sequence[Payload], type_hints: list[type[Any]] | None = None) -> list[Any]:
         """The values of `payloads`, or one `Undecodable` for all of them."""
+        raw = bool(type_hints) and all(hint is RawValue for hint in type_hints or [])
+        if not raw and any(is_unopened(payload) for payload in payloads):
+            return [_unopened(payloads)]
         try:
             return super().from_payloads(payloads, type_hints)
         except Exception as error:  # noqa: BLE001 - whatever a payload does, it must not wedge the order
             return [Undecodable(str(error)[:500])]
 
 
-# The worker's side. Callers use `temporalio.contrib.pydantic.pydantic_data_converter`, or plain JSON.
-forgiving_data_converter = DataConverter(payload_converter_class=ForgivingConverter)
+def _unopened(payloads: Sequence[Payload]) -> Unopened:
+    came = tuple(Payload.FromString(payload.data) if is_unopened(payload) else payload for payload in payloads)
+    found = {
+        payload.metadata["verdict"].decode(): payload.metadata["why"].decode()
+        for payload in payloads
+        if is_unopened(payload)
+    }
+    verdict = next(verdict for verdict in VERDICTS if verdict in found)
+    return Unopened(error=found[verdict], verdict=verdict, payloads=came)
 
 
 class Unreadable(Exception):
@@ -70,22 +120,67 @@ def payload_of(arguments: Sequence[Any]) -> Any:
 class _Gate(WorkflowInboundInterceptor):
     """Every message goes to `receive` or `answer` of the workflow, whatever handler its name belongs to."""
 
+    signals = 0
+
     async def execute_workflow(self, input: ExecuteWorkflowInput) -> Any:
-        expected = Carried if workflow.info().continued_run_id else Opening
-        readable = len(input.args) == 1 and isinstance(input.args[0], expected)
-        if workflow.info().workflow_type == ORDER and not readable:
-            why = input.args[0].error if input.args and isinstance(input.args[0], Undecodable) else "not one opening"
-            raise ApplicationError(f"The order cannot start: {why}", type="bad_opening", non_retryable=True)
+        if workflow.info().workflow_type == ORDER:
+            expected = Carried if workflow.info().continued_run_id else Opening
+            input.args = _opening(input.args, [expected])
+            if len(input.args) != 1 or not isinstance(input.args[0], expected):
+                found = input.args[0] if input.args else None
+                why = found.error if isinstance(found, Undecodable) else "not one opening"
+                raise ApplicationError(f"The order cannot start: {why}", type="bad_opening", non_retryable=True)
         return await super().execute_workflow(input)
 
     async def handle_signal(self, input: HandleSignalInput) -> None:
-        workflow.instance().receive(input.signal, _arguments(input.signal, input.args))
+        self.signals += 1
+        arguments = _as_first_read(f"signal {self.signals}", _arguments(input.signal, input.args))
+        workflow.instance().receive(input.signal, arguments)
 
     def handle_update_validator(self, input: HandleUpdateInput) -> None:
         """Let everything through: only an accepted update is answered with a reason and recorded."""
 
     async def handle_update_handler(self, input: HandleUpdateInput) -> Any:
-        return await workflow.instance().answer(input.update, _arguments(input.update, input.args), input.id)
+        # Somebody else chose the id, and how long it is.
+        name = f"update {hashlib.sha256(input.id.encode()).hexdigest()[:16]}"
+        arguments = _as_first_read(name, _arguments(input.update, input.args))
+        return await workflow.instance().answer(input.update, arguments, input.id)
+
+
+def _as_first_read(name: str, arguments: list[Any]) -> list[Any]:
+    """The arguments as they were, or were not, read when the message came, whichever keys there are now."""
+    unopened = next((value for value in arguments if isinstance(value, Unopened)), None)
+    if workflow.unsafe.is_replaying():
+        for verdict in VERDICTS:
+            if workflow.patched(f"{name} {verdict}"):
+                return [Undecodable(_WHY[verdict])]
+        return [value for argument in arguments for value in _read_again(argument)]
+    if unopened is None:
+        return arguments
+    workflow.patched(f"{name} {unopened.verdict}")
+    workflow.logger.warning("%s is refused, its payload was not opened: %s", name, unopened.error)
+    return [Undecodable(_WHY[unopened.verdict])]
+
+
+def _opening(arguments: Sequence[Any], hints: list[type[Any]]) -> list[Any]:
+    """The arguments of a start. Where a key is missing the start waits for it: no order is lost by a mistake."""
+    unopened = next((value for value in arguments if isinstance(value, Unopened)), None)
+    begun = workflow.unsafe.is_replaying() or workflow.info().continued_run_id is not None
+    if unopened is None or (unopened.verdict != "no_key" and not begun):
+        return list(arguments)
+    return _read_again(unopened, hints)
+
+
+def _read_again(argument: Any, hints: list[type[Any]] | None = None) -> list[Any]:
+    """What was read when it came, although a worker would not open it now. Raises CannotReplay."""
+    if not isinstance(argument, Unopened):
+        return [argument]
+    if argument.verdict != "plain":
+        raise CannotReplay(
+            f"A payload cannot be read: {argument.error}. The order waits until RECOURSE_PAYLOAD_KEYS has its key."
+        )
+    converter = workflow.payload_converter()
+    return converter.from_payloads(argument.payloads, hints if len(argument.payloads) == len(hints or []) else None)
 
 
 def _arguments(name: str, arguments: Sequence[Any]) -> list[Any]:

@@ -1,0 +1,81 @@
+"""Marketplaces whose callers and workers have keys, on the real server."""
+
+import secrets
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
+
+import pytest
+from temporalio.api.enums.v1 import EventType
+from temporalio.client import Client, WorkflowHandle
+from temporalio.worker import Replayer
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+
+from starter.client import Recourse
+from tests.process.conftest import Marketplace
+from worker import OURS, make_worker
+from workflows.connecting import connect
+from workflows.encryption import for_callers, for_work
+from workflows.keys import KeyRing
+from workflows.messages import RefuseBadMessages
+from workflows.order import WORKFLOWS
+
+OLD, NEW = b"old key, of just thirty-two bytes"[:32], b"new key, of just thirty-two bytes"[:32]
+RING = KeyRing({"new": NEW, "old": OLD})
+ONLY_OLD, ONLY_NEW, NONE = KeyRing({"old": OLD}), KeyRing({"new": NEW}), KeyRing({})
+Working = Callable[..., AbstractAsyncContextManager[None]]
+
+
+class Keyed:
+    """Callers and workers with keys of their own, on one task queue."""
+
+    def __init__(self, address: str, pool: Any) -> None:
+        self._address, self._pool = address, pool
+        self.queue = f"test-{secrets.token_hex(4)}"
+
+    async def client(self, keys: KeyRing) -> Client:
+        """A connection with `keys`."""
+        return await connect(target_host=self._address, data_converter=for_callers(keys))
+
+    async def marketplace(self, keys: KeyRing) -> Marketplace:
+        """A caller with `keys`."""
+        return Marketplace(Recourse(await self.client(keys), self._pool, task_queue=self.queue), self.queue)
+
+    @asynccontextmanager
+    async def working(self, keys: KeyRing, **options: Any) -> AsyncIterator[None]:
+        """A worker with `keys`. It remembers nothing of what another one did: it replays the whole history."""
+        async with make_worker(await self.client(keys), self._pool, task_queue=self.queue, **options):
+            yield
+
+
+@pytest.fixture
+def keyed(temporal_address: str, pool: Any) -> Keyed:
+    """Callers and workers with keys of their own."""
+    return Keyed(temporal_address, pool)
+
+
+async def until_a_task_fails(handle: WorkflowHandle[Any, Any]) -> None:
+    """Wait until a workflow task has failed."""
+    async for event in handle.fetch_history_events(wait_new_event=True):
+        if event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED:
+            return
+
+
+async def replay(handle: WorkflowHandle[Any, Any], keys: KeyRing, **options: Any) -> None:
+    """Replay the whole history with `keys`; raises where it would go another way."""
+    replayer = Replayer(
+        workflows=WORKFLOWS,
+        data_converter=for_work(for_callers(keys), **options),
+        interceptors=[RefuseBadMessages()],
+        workflow_runner=SandboxedWorkflowRunner(
+            restrictions=SandboxRestrictions.default.with_passthrough_modules(*OURS)
+        ),
+    )
+    await replayer.replay_workflow(await handle.fetch_history())
+
+
+async def raw_history(handle: WorkflowHandle[Any, Any]) -> bytes:
+    """Everything that Temporal keeps of an order, as bytes."""
+    events = [event.SerializeToString() async for event in handle.fetch_history_events()]
+    described = await handle.describe()
+    return b"\n".join([*events, described.raw_description.SerializeToString()])
