@@ -19,9 +19,15 @@ async def serve(name: str) -> None:
 
         await serve_dbos(pool, int(os.environ["BENCH_PORT"]), os.environ["BENCH_DBOS_URL"])
     else:
+        from activities.webhook import WebhookChannel
+        from bench.receiver import SECRET
         from bench.temporal_contestants import connected, worker_of
 
-        async with worker_of(name, await connected(os.environ["TEMPORAL_ADDRESS"]), pool):
+        url = os.environ.get("BENCH_WEBHOOK")
+        channels = [WebhookChannel(url, SECRET)] if url else []
+        cache = int(os.environ.get("BENCH_CACHE", "1000"))
+        client = await connected(os.environ["TEMPORAL_ADDRESS"])
+        async with worker_of(name, client, pool, channels, max_cached_workflows=cache):
             await asyncio.Event().wait()
 
 

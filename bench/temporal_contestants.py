@@ -1,6 +1,7 @@
 """The contestants that run on Temporal: ours, the naive design, and the floor that no design can go below."""
 
 import asyncio
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,6 +12,7 @@ from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 with workflow.unsafe.imports_passed_through():
+    from activities.notifying import Channel
     from bench.story import ACCEPT, REQUEST, opening
     from database.steps import record_step
     from resolution.clocks import next_clock
@@ -60,8 +62,9 @@ class Floor:
 class NaiveActivities:
     """Two activities a step, as users write them."""
 
-    def __init__(self, pool: Any) -> None:
+    def __init__(self, pool: Any, channels: Sequence[Channel]) -> None:
         self._pool = pool
+        self._channels = channels
 
     @activity.defn
     async def record(self, step: Step) -> str:
@@ -71,7 +74,10 @@ class NaiveActivities:
 
     @activity.defn
     async def notify(self, step: Step) -> str:
-        """Tell the parties; here there is nobody to be told, as for every contestant."""
+        """Tell the parties, where there is a channel."""
+        for channel in self._channels:
+            for notice in step.notices:
+                await channel.send(notice, {})
         return f"{len(step.notices)} told"
 
 
@@ -130,34 +136,38 @@ class Naive:
 
 
 QUEUE = "bench"
-TYPES = {"floor": "Floor", "naive": "Naive", "ours": "Order"}
+# Those that tell have a channel, so that their notices go out as webhooks.
+TYPES = {"floor": "Floor", "naive": "Naive", "ours": "Order", "naive-tells": "Naive", "ours-tells": "Order"}
 
 
-def worker_of(name: str, client: Client, pool: Any) -> Worker:
+def worker_of(
+    name: str, client: Client, pool: Any, channels: Sequence[Channel] = (), queue: str = QUEUE, **options: Any
+) -> Worker:
     """The worker of a contestant. The same sandbox and caches for all."""
-    if name == "ours":
-        return make_worker(client, pool, task_queue=QUEUE)
-    naive = NaiveActivities(pool)
+    if TYPES[name] == "Order":
+        return make_worker(client, pool, task_queue=queue, channels=channels, **options)
+    naive = NaiveActivities(pool, channels)
     passed = SandboxRestrictions.default.with_passthrough_modules(*OURS, "bench", "policies", "database", "worker")
     return Worker(
         client,
-        task_queue=QUEUE,
+        task_queue=queue,
         workflows=[Floor if name == "floor" else Naive],
         activities=[nothing, naive.record, naive.notify],
         workflow_runner=SandboxedWorkflowRunner(restrictions=passed),
+        **options,
     )
 
 
 class TemporalDriver:
     """Plays the story on one of them."""
 
-    def __init__(self, name: str, client: Client) -> None:
-        self._type, self._client = TYPES[name], client
+    def __init__(self, name: str, client: Client, queue: str = QUEUE) -> None:
+        self._type, self._client, self._queue = TYPES[name], client, queue
 
     async def start(self, order_id: str) -> None:
         """Place the order."""
         await self._client.start_workflow(
-            self._type, opening(order_id), id=workflow_id(order_id), task_queue=QUEUE, result_type=str
+            self._type, opening(order_id), id=workflow_id(order_id), task_queue=self._queue, result_type=str
         )
 
     async def command(self, order_id: str, name: str) -> None:

@@ -17,7 +17,7 @@ async def connect(dsn: str, most: int = CONNECTIONS) -> "asyncpg.Pool[asyncpg.Re
     """A pool of at most `most` connections. Raises DatabaseUnreachable where none can be made."""
     try:
         return await asyncpg.create_pool(
-            dsn, min_size=1, max_size=most, command_timeout=30, timeout=10, init=_read_json
+            dsn, min_size=1, max_size=most, command_timeout=30, timeout=10, init=_read_json, reset=_leave_as_it_is
         )
     except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as error:
         raise DatabaseUnreachable(
@@ -37,3 +37,8 @@ def where(dsn: str) -> str:
 
 async def _read_json(connection: Any) -> None:
     await connection.set_type_codec("jsonb", encoder=json.dumps, decoder=json.loads, schema="pg_catalog")
+
+
+async def _leave_as_it_is(connection: Any) -> None:
+    """Nothing of ours changes a session, so that a connection needs no statement more to be used again; an open
+    transaction is rolled back in any case."""
