@@ -153,3 +153,13 @@ async def test_no_function_in_a_condition_sees_what_a_view_leaves_out(dsn: str, 
         for sent in life.sent:
             for text in {*sent.open, *sent.private} - set(sent.may_be_read_by("freelancer")):
                 assert text.split()[0] not in overheard
+
+
+async def test_a_partys_own_rows_are_found_without_reading_everybodys(pool: Any) -> None:
+    async with pool.acquire() as connection, connection.transaction():
+        await connection.execute("SET LOCAL enable_seqscan = off")
+        for name in ("party_orders", "party_record", "party_notices"):
+            plan = await connection.fetch(f"EXPLAIN SELECT * FROM {name} WHERE role = 'client' AND party = 'c-1'")
+            text = "\n".join(row[0] for row in plan)
+            assert "orders_by_client" in text, text
+            assert "Seq Scan" not in text, text
