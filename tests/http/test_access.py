@@ -60,7 +60,7 @@ async def test_a_token_that_any_jwt_library_made_is_good(http: httpx2.AsyncClien
         forged(role=None),
         forged(sub=""),
         forged(sub=None),
-        jwt.encode(claims(), None, "none", headers={"kid": "test"}),
+        jwt.encode(claims(), "", "none", headers={"kid": "test"}),
         "no.token.atall",
         "x",
     ],
