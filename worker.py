@@ -4,8 +4,10 @@ import asyncio
 import signal
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import Any
 
+import structlog
 from temporalio.client import Client
 from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
@@ -15,7 +17,7 @@ from activities.notifying import Channel, Notifying
 from activities.paying import Paying, PaymentProvider
 from activities.recording import Recording
 from activities.settings import Settings
-from activities.webhook import WebhookChannel
+from activities.webhook import WebhookChannel, read_secrets
 from policies.calculators import register_installed_calculators
 from workflows.encryption import for_work
 from workflows.messages import RefuseBadMessages
@@ -23,6 +25,9 @@ from workflows.order import WORKFLOWS
 
 # Pure packages need no sandbox of their own; loading them once keeps a workflow's start cheap.
 OURS = ("resolution", "activities.shapes", "workflows", "pydantic", "pydantic_core", "annotated_types")
+
+# How long what is being sent, paid or written may go on when the worker is told to stop.
+LAST_ORDERS = timedelta(seconds=20)
 
 
 def connected_for_work(client: Client, *, refuse_plain: bool = False) -> Client:
@@ -69,8 +74,8 @@ def make_worker(
 def channels_of(settings: Settings) -> list[Channel]:
     """The configured ways to reach receivers."""
     channels: list[Channel] = []
-    if settings.webhook_url and settings.webhook_secret:
-        channels.append(WebhookChannel(settings.webhook_url, settings.webhook_secret))
+    if settings.webhook_url:
+        channels.append(WebhookChannel(settings.webhook_url, read_secrets(settings.webhook_secret)))
     if settings.smtp_url:
         channels.append(MailChannel(settings.smtp_url, settings.mail_from, settings.operator_email))
     return channels
@@ -89,8 +94,11 @@ async def until_told_to_stop() -> AsyncIterator[asyncio.Event]:
             loop.remove_signal_handler(number)
 
 
-async def run_worker(client: Client, pool: Any, settings: Settings) -> None:
+async def run_worker(
+    client: Client, pool: Any, settings: Settings, providers: Mapping[str, PaymentProvider] | None = None
+) -> None:
     """Work until SIGINT or SIGTERM."""
+    log = structlog.get_logger("recourse.worker")
     channels = channels_of(settings)
     try:
         async with (
@@ -101,9 +109,20 @@ async def run_worker(client: Client, pool: Any, settings: Settings) -> None:
                 task_queue=settings.task_queue,
                 channels=channels,
                 refuse_plain=settings.payloads_plain == "refuse",
+                providers=providers,
+                graceful_shutdown_timeout=LAST_ORDERS,
             ),
         ):
+            log.info(
+                "working",
+                task_queue=settings.task_queue,
+                namespace=client.namespace,
+                channels=[channel.name for channel in channels],
+                providers=sorted(providers or {}),
+            )
             await stop.wait()
+            log.info("stopping")
     finally:
         for channel in channels:
             await channel.close()
+    log.info("stopped")

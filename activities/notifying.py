@@ -1,6 +1,9 @@
 """Delivering notices: each channel at least once, and never again to a receiver that answered."""
 
+import asyncio
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any, Protocol
 
 from temporalio import activity
@@ -8,7 +11,13 @@ from temporalio.exceptions import ApplicationError
 
 from activities.shapes import DELIVER_NOTICES
 from activities.webhook import NotDelivered
-from resolution.step import Notice
+from resolution.step import Notice, Receiver
+
+# Longer than any channel's patience, so that nobody else takes up what is still being sent.
+LEASE = timedelta(seconds=45)
+# So much of an attempt's time is kept for the notice that is being sent when it runs out.
+RESERVE = timedelta(seconds=30)
+GIVEN_UP_AFTER = timedelta(days=7)
 
 
 class Channel(Protocol):
@@ -16,11 +25,11 @@ class Channel(Protocol):
 
     name: str
 
-    def takes(self, notice: Notice, contacts: Mapping[str, str]) -> bool:
-        """Whether this channel has somewhere to send the notice."""
+    def receivers(self, contacts: Mapping[str, str]) -> Mapping[Receiver, str]:
+        """The address of everybody whom it can reach. Those with one address are one receiver."""
 
-    async def send(self, notice: Notice, contacts: Mapping[str, str]) -> None:
-        """Send one notice. Raises NotDelivered."""
+    async def send(self, notice: Notice, receiver: str) -> None:
+        """Send one notice to one address. Raises NotDelivered."""
 
     async def close(self) -> None:
         """Let go of connections."""
@@ -28,15 +37,25 @@ class Channel(Protocol):
 
 _WAITING = """
 SELECT n.id, n.receiver AS "to", n.name, n.at, n.body FROM notices AS n
-LEFT JOIN deliveries AS d ON d.notice_id = n.id AND d.channel = $3
-WHERE n.order_id = $1 AND n.step <= $2 AND d.delivered_at IS NULL
+LEFT JOIN deliveries AS d ON d.notice_id = n.id AND d.channel = $2
+WHERE n.order_id = $1 AND n.receiver = ANY($3) AND n.written_at > now() - $4::interval AND d.delivered_at IS NULL
 ORDER BY n.step, n.line
 """
-_TRIED = """
-INSERT INTO deliveries (notice_id, channel, attempts, delivered_at, last_error)
-VALUES ($1, $2, 1, CASE WHEN $3::text IS NULL THEN now() END, $3)
-ON CONFLICT (notice_id, channel) DO UPDATE SET
-    attempts = deliveries.attempts + 1, delivered_at = excluded.delivered_at, last_error = excluded.last_error
+# Whoever gets a number back sends the notice, and nobody else does until the lease is over. The number tells leases
+# apart. Without one: it has been delivered meanwhile, or somebody else is at it.
+_CLAIM = """
+INSERT INTO deliveries AS d (notice_id, channel, attempts, leased_until) VALUES ($1, $2, 1, now() + $3::interval)
+ON CONFLICT (notice_id, channel) DO UPDATE SET attempts = d.attempts + 1, leased_until = excluded.leased_until
+WHERE d.delivered_at IS NULL AND (d.leased_until IS NULL OR d.leased_until <= now())
+RETURNING attempts
+"""
+_DELIVERED = """
+UPDATE deliveries SET delivered_at = now(), leased_until = NULL, last_error = NULL
+WHERE notice_id = $1 AND channel = $2 AND delivered_at IS NULL
+"""
+_REFUSED = """
+UPDATE deliveries SET leased_until = NULL, last_error = $4
+WHERE notice_id = $1 AND channel = $2 AND attempts = $3 AND delivered_at IS NULL
 """
 
 
@@ -46,27 +65,67 @@ class Notifying:
     def __init__(self, pool: Any, channels: Sequence[Channel]) -> None:
         self._pool = pool
         self._channels = channels
+        # Taken by their receivers, but not yet marked so: the database was away.
+        self._unmarked: set[tuple[str, str]] = set()
 
     @activity.defn(name=DELIVER_NOTICES)
     async def deliver_notices(self, order_id: str, upto_step: int) -> str:
-        """Deliver what waits, in order; fails, to be retried, if any receiver did not take its notice."""
+        """Deliver all that waits, in order; fails, to be retried, if any receiver did not take its notice.
+
+        Each receiver has its own queue, so that one that fails, or is slow, holds back no other. `upto_step` is for the
+        order's history; what has been written since is delivered with it.
+        """
         rows = await self._pool.fetch("SELECT role, email FROM contacts WHERE order_id = $1", order_id)
         contacts = {row["role"]: row["email"] for row in rows}
-        delivered, failures = 0, []
+        queues, count = [], 0
         for channel in self._channels:
-            for row in await self._pool.fetch(_WAITING, order_id, upto_step, channel.name):
+            waiting: dict[str, list[Notice]] = defaultdict(list)
+            receivers = channel.receivers(contacts)
+            for row in await self._pool.fetch(_WAITING, order_id, channel.name, list(receivers), GIVEN_UP_AFTER):
                 notice = Notice(**dict(row))
-                if not channel.takes(notice, contacts):
-                    continue
-                try:
-                    await channel.send(notice, contacts)
-                except NotDelivered as error:
-                    failures.append(f"{notice.name}: {error}")
-                    await self._pool.execute(_TRIED, notice.id, channel.name, str(error)[:500])
-                    # Later notices of this channel wait, so that a receiver hears them in order.
-                    break
-                await self._pool.execute(_TRIED, notice.id, channel.name, None)
-                delivered += 1
+                waiting[receivers[notice.to]].append(notice)
+                count += 1
+            queues += [self._serve(channel, receiver, notices) for receiver, notices in waiting.items()]
+        ends = await asyncio.gather(*queues, return_exceptions=True)
+        for end in ends:
+            if isinstance(end, BaseException):
+                raise end
+        failures = [end for end in ends if isinstance(end, str)]
         if failures:
             raise ApplicationError("; ".join(failures), type="not_delivered")
-        return f"{delivered} delivered"
+        return f"{count} delivered, up to step {upto_step}"
+
+    async def _serve(self, channel: Channel, receiver: str, notices: Sequence[Notice]) -> str | None:
+        """Send one receiver its notices, in order; why it stopped, if it did: those behind wait, to be in order."""
+        until = asyncio.get_running_loop().time() + (_time_for_an_attempt() - RESERVE).total_seconds()
+        for notice in notices:
+            if asyncio.get_running_loop().time() > until:
+                return f"{channel.name}: {notice.name} and what is behind it wait for the next attempt"
+            if (notice.id, channel.name) not in self._unmarked:
+                attempt = await self._pool.fetchval(_CLAIM, notice.id, channel.name, LEASE)
+                if attempt is None and await self._has(notice, channel):
+                    continue
+                if attempt is None:
+                    return f"{channel.name}: another attempt is sending {notice.name}"
+                try:
+                    await channel.send(notice, receiver)
+                except NotDelivered as error:
+                    answer = f"{error} {error.answer}".replace("\x00", "").strip()[:500]
+                    await self._pool.execute(_REFUSED, notice.id, channel.name, attempt, answer)
+                    return f"{notice.name} to the {notice.to}: {error}"
+                self._unmarked.add((notice.id, channel.name))
+            await self._pool.execute(_DELIVERED, notice.id, channel.name)
+            self._unmarked.discard((notice.id, channel.name))
+        return None
+
+    async def _has(self, notice: Notice, channel: Channel) -> bool:
+        delivered: bool = await self._pool.fetchval(
+            "SELECT delivered_at IS NOT NULL FROM deliveries WHERE notice_id = $1 AND channel = $2",
+            notice.id,
+            channel.name,
+        )
+        return delivered
+
+
+def _time_for_an_attempt() -> timedelta:
+    return activity.info().start_to_close_timeout or timedelta(minutes=2)

@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 from pydantic import AliasChoices, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from activities.addresses import read_address
+from activities.webhook import read_secrets
 from workflows.keys import BadKeys, KeyRing
 
 
@@ -15,17 +17,19 @@ class BadSettings(Exception):
 class Settings(BaseSettings):
     """Read from the environment. How Temporal is reached is told by the standard TEMPORAL_* variables instead."""
 
-    model_config = SettingsConfigDict(frozen=True, extra="ignore")
+    # A variable that is empty is one that is not set, as compose files write it.
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
 
     database_url: Annotated[str, Field(validation_alias=AliasChoices("RECOURSE_DATABASE_URL", "DATABASE_URL"))] = ""
     task_queue: Annotated[str, Field(validation_alias="RECOURSE_TASK_QUEUE")] = "recourse"
-    webhook_url: Annotated[str | None, Field(validation_alias="RECOURSE_WEBHOOK_URL", pattern=r"^https?://")] = None
-    webhook_secret: Annotated[str | None, Field(validation_alias="RECOURSE_WEBHOOK_SECRET")] = None
-    smtp_url: Annotated[str | None, Field(validation_alias="RECOURSE_SMTP_URL", pattern=r"^smtp://")] = None
+    webhook_url: Annotated[str | None, Field(validation_alias="RECOURSE_WEBHOOK_URL", pattern=r"^https?://.")] = None
+    webhook_secret: Annotated[str, Field(validation_alias="RECOURSE_WEBHOOK_SECRET")] = ""
+    smtp_url: Annotated[str | None, Field(validation_alias="RECOURSE_SMTP_URL", pattern=r"^smtps?://.")] = None
     mail_from: Annotated[str, Field(validation_alias="RECOURSE_MAIL_FROM")] = "orders@localhost"
     operator_email: Annotated[str | None, Field(validation_alias="RECOURSE_OPERATOR_EMAIL")] = None
     payload_keys: Annotated[SecretStr, Field(validation_alias="RECOURSE_PAYLOAD_KEYS")] = SecretStr("")
     payloads_plain: Annotated[Literal["accept", "refuse"], Field(validation_alias="RECOURSE_PAYLOADS_PLAIN")] = "accept"
+    payment_providers: Annotated[str, Field(validation_alias="RECOURSE_PAYMENT_PROVIDERS")] = ""
 
     @property
     def payload_ring(self) -> KeyRing:
@@ -48,10 +52,23 @@ def read_settings() -> Settings:
         raise BadSettings(
             "; ".join(f"{'.'.join(map(str, found['loc']))}: {found['msg']}" for found in error.errors())
         ) from error
-    if settings.webhook_url and not settings.webhook_secret:
+    if settings.webhook_url and not settings.webhook_secret.strip():
         raise BadSettings("RECOURSE_WEBHOOK_URL is set but RECOURSE_WEBHOOK_SECRET is not: webhooks are always signed.")
     if settings.payloads_plain == "refuse" and not settings.payload_ring:
         raise BadSettings(
             "RECOURSE_PAYLOADS_PLAIN is refuse but RECOURSE_PAYLOAD_KEYS is not set: nothing could be sent."
         )
+    try:
+        read_secrets(settings.webhook_secret)
+    except ValueError as error:
+        raise BadSettings(f"RECOURSE_WEBHOOK_SECRET: {error}") from error
+    for name, address in (
+        ("RECOURSE_MAIL_FROM", settings.mail_from),
+        ("RECOURSE_OPERATOR_EMAIL", settings.operator_email),
+    ):
+        try:
+            if address is not None:
+                read_address(address)
+        except ValueError as error:
+            raise BadSettings(f"{name}: {error}") from error
     return settings

@@ -1,45 +1,76 @@
 """Notices by signed webhook, as Standard Webhooks describes them."""
 
+import asyncio
 import binascii
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import httpx2
-from standardwebhooks.webhooks import Webhook, WebhookVerificationError
+from standardwebhooks.webhooks import EmptyWebhookSecretError, Webhook, WebhookVerificationError
 
-from resolution.step import Notice
+from resolution.step import Notice, Receiver
 
-PATIENCE = 10.0  # seconds
+PATIENCE = 10.0  # seconds for the whole exchange
+# How much of an answer is read, so that the connection can be used again.
+SKIMMED = 64 * 1024
+SHORTEST_SECRET = 24  # bytes, as Standard Webhooks asks for
 
 
 class NotDelivered(Exception):
-    """The receiver did not take the notice; the text says what it answered."""
+    """The receiver did not take the notice.
+
+    The text says why and names no address, so that it may go to logs and into Temporal. `answer` is what the receiver
+    said, for the database alone.
+    """
+
+    def __init__(self, why: str, answer: str = "") -> None:
+        super().__init__(why)
+        self.answer = answer
 
 
 class BadSignature(Exception):
-    """A webhook that does not come from who it says, or was changed on its way."""
+    """A webhook that does not come from who it says, or was changed on its way, or is not fresh."""
+
+
+def read_secrets(text: str) -> list[str]:
+    """One or more secrets, separated by blanks. Raises ValueError with a sentence that repeats none of them."""
+    secrets = text.split()
+    for number, secret in enumerate(secrets, 1):
+        try:
+            size = len(binascii.a2b_base64(_padded(secret), strict_mode=True))
+        except ValueError as error:
+            raise ValueError(f"secret {number} is not base64, such as whsec_...") from error
+        if size < SHORTEST_SECRET:
+            raise ValueError(f"secret {number} has {size} bytes; at least {SHORTEST_SECRET} are needed")
+    return secrets
+
+
+def _padded(secret: str) -> str:
+    bare = secret.removeprefix("whsec_").rstrip("=")
+    return bare + "=" * (-len(bare) % 4)
 
 
 class WebhookChannel:
-    """Posts notices to the marketplace's own address."""
+    """Posts notices to the marketplace's own address.
+
+    `secrets`: the first is the one in use; the others are on their way out or in. Each signs, so that a receiver that
+    knows any of them takes the notice. `patience` is in seconds.
+    """
 
     name = "webhook"
 
-    def __init__(self, url: str, secret: str) -> None:
-        self._url = url
-        try:
-            self._webhook = Webhook(secret)
-        except (ValueError, binascii.Error, RuntimeError) as error:
-            raise ValueError("RECOURSE_WEBHOOK_SECRET must be base64, such as `whsec_...`") from error
-        self._client = httpx2.AsyncClient(timeout=PATIENCE, follow_redirects=False)
+    def __init__(self, url: str, secrets: Sequence[str], *, patience: float = PATIENCE) -> None:
+        self._url, self._patience = url, patience
+        self._webhooks = [Webhook(secret) for secret in secrets]
+        self._client = httpx2.AsyncClient(timeout=patience, follow_redirects=False)
 
-    def takes(self, notice: Notice, contacts: Mapping[str, str]) -> bool:
-        """Webhooks carry every notice."""
-        return True
+    def receivers(self, contacts: Mapping[str, str]) -> Mapping[Receiver, str]:
+        """The marketplace hears everything, at one address."""
+        return {"client": self._url, "freelancer": self._url, "operator": self._url}
 
-    async def send(self, notice: Notice, contacts: Mapping[str, str]) -> None:
+    async def send(self, notice: Notice, receiver: str) -> None:
         """Post one notice; its id is the webhook's id, so a receiver can tell a repetition. Raises NotDelivered."""
         body = json.dumps(payload(notice), separators=(",", ":"), ensure_ascii=False)
         now = datetime.now(UTC)
@@ -47,18 +78,34 @@ class WebhookChannel:
             "content-type": "application/json",
             "webhook-id": notice.id,
             "webhook-timestamp": str(int(now.timestamp())),
-            "webhook-signature": self._webhook.sign(notice.id, now, body),
+            "webhook-signature": " ".join(webhook.sign(notice.id, now, body) for webhook in self._webhooks),
         }
+        status: int | None = None
         try:
-            response = await self._client.post(self._url, content=body.encode(), headers=headers)
-        except httpx2.HTTPError as error:
-            raise NotDelivered(f"webhook: {type(error).__name__}: {error}") from error
-        if not response.is_success:
-            raise NotDelivered(f"webhook: the receiver answered {response.status_code}")
+            async with (
+                asyncio.timeout(self._patience),
+                self._client.stream("POST", receiver, content=body.encode(), headers=headers) as response,
+            ):
+                status = response.status_code
+                await _skim(response)
+        except (httpx2.HTTPError, httpx2.InvalidURL, TimeoutError) as error:
+            # Whoever has said yes has it, however the connection ends then.
+            if status is None:
+                raise NotDelivered(f"webhook: {type(error).__name__}", str(error)) from error
+        if status is None or not 200 <= status < 300:
+            raise NotDelivered(f"webhook: the receiver answered {status}")
 
     async def close(self) -> None:
         """Let the connections go."""
         await self._client.aclose()
+
+
+async def _skim(response: httpx2.Response) -> None:
+    size = 0
+    async for part in response.aiter_raw():
+        size += len(part)
+        if size > SKIMMED:
+            return
 
 
 def payload(notice: Notice) -> dict[str, Any]:
@@ -70,9 +117,17 @@ def payload(notice: Notice) -> dict[str, Any]:
     }
 
 
-def verify_webhook(secret: str, headers: Mapping[str, str], body: str | bytes) -> Any:
-    """For receivers: the body of a webhook that is genuine and fresh. Raises BadSignature."""
-    try:
-        return Webhook(secret).verify(body, dict(headers))
-    except (WebhookVerificationError, ValueError, binascii.Error) as error:
-        raise BadSignature(str(error)) from error
+def verify_webhook(secrets: str | Sequence[str], headers: Mapping[str, str], body: str | bytes) -> Any:
+    """For receivers: the body of a webhook that is genuine and at most five minutes old. Raises BadSignature.
+
+    `secrets` is one secret or several; a webhook signed with any of them is genuine. `webhook-id` is not checked: a
+    receiver that must not act twice remembers it.
+    """
+    known = secrets.split() if isinstance(secrets, str) else secrets
+    wrong: Exception = ValueError("no secret to verify with")
+    for secret in known:
+        try:
+            return Webhook(secret).verify(body, dict(headers))
+        except (WebhookVerificationError, EmptyWebhookSecretError, ValueError, OverflowError, TypeError) as error:
+            wrong = error
+    raise BadSignature(str(wrong)) from wrong

@@ -77,7 +77,8 @@ class NaiveActivities:
         """Tell the parties, where there is a channel."""
         for channel in self._channels:
             for notice in step.notices:
-                await channel.send(notice, {})
+                for receiver in dict.fromkeys(channel.receivers({}).values()):
+                    await channel.send(notice, receiver)
         return f"{len(step.notices)} told"
 
 

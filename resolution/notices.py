@@ -1,8 +1,8 @@
-"""Who is told what: each event's notices, and what their reader needs to act (rules, 9)."""
+"""Who is told what: each event's notices (rules, 9)."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import Any, assert_never
+from typing import assert_never
 
 from resolution.events import (
     AnswerReminded,
@@ -41,11 +41,9 @@ from resolution.events import (
     SettlementDue,
     SettlementOffered,
 )
-from resolution.money import final_sums, held
+from resolution.notice_content import content
 from resolution.order import Order
 from resolution.step import Notice, Receiver
-from resolution.turn import turn
-from resolution.windows import silence_means
 from resolution.words import PARTIES, Party, other
 
 
@@ -60,7 +58,7 @@ def notices(before: Order, events: Sequence[Event], after: Order, at: datetime, 
                     to=receiver,
                     name=name,
                     at=at,
-                    body=_body(event, after, receiver),
+                    body=content(event, after, receiver, at),
                 )
             )
     return tuple(told)
@@ -188,56 +186,3 @@ def _case_closed(before: Order, event: CaseClosed) -> Iterator[tuple[Receiver, s
 
 def _party(by: str) -> Party:
     return "freelancer" if by == "freelancer" else "client"
-
-
-def amounts(order: Order) -> dict[str, Any]:
-    """Where the money is, or where a closed order's money ends up, in minor units."""
-    sums = final_sums(order) if order.closed else order.moved
-    inside = 0 if order.closed else held(order)
-    return {**sums.model_dump(), "held": inside, "currency": order.terms.currency}
-
-
-def _body(event: Event, after: Order, receiver: Receiver) -> dict[str, Any]:
-    now_turn = turn(after)
-    must_answer = now_turn.who in (receiver, "both") and (after.open_request or after.open_proposal)
-    request, case = after.request, after.case
-    waiting = after.open_request
-    said = {
-        key: getattr(event, key)
-        for key in ("comment", "explanation", "reason", "amount", "outcome", "status", "text", "rating")
-        if getattr(event, key, None) is not None
-    }
-    return {
-        "order_id": after.terms.order_id,
-        "phase": after.phase,
-        "request": {
-            "number": request.number,
-            "kind": request.kind,
-            "status": request.status,
-            "opened_by": request.opened_by,
-            "version": request.version,
-            "amount": request.amount,
-            "reason": request.reason,
-        }
-        if request
-        else None,
-        "case": {"stage": case.stage, "opened_by": case.opened_by} if case else None,
-        "resolution": after.resolution.model_dump(include={"how", "initiator", "reason", "fault"})
-        if after.resolution
-        else None,
-        "amounts": amounts(after),
-        "settlement": after.settlement,
-        "deadline": now_turn.until.isoformat().replace("+00:00", "Z") if now_turn.until else None,
-        "silence_means": silence_means(after, waiting.kind, waiting.asked) if waiting else None,
-        "answers": _answers(after) if must_answer else [],
-        **said,
-    }
-
-
-def _answers(order: Order) -> list[str]:
-    request = order.open_request
-    counterable = request is not None and (
-        request.kind == "partial_refund"
-        or (request.kind == "cancel" and bool(order.policy.requests.cancel.amount_from))
-    )
-    return ["accept", "decline", *(["counter"] if counterable else [])]

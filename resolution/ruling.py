@@ -1,5 +1,7 @@
 """Rulings, appeals, and what happens when operators are silent (rules, 6)."""
 
+from typing import Literal
+
 from resolution.cases import check_case, check_gross
 from resolution.commands import Appeal, Rule
 from resolution.decision import Decision
@@ -15,6 +17,7 @@ from resolution.events import (
     RulingMade,
     SettlementDue,
 )
+from resolution.order import Order
 from resolution.refusals import Checks
 from resolution.undoing import restore
 from resolution.windows import answer_window
@@ -177,19 +180,26 @@ _FALLBACK_WORDS: dict[Fallback, str] = {
 }
 
 
+def fallback_of(order: Order, case: Case) -> Fallback | Literal["let_them_decide"]:
+    """What happens when no operator decides this case in time."""
+    if case.review:
+        return "let_them_decide"
+    # An order that everybody forgot does not go on for ever.
+    if case.dormant and order.policy.cases.fallback == "continue":
+        return "cancel_split"
+    return order.policy.cases.fallback
+
+
 def fall_back(decision: Decision) -> None:
     """Operators are bounded too: what the policy says happens when none decides."""
     order = decision.order
     case = order.open_case
     if case is None:
         raise AssertionError("no case to fall back in")
-    if case.review:
+    fallback = fallback_of(order, case)
+    if fallback == "let_them_decide":
         _let_them_decide(decision, None, "No operator reviewed this in time: it is between you two.", overdue=True)
         return
-    fallback = order.policy.cases.fallback
-    # An order that everybody forgot does not go on for ever.
-    if case.dormant and fallback == "continue":
-        fallback = "cancel_split"
     goes_on = fallback == "continue"
     gross = order.released
     if fallback == "cancel_split":

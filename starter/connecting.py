@@ -1,13 +1,14 @@
-"""From the settings of this process to orders: the database, Temporal, and the typed client on both."""
+"""From the settings of this process to the database."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
+import asyncpg
+
 from activities.settings import BadSettings, Settings
+from database.pool import DatabaseUnreachable
 from database.pool import connect as connect_database
-from starter.client import Recourse
-from workflows.connecting import connect as connect_temporal
 
 
 def database_address(settings: Settings) -> str:
@@ -30,8 +31,14 @@ async def database(settings: Settings) -> AsyncIterator[Any]:
         await pool.close()
 
 
-@asynccontextmanager
-async def orders(settings: Settings) -> AsyncIterator[Recourse]:
-    """The typed client, for as long as the block runs."""
-    async with database(settings) as pool:
-        yield Recourse(await connect_temporal(), pool, task_queue=settings.task_queue)
+@contextmanager
+def in_one_sentence() -> Iterator[None]:
+    """A database that does not answer says so in one sentence. Raises DatabaseUnreachable."""
+    try:
+        yield
+    except asyncpg.UndefinedTableError as error:
+        raise DatabaseUnreachable("The database has no tables of ours: run `recourse migrate` first.") from error
+    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        raise DatabaseUnreachable(
+            f"PostgreSQL does not answer ({type(error).__name__}); check that it runs, then try again."
+        ) from error

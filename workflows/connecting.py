@@ -1,6 +1,9 @@
 """How every program of ours reaches Temporal: by the standard TEMPORAL_* variables and profile file, TLS included."""
 
 import asyncio
+import atexit
+import time
+from functools import cache
 from typing import Any
 
 from temporalio.client import Client
@@ -32,6 +35,7 @@ async def connect(**over: Any) -> Client:
     config.setdefault("target_host", "localhost:7233")
     try:
         async with asyncio.timeout(PATIENCE):
+            _let_the_sdk_rest()
             return await Client.connect(**config)
     except (RuntimeError, RPCError, TimeoutError) as error:
         reason = str(error).splitlines()[0][:160] if str(error) else "no answer"
@@ -39,3 +43,9 @@ async def connect(**over: Any) -> Client:
             f"Temporal at {config['target_host']} cannot be reached ({reason}); "
             "check that it runs and that TEMPORAL_ADDRESS names it."
         ) from error
+
+
+@cache
+def _let_the_sdk_rest() -> None:
+    # A process that ends within some 10 ms after its last call to the SDK crashes at times.
+    atexit.register(time.sleep, 0.1)

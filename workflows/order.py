@@ -221,21 +221,37 @@ class OrderWorkflow:
             self.delivering = asyncio.create_task(self.deliver())
 
     async def deliver(self) -> None:
-        """Deliver the notices of all steps so far, one activity at a time; their failure never fails an order."""
+        """Deliver the notices of all steps so far; their failure never fails an order.
+
+        What a receiver does not take is tried again for days. Notices that come meanwhile get a try of their own at
+        once: somebody else may be waiting for them.
+        """
         while self.delivered_to < self.to_deliver:
             upto = self.to_deliver
-            try:
-                await workflow.execute_activity(
-                    DELIVER_NOTICES,
-                    args=[self.at_desk.order.terms.order_id, upto],
-                    start_to_close_timeout=timedelta(minutes=2),
-                    schedule_to_close_timeout=NOTICES_FOR,
-                    retry_policy=RetryPolicy(maximum_interval=timedelta(minutes=10)),
-                    summary=f"tell the parties, up to step {upto}",
-                )
-            except ActivityError as error:
-                workflow.logger.warning("notices up to step %s were not delivered: %s", upto, error)
+            if not await self.try_to_deliver(upto, once=True):
+                trying = asyncio.create_task(self.try_to_deliver(upto))
+                await workflow.wait_condition(lambda: trying.done() or self.to_deliver > upto)  # noqa: B023
+                if not trying.done():
+                    trying.cancel()
+                    continue
             self.delivered_to = upto
+
+    async def try_to_deliver(self, upto: int, *, once: bool = False) -> bool:
+        """Whether everybody took what waits up to a step."""
+        try:
+            await workflow.execute_activity(
+                DELIVER_NOTICES,
+                args=[self.at_desk.order.terms.order_id, upto],
+                start_to_close_timeout=timedelta(minutes=2),
+                schedule_to_close_timeout=NOTICES_FOR,
+                retry_policy=RetryPolicy(maximum_interval=timedelta(minutes=10), maximum_attempts=1 if once else 0),
+                summary=f"tell the parties, up to step {upto}",
+            )
+        except ActivityError as error:
+            if not once:
+                workflow.logger.warning("notices up to step %s were not delivered: %s", upto, error.cause)
+            return False
+        return True
 
     def show(self) -> None:
         """Keep the order's page in the Temporal UI as it is now."""

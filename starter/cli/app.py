@@ -1,7 +1,6 @@
 """`recourse`: its groups of commands, and how every failure ends in one sentence and an exit status."""
 
 import sys
-import time
 
 from cyclopts import App, CycloptsError
 
@@ -38,8 +37,11 @@ EXPECTED = {
     "activities.settings.BadSettings": BAD_INPUT,
     "resolution.policy.PolicyError": BAD_INPUT,
     "starter.simulate.story.StoryError": BAD_INPUT,
-    "starter.client.OrderExists": NO,
-    "starter.client.NoSuchOrder": NO,
+    "activities.paying.BadProvider": BAD_INPUT,
+    "starter.answers.OrderExists": NO,
+    "starter.answers.NoSuchOrder": NO,
+    "starter.answers.OrderNotRunning": UNREACHABLE,
+    "starter.answers.Unanswered": UNREACHABLE,
 }
 
 
@@ -60,7 +62,4 @@ def main() -> None:
         status = complain(Stop(str(error), known))
     finally:
         sys.stdout.flush()
-        if "temporalio" in sys.modules:
-            # A process that ends within some 10 ms after its last call to the SDK crashes at times.
-            time.sleep(0.1)
     sys.exit(status if isinstance(status, int) else 0)

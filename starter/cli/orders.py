@@ -8,16 +8,14 @@ from typing import Annotated, Any, Literal
 from cyclopts import App, Parameter
 from pydantic import ValidationError
 
-from activities.settings import read_settings
-from database.orders import list_orders, write_contacts
 from policies import load_policy
 from resolution.durations import parse_duration
 from resolution.order import Terms
+from resolution.words import Party
 from starter.cli.commands import ALL, As, actor, add_commands
 from starter.cli.output import DONE, Json, Stop, console, say_json
 from starter.cli.pages import actions_table, notices_table, order_page, orders_table, outcome_page, outlook_page
-from starter.client import Outcome, Recourse
-from starter.connecting import database, orders
+from starter.client import Orders, Outcome, Recourse
 
 app = App(name="order", help="Start orders, give their commands, see where they stand.")
 looking_ahead = App(name="preview", help="What a command would lead to, without giving it.")
@@ -38,6 +36,7 @@ async def start(
     delivery_time: str = "5d",
     requirements: Literal["received", "awaited"] = "received",
     policy: str = "resolution_center",
+    provider: str = "ledger",
     client_email: str | None = None,
     freelancer_email: str | None = None,
     json: Json = False,
@@ -56,6 +55,11 @@ async def start(
         Such as `48h` or `5d`; runs from now, or from the requirements if they are awaited.
     policy
         A preset, or the path of a policy file; see `recourse policy list`.
+    provider
+        The payment provider that moves its money, as the worker knows it (RECOURSE_PAYMENT_PROVIDERS); `ledger` is the
+        built-in escrow ledger.
+    client_email, freelancer_email
+        Where they hear of it, if the worker sends mail; kept in the database only.
     """
     try:
         terms = Terms(
@@ -75,10 +79,13 @@ async def start(
     except ValueError as error:
         raise Stop(f"--delivery-time: {error}") from error
     chosen = load_policy(policy)
-    emails = {"client": client_email, "freelancer": freelancer_email}
-    async with orders(read_settings()) as recourse:
-        await recourse.start(terms, chosen)
-        await write_contacts(recourse.pool, order_id, {role: email for role, email in emails.items() if email})
+    given: dict[Party, str | None] = {"client": client_email, "freelancer": freelancer_email}
+    emails = {role: email for role, email in given.items() if email}
+    async with Recourse.connect() as recourse:
+        try:
+            await recourse.start(terms, chosen, provider=provider, emails=emails)
+        except ValueError as error:
+            raise Stop(f"The order cannot start: {error}.") from error
     answer = {"status": "started", "order_id": order_id, "workflow_id": f"order-{order_id}", "policy": chosen.name}
     if json:
         say_json(answer)
@@ -96,8 +103,8 @@ async def show(order_id: str, /, *, reader: For = "operator", zone: str = "UTC",
     zone
         The time zone in which instants are shown, such as `Europe/Berlin`; JSON is always in UTC.
     """
-    async with database(read_settings()) as pool:
-        page = await _reading(pool).show(order_id, reader)
+    async with Orders.connect() as orders:
+        page = await orders.show(order_id, reader)
     if json:
         say_json(page)
     else:
@@ -107,8 +114,8 @@ async def show(order_id: str, /, *, reader: For = "operator", zone: str = "UTC",
 @app.command
 async def actions(order_id: str, /, *, reader: For = "client", json: Json = False) -> None:
     """What a role can do now, within which bounds and until when, and what opens later."""
-    async with database(read_settings()) as pool:
-        found = await _reading(pool).actions(order_id, reader)
+    async with Orders.connect() as orders:
+        found = await orders.actions(order_id, reader)
     if json:
         say_json(found)
     else:
@@ -118,8 +125,8 @@ async def actions(order_id: str, /, *, reader: For = "client", json: Json = Fals
 @app.command
 async def notices(order_id: str, /, *, reader: For = "client", json: Json = False) -> None:
     """What a role was told about an order."""
-    async with database(read_settings()) as pool:
-        told = await _reading(pool).notices(order_id, reader)
+    async with Orders.connect() as orders:
+        told = await orders.notices(order_id, reader)
     if json:
         say_json(told)
     else:
@@ -135,21 +142,16 @@ async def list_some(*, after: str = "", limit: int = 50, json: Json = False) -> 
     after
         The last order id of the page before.
     """
-    async with database(read_settings()) as pool:
-        rows = await list_orders(pool, after=after, limit=limit)
+    async with Orders.connect() as orders:
+        rows = await orders.list(after=after, limit=limit)
     if json:
         say_json(rows)
     else:
         console().print(orders_table(rows))
 
 
-def _reading(pool: Any) -> Recourse:
-    """A client that only reads, which needs no Temporal."""
-    return Recourse(None, pool)
-
-
 async def _give(command: str, order_id: str, sender: As, fields: Mapping[str, Any], signal: bool, json: bool) -> int:
-    async with orders(read_settings()) as recourse:
+    async with Recourse.connect() as recourse:
         order = await recourse.order(order_id)
         message = {"actor": actor(order, sender), **fields}
         if signal:
@@ -165,11 +167,10 @@ async def _give(command: str, order_id: str, sender: As, fields: Mapping[str, An
 
 
 async def _preview(command: str, order_id: str, sender: As, fields: Mapping[str, Any], signal: bool, json: bool) -> int:
-    async with database(read_settings()) as pool:
-        recourse = _reading(pool)
-        order = await recourse.order(order_id)
+    async with Orders.connect() as orders:
+        order = await orders.order(order_id)
         message = {"actor": actor(order, sender), "command_id": secrets.token_hex(8), **fields}
-        answer = await recourse.preview(order_id, command, message)
+        answer = await orders.preview(order_id, command, message)
     if json:
         say_json(answer)
     else:

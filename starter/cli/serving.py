@@ -11,7 +11,7 @@ from activities.settings import read_settings
 from database.migrate import migrate as apply_migrations
 from local.temporal import register_search_attributes
 from starter.cli.output import Json, Stop, console, say_json
-from starter.connecting import database, database_address, orders
+from starter.connecting import database, database_address
 from workflows.connecting import connect
 
 
@@ -48,6 +48,7 @@ async def serve(
         A policy file that orders can be started with, beside the presets; repeat for several.
     """
     from policies import PRESETS, load_policy
+    from starter.client import Recourse
     from starter.http.app import make_app
     from starter.http.serving import serve_until_told_to_stop
     from starter.http.settings import read_keys
@@ -60,7 +61,7 @@ async def serve(
     except OSError as error:
         raise Stop(f"{host}:{port} cannot be listened on: {error.strerror}.") from error
     with listener:
-        async with orders(settings) as recourse:
+        async with Recourse.connect(settings) as recourse:
             console().print(f"Listening on {host}:{listener.getsockname()[1]}.")
             await serve_until_told_to_stop(make_app(recourse, keys, policies=known), listener)
 

@@ -2,7 +2,7 @@
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from starter.client import LARGEST_MESSAGE
+from starter.answers import LARGEST_MESSAGE
 from starter.http.problems import Failure
 
 # An answer is one reader's, at one moment: nobody on the way keeps it.

@@ -7,7 +7,7 @@ story is played as if its commands came within the second; a machine too slow fo
 import asyncio
 import itertools
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -59,6 +59,14 @@ class StoryProvider:
         """Take note of nothing; fail where the story wants it."""
         if payment.order_id in self.failing:
             raise ConnectionError("the payment provider does not answer")
+
+
+class StoryOrders(Recourse):
+    """The typed client, but the stamps that a story gives its commands are sent as they are."""
+
+    def stamped(self, fields: Mapping[str, Any]) -> dict[str, Any]:
+        """The message that is sent."""
+        return super().stamped(fields) | {key: fields[key] for key in ("sent_at",) if key in fields}
 
 
 @dataclass
@@ -127,7 +135,7 @@ class TemporalEngine:
             update={"order_id": staged.order_id(story), "ordered_at": story.terms.ordered_at + shift}
         )
         self._terms = terms
-        self._orders = Recourse(staged.client, staged.pool, task_queue=QUEUE, now=lambda: self._now)
+        self._orders = StoryOrders(staged.client, staged.pool, task_queue=QUEUE, now=lambda: self._now)
         self._handle: WorkflowHandle[Any, Any] = staged.client.get_workflow_handle(workflow_id(terms.order_id))
         self._ended = False
         self._waiting: list[tuple[str, Any]] = []

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import httpx2
 import jwt
@@ -31,7 +31,7 @@ def forged(secret: str = SECRET, algorithm: str = "HS256", kid: Any = "test", **
 @pytest.fixture
 async def door() -> AsyncIterator[httpx2.AsyncClient]:
     """The API with nothing behind it: whoever is let in finds no database."""
-    transport = httpx2.ASGITransport(make_app(Recourse(None, None), KEYS))
+    transport = httpx2.ASGITransport(make_app(Recourse(cast("Any", None), None), KEYS))
     async with httpx2.AsyncClient(transport=transport, base_url="http://recourse.test") as caller:
         yield caller
 

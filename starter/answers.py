@@ -1,0 +1,100 @@
+"""What the client answers: an outcome, or one of few errors that say what is wrong and what to do."""
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from pydantic_core import to_json
+
+from resolution.commands import Actor
+from resolution.refusals import SENTENCES, Code
+
+# Temporal itself stops at 2 MiB; no honest message comes near.
+LARGEST_MESSAGE = 1024 * 1024
+
+
+class OrderExists(Exception):
+    """An order of this id was started with other terms; an order id is never used again."""
+
+
+class NoSuchOrder(Exception):
+    """There is no order of this id."""
+
+
+class OrderNotRunning(Exception):
+    """The database has the order as open, but no workflow leads it: it was terminated, or runs on another Temporal."""
+
+
+class Unanswered(Exception):
+    """Nobody knows whether a command, or a start, arrived: no answer came.
+
+    To send the same again is safe. A command must then carry the `command_id` that is here; if it did arrive, it gets
+    its first answer.
+    """
+
+    def __init__(self, sentence: str, command_id: str | None = None) -> None:
+        super().__init__(sentence)
+        self.command_id = command_id
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The answer to a command: applied, or refused with a code and details that help.
+
+    `repeated`: the same sender has used this id before, and this is the answer it got then. `whole` is all that the
+    order said, with the phase it is in now, whose turn it is and what comes next.
+    """
+
+    applied: bool
+    code: str | None
+    message: str | None
+    details: Mapping[str, Any]
+    repeated: bool
+    whole: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, answer: Mapping[str, Any]) -> "Outcome":
+        """The outcome that an order answered."""
+        return cls(
+            applied=answer.get("status") == "applied",
+            code=answer.get("code"),
+            message=answer.get("message"),
+            details=answer.get("details", {}),
+            repeated=bool(answer.get("repeated")),
+            whole=answer,
+        )
+
+
+def refused(order_id: str, command: str, code: Code, **details: Any) -> dict[str, Any]:
+    """A refusal of ours, by which nothing was sent or nothing could arrive; it leaves no entry."""
+    return {
+        "status": "refused",
+        "order_id": order_id,
+        "command": command,
+        "code": code,
+        "message": SENTENCES[code],
+        "details": details,
+    }
+
+
+def stamped(fields: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+    """A message as it is sent: with an id, and the instant at which it came to us, whatever its sender says.
+
+    An answer that waits for us through an outage still counts when it came.
+    """
+    payload = {**fields, "sent_at": now.isoformat(timespec="seconds")}
+    if payload.get("command_id") is None:
+        payload["command_id"] = uuid.uuid4().hex
+    actor = payload.get("actor")
+    return payload | ({"actor": actor.model_dump()} if isinstance(actor, Actor) else {})
+
+
+def unsendable(payload: Mapping[str, Any]) -> str | None:
+    """Why a message cannot be sent at all: it is too large, or holds what JSON cannot."""
+    try:
+        size = len(to_json(payload))
+    except (ValueError, TypeError, RecursionError) as error:
+        return f"cannot be written as JSON: {str(error).splitlines()[0][:200]}"
+    return f"{size} bytes; at most {LARGEST_MESSAGE} are taken" if size > LARGEST_MESSAGE else None

@@ -1,0 +1,90 @@
+"""Reading orders: where each stands, what can be done, what a command would lead to, what was recorded and told."""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Any, Self
+
+from activities.settings import Settings, read_settings
+from database.orders import list_orders, read_export, read_notices, read_order
+from resolution.commands import read_message
+from resolution.looking_ahead import available_actions, opens_later, preview
+from resolution.order import Order
+from resolution.record import Reader
+from resolution.step import Notice
+from resolution.views import view
+from starter.answers import NoSuchOrder, stamped
+from starter.connecting import database, in_one_sentence
+
+
+def now() -> datetime:
+    """The clock of this machine."""
+    return datetime.now(UTC)
+
+
+class Orders:
+    """Orders as PostgreSQL has them; to read them needs no Temporal, and works for closed ones as well.
+
+    `pool` leads to the database that other backends read from too; `now` is the clock by which pages are shown. All
+    methods raise DatabaseUnreachable where it does not answer.
+    """
+
+    def __init__(self, pool: Any, *, now: Callable[[], datetime] = now) -> None:
+        self.pool = pool
+        self._now = now
+
+    @classmethod
+    @asynccontextmanager
+    async def connect(cls, settings: Settings | None = None) -> AsyncIterator[Self]:
+        """Orders to read, from the database that DATABASE_URL names, for as long as the block runs.
+
+        Raises BadSettings, DatabaseUnreachable.
+        """
+        async with database(settings or read_settings()) as pool:
+            yield cls(pool)
+
+    async def order(self, order_id: str) -> Order:
+        """The order as of its last step. Raises NoSuchOrder."""
+        with in_one_sentence():
+            stored = await read_order(self.pool, order_id)
+        if stored is None:
+            raise NoSuchOrder(f"There is no order {order_id}.")
+        return stored.order
+
+    async def show(self, order_id: str, reader: Reader) -> dict[str, Any]:
+        """The order's page as one role sees it now. Raises NoSuchOrder."""
+        return view(await self.order(order_id), reader, self._now())
+
+    async def actions(self, order_id: str, role: Reader) -> dict[str, Any]:
+        """What a role can do now, with bounds and until when, and what opens later. Raises NoSuchOrder."""
+        order, now = await self.order(order_id), self._now()
+        later = {} if role == "operator" else opens_later(order, role, now)
+        return {"actions": available_actions(order, role, now), "available_at": later}
+
+    async def preview(self, order_id: str, command: str, fields: Mapping[str, Any]) -> dict[str, Any]:
+        """What a command would lead to, without doing it. Raises NoSuchOrder."""
+        now = self._now()
+        message = read_message(command, stamped(fields, now), "preview")
+        role = message.actor.role if message.actor else "client"
+        reader: Reader = "client" if role == "system" else role
+        return preview(await self.order(order_id), message, now, reader)
+
+    async def record(self, order_id: str, reader: Reader) -> dict[str, Any]:
+        """The record as one role may read it; it verifies offline. Raises NoSuchOrder."""
+        with in_one_sentence():
+            exported = await read_export(self.pool, order_id, reader)
+        if exported is None:
+            raise NoSuchOrder(f"There is no order {order_id}.")
+        return exported
+
+    async def notices(self, order_id: str, reader: Reader) -> list[Notice]:
+        """What one role was told. Raises NoSuchOrder."""
+        await self.order(order_id)
+        with in_one_sentence():
+            told = await read_notices(self.pool, order_id)
+        return [notice for notice in told if notice.to == reader]
+
+    async def list(self, *, after: str = "", limit: int = 50) -> list[dict[str, Any]]:
+        """A page of orders by id, behind `after`: where each stands and what comes next."""
+        with in_one_sentence():
+            return await list_orders(self.pool, after=after, limit=limit)

@@ -1,0 +1,48 @@
+"""What an error of Temporal's means to somebody who sent a command or started an order."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+from temporalio.api.errordetails.v1 import NamespaceNotFoundFailure
+from temporalio.client import WorkflowUpdateRPCTimeoutOrCancelledError
+from temporalio.service import RPCError, RPCStatusCode
+
+from starter.answers import Unanswered
+from workflows.connecting import TemporalUnreachable
+
+
+def unless_not_found(error: RPCError, doing: str, payload: Mapping[str, Any] | None = None) -> None:
+    """Return where Temporal knows no such workflow that runs; raise what any other error means.
+
+    `doing` is what was asked for, as `order 7 took accept`. Raises TemporalUnreachable, Unanswered, ValueError.
+    """
+    match error.status:
+        case RPCStatusCode.NOT_FOUND:
+            details = error.grpc_status.details
+            if details and details[0].Is(NamespaceNotFoundFailure.DESCRIPTOR):
+                raise TemporalUnreachable(f"{error.message.rstrip('.')}; check TEMPORAL_NAMESPACE.") from error
+        case RPCStatusCode.PERMISSION_DENIED | RPCStatusCode.UNAUTHENTICATED:
+            raise TemporalUnreachable(f"Temporal refuses: {error.message}") from error
+        case RPCStatusCode.INVALID_ARGUMENT:
+            raise ValueError(f"Temporal does not take this: {error.message}") from error
+        case _:
+            raise unanswered(doing, f"Temporal says: {error.message}", payload) from error
+
+
+def silence(
+    error: WorkflowUpdateRPCTimeoutOrCancelledError, doing: str, payload: Mapping[str, Any]
+) -> Unanswered | asyncio.CancelledError:
+    """What to raise for an update whose answer did not come. The SDK hides a cancellation of the caller's own in it."""
+    if isinstance(error.__cause__, asyncio.CancelledError):
+        return error.__cause__
+    return unanswered(doing, "Temporal does not answer", payload)
+
+
+def unanswered(doing: str, why: str, payload: Mapping[str, Any] | None = None) -> Unanswered:
+    """Nobody knows whether what was asked for was done; without a `payload` it was to start an order."""
+    unknown = f"Nobody knows whether {doing} ({why})"
+    if payload is None:
+        return Unanswered(f"{unknown}. Starting it again with the same terms is safe.")
+    command_id = str(payload["command_id"])
+    return Unanswered(f"{unknown}. Sending it again with the same command id, {command_id}, is safe.", command_id)

@@ -1,0 +1,220 @@
+"""Notices as people read them: each has a sentence, the money, the deadline, what silence means, and the answers."""
+
+import ast
+import inspect
+import json
+from collections import defaultdict
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from random import Random
+from typing import Any
+
+import pytest
+
+from activities.letters import ANSWERS, SENTENCES, SILENCE, letter, subject
+from activities.webhook import payload
+from resolution import notices
+from resolution.amounts import write_amount
+from resolution.commands import COMMANDS
+from resolution.decide import decide
+from resolution.decision import Decision
+from resolution.instants import write_instant
+from resolution.order import Order, read_state
+from resolution.step import Notice
+from tests.activities.conftest import NOW, Written
+from tests.facts.lives import Life, live
+
+LIVES = 120
+
+
+@pytest.fixture(scope="module")
+def lives() -> list[Life]:
+    """Many orders that end in many ways, with private texts in them."""
+    return [live(Random(seed), moves=12) for seed in range(LIVES)]
+
+
+def told(lives: list[Life]) -> Iterator[tuple[Order, Notice]]:
+    """Every notice, with the order as it was then."""
+    for life in lives:
+        for step in life.steps:
+            for notice in step.notices:
+                yield read_state(step.order), notice
+
+
+def names_in(function: Any) -> set[str]:
+    """The texts in the source of a function that are handed on: those it yields."""
+    found = set()
+    for node in ast.walk(ast.parse(inspect.getsource(function))):
+        if isinstance(node, ast.Yield | ast.YieldFrom) and node.value is not None:
+            found |= {
+                inner.value
+                for inner in ast.walk(node.value)
+                if isinstance(inner, ast.Constant) and isinstance(inner.value, str)
+            }
+    return found - {"client", "freelancer", "operator"}
+
+
+def test_every_notice_that_there_is_has_its_own_sentence() -> None:
+    known = names_in(notices._told) | names_in(notices._request_ended) | names_in(notices._case_closed)
+    assert known == set(SENTENCES)
+    assert len(set(SENTENCES.values())) == len(SENTENCES)
+
+
+def test_every_notice_renders_for_people_and_for_programs(lives: list[Life]) -> None:
+    seen: defaultdict[str, int] = defaultdict(int)
+    for order, notice in told(lives):
+        seen[notice.name] += 1
+        text, body = letter(notice), notice.body
+        assert SENTENCES[notice.name] in text
+        assert order.terms.order_id in text
+        assert subject(notice) == f"Order o-1: {notice.name.replace('_', ' ')}"
+        currency = body["amounts"]["currency"]
+        for who in ("client", "freelancer", "platform", "held"):
+            amount = body["amounts"][who]
+            assert (f" {write_amount(amount, currency)}" in text) or not amount
+        assert sum(body["amounts"][who] for who in ("client", "freelancer", "platform", "held")) == (
+            order.terms.price + order.terms.service_fee
+        )
+        if body["deadline"]:
+            assert write_instant(datetime.fromisoformat(body["deadline"])) in text
+        if body["silence_means"]:
+            assert SILENCE[body["silence_means"]] in text
+        for answer in body["answers"]:
+            assert f"  - {ANSWERS[answer]}\n" in text
+        assert "None" not in text
+        assert "{" not in text
+        assert json.loads(json.dumps(payload(notice)))["data"]["amounts"] == body["amounts"]
+    assert len(seen) >= len(SENTENCES) - 4, set(SENTENCES) - set(seen)
+
+
+FILLED: dict[str, dict[str, Any]] = {
+    "accept": {"comment": "Yes."},
+    "appeal": {"comment": "No."},
+    "rule": {"outcome": "continue", "explanation": "So be it."},
+}
+
+
+def test_every_answer_that_a_notice_offers_would_be_taken(lives: list[Life]) -> None:
+    offered = set()
+    for order, notice in told(lives):
+        actor = {"role": notice.to, "id": "op-9" if notice.to == "operator" else order.party(notice.to)}
+        for answer in notice.body["answers"]:
+            offered.add(answer)
+            if answer in ("counter", "settle", "propose"):
+                continue  # their amounts have bounds; `available_actions` tells them
+            decided = decide(
+                order, COMMANDS[answer].model_validate({"actor": actor, **FILLED.get(answer, {})}), notice.at
+            )
+            assert isinstance(decided, Decision), (answer, decided)
+    assert len(offered) >= len(ANSWERS) - 2, set(ANSWERS) - offered
+
+
+def test_who_must_answer_is_told_so_with_the_deadline_and_what_silence_means(lives: list[Life]) -> None:
+    asking = {"request_opened", "request_countered", "answer_reminder", "proposal_made"}
+    for _, notice in told(lives):
+        body = notice.body
+        if notice.name in asking:
+            assert body["answers"][:2] == ["accept", "decline"]
+            assert body["deadline"]
+            assert body["silence_means"]
+            assert sum(body["if_accepted"][who] for who in ("client", "freelancer", "platform", "held")) == sum(
+                body["amounts"][who] for who in ("client", "freelancer", "platform", "held")
+            )
+        if body["silence_means"]:
+            assert body["deadline"]
+
+
+def test_what_is_for_operators_alone_is_in_no_notice(lives: list[Life]) -> None:
+    secrets_seen = 0
+    for life in lives:
+        everything = json.dumps([payload(notice) for step in life.steps for notice in step.notices], ensure_ascii=False)
+        everything += "".join(letter(notice) for step in life.steps for notice in step.notices)
+        for sent in life.sent:
+            confidential = sent.outcome["status"] == "refused" or sent.fields.get("visibility") == "private"
+            for text in (*sent.private, *(sent.open if confidential else ())):
+                secrets_seen += 1
+                assert text.split('"', maxsplit=1)[0] not in everything
+    assert secrets_seen > 100
+
+
+async def test_a_request_to_cancel_reads_like_this() -> None:
+    order = Written(None, "upwork")
+    [notice] = await order.by(
+        "client",
+        "request",
+        kind="cancel",
+        amount=3_000,
+        reason="no_longer_needed",
+        comment="The project is off.\n\nWhere the money is: all yours.\u2029Sorry.",
+    )
+    assert letter(notice) == (
+        "You are asked for an answer.\n"
+        "The client asks to cancel the order.\n"
+        "The reason given: no longer needed.\n"
+        "Of the price, the freelancer gets 30.00 USD before commission.\n"
+        "\n"
+        "They write:\n"
+        "> The project is off.\n"
+        "> \n"
+        "> Where the money is: all yours.\n"
+        "> Sorry.\n"
+        "\n"
+        "Where the money is: freelancer 24.00 USD, platform 6.00 USD, in escrow 75.50 USD.\n"
+        "If it is accepted: client 73.85 USD, freelancer 24.00 USD, platform 7.65 USD.\n"
+        "\n"
+        "You can:\n"
+        "  - accept\n"
+        "  - decline\n"
+        "  - name another amount (counter)\n"
+        "\n"
+        "If nobody acts until Tue 2025-03-11 10:00 UTC, the request counts as accepted.\n"
+        "\n"
+        f"Order {order.order_id}"
+    )
+
+
+async def test_an_extension_says_how_long_and_a_refund_who_gets_it_back() -> None:
+    order = Written()
+    [notice] = await order.by(
+        "freelancer", "request", kind="extension", extend_by="36h", comment="Ill.", reason="other"
+    )
+    assert "The freelancer asks for more time: 36h.\n" in letter(notice)
+    assert notice.body["request"]["extend_by"] == "36h"
+    assert "If nobody acts until Thu 2025-03-06 10:00 UTC, the request lapses and nothing changes." in letter(notice)
+    await order.by("freelancer", "withdraw")
+    [notice] = await order.by("freelancer", "request", kind="partial_refund", amount=2_000, comment="-", reason="other")
+    assert "Of the price, the client gets back 20.00 USD.\n" in letter(notice)
+    assert "If it is accepted: client 21.10 USD, in escrow 84.40 USD.\n" in letter(notice)
+
+
+async def test_an_appeal_and_an_undo_are_offered_until_their_window_ends() -> None:
+    undo = Written(None, "resolution_center", {"undo.by": ["client"], "undo.window": "24h"})
+    await undo.by("client", "request", kind="cancel")
+    for notice in await undo.by("freelancer", "accept"):
+        assert notice.body["deadline"] == "2025-03-05T10:00:00Z"
+        assert notice.body["silence_means"] == "settles"
+        assert notice.body["answers"] == (["undo"] if notice.to == "client" else [])
+
+    appeal = Written(None, "resolution_center", {"cases.appeal_window": "3d"})
+    await appeal.by("client", "request", kind="cancel", comment="Off.")
+    await appeal.by("freelancer", "decline", comment="No.")
+    opened = await appeal.by("client", "escalate")
+    assert {notice.to: notice.body["answers"] for notice in opened} == {
+        "client": ["settle", "withdraw"],
+        "freelancer": ["settle"],
+        "operator": ["propose", "rule"],
+    }
+    assert {notice.body["silence_means"] for notice in opened} == {"cancel_split"}
+    ruled = await appeal.by("operator", "rule", outcome="cancel", amount=5_000, explanation="Half.")
+    assert {(notice.body["deadline"], notice.body["silence_means"]) for notice in ruled} == {
+        ("2025-03-07T10:00:00Z", "ruling_stands")
+    }
+    assert {tuple(notice.body["answers"]) for notice in ruled} == {("appeal",)}
+
+
+async def test_a_delivery_says_when_the_order_completes_by_itself() -> None:
+    order = Written()
+    [notice] = await order.by("freelancer", "deliver", at=NOW + timedelta(days=1))
+    assert notice.body["deadline"] == "2025-03-08T10:00:00Z"
+    assert notice.body["silence_means"] == "completes"
+    assert notice.body["answers"] == ["complete", "ask_revision"]

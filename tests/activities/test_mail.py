@@ -1,0 +1,170 @@
+"""Notices by e-mail, to a real mail server: one receiver each, nothing smuggled into a header, any script."""
+
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import pytest
+
+from activities.addresses import read_address
+from activities.letters import letter
+from activities.mail import MailChannel
+from activities.webhook import NotDelivered
+from resolution.step import Notice
+from tests.activities.conftest import NOW, Written
+from tests.activities.receivers import MailReceiver, mail_receiver
+
+ODD = [
+    "a+b.c@x.example",
+    "o'neil_{x}@x.example",
+    '"a b"@x.example',
+    '"a,b@c"@x.example',
+    '"a\\"b"@x.example',
+    "a@[127.0.0.1]",
+    "a@xn--bcher-kva.example",
+]
+NONE = [
+    "",
+    "@",
+    "a@",
+    "@x.example",
+    "nobody",
+    "a@x.example, b@x.example",
+    "a@x.example;b@x.example",
+    "Bob <b@x.example>",
+    "<b@x.example>",
+    "a@x.example (a comment)",
+    "a@x.example\nBcc: b@x.example",
+    "a@x.example\r\n",
+    "a\x00@x.example",
+    "a@x.example\u2028",
+    "a..b@x.example",
+    "a" * 400 + "@x.example",
+    "undisclosed-recipients:;",
+]
+
+
+def channel(post: MailReceiver, **options: Any) -> MailChannel:
+    return MailChannel(post.url, "orders@market.example", "ops@market.example", patience=2, **options)
+
+
+async def notice(comment: str = "Hello") -> Notice:
+    [told] = await Written(order_id="o-1").by("client", "message", comment=comment)
+    return told
+
+
+async def test_a_mail_says_who_it_is_from_and_which_order_it_is_about(post: MailReceiver) -> None:
+    told = await notice()
+    await channel(post).send(told, "f@x.example")
+    await channel(post).send(told, "f@x.example")
+    first, again = post.mails
+    message = first.message
+    assert (first.sender, first.to) == ("orders@market.example", ["f@x.example"])
+    assert message["From"] == "orders@market.example"
+    assert message["To"] == "f@x.example"
+    assert message["Subject"] == "Order o-1: message received"
+    assert message["Auto-Submitted"] == "auto-generated"
+    assert parsedate_to_datetime(message["Date"]).astimezone(UTC) == NOW
+    assert message["Message-ID"] == again.message["Message-ID"]
+    assert message["Message-ID"].endswith("@market.example>")
+    assert first.text.rstrip("\n") == letter(told)
+
+
+async def test_notices_of_one_order_stand_together_and_each_has_its_own_id(post: MailReceiver) -> None:
+    # What is allowed in an order's id is not allowed in a Message-ID.
+    order = Written(order_id="Shop:1..2-x")
+    for told in [*await order.by("client", "message", comment="1"), *await order.by("client", "message", comment="2")]:
+        await channel(post).send(told, "f@x.example")
+    assert len({mail.message["References"] for mail in post.mails}) == 1
+    assert len({mail.message["Message-ID"] for mail in post.mails}) == 2
+    for mail in post.mails:
+        assert mail.message["Message-ID"].count("..") == 0
+        assert mail.message.defects == []
+
+
+async def test_no_word_of_a_party_reaches_a_header(post: MailReceiver) -> None:
+    told = await notice("x\r\nBcc: everybody@x.example\r\n\r\n.\r\nQUIT\r\n")
+    await channel(post).send(told, "f@x.example")
+    [mail] = post.mails
+    assert mail.to == ["f@x.example"]
+    assert mail.message["Bcc"] is None
+    assert "> Bcc: everybody@x.example\n" in mail.text
+    assert "> .\n> QUIT\n" in mail.text
+    assert set(mail.message.keys()) == {
+        "From",
+        "To",
+        "Subject",
+        "Date",
+        "Message-ID",
+        "References",
+        "Auto-Submitted",
+        "Content-Type",
+        "Content-Transfer-Encoding",
+        "MIME-Version",
+    }
+
+
+@pytest.mark.parametrize(
+    "words", ["Grüße, 世界 \U0001f4e6 \u202edrow", "x" * 10_000, "\t\x0b\x0c\x85\u2028.", "=?utf-8?q?x?="]
+)
+async def test_every_text_arrives_as_it_was_written(post: MailReceiver, words: str) -> None:
+    told = await notice(words)
+    await channel(post).send(told, "f@x.example")
+    assert post.mails[0].text.rstrip("\n") == letter(told)
+
+
+@pytest.mark.parametrize("address", ODD)
+async def test_odd_addresses_are_reached(post: MailReceiver, address: str) -> None:
+    assert read_address(address).addr_spec == address
+    await channel(post).send(await notice(), address)
+    assert [mail.to for mail in post.mails] == [[address]]
+
+
+@pytest.mark.parametrize("address", NONE)
+async def test_what_is_not_one_address_is_refused_without_repeating_it(post: MailReceiver, address: str) -> None:
+    with pytest.raises(NotDelivered, match="the freelancer's address is not one e-mail address") as refused:
+        await channel(post).send(await notice(), address)
+    assert "x.example" not in str(refused.value)
+    assert post.mails == []
+
+
+async def test_addresses_in_any_script_need_a_server_that_knows_them(post: MailReceiver) -> None:
+    told = await notice()
+    await channel(post).send(told, "用户@例子.example")
+    assert [mail.to for mail in post.mails] == [["用户@例子.example"]]
+    async with mail_receiver(utf8=False) as old:
+        with pytest.raises(NotDelivered, match="SMTPNotSupported"):
+            await channel(old).send(told, "用户@例子.example")
+
+
+async def test_a_server_that_takes_it_and_then_fails_has_it_and_one_that_refuses_it_has_not(post: MailReceiver) -> None:
+    told = await notice()
+    post.after_data.append("451 4.3.0 try again later")
+    with pytest.raises(NotDelivered, match="mail: SMTPDataError 451"):
+        await channel(post).send(told, "f@x.example")
+    post.hangs_up_at_quit = True
+    await channel(post).send(told, "f@x.example")
+    assert len(post.mails) == 1
+
+
+async def test_a_server_that_is_not_there_or_says_nothing_is_given_up_soon(post: MailReceiver) -> None:
+    told = await notice()
+    with pytest.raises(NotDelivered, match="mail: SMTPConnectError"):
+        await MailChannel("smtp://127.0.0.1:1", "orders@market.example").send(told, "f@x.example")
+    silent = MailChannel(post.url, "orders@market.example", patience=0.2)
+    post.silent_at_data = True
+    with pytest.raises(NotDelivered, match=r"mail: (TimeoutError|SMTPReadTimeoutError)"):
+        await silent.send(told, "f@x.example")
+    post.silent_at_data = False
+
+
+def test_the_address_of_the_server_may_hold_a_user_and_odd_letters() -> None:
+    made = MailChannel("smtps://us%40er:p%3Aw%2F@mail.example", "orders@market.example")
+    assert (made._host, made._port, made._user, made._password, made._tls) == (
+        "mail.example",
+        465,
+        "us@er",
+        "p:w/",
+        True,
+    )
+    assert MailChannel("smtp://mail.example:587", "orders@market.example")._port == 587

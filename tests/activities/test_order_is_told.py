@@ -1,0 +1,86 @@
+"""A worker with channels: what orders write is delivered, and one that does not listen harms nobody."""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from activities.mail import MailChannel
+from activities.notifying import Channel
+from activities.webhook import WebhookChannel
+from policies import load_policy
+from starter.client import Recourse
+from tests.activities.receivers import HttpReceiver, MailReceiver
+from tests.process.conftest import Marketplace
+from worker import make_worker
+from workflows.connecting import connect
+
+SECRET = "whsec_" + "c2VjcmV0" * 5
+
+
+@asynccontextmanager
+async def working(address: str, pool: Any, *channels: Channel) -> AsyncIterator[Marketplace]:
+    client, queue = await connect(target_host=address), f"told-{secrets.token_hex(4)}"
+    async with make_worker(client, pool, task_queue=queue, channels=channels):
+        yield Marketplace(Recourse(client, pool, task_queue=queue), queue)
+
+
+async def test_one_that_does_not_listen_keeps_nobody_else_from_hearing_of_later_steps(
+    temporal_address: str, pool: Any, web: HttpReceiver, post: MailReceiver
+) -> None:
+    hooks = WebhookChannel(web.url, [SECRET])
+    deaf = "deaf@x.example"
+    post.refusals[deaf] = "550 no such user"
+    mails = MailChannel(post.url, "orders@market.example")
+    async with working(temporal_address, pool, hooks, mails) as marketplace:
+        agreed = marketplace.terms()
+        order_id = agreed.order_id
+        await marketplace.recourse.start(
+            agreed, load_policy("resolution_center"), emails={"client": deaf, "freelancer": "f@x.example"}
+        )
+        # Waiting for the deaf one's next try would take twice as long from one to the next.
+        for number in range(6):
+            assert (await marketplace.by("freelancer", order_id, "message", comment=f"{number}?")).applied
+            assert (await marketplace.by("client", order_id, "message", comment=f"{number}!")).applied
+            async with asyncio.timeout(15):
+                await post.has(number + 1)
+        assert post.to("f@x.example") == ["message received"] * 6
+        assert post.to(deaf) == []
+        post.refusals.clear()
+        # The next step is a new try for everybody.
+        await marketplace.by("client", order_id, "message", comment="And?")
+        await post.has(13)
+        assert post.to(deaf) == ["message received"] * 6
+        await web.has(13)
+        assert len(set(web.ids)) == len(web.ids) == 13
+        await marketplace.handle(order_id).terminate()
+    await hooks.close()
+
+
+async def test_an_address_is_in_the_database_and_nowhere_else(
+    temporal_address: str, pool: Any, post: MailReceiver
+) -> None:
+    mails = MailChannel(post.url, "orders@market.example")
+    async with working(temporal_address, pool, mails) as marketplace:
+        agreed = marketplace.terms()
+        await marketplace.recourse.start(
+            agreed, load_policy("resolution_center"), emails={"client": "very.secret@x.example"}
+        )
+        post.refusals["very.secret@x.example"] = "550 <very.secret@x.example>: no such user"
+        await marketplace.by("freelancer", agreed.order_id, "message", comment="Hello")
+        handle = marketplace.handle(agreed.order_id)
+        history = ""
+        async with asyncio.timeout(30):
+            while "SMTPRecipientsRefused 550" not in history:
+                history = (await handle.fetch_history()).to_json()
+                assert (await marketplace.by("freelancer", agreed.order_id, "message", comment="There?")).applied
+        description = await handle.describe()
+        everywhere = (
+            history
+            + str(description.raw_description)
+            + str(await marketplace.recourse.show(agreed.order_id, "operator"))
+        )
+        everywhere += str(await marketplace.recourse.record(agreed.order_id, "operator"))
+        assert "very.secret" not in everywhere
+        await handle.terminate()
