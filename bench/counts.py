@@ -50,7 +50,7 @@ async def count(name: str, address: str, dsn: str) -> Counts:
     client = await connected(address)
     async with AsyncExitStack() as stack:
         taker = await stack.enter_async_context(receiver())
-        channels: Sequence[WebhookChannel] = [WebhookChannel(taker.url, SECRET)] if name.endswith("-tells") else []
+        channels: Sequence[WebhookChannel] = [WebhookChannel(taker.url, [SECRET])] if name.endswith("-tells") else []
         for channel in channels:
             stack.push_async_callback(channel.close)
         pool, statements = await stack.enter_async_context(_listening(dsn))

@@ -24,7 +24,7 @@ async def serve(name: str) -> None:
         from bench.temporal_contestants import connected, worker_of
 
         url = os.environ.get("BENCH_WEBHOOK")
-        channels = [WebhookChannel(url, SECRET)] if url else []
+        channels = [WebhookChannel(url, [SECRET])] if url else []
         cache = int(os.environ.get("BENCH_CACHE", "1000"))
         client = await connected(os.environ["TEMPORAL_ADDRESS"])
         async with worker_of(name, client, pool, channels, max_cached_workflows=cache):

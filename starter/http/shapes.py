@@ -131,6 +131,13 @@ class Bounds(Answered):
     at_most: int
 
 
+class Durations(Answered):
+    """The shortest and the longest that a duration can be."""
+
+    at_least: str
+    at_most: str
+
+
 class Action(Answered):
     """A command that would be applied now: its fields, their bounds, and until when."""
 
@@ -140,6 +147,10 @@ class Action(Answered):
     kinds: list[Kind] | None = None
     reasons: list[str] | None = None
     attestations: list[str] | None = None
+    no_agreement_attestations: list[str] | None = None
+    extend_by: Durations | None = None
+    outcomes: list[str] | None = None
+    rating: list[str] | None = None
     amount: Bounds | None = None
     refund: Bounds | None = None
     visibility: list[Visibility] | None = None

@@ -175,7 +175,7 @@ async def test_the_last_thing_that_was_committed_and_forgotten_is_told_before_th
     recourse = Recourse(marketplace.client, marketplace.recourse.pool, task_queue=queue)
     terms = marketplace.terms(requirements="awaited")
     async with listening(inbox.answer) as receiver:
-        channel = WebhookChannel(receiver.url, "whsec_" + "A" * 32)
+        channel = WebhookChannel(receiver.url, ["whsec_" + "A" * 32])
         async with worker_of(marketplace, queue, channels=[channel]):
             await recourse.start(terms, load_policy("resolution_center", {"order.reachable_after": "2s"}))
             await recourse.send(terms.order_id, "request", {"actor": CLIENT, "command_id": "end", "kind": "cancel"})
