@@ -1,4 +1,7 @@
 -- While somebody is sending a notice, nobody else sends it: a lease, which ends by itself if its holder dies.
+SET LOCAL lock_timeout = '30s';
+SET LOCAL statement_timeout = '5min';
+
 ALTER TABLE deliveries ADD COLUMN leased_until timestamptz;
 COMMENT ON COLUMN deliveries.leased_until IS 'Until then one attempt, the last counted in attempts, may be sending it.';
 

@@ -76,8 +76,9 @@ def test_the_image_installs_what_the_project_asks_for_and_what_that_needs(root: 
 @pytest.mark.parametrize("file", ["requirements/run.txt", "requirements/build.txt"])
 def test_the_image_installs_the_versions_that_the_tests_use(root: Path, file: str) -> None:
     tested = pins(root, "requirements/dev.txt")
-    assert {name: str(pin) for name, pin in pins(root, file).items()} == {
-        name: str(tested[name]) for name in pins(root, file)
+    # The markers may differ: the tests need some of them on more systems.
+    assert {name: pin.specifier for name, pin in pins(root, file).items()} == {
+        name: tested[name].specifier for name in pins(root, file)
     }
 
 

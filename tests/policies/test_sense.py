@@ -48,6 +48,7 @@ ERRORS: list[tuple[str, Changes, str, str]] = [
         "requests.partial_refund.reminder",
     ),
     ("glimmer", {"undo.by": []}, "undo-by-nobody", "undo.window"),
+    ("glimmer", {"scores.calculator": "stars"}, "unknown-calculator", "scores.calculator"),
     ("glimmer", {"undo.window": "0h"}, "undo-without-time", "undo.by"),
     (
         "resolution_center",
