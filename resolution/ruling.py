@@ -28,6 +28,9 @@ def rule(decision: Decision, command: Rule, operator: str, checks: Checks) -> No
     ruled = case is not None and case.ruling is not None and case.stage != "appeal"
     checks.refuse("wrong_phase", ruled, stage=case.stage if case else None)
     handing_back = command.outcome == "let_them_decide"
+    # An appeal is about a ruling that was made: there is nothing left to hand back.
+    too_late = handing_back and case is not None and case.stage == "appeal"
+    checks.refuse("wrong_phase", too_late, stage="appeal")
     not_a_review = handing_back and case is not None and not case.review
     checks.refuse("malformed", not_a_review, problems={"outcome": "let_them_decide is for operator reviews only"})
     explanation = (command.explanation or "").strip()
