@@ -26,6 +26,8 @@ from resolution.events import (
 from resolution.order import Order
 from resolution.words import PARTIES, Frozen, Party, other
 
+# A late answer to an offer before those is told that nothing is open, not that it is late: an order stays small.
+LATE_OFFERS_KNOWN = 100
 _Value = TypeVar("_Value", bound=Frozen)
 
 
@@ -70,8 +72,7 @@ def request_changes(
         case RequestEnded():
             changes = {"request": _copied(request, status=event.status, reminder_at=None)}
             if event.by_deadline:
-                late = ExpiredOffer(version=request.version, asked=(request.asked,))
-                changes["expired_offers"] = (*order.expired_offers, late)
+                changes |= _remember_late(order, request.version, (request.asked,))
             if request.kind == "cancel" and event.status == "declined":
                 changes["declined_at"] = {**order.declined_at, request.opened_by: now}
             if request.kind == "cancel" and event.status == "withdrawn":
@@ -85,6 +86,11 @@ def request_changes(
             return {"request": _copied(request, reminder_at=None)}
         case _:
             assert_never(event)
+
+
+def _remember_late(order: Order, version: int, asked: tuple[Party, ...]) -> dict[str, Any]:
+    late = ExpiredOffer(version=version, asked=asked)
+    return {"expired_offers": (*order.expired_offers, late)[-LATE_OFFERS_KNOWN:]}
 
 
 def _opened(event: RequestOpened) -> Request:
@@ -162,8 +168,7 @@ def case_changes(
             case = _copied(case, proposal=accepted)
         case RulingNeeded():
             if event.by_deadline and case.proposal:
-                late = ExpiredOffer(version=case.proposal.version, asked=PARTIES)
-                changes["expired_offers"] = (*order.expired_offers, late)
+                changes |= _remember_late(order, case.proposal.version, PARTIES)
             case = _copied(case, stage="ruling")
         case SettlementOffered():
             case = _copied(case, offers=_copied(case.offers, **{event.by: event.amount}))

@@ -25,6 +25,7 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
         {
             "requests.cancel.operator_review": True,
             "requests.cancel.silence.client_asked": "lapse",
+            "cases.appeal_window": "3d",
             "money.fee_back": "none",
         },
     ),
