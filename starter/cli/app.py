@@ -25,6 +25,7 @@ app.command("starter.cli.orders:app", name="order", help="Start orders, give the
 app.command("starter.cli.records:app", name="record", help="Export, verify and read the records of orders.")
 app.command("starter.cli.serving:migrate", name="migrate")
 app.command("starter.cli.serving:worker", name="worker")
+app.command("starter.cli.codec:codec", name="codec")
 
 # By name, so that `--help` needs to load neither Temporal nor the database driver.
 EXPECTED = {
