@@ -34,10 +34,11 @@ class Settings(BaseSettings):
     @property
     def payload_ring(self) -> KeyRing:
         """The keys by which payloads are encrypted. Raises BadSettings."""
-        return _ring("RECOURSE_PAYLOAD_KEYS", self.payload_keys, size=32)
+        return read_ring("RECOURSE_PAYLOAD_KEYS", self.payload_keys, size=32)
 
 
-def _ring(variable: str, text: SecretStr, *, size: int) -> KeyRing:
+def read_ring(variable: str, text: SecretStr, *, size: int) -> KeyRing:
+    """The keys that a variable holds. Raises BadSettings."""
     try:
         return KeyRing.read(text.get_secret_value(), size=size)
     except BadKeys as error:

@@ -25,8 +25,8 @@ MEANINGS = {
     "Required with `RECOURSE_WEBHOOK_URL`.",
     "RECOURSE_SMTP_URL": "The mail server for notices to parties whose address is known: "
     "`smtp://user:password@host:587`. Without it there is no mail.",
-    "RECOURSE_PAYMENT_PROVIDERS": "Payment providers of your own: `name=package.module:factory`, several with blanks between. An "
-    "order names the one that executes its settlements.",
+    "RECOURSE_PAYMENT_PROVIDERS": "Payment providers of your own: `name=package.module:factory`, several with blanks "
+    "between. An order names the one that executes its settlements.",
     "RECOURSE_PAYLOAD_KEYS": "What payloads are encrypted with: `name=base64,name2=base64`, each key of 32 bytes; the "
     "first encrypts, all decrypt. Without it they are plain.",
     "RECOURSE_PAYLOADS_PLAIN": "`accept`, or `refuse` to turn away messages that are not encrypted.",

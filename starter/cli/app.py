@@ -27,6 +27,7 @@ app.command("starter.cli.serving:migrate", name="migrate")
 app.command("starter.cli.serving:worker", name="worker")
 app.command("starter.cli.serving:serve", name="serve")
 app.command("starter.cli.serving:token", name="token")
+app.command("starter.cli.codec:codec", name="codec")
 
 # By name, so that `--help` needs to load neither Temporal nor the database driver.
 EXPECTED = {
