@@ -13,7 +13,7 @@ demo: setup  ## play orders through their real 48 hours; KEEP=1 leaves the Tempo
 	@.venv/bin/recourse demo $(if $(KEEP),--keep)
 
 test: setup  ## run every test on a real PostgreSQL and a real Temporal server; ARGS="-k silence" picks some
-	@.venv/bin/pytest $(ARGS)
+	@.venv/bin/pytest -n 2 --dist loadfile $(ARGS)
 
 check: setup  ## lint, formatting, strict types
 	@.venv/bin/ruff check .

@@ -17,17 +17,25 @@ app = App(
     result_action="return_value",
     help_format="markdown",
 )
-app.command("starter.cli.demo:demo", name="demo")
-app.command("starter.cli.simulate:simulate", name="simulate")
+app.command(
+    "starter.cli.demo:demo",
+    name="demo",
+    help="Play an order for each way it can end, on real servers, through its real time.",
+)
+app.command(
+    "starter.cli.simulate:simulate",
+    name="simulate",
+    help="Play scenario files on the rules alone, on real servers, or on both.",
+)
 app.command("starter.cli.policies:app", name="policy", help="Read, check, draw and compare policies.")
 app.command("starter.cli.orders:app", name="order", help="Start orders, give their commands, see where they stand.")
 app.command("starter.cli.records:app", name="record", help="Export, verify and read the records of orders.")
 app.command("starter.cli.stats:app", name="stats", help="Scores, endings, reasons and marks over all closed orders.")
-app.command("starter.cli.serving:migrate", name="migrate")
-app.command("starter.cli.serving:worker", name="worker")
-app.command("starter.cli.serving:serve", name="serve")
-app.command("starter.cli.serving:token", name="token")
-app.command("starter.cli.codec:codec", name="codec")
+app.command("starter.cli.serving:migrate", name="migrate", help="Bring the database up to date.")
+app.command("starter.cli.serving:worker", name="worker", help="Lead orders until told to stop.")
+app.command("starter.cli.serving:serve", name="serve", help="Serve the HTTP API.")
+app.command("starter.cli.serving:token", name="token", help="Make a token for the HTTP API.")
+app.command("starter.cli.codec:codec", name="codec", help="Serve decrypted payloads to the Temporal UI.")
 
 # By name, so that `--help` needs to load neither Temporal nor the database driver.
 EXPECTED = {
