@@ -17,7 +17,7 @@ from database.orders import read_answer, read_order
 from database.pool import DatabaseUnreachable
 from resolution.commands import Message, read_message
 from resolution.order import Opening, Order
-from starter.client import Outcome, Recourse, workflow_id
+from starter.client import Outcome, Recourse, Unanswered, workflow_id
 from workflows.messages import ORDER
 
 # What somebody meets who calls while a server is away; a backend calls again, with the same id.
@@ -29,6 +29,7 @@ AWAY = (
     asyncpg.InternalClientError,
     DatabaseUnreachable,
     RPCError,
+    Unanswered,
     WorkflowUpdateRPCTimeoutOrCancelledError,
 )
 _NOT_AWAY = (RPCStatusCode.NOT_FOUND, RPCStatusCode.INVALID_ARGUMENT, RPCStatusCode.ALREADY_EXISTS)
