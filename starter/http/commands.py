@@ -11,7 +11,7 @@ from resolution.commands import COMMANDS
 from starter.http.access import OrderId, TheActor, TheSite, answers
 from starter.http.bodies import described_body, read_object
 from starter.http.patience import patient
-from starter.http.problems import refusal_of, refused
+from starter.http.problems import malformed, refusal_of, refused
 from starter.http.shapes import Ahead, Applied, Sent, WouldBeRefused
 
 router = APIRouter()
@@ -63,7 +63,10 @@ def _giving(name: str) -> Path:
 
 def _looking_ahead(name: str) -> Path:
     async def look_ahead(site: TheSite, request: Request, order_id: OrderId, actor: TheActor) -> Any:
-        return await site.recourse.preview(order_id, name, {**await read_object(request), "actor": actor})
+        ahead = await site.recourse.preview(order_id, name, {**await read_object(request), "actor": actor})
+        if ahead.get("refused") == "malformed":
+            raise malformed(**ahead["problems"])
+        return ahead
 
     return look_ahead
 

@@ -152,9 +152,7 @@ def answer_with_problems(app: FastAPI) -> None:
 
     register(Failure, lambda error: error)
     register(RequestValidationError, _unreadable)
-    register(
-        AnyHTTPException, lambda error: Failure(error.status_code, _code(error), error.detail, headers=error.headers)
-    )
+    register(AnyHTTPException, _failed)
     register(NoSuchOrder, lambda error: Failure(404, "no_such_order", "There is no such order.", detail=str(error)))
     register(OrderExists, lambda error: Failure(409, "order_exists", "This order id is taken.", detail=str(error)))
     for away in _TEMPORAL_AWAY:
@@ -164,8 +162,11 @@ def answer_with_problems(app: FastAPI) -> None:
     register(Exception, lambda error: Failure(500, "internal", "Something is wrong on our side."))
 
 
-def _code(error: AnyHTTPException) -> str:
-    return {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "http_error")
+def _failed(error: AnyHTTPException) -> Failure:
+    if error.status_code == 400:  # by FastAPI, for a body that is not JSON
+        return malformed(body="is not JSON that can be used")
+    codes = {404: "not_found", 405: "method_not_allowed"}
+    return Failure(error.status_code, codes.get(error.status_code, "http_error"), error.detail, headers=error.headers)
 
 
 def _unreadable(error: RequestValidationError) -> Failure:

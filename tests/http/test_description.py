@@ -1,0 +1,97 @@
+"""The API keeps what its OpenAPI description promises, whatever is sent."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Iterator
+from itertools import product
+from typing import Any
+
+import pytest
+import schemathesis
+from fastapi import FastAPI
+from hypothesis import HealthCheck, Phase, given, settings
+from schemathesis import GenerationMode
+from schemathesis.config import SchemathesisConfig
+from schemathesis.core.parameters import ParameterLocation
+from schemathesis.specs.openapi.checks import negative_data_rejection
+
+from resolution.commands import COMMANDS
+from starter.http.serving import make_server
+from starter.http.tokens import BearerRole
+from tests.http.conftest import Orders, token
+
+# Of a message that fits its description, the order may still refuse what does not fit the order.
+ALSO_FINE = ["2xx", "401", "403", "404", "409", "422"]
+CONFIG = {
+    "generation": {"allow-x00": True, "deterministic": True},
+    "checks": {"positive_data_acceptance": {"expected-statuses": ALSO_FINE}},
+}
+EXAMPLES = settings(
+    max_examples=3,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    phases=(Phase.explicit, Phase.generate),
+    suppress_health_check=list(HealthCheck),
+)
+
+
+@pytest.fixture
+async def address(app: FastAPI) -> AsyncIterator[str]:
+    """The API on a port of loopback."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        server = make_server(app)
+        serving = asyncio.create_task(server.serve(sockets=[listener]))
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        server.should_exit = True
+        await serving
+
+
+def operations(address: str) -> Iterator[Any]:
+    described = schemathesis.openapi.from_url(f"{address}/openapi.json", config=SchemathesisConfig.from_dict(CONFIG))
+    found: Iterator[Any] = described.get_all_operations()
+    for result in found:
+        yield result.ok()
+
+
+def caller_of(operation: Any) -> BearerRole:
+    """Who gets furthest with it."""
+    command = COMMANDS.get(operation.path.rpartition("/")[2])
+    return next((role for role in command.by if role != "system"), "service") if command else "service"
+
+
+def misfit_body(case: Any) -> bool:
+    body = case.meta.components.get(ParameterLocation.BODY)
+    return body is not None and body.mode is GenerationMode.NEGATIVE
+
+
+def call_often(operation: Any, mode: GenerationMode, order_id: str) -> None:
+    role = caller_of(operation)
+    headers = {"Authorization": f"Bearer {token(role)}"}
+
+    @EXAMPLES
+    @given(case=operation.as_strategy(generation_mode=mode))
+    def call(case: Any) -> None:
+        if "order_id" in (case.path_parameters or {}):
+            case.path_parameters["order_id"] = order_id
+            if role == "service":
+                case.query["as"] = "client"
+        # A misfit only of a path, query or header may just have been mended by us.
+        case.call_and_validate(headers=headers, excluded_checks=[] if misfit_body(case) else [negative_data_rejection])
+
+    call()
+
+
+async def test_no_call_is_answered_otherwise_than_described(address: str, order: Orders) -> None:
+    order_id = await order()
+
+    def call_all() -> int:
+        called = 0
+        for operation, mode in product(operations(address), GenerationMode):
+            takes_nothing = operation.path in ("/healthz", "/readyz")
+            if not (takes_nothing and mode is GenerationMode.NEGATIVE):
+                call_often(operation, mode, order_id)
+                called += 1
+        return called
+
+    assert await asyncio.to_thread(call_all) > 2 * 2 * len(COMMANDS)
