@@ -65,7 +65,8 @@ def main() -> None:
     except KeyboardInterrupt:
         status = INTERRUPTED
     except Exception as error:
-        known = EXPECTED.get(f"{type(error).__module__}.{type(error).__qualname__}")
+        kinds = (f"{kind.__module__}.{kind.__qualname__}" for kind in type(error).__mro__)
+        known = next((EXPECTED[kind] for kind in kinds if kind in EXPECTED), None)
         if known is None:  # a fault of ours keeps its traceback
             raise
         status = complain(Stop(str(error), known))

@@ -1,0 +1,130 @@
+"""The command line against real servers: a worker of its own, an order from start to end, and every kind of failure."""
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import AsyncIterator, Callable, Coroutine
+from dataclasses import dataclass
+from pathlib import Path
+from secrets import token_hex
+from typing import Any
+
+import pytest
+
+RECOURSE = Path(sys.executable).with_name("recourse")
+
+
+@dataclass(frozen=True)
+class Ran:
+    """How a command ended and what it said."""
+
+    status: int
+    output: str
+    error: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.output)
+
+
+Run = Callable[..., Coroutine[Any, Any, Ran]]
+
+
+async def run(environment: dict[str, str], *words: str) -> Ran:
+    """Run `recourse`, with nothing of ours in its environment but what is given."""
+    inherited = {key: value for key, value in os.environ.items() if not key.startswith(("TEMPORAL_", "RECOURSE_"))}
+    inherited.pop("DATABASE_URL", None)
+    process = await asyncio.create_subprocess_exec(
+        RECOURSE,
+        *words,
+        env={**inherited, **environment},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    async with asyncio.timeout(60):
+        output, error = await process.communicate()
+    return Ran(process.returncode or 0, output.decode(), error.decode())
+
+
+@pytest.fixture
+def environment(dsn: str, temporal_address: str) -> dict[str, str]:
+    return {"DATABASE_URL": dsn, "TEMPORAL_ADDRESS": temporal_address, "RECOURSE_TASK_QUEUE": f"cli-{token_hex(4)}"}
+
+
+@pytest.fixture
+async def worker(environment: dict[str, str]) -> AsyncIterator[asyncio.subprocess.Process]:
+    """`recourse worker`, told to stop at the end."""
+    process = await asyncio.create_subprocess_exec(
+        RECOURSE, "worker", env={**os.environ, **environment}, stderr=asyncio.subprocess.DEVNULL
+    )
+    yield process
+    if process.returncode is None:
+        process.terminate()
+    async with asyncio.timeout(40):
+        await process.wait()
+
+
+async def test_an_order_from_start_to_end(environment: dict[str, str], worker: asyncio.subprocess.Process) -> None:
+    name = f"cli-{token_hex(3)}"
+    terms = ["--client", "c-1", "--freelancer", "f-1", "--price", "10000", "--service-fee", "550", "--json"]
+    started = await run(environment, "order", "start", name, *terms)
+    assert (started.status, started.json["status"]) == (0, "started"), started.error
+
+    asked = ["--as", "client", "--kind", "cancel", "--comment", "We stopped."]
+    ahead = await run(environment, "order", "preview", "request", name, *asked, "--json")
+    assert ahead.json["if_accepted"]["money"]["client"] == 10_550
+    request = await run(environment, "order", "request", name, *asked, "--command-id", "ask", "--json")
+    assert (request.status, request.json["status"]) == (0, "applied")
+    can = await run(environment, "order", "actions", name, "--for", "freelancer", "--json")
+    assert {"accept", "decline"} <= set(can.json["actions"])
+    refused = await run(environment, "order", "accept", name, "--as", "client")
+    assert (refused.status, "refused (not_yours_to_answer)" in refused.output) == (1, True)
+    accepted = await run(environment, "order", "accept", name, "--as", "freelancer")
+    assert (accepted.status, "applied" in accepted.output) == (0, True)
+    page = await run(environment, "order", "show", name)
+    assert "105.50 USD" in page.output
+    told = await run(environment, "order", "notices", name, "--for", "freelancer", "--json")
+    assert [notice["name"] for notice in told.json] == ["request_opened", "order_canceled"]
+    again = await run(environment, "order", "request", name, *asked, "--command-id", "ask", "--json")
+    assert again.json["repeated"] is True
+
+    worker.terminate()
+    async with asyncio.timeout(40):
+        assert await worker.wait() == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "says"),
+    [
+        (("order", "show", "nobody"), 1, "There is no order nobody"),
+        (("order", "accept", "nobody", "--as", "client"), 1, "There is no order nobody"),
+        (("order", "accept", "nobody", "--as", "judge"), 1, "nobody"),
+        (("order", "start", "a/b", "--client", "c", "--freelancer", "f", "--price", "1"), 2, "order_id"),
+        (("order", "start", "x", "--client", "c", "--freelancer", "f", "--price", "1", "--policy", "none"), 2, "none"),
+        (("order", "fly", "x"), 2, "fly"),
+    ],
+)
+async def test_what_cannot_be_done_is_said_in_a_sentence(
+    environment: dict[str, str], words: tuple[str, ...], status: int, says: str
+) -> None:
+    ended = await run(environment, *words)
+    assert ended.status == status, ended.error
+    assert says in ended.error
+    assert "Traceback" not in ended.error
+
+
+@pytest.mark.parametrize(
+    ("over", "words", "status", "says"),
+    [
+        ({"DATABASE_URL": "postgresql://postgres@127.0.0.1:1/none"}, ("order", "list"), 3, "127.0.0.1:1"),
+        ({"TEMPORAL_ADDRESS": "127.0.0.1:1"}, ("worker",), 3, "127.0.0.1:1"),
+        ({"DATABASE_URL": ""}, ("migrate",), 2, "DATABASE_URL is not set"),
+    ],
+)
+async def test_a_server_that_is_not_there_is_named(
+    environment: dict[str, str], over: dict[str, str], words: tuple[str, ...], status: int, says: str
+) -> None:
+    ended = await run({**environment, **over}, *words)
+    assert (ended.status, says in ended.error) == (status, True), ended.error
+    assert "Traceback" not in ended.error
