@@ -85,7 +85,7 @@ async def test_the_page_is_also_there_as_a_query(marketplace: Marketplace) -> No
     assert (page["phase"], page["money"]["held"]) == ("in_progress", 10_550)
 
 
-async def test_a_story_costs_so_many_events_and_tasks(marketplace: Marketplace) -> None:
+async def test_a_story_costs_no_more_than_so_many_events_and_tasks(marketplace: Marketplace) -> None:
     order_id = await marketplace.order()
     await marketplace.by("client", order_id, "request", kind="cancel")
     await marketplace.by("freelancer", order_id, "accept")
@@ -94,7 +94,8 @@ async def test_a_story_costs_so_many_events_and_tasks(marketplace: Marketplace) 
     async for event in marketplace.handle(order_id).fetch_history_events():
         name = EventType.Name(event.event_type).removeprefix("EVENT_TYPE_").lower()
         counted[name] = counted.get(name, 0) + 1
-    assert counted["workflow_task_completed"] == 3
+    # Fewer where a command comes while the task before it still runs.
+    assert counted["workflow_task_completed"] <= 3
     assert counted["marker_recorded"] == 3
     assert "activity_task_scheduled" not in counted
     assert sum(counted.values()) <= 30
