@@ -13,6 +13,8 @@ FREELANCER_SAYS: dict[str, Any] = {"kind": "cancel", "reason": "cannot_deliver",
 
 
 class TestWithoutApproval:
+    ALONE_BEFORE = {"requests.cancel.without_approval.client": ["waiting_requirements"]}
+
     def test_before_the_requirements_the_client_needs_none(self) -> None:
         given = in_phase("waiting_requirements")
 
@@ -126,6 +128,22 @@ class TestWithoutApproval:
 
         assert refusal.refused == "approval_needed"
         assert refusal.details == {}
+
+    def test_where_policy_has_amounts_it_ends_at_the_one_that_was_named(self) -> None:
+        given = Given("glimmer", self.ALONE_BEFORE, requirements="awaited")
+
+        given.client("request", kind="cancel", reason="other", amount=3_000, attestations=ATTESTED)
+
+        assert given.resolution["how"] == "unilateral"
+        assert given.money == (7_385, 2_400, 765, 0)
+
+    def test_or_where_none_is_named_for_want_of_an_agreement_at_what_was_released(self) -> None:
+        given = Given("glimmer", self.ALONE_BEFORE, requirements="awaited")
+
+        given.client("request", kind="cancel", reason="other", no_agreement=True, attestations=ATTESTED[:2])
+
+        assert given.resolution["how"] == "unilateral"
+        assert given.money == (10_550, 0, 0, 0)
 
 
 class TestRegret:
