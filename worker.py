@@ -19,6 +19,7 @@ from activities.recording import Recording
 from activities.settings import Settings
 from activities.webhook import WebhookChannel, read_secrets
 from policies.calculators import register_installed_calculators
+from workflows.actors import Actors
 from workflows.encryption import for_work
 from workflows.messages import RefuseBadMessages
 from workflows.order import WORKFLOWS
@@ -46,11 +47,13 @@ def make_worker(
     providers: Mapping[str, PaymentProvider] | None = None,
     workflows: Sequence[type] = WORKFLOWS,
     refuse_plain: bool = False,
+    actors: Actors | None = None,
     **options: Any,
 ) -> Worker:
     """A worker on one task queue, with the keys of its client.
 
-    `refuse_plain`: messages that are not encrypted are refused. `options` go to `temporalio.worker.Worker` as they are.
+    `refuse_plain`: messages that are not encrypted are refused. `actors`: commands must prove who gives them.
+    `options` go to `temporalio.worker.Worker` as they are.
     """
     register_installed_calculators()
     recording = Recording(pool, delivers=bool(channels))
@@ -61,7 +64,7 @@ def make_worker(
         task_queue=task_queue,
         workflows=workflows,
         activities=[recording.record_step, recording.find_answer, notifying.deliver_notices, paying.pay],
-        interceptors=[RefuseBadMessages()],
+        interceptors=[RefuseBadMessages(actors.disprove if actors else None)],
         workflow_runner=SandboxedWorkflowRunner(
             restrictions=SandboxRestrictions.default.with_passthrough_modules(*OURS)
         ),
@@ -111,6 +114,7 @@ async def run_worker(
                 refuse_plain=settings.payloads_plain == "refuse",
                 providers=providers,
                 graceful_shutdown_timeout=LAST_ORDERS,
+                actors=Actors(settings.actor_ring) if settings.actor_ring else None,
             ),
         ):
             log.info(

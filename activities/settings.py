@@ -31,10 +31,17 @@ class Settings(BaseSettings):
     payloads_plain: Annotated[Literal["accept", "refuse"], Field(validation_alias="RECOURSE_PAYLOADS_PLAIN")] = "accept"
     payment_providers: Annotated[str, Field(validation_alias="RECOURSE_PAYMENT_PROVIDERS")] = ""
 
+    actor_keys: Annotated[SecretStr, Field(validation_alias="RECOURSE_ACTOR_KEYS")] = SecretStr("")
+
     @property
     def payload_ring(self) -> KeyRing:
         """The keys by which payloads are encrypted. Raises BadSettings."""
         return read_ring("RECOURSE_PAYLOAD_KEYS", self.payload_keys, size=32)
+
+    @property
+    def actor_ring(self) -> KeyRing:
+        """The keys by which actors are proven. Raises BadSettings."""
+        return read_ring("RECOURSE_ACTOR_KEYS", self.actor_keys, size=32)
 
 
 def read_ring(variable: str, text: SecretStr, *, size: int) -> KeyRing:

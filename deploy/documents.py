@@ -30,6 +30,8 @@ MEANINGS = {
     "RECOURSE_PAYLOAD_KEYS": "What payloads are encrypted with: `name=base64,name2=base64`, each key of 32 bytes; the "
     "first encrypts, all decrypt. Without it they are plain.",
     "RECOURSE_PAYLOADS_PLAIN": "`accept`, or `refuse` to turn away messages that are not encrypted.",
+    "RECOURSE_ACTOR_KEYS": "Commands must carry a token signed by one of these keys: `name=base64,name2=base64`, "
+    "each of 32 bytes. Without it every actor is believed. See [security.md](security.md).",
     "RECOURSE_MAIL_FROM": "The sender of mails.",
     "RECOURSE_OPERATOR_EMAIL": "Where notices to operators are mailed to. Without it they are not mailed.",
 }

@@ -6,6 +6,7 @@ from resolution.words import Frozen
 
 Code = Literal[
     "malformed",
+    "actor_unproven",
     "unknown_command",
     "not_a_party",
     "role_not_allowed",
@@ -49,6 +50,7 @@ _RANK = {code: rank for rank, code in enumerate(CODES)}
 
 SENTENCES: dict[Code, str] = {
     "malformed": "The message cannot be read; see `problems`.",
+    "actor_unproven": "It is not proven who sends this; see `problem`.",
     "unknown_command": "There is no such command; see `commands`.",
     "not_a_party": "Only this order's client and freelancer may do this.",
     "role_not_allowed": "This role may not give this command.",

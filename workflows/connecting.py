@@ -11,6 +11,7 @@ from temporalio.envconfig import ClientConfig
 from temporalio.service import RPCError
 
 from activities.settings import read_settings
+from workflows.actors import Actors, SignsCommands
 from workflows.encryption import for_callers
 
 PATIENCE = 10.0  # seconds
@@ -24,10 +25,13 @@ async def connect(**over: Any) -> Client:
     """A client as the environment says; `over` replaces single settings, such as `target_host`.
 
     TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_API_KEY, TEMPORAL_TLS_* and TEMPORAL_PROFILE are read, as every
-    Temporal tool reads them; RECOURSE_PAYLOAD_KEYS, where set, encrypts what is sent. Raises TemporalUnreachable,
-    BadSettings.
+    Temporal tool reads them; RECOURSE_PAYLOAD_KEYS, where set, encrypts what is sent, and RECOURSE_ACTOR_KEYS signs it.
+    Raises TemporalUnreachable, BadSettings.
     """
-    over.setdefault("data_converter", for_callers(read_settings().payload_ring))
+    settings = read_settings()
+    over.setdefault("data_converter", for_callers(settings.payload_ring))
+    if settings.actor_ring:
+        over.setdefault("interceptors", [SignsCommands(Actors(settings.actor_ring))])
     try:
         config: dict[str, Any] = {**ClientConfig.load_client_connect_config(), **over}
     except (RuntimeError, ValueError, OSError) as error:

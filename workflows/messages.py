@@ -4,13 +4,15 @@ A payload that cannot be decoded becomes an `Undecodable` instead of an error; a
 update, whatever its name and number of arguments, to the order's inbox as one `Message`. Replaying a history needs
 the same converter and the same interceptor.
 
-Whether an encrypted payload can be opened depends on the keys that a worker has, which change. So the verdict of the
-first reading stands: a payload that was not opened then leaves a marker in the history, by which a replay knows.
+Whether an encrypted payload can be opened depends on the keys that a worker has, which change; whether its actor is
+proven depends on keys and time. So the verdict of the first reading stands: a message that is turned away leaves a
+marker in the history, by which a replay knows, and a replay never asks for keys or time.
 """
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Literal, TypeVar, get_args
 
 from temporalio import workflow
@@ -29,8 +31,9 @@ from temporalio.worker import (
 
 with workflow.unsafe.imports_passed_through():
     from activities.shapes import Carried
-    from resolution.commands import COMMANDS
+    from resolution.commands import COMMANDS, Message, read_message, unreadable_message
     from resolution.order import Opening
+    from resolution.proving import unproven_message
 
 
 ORDER = "Order"  # the workflow type of every order
@@ -46,6 +49,17 @@ _WHY: dict[Verdict, str] = {
 }
 _UNOPENED = b"recourse/unopened"
 
+TOKEN = "actor_token"  # noqa: S105 - the name of a field
+Disproof = Literal["no_token", "bad_token", "not_now", "not_this"]
+_WHY_UNPROVEN: dict[Disproof, str] = {
+    "no_token": "actor_token is missing",
+    "bad_token": "actor_token is not one that was signed with a key that is known here",
+    "not_now": "actor_token is not valid at this time",
+    "not_this": "actor_token is for another actor, order or command",
+}
+# Why a message does not come from whom it names, in the workflow of this id at this time; None: it does.
+Disproving = Callable[[Mapping[str, Any], str, datetime], Disproof | None]
+
 
 @dataclass(frozen=True)
 class Undecodable:
@@ -60,6 +74,14 @@ class Unopened(Undecodable):
 
     verdict: Verdict
     payloads: tuple[Payload, ...]
+
+
+@dataclass(frozen=True)
+class Unproven:
+    """A message that is not shown to come from the actor that it names, and why."""
+
+    message: Mapping[str, Any]
+    disproof: Disproof
 
 
 class CannotReplay(Exception):
@@ -117,10 +139,22 @@ def payload_of(arguments: Sequence[Any]) -> Any:
     return arguments[0]
 
 
+def message_of(name: str, arguments: Sequence[Any], unnamed: str) -> Message:
+    """The message of `arguments`, whatever they hold; `unnamed` is its id where it has none that can be used."""
+    try:
+        payload = payload_of(arguments)
+    except Unreadable as unreadable:
+        return unreadable_message(name, str(unreadable), unnamed)
+    if isinstance(payload, Unproven):
+        return unproven_message(name, payload.message, _WHY_UNPROVEN[payload.disproof], unnamed)
+    return read_message(name, payload, unnamed)
+
+
 class _Gate(WorkflowInboundInterceptor):
     """Every message goes to `receive` or `answer` of the workflow, whatever handler its name belongs to."""
 
     signals = 0
+    disproves: Disproving | None = None
 
     async def execute_workflow(self, input: ExecuteWorkflowInput) -> Any:
         if workflow.info().workflow_type == ORDER:
@@ -134,7 +168,7 @@ class _Gate(WorkflowInboundInterceptor):
 
     async def handle_signal(self, input: HandleSignalInput) -> None:
         self.signals += 1
-        arguments = _as_first_read(f"signal {self.signals}", _arguments(input.signal, input.args))
+        arguments = self._as_first_taken(f"signal {self.signals}", _arguments(input.signal, input.args))
         workflow.instance().receive(input.signal, arguments)
 
     def handle_update_validator(self, input: HandleUpdateInput) -> None:
@@ -143,8 +177,26 @@ class _Gate(WorkflowInboundInterceptor):
     async def handle_update_handler(self, input: HandleUpdateInput) -> Any:
         # Somebody else chose the id, and how long it is.
         name = f"update {hashlib.sha256(input.id.encode()).hexdigest()[:16]}"
-        arguments = _as_first_read(name, _arguments(input.update, input.args))
+        arguments = self._as_first_taken(name, _arguments(input.update, input.args))
         return await workflow.instance().answer(input.update, arguments, input.id)
+
+    def _as_first_taken(self, name: str, arguments: list[Any]) -> list[Any]:
+        arguments = _as_first_read(name, arguments)
+        if len(arguments) != 1 or not isinstance(arguments[0], Mapping):
+            return arguments
+        message = {key: value for key, value in arguments[0].items() if key != TOKEN}
+        disproof = self._as_first_judged(name, arguments[0])
+        return [message if disproof is None else Unproven(message, disproof)]
+
+    def _as_first_judged(self, name: str, message: Mapping[str, Any]) -> Disproof | None:
+        if workflow.unsafe.is_replaying():
+            return next((one for one in _WHY_UNPROVEN if workflow.patched(f"{name} {one}")), None)
+        if self.disproves is None or message.get("actor") is None:
+            return None
+        disproof = self.disproves(message, workflow.info().workflow_id, workflow.now())
+        if disproof is not None:
+            workflow.patched(f"{name} {disproof}")
+        return disproof
 
 
 def _as_first_read(name: str, arguments: list[Any]) -> list[Any]:
@@ -192,11 +244,17 @@ def _arguments(name: str, arguments: Sequence[Any]) -> list[Any]:
 
 
 class RefuseBadMessages(Interceptor):
-    """The worker interceptor that turns every misfit into a recorded refusal."""
+    """The worker interceptor that turns every misfit into a recorded refusal.
+
+    `disproves` tells which messages do not come from the actor that they name; without it all of them are believed.
+    """
+
+    def __init__(self, disproves: Disproving | None = None) -> None:
+        self._disproves = disproves
 
     def workflow_interceptor_class(self, input: WorkflowInterceptorClassInput) -> type[WorkflowInboundInterceptor]:
         """The gate of one workflow."""
-        return _Gate
+        return type("Gate", (_Gate,), {"disproves": staticmethod(self._disproves) if self._disproves else None})
 
 
 _Class = TypeVar("_Class", bound=type)

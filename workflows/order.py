@@ -14,7 +14,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.shapes import DELIVER_NOTICES, FIND_ANSWER, PAY, RECORD_STEP, Carried, Payment, StepRecorded
     from resolution.amounts import write_amount
     from resolution.clocks import next_clock
-    from resolution.commands import Message, read_message, unreadable_message
+    from resolution.commands import Message
     from resolution.fields import UNNAMED, whole_second
     from resolution.order import Opening, read_state
     from resolution.process import Desk, Draft
@@ -22,7 +22,7 @@ with workflow.unsafe.imports_passed_through():
     from resolution.step import Step
     from resolution.views import view
     from workflows import page
-    from workflows.messages import ORDER, Unreadable, payload_of, takes_every_command
+    from workflows.messages import ORDER, message_of, takes_every_command
 
 # A step is written by a local activity, which costs no task of its own. When the database does not answer for this
 # long, the same step goes to a regular activity, which waits for as long as it takes.
@@ -315,11 +315,7 @@ class OrderWorkflow:
         if update_id is None:
             self.signals += 1
         unnamed = update_id or f"{UNNAMED}{self.signals}"
-        try:
-            message = read_message(name, payload_of(arguments), unnamed)
-        except Unreadable as unreadable:
-            message = unreadable_message(name, str(unreadable), unnamed)
-        ticket = Ticket(message)
+        ticket = Ticket(message_of(name, arguments, unnamed))
         self.inbox.append(ticket)
         return ticket
 

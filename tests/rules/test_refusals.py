@@ -5,12 +5,14 @@ from typing import Any
 
 import pytest
 
+from resolution.proving import unproven_message
 from resolution.refusals import CODES, SENTENCES
 from tests.rules.given import ATTESTED, Given, Then
 from tests.rules.test_cases import declined, in_mediation
 from tests.rules.test_ruling import CANCEL, ruled
 from tests.rules.test_working import in_phase
 
+CLIENT = {"role": "client", "id": "c-1"}
 GLIMMER: dict[str, Any] = {"kind": "cancel", "reason": "other", "amount": 3_000, "attestations": ATTESTED}
 
 
@@ -60,6 +62,7 @@ def a_silent_dispute() -> Given:
 
 PROVOKED: dict[str, Callable[[], Then]] = {
     "malformed": lambda: Given().client("message"),
+    "actor_unproven": lambda: Given().take(unproven_message("complete", {"actor": CLIENT}, "no token", "unnamed-1")),
     "unknown_command": lambda: Given().client("sing"),
     "not_a_party": lambda: Given().says({"role": "client", "id": "stranger"}, "request", {"kind": "cancel"}),
     "role_not_allowed": lambda: Given().freelancer("complete"),

@@ -231,3 +231,18 @@ async def test_the_memo_names_nobody(keyed: Keyed) -> None:
 
     assert b"c-1" not in memo.SerializeToString()
     assert b"f-1" not in memo.SerializeToString()
+
+
+async def test_many_payloads_that_cannot_be_opened_wedge_nothing(keyed: Keyed) -> None:
+    marketplace = await keyed.marketplace(RING)
+    bad = Payload(metadata={"encoding": b"binary/encrypted", "encryption-key-id": b"nobody's"}, data=b"x" * 40)
+    async with keyed.working(RING):
+        order_id = await marketplace.order()
+        for _ in range(4):
+            await asyncio.gather(*(signal(marketplace.client, order_id, "message", [bad]) for _ in range(50)))
+            assert (await marketplace.by("client", order_id, "message", comment="Still there?")).applied
+    async with keyed.working(RING):
+        assert (await marketplace.by("client", order_id, "message", comment="Still there?")).applied
+
+    assert len(await contents(marketplace, order_id)) == 205
+    await replay(marketplace.handle(order_id), RING)

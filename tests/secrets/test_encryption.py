@@ -4,6 +4,7 @@ import base64
 import os
 
 import pytest
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from hypothesis import given
 from hypothesis import strategies as st
 from temporalio.api.common.v1 import Payload
@@ -139,3 +140,11 @@ def test_refusing_plain_payloads_needs_keys(monkeypatch: pytest.MonkeyPatch) -> 
 
     monkeypatch.setenv("RECOURSE_PAYLOAD_KEYS", f"a={base64.b64encode(os.urandom(32)).decode()}")
     assert read_settings().payload_ring.first == "a"
+
+
+def test_what_another_language_encrypts_by_the_documented_format_is_read() -> None:
+    nonce, bound = os.urandom(12), b"recourse-payload-1\0new\0order-17"
+    ciphertext = AESGCM(NEW).encrypt(nonce, PLAIN.SerializeToString(), bound)
+    written = {"encryption-key-id": b"new", "encryption-workflow-id": b"order-17", "encoding": b"binary/encrypted"}
+
+    assert Encryption(RING).open(Payload(metadata=written, data=nonce + ciphertext)) == PLAIN

@@ -1,0 +1,43 @@
+"""docs/security.md says what is so."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import jwt
+
+from activities.settings import Settings
+from starter.cli.codec import CodecSettings
+from tests.secrets.conftest import NEW, RING
+from workflows.actors import Actors
+from workflows.encryption import ENCRYPTED, KEY_ID, WORKFLOW_ID
+
+PAGE = (Path(__file__).parent.parent.parent / "docs" / "security.md").read_text()
+
+VARIABLE = re.compile(r"\bRECOURSE_[A-Z_]+")
+
+
+def test_the_variables_that_it_names_are_read() -> None:
+    fields = [field for one in (Settings, CodecSettings) for field in one.model_fields.values()]
+    read = {name for field in fields for name in VARIABLE.findall(str(field.validation_alias))}
+    named = set(VARIABLE.findall(PAGE))
+
+    assert named <= read
+    assert {name for name in read if "_CODEC_" in name or name.endswith("_KEYS")} <= named
+
+
+def test_the_token_of_its_example_proves_the_command_of_its_example() -> None:
+    [example] = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+    now = datetime.now(UTC)
+    names: dict[str, Any] = {"jwt": jwt, "key": NEW, "key_id": "new", "in_five_minutes": now + timedelta(minutes=5)}
+    exec(example, names)
+
+    assert Actors(RING).disprove(names["command"], "order-17", now) is None
+    assert Actors(RING).disprove(names["command"], "order-18", now) == "not_this"
+    assert Actors(RING).disprove(names["command"], "order-17", now + timedelta(minutes=5)) == "not_now"
+
+
+def test_the_format_that_other_languages_write_is_ours() -> None:
+    for name in (ENCRYPTED.decode(), KEY_ID, WORKFLOW_ID, "recourse-payload-1"):
+        assert f"`{name}`" in PAGE
