@@ -31,8 +31,6 @@ SQL_TOOL = GoProgram(f"temporal-sql-tool-{VERSION}", "cluster", "go.temporal.io/
 PLUGIN = "postgres12_pgx"
 SCHEMAS = {"temporal": "postgresql/v12/temporal", "temporal_visibility": "postgresql/v12/visibility"}
 SERVICES = ("FRONTEND", "HISTORY", "MATCHING", "WORKER")
-# Its schema keeps ports as smallint.
-PORTS = range(20_000, 32_768)
 ORDERS = "recourse"
 RETENTION = timedelta(hours=72)
 
@@ -48,7 +46,7 @@ class ClusterServer:
         flags = {**SERVER_SETTINGS, **(TIME_SKIPPING if skips_time else {})}
         settings.write_text("".join(f"{key}:\n- value: {value}\n" for key, value in flags.items()), encoding="utf-8")
         database = urlsplit(dsn)
-        http, *ports = free_ports(1 + 2 * len(SERVICES), PORTS)
+        http, *ports = free_ports(1 + 2 * len(SERVICES))
         self._environment = {
             "DB": PLUGIN,
             "POSTGRES_SEEDS": str(database.hostname),

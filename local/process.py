@@ -13,23 +13,23 @@ from random import SystemRandom
 
 from local.progress import LocalError, taking_long
 
+# Below those that the system takes for outgoing connections, so that a server that was killed finds its own still free
+# when it starts again. Temporal's schema keeps ports as smallint, which ends here as well.
+PORTS = range(20_000, 32_768)
 _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def free_port() -> int:
     """A TCP port on loopback that nobody listens on right now."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
+    return free_ports(1)[0]
 
 
-def free_ports(count: int, among: range) -> list[int]:
-    """So many different ones of a range, which the system hands to nobody else if it is below 32768."""
+def free_ports(count: int) -> list[int]:
+    """So many different ones."""
     found: list[int] = []
     with ExitStack() as held:
-        for port in SystemRandom().sample(among, len(among)):
+        for port in SystemRandom().sample(PORTS, len(PORTS)):
             if len(found) == count:
                 break
             with suppress(OSError):
