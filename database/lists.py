@@ -34,20 +34,29 @@ async def orders_of(
 
 
 async def undecided_cases(
-    pool: Any, *, after: tuple[datetime, str] | None = None, limit: int = 50
+    pool: Any,
+    *,
+    after: tuple[datetime, str] | None = None,
+    limit: int = 50,
+    stage: str | None = None,
+    turn: str | None = None,
 ) -> list[dict[str, Any]]:
     """A page of the cases that are not decided, those due next first, behind the due instant and order id `after`.
 
-    A ruling that can still be appealed is decided: nobody waits for an operator.
+    A ruling that can still be appealed is decided: nobody waits for an operator. `stage` and `turn` pick those at one
+    stage, and those that wait for one side.
     """
     rows = await pool.fetch(
         "SELECT order_id, policy, client, freelancer, currency, price, phase, case_stage AS stage, "
         "case_due_at AS due_at, turn, turn_until FROM orders "
         "WHERE case_stage IN ('mediation', 'ruling', 'appeal') AND (case_stage <> 'ruling' OR turn = 'operator') "
         "AND ($1::timestamptz IS NULL OR (case_due_at, order_id) > ($1, $2)) "
+        "AND ($4::text IS NULL OR case_stage = $4) AND ($5::text IS NULL OR turn = $5) "
         "ORDER BY case_due_at, order_id LIMIT $3",
         after[0] if after else None,
         after[1] if after else None,
         limit,
+        stage,
+        turn,
     )
     return [dict(row) for row in rows]

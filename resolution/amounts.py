@@ -1,5 +1,7 @@
 """Amounts for people: minor units of a currency written with the decimals that ISO 4217 gives it."""
 
+import re
+
 # Every currency of ISO 4217 that does not have two decimals.
 _DECIMALS = {
     **dict.fromkeys(
@@ -22,3 +24,18 @@ def write_amount(minor: int, currency: str) -> str:
     whole, rest = divmod(abs(minor), 10**places)
     sign = "-" if minor < 0 else ""
     return f"{sign}{whole}.{rest:0{places}d} {currency}" if places else f"{sign}{whole} {currency}"
+
+
+def read_amount(text: str, currency: str) -> int:
+    """The minor units of what somebody typed: `105.50`, `105,5` or `105`. Raises ValueError with a sentence."""
+    places = decimals(currency)
+    match = re.fullmatch(r"\s*([0-9]{1,15})(?:[.,]([0-9]*))?\s*", text)
+    if match is None:
+        raise ValueError(
+            f"Write an amount in {currency} with digits only, such as {write_amount(12345, currency)[:-4]}."
+        )
+    whole, rest = str(match[1]), str(match[2] or "")
+    if len(rest) > places:
+        raise ValueError(f"An amount in {currency} has {places or 'no'} decimals.")
+    minor: int = int(whole) * 10**places + int(f"{rest:0<{places}}" or "0")
+    return minor

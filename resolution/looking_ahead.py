@@ -95,6 +95,15 @@ def preview(order: Order, message: Message, now: datetime, reader: Reader = "ope
     return {"refused": refusal.code, "message": refusal.sentence, **refusal.details}
 
 
+def if_nobody_acts(order: Order, reader: Reader) -> dict[str, Any] | None:
+    """What time alone decides next, and `at` which instant, as a preview says it; None where it decides nothing."""
+    silent = _if_nobody_acts(order)
+    if silent is None:
+        return None
+    at, then = silent
+    return {"at": at, **_outlook(order, then, reader)}
+
+
 def paid(decision: Decision, *, retrying: bool = False) -> Order:
     """The order after a decision whose payment goes through."""
     payment = payment_due(decision.order, retrying=retrying)

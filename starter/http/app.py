@@ -1,6 +1,6 @@
 """The application: every path, every error as a problem, and its description."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -15,6 +15,7 @@ from starter.http import commands, health, issuing, orders, queue
 from starter.http.access import Site
 from starter.http.bodies import BODIES
 from starter.http.limits import Limits
+from starter.http.pages.app import make_pages
 from starter.http.problems import Problem, answer_with_problems
 from starter.http.tokens import KeyRing
 
@@ -36,12 +37,14 @@ def make_app(
     *,
     policies: Mapping[str, Policy] | None = None,
     patience: float = PATIENCE,
+    frame_ancestors: Sequence[str] = (),
     now: Callable[[], datetime] = _now,
 ) -> FastAPI:
     """The application on one connection to orders.
 
     `policies` are the ones that orders can be started with, by name: the presets, unless others are given.
-    `patience`: for how many seconds a call waits for an order to answer. `now` stamps what arrives.
+    `patience`: for how many seconds a call waits for an order to answer. `frame_ancestors`: the origins whose pages may
+    show ours in a frame. `now` stamps what arrives.
     """
     app = FastAPI(
         title="Recourse",
@@ -52,9 +55,10 @@ def make_app(
         redoc_url=None,
     )
     known = dict(policies) if policies is not None else {name: load_policy(name) for name in PRESETS}
-    app.state.site = Site(recourse=recourse, keys=keys, policies=known, now=now, patience=patience)
+    site = app.state.site = Site(recourse=recourse, keys=keys, policies=known, now=now, patience=patience)
     for part in (orders, commands, queue, issuing, health):
         app.include_router(part.router)
+    app.mount("/pages", make_pages(site, frame_ancestors))
     answer_with_problems(app)
     app.add_middleware(Limits)
     _describe(app)

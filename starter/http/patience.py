@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from temporalio.client import WorkflowUpdateRPCTimeoutOrCancelledError
 from temporalio.service import RPCError
 
+from starter.answers import Unanswered
 from starter.http.problems import temporal_unreachable, unreachable
 
 
@@ -19,7 +20,7 @@ async def patient(seconds: float, **details: str) -> AsyncIterator[None]:
     try:
         async with asyncio.timeout(seconds):
             yield
-    except (TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError) as error:
+    except (TimeoutError, Unanswered, WorkflowUpdateRPCTimeoutOrCancelledError) as error:
         raise unreachable("The order", "no_answer", **details) from error
     except RPCError as error:
         raise temporal_unreachable(**details) from error

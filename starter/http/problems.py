@@ -1,6 +1,6 @@
 """Errors as `application/problem+json` (RFC 9457), each with a stable code and type."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import asyncpg
@@ -12,9 +12,11 @@ from starlette.exceptions import HTTPException as AnyHTTPException
 from temporalio.client import WorkflowUpdateRPCTimeoutOrCancelledError
 from temporalio.service import RPCError
 
+from database.pool import DatabaseUnreachable
 from resolution.fields import excerpt
 from resolution.refusals import SENTENCES
-from starter.client import NoSuchOrder, OrderExists, Outcome
+from starter.answers import NoSuchOrder, OrderExists, OrderNotRunning, Outcome, Unanswered
+from workflows.connecting import TemporalUnreachable
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER = "5"  # seconds
@@ -143,23 +145,14 @@ def database_unreachable() -> Failure:
 def answer_with_problems(app: FastAPI) -> None:
     """Make every error of `app` a problem."""
 
-    def register(kind: type[Exception], make: Any) -> None:
+    def register(kind: type[Exception], make: Callable[[Any], Failure]) -> None:
         async def answer(request: Request, error: Exception) -> JSONResponse:
-            failure: Failure = make(error)
-            return failure.response
+            return make(error).response
 
         app.add_exception_handler(kind, answer)
 
-    register(Failure, lambda error: error)
-    register(RequestValidationError, _unreadable)
-    register(AnyHTTPException, _failed)
-    register(NoSuchOrder, lambda error: Failure(404, "no_such_order", "There is no such order.", detail=str(error)))
-    register(OrderExists, lambda error: Failure(409, "order_exists", "This order id is taken.", detail=str(error)))
-    for away in _TEMPORAL_AWAY:
-        register(away, lambda error: temporal_unreachable())
-    for away in _DATABASE_AWAY:
-        register(away, lambda error: database_unreachable())
-    register(Exception, lambda error: Failure(500, "internal", "Something is wrong on our side."))
+    for kind, make in FAILURES.items():
+        register(kind, make)
 
 
 def _failed(error: AnyHTTPException) -> Failure:
@@ -175,3 +168,24 @@ def _unreadable(error: RequestValidationError) -> Failure:
         for found in error.errors()[:20]
     }
     return malformed(**problems)
+
+
+# Every error that can leave a call, and what its caller is told.
+FAILURES: dict[type[Exception], Callable[[Any], Failure]] = {
+    Failure: lambda error: error,
+    RequestValidationError: _unreadable,
+    AnyHTTPException: _failed,
+    NoSuchOrder: lambda error: Failure(404, "no_such_order", "There is no such order.", detail=str(error)),
+    OrderExists: lambda error: Failure(409, "order_exists", "This order id is taken.", detail=str(error)),
+    Unanswered: lambda error: unreachable("The order", "no_answer", **_again(error)),
+    OrderNotRunning: lambda error: unreachable("The order", "no_answer"),
+    TemporalUnreachable: lambda error: temporal_unreachable(),
+    DatabaseUnreachable: lambda error: database_unreachable(),
+    **dict.fromkeys(_TEMPORAL_AWAY, lambda error: temporal_unreachable()),
+    **dict.fromkeys(_DATABASE_AWAY, lambda error: database_unreachable()),
+    Exception: lambda error: Failure(500, "internal", "Something is wrong on our side."),
+}
+
+
+def _again(error: Unanswered) -> dict[str, str]:
+    return {"command_id": error.command_id} if error.command_id else {}

@@ -1,5 +1,6 @@
 """The cases that wait for operators."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -14,7 +15,8 @@ from starter.http.shapes import Queue
 router = APIRouter(tags=["operators"])
 
 
-def _place(after: str) -> tuple[datetime, str] | None:
+def place_after(after: str) -> tuple[datetime, str] | None:
+    """The place in the queue that a page's `next` names; None at the beginning. Raises Failure (422)."""
     if not after:
         return None
     at, _, order_id = after.partition(" ")
@@ -27,12 +29,16 @@ def _place(after: str) -> tuple[datetime, str] | None:
     return due_at, order_id
 
 
+def place_of(row: Mapping[str, Any]) -> str:
+    """The same of a row, as `next` says it."""
+    return f"{row['due_at'].isoformat()} {row['order_id']}"
+
+
 @router.get("/queue", response_model=Queue, dependencies=[Depends(staff_only)], responses=answers(403, 422))
 async def show_queue(site: TheSite, after: After = "", limit: Limit = 50) -> dict[str, Any]:
     """The undecided cases, those due next first. An overdue one is past the instant at which time decides it."""
-    rows = await undecided_cases(site.recourse.pool, after=_place(after), limit=limit)
+    rows = await undecided_cases(site.recourse.pool, after=place_after(after), limit=limit)
     now = site.now()
     for row in rows:
         row["overdue"] = row["due_at"] <= now
-    following = f"{rows[-1]['due_at'].isoformat()} {rows[-1]['order_id']}" if len(rows) == limit else None
-    return {"cases": rows, "next": following}
+    return {"cases": rows, "next": place_of(rows[-1]) if len(rows) == limit else None}

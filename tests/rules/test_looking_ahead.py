@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from resolution.looking_ahead import available_actions, opens_later, preview
+from resolution.looking_ahead import available_actions, if_nobody_acts, opens_later, preview
 from resolution.record import Reader
 from tests.rules.given import ATTESTED, MONDAY, Given, hours
 from tests.rules.test_cases import declined, in_mediation
@@ -238,3 +238,19 @@ class TestPreview:
 
     def test_an_unreadable_command_is_malformed(self) -> None:
         assert ahead(Given(), "client", "request", kind="dance")["refused"] == "malformed"
+
+
+class TestIfNobodyActs:
+    def test_it_says_what_the_preview_said_before(self) -> None:
+        given = Given()
+        said = ahead(given, "client", "request", kind="cancel", comment="We stopped.")["if_nobody_acts"]
+        given.client("request", kind="cancel", comment="We stopped.")
+
+        assert if_nobody_acts(given.order, "operator") == said
+
+    def test_where_time_decides_nothing_there_is_nothing(self) -> None:
+        given = Given()
+        given.client("request", kind="cancel", comment="We stopped.")
+        given.freelancer("accept")
+
+        assert if_nobody_acts(given.order, "client") is None

@@ -1,0 +1,61 @@
+"""The page of one order: where it stands, what can be done, the money, and what has happened."""
+
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from resolution.commands import Actor
+from resolution.looking_ahead import available_actions, if_nobody_acts, opens_later
+from resolution.order import Order
+from resolution.record import Export, Reader
+from resolution.views import view
+from resolution.words import PARTIES
+from starter.http.access import Site, the_reader
+from starter.http.pages.forms import Form, forms
+from starter.http.pages.outlook import money_rows, silent
+from starter.http.pages.rendering import render, site_of
+from starter.http.pages.sessions import Session, signed_in
+from starter.http.pages.standing import standing
+from starter.http.pages.telling import story
+
+
+async def possible(site: Site, order: Order, known: Session, reader: Reader) -> list[Form]:
+    """The forms of everything that the reader may do now."""
+    actions = available_actions(order, reader, site.now())
+    return forms(order, reader, actions, alone=await _alone(site, order, known, reader))
+
+
+async def _alone(site: Site, order: Order, known: Session, reader: Reader) -> bool:
+    """Whether the reader may end the order without approval: it would not be refused for that."""
+    if reader not in PARTIES:
+        return False
+    asked = {"kind": "cancel", "approval": "skip", "actor": Actor(role=reader, id=known.bearer.id)}
+    ahead = await site.recourse.preview(order.terms.order_id, "request", asked)
+    return ahead.get("refused") != "approval_needed"
+
+
+async def show(request: Request) -> Response:
+    """The order as its reader may see it; the same views as the API's."""
+    site = site_of(request)
+    known = signed_in(request, site.keys)
+    order_id = str(request.path_params["order_id"])
+    reader = await the_reader(site, known.bearer, order_id)
+    return render(request, "order.html", **await _said(site, order_id, known, reader, request))
+
+
+async def _said(site: Site, order_id: str, known: Session, reader: Reader, request: Request) -> dict[str, Any]:
+    order, now = await site.recourse.order(order_id), site.now()
+    exported = Export.model_validate(await site.recourse.record(order_id, reader))
+    seen = view(order, reader, now)
+    return {
+        "order": seen,
+        "reader": reader,
+        "standing": standing(seen, reader),
+        "forms": await possible(site, order, known, reader),
+        "later": {} if reader == "operator" else opens_later(order, reader, now),
+        "silent": silent(if_nobody_acts(order, reader), reader),
+        "money": money_rows(seen["money"], reader),
+        "story": story(exported.entries, reader, order.terms.currency),
+        "done": request.query_params.get("done", ""),
+    }

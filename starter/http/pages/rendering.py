@@ -1,0 +1,114 @@
+"""Pages from templates, and what is put into each of them."""
+
+import hashlib
+from datetime import datetime, timedelta
+from importlib import resources
+from typing import Any
+from urllib.parse import quote
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from policies.wording import span
+from resolution.amounts import write_amount
+from resolution.instants import in_zone, read_zone
+from starter.http.access import Site
+from starter.http.pages import words
+from starter.http.pages.sessions import ZONE_COOKIE, Session, session
+
+_TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
+STATIC = {
+    file.name: file.read_bytes()
+    for file in resources.files("starter.http.pages").joinpath("static").iterdir()
+    if file.name.rpartition(".")[2] in _TYPES
+}
+# In the address, so that a browser may keep a file for as long as it likes.
+_VERSIONS = {name: hashlib.sha256(content).hexdigest()[:12] for name, content in STATIC.items()}
+
+
+def written(at: datetime, zone: str) -> str:
+    """An instant on the reader's clock, such as `Tue 4 Mar 2025, 11:00 UTC+01:00`."""
+    here = in_zone(at, zone)
+    offset = here.isoformat(timespec="minutes")[16:]
+    return f"{here:%a} {here.day} {here:%b %Y, %H:%M} UTC{'' if offset == '+00:00' else offset}"
+
+
+def left(until: datetime, now: datetime) -> str:
+    """How much time is left, in its two largest units; nothing where it is over."""
+    rest = int((until - now) / timedelta(minutes=1))
+    if rest <= 0:
+        return "less than a minute left" if until > now else "over"
+    days, hours, minutes = rest // 1440, rest // 60 % 24, rest % 60
+    parts = [
+        f"{count} {name}{'' if count == 1 else 's'}"
+        for count, name in ((days, "day"), (hours, "hour"), (minutes, "minute"))
+        if count
+    ]
+    return f"{' '.join(parts[:2])} left"
+
+
+def _address(name: str) -> str:
+    return f"static/{name}?v={_VERSIONS[name]}"
+
+
+def _in_address(text: str) -> str:
+    return quote(text, safe="")
+
+
+_environment = Environment(
+    loader=PackageLoader("starter.http.pages"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+_environment.filters |= {
+    "amount": write_amount,
+    "written": written,
+    "plain": words.plain,
+    "sentence": words.sentence,
+    "in_address": _in_address,
+}
+_environment.globals |= {"static": _address, "left": left, "span": span, "words": words}
+
+
+def zone_of(request: Request) -> str:
+    """The time zone that the reader has chosen; empty where none, or none that is known."""
+    chosen = request.cookies.get(ZONE_COOKIE, "")
+    try:
+        read_zone(chosen)
+    except ValueError:
+        return ""
+    return chosen
+
+
+def site_of(request: Request) -> Site:
+    """What this server works with."""
+    site: Site = request.app.state.site
+    return site
+
+
+def render(request: Request, template: str, /, status: int = 200, **said: Any) -> HTMLResponse:
+    """One page."""
+    site = site_of(request)
+    known: Session | None = session(request, site.keys)
+    chosen = zone_of(request)
+    text = _environment.get_template(template).render(
+        base=request.scope["root_path"],
+        session=known,
+        chosen_zone=chosen,
+        zone=chosen or "UTC",
+        now=site.now(),
+        **said,
+    )
+    return HTMLResponse(text, status)
+
+
+async def static(request: Request) -> Response:
+    """A style sheet, script or picture."""
+    name = request.path_params["name"]
+    if name not in STATIC:
+        return Response(status_code=404)
+    kept = {"Cache-Control": "public, max-age=31536000, immutable"}
+    return Response(STATIC[name], media_type=_TYPES[name.rpartition(".")[2]], headers=kept)

@@ -1,0 +1,83 @@
+"""A party's orders, and the operators' queue."""
+
+from typing import Any
+
+from tests.http.conftest import Orders
+from tests.pages.conftest import Visitors, started
+from tests.process.conftest import Marketplace
+
+ESCALATED: tuple[tuple[str, str, dict[str, Any]], ...] = (
+    ("client", "request", {"kind": "cancel", "comment": "We stopped."}),
+    ("freelancer", "decline", {"comment": "I have begun."}),
+    ("client", "escalate", {}),
+)
+
+
+async def test_a_party_finds_its_orders_and_sees_where_it_is_its_turn(
+    marketplace: Marketplace, visitor: Visitors, order: Orders
+) -> None:
+    waiting, working = await started(marketplace, order, ("freelancer", "deliver", {})), await order()
+    client = await visitor("client")
+    lines = client.text.split("</li>")
+    mine = {order_id: next(line for line in lines if order_id in line) for order_id in (waiting, working)}
+    assert "Your turn" in mine[waiting]
+    assert "Your turn" not in mine[working]
+
+
+async def test_a_long_list_is_read_a_page_at_a_time(visitor: Visitors, order: Orders) -> None:
+    ids = {await order() for _ in range(27)}
+    client = await visitor("client")
+    first = {order_id for order_id in ids if order_id in client.text}
+    assert len(first) == 25
+    [address] = [part.split('"')[0] for part in client.text.split('rel="next" href="')[1:]]
+    await client.open(address.removeprefix("/pages/"))
+    assert ids - first == {order_id for order_id in ids if order_id in client.text}
+    assert 'rel="next"' not in client.text
+
+
+async def test_the_queue_holds_the_cases_that_wait_and_can_be_narrowed(
+    marketplace: Marketplace, visitor: Visitors, order: Orders
+) -> None:
+    fresh = await started(marketplace, order, *ESCALATED)
+    proposed = await started(
+        marketplace, order, *ESCALATED, ("operator", "propose", {"amount": 5000, "explanation": "Half each."})
+    )
+    calm, operator = await order(), await visitor("operator")
+    assert fresh in operator.text
+    assert proposed in operator.text
+    assert calm not in operator.text
+    assert "Both parties" in operator.words
+    await operator.open("queue?waits=operator")
+    assert fresh in operator.text
+    assert proposed not in operator.text
+    await operator.open("queue?stage=ruling")
+    assert "No case waits that fits this filter" in operator.words
+    assert (await operator.open("queue?after=nonsense")).status_code == 422
+
+
+async def test_an_operator_opens_any_order_by_its_id(visitor: Visitors, order: Orders) -> None:
+    order_id, operator = await order(), await visitor("operator")
+    answer = await operator.open(f"orders?order={order_id}")
+    assert answer.url.path == f"/pages/orders/{order_id}"
+    assert "The two parties" in operator.words
+
+
+async def test_an_operator_rules_after_seeing_where_the_money_goes(
+    marketplace: Marketplace, visitor: Visitors, order: Orders
+) -> None:
+    order_id, operator = await started(marketplace, order, *ESCALATED), await visitor("operator")
+    await operator.open(f"orders/{order_id}")
+    assert "Propose or rule" in operator.words
+    assert "I have begun." in operator.words
+    await operator.open(f"orders/{order_id}/rule")
+    assert (await operator.submit("preview", outcome="cancel", amount="50")).status_code == 422
+    assert "Write something here." in operator.words
+    await operator.submit("preview", outcome="cancel", amount="50", explanation="Half of it is there.")
+    assert "40.00 USD" in operator.words
+    await operator.submit("confirm")
+    seen = await marketplace.recourse.show(order_id, "operator")
+    assert (seen["phase"], seen["money"]["freelancer"]) == ("canceled", 4000)
+    client = await visitor("client")
+    await client.open(f"orders/{order_id}")
+    assert "Half of it is there." in client.words
+    assert "op-1" not in client.words
