@@ -59,6 +59,7 @@ class LocalTemporal:
     def __init__(self, program: Path, folder: Path, *, ui: bool = False, db_file: Path | None = None) -> None:
         self._program, self._folder, self._db_file = program, folder, db_file
         self._port = free_port()
+        self._http_port = free_port()
         self._ui_port = free_port() if ui else None
         self._process: asyncio.subprocess.Process | None = None
 
@@ -66,6 +67,11 @@ class LocalTemporal:
     def address(self) -> str:
         """Where clients connect to."""
         return f"127.0.0.1:{self._port}"
+
+    @property
+    def http_url(self) -> str:
+        """Where Temporal's HTTP API is."""
+        return f"http://127.0.0.1:{self._http_port}"
 
     @property
     def ui_url(self) -> str | None:
@@ -76,7 +82,7 @@ class LocalTemporal:
         """Start it and wait until it answers. Raises LocalError."""
         log = self._folder / "temporal.log"
         command: list[str | Path] = [self._program, "server", "start-dev", "--ip", "127.0.0.1"]
-        command += ["--port", str(self._port), "--log-level", "error"]
+        command += ["--port", str(self._port), "--http-port", str(self._http_port), "--log-level", "error"]
         command += ["--ui-port", str(self._ui_port)] if self._ui_port else ["--headless"]
         command += ["--db-filename", self._db_file] if self._db_file else []
         for key, value in {**SERVER_SETTINGS, **TIME_SKIPPING}.items():

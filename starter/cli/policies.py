@@ -3,7 +3,7 @@
 import json as json_text
 import sys
 from dataclasses import asdict
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from cyclopts import App, Parameter
 
@@ -52,6 +52,28 @@ def show(
     values = written(policy)
     shown = [key for key in KEYS if values[key] is not None and (defaults or file.origin(key))]
     say_json({dotted(key): {"value": values[key], "from": file.source(key)} for key in shown})
+
+
+@app.command
+def payload(name: Name) -> None:
+    """The effective policy as JSON, as an order's start carries it: for backends in other languages.
+
+    It holds every value, so that an order keeps its policy whatever the defaults of a later version are.
+    """
+    policy = _usable(name)[1]
+    whole = policy.model_dump(mode="json")
+    # Temporal's HTTP API makes null of an empty list; left out, it means the same.
+    short = _without_empty_lists(whole)
+    same = Policy.model_validate(short) == policy
+    sys.stdout.write(json_text.dumps(short if same else whole, indent=1) + "\n")
+
+
+def _without_empty_lists(table: dict[str, Any]) -> dict[str, Any]:
+    return {
+        key: _without_empty_lists(value) if isinstance(value, dict) else value
+        for key, value in table.items()
+        if value != []
+    }
 
 
 @app.command(name="lint")

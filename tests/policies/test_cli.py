@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from policies import PRESETS
+from policies import PRESETS, load_policy
+from resolution.policy import Policy
 from starter.cli import main
 
 PLANTED = Path(__file__).parent / "planted.toml"
@@ -152,3 +153,18 @@ def test_two_policies_compared(run: Run) -> None:
 
 def test_the_schema_is_json(run: Run) -> None:
     assert json.loads(run("schema")[1])["title"] == "A policy of Recourse"
+
+
+@pytest.mark.parametrize("name", [*PRESETS, Path(__file__).parent / "rich.toml"])
+def test_as_a_payload_a_policy_is_what_an_order_starts_with(run: Run, name: str | Path) -> None:
+    status, out, _ = run("payload", name)
+    assert status == 0
+    assert Policy.model_validate_json(out) == load_policy(name)
+    assert "[]" not in out  # which Temporal's HTTP API would make null of
+    assert json.loads(out)["order"]["reachable_after"] == "14d"  # defaults of a later version cannot change it
+
+
+def test_an_empty_list_that_means_something_stays_in_a_payload(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "shop.toml"
+    file.write_text('extends = "resolution_center"\nname = "shop"\ncases.reminders = []\n')
+    assert json.loads(run("payload", file)[1])["cases"]["reminders"] == []
