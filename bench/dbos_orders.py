@@ -8,10 +8,10 @@ from bench.lines import serve_lines
 from bench.story import opening
 from database.steps import record_step
 from resolution.clocks import next_clock
-from resolution.commands import read_message
 from resolution.fields import whole_second
 from resolution.order import Opening
 from resolution.process import Desk
+from resolution.reading import read_message
 from resolution.step import Step
 
 TOPIC = "commands"

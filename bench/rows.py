@@ -10,9 +10,9 @@ from bench.story import opening
 from database.orders import read_order
 from database.steps import record_step
 from resolution.clocks import next_clock
-from resolution.commands import read_message
 from resolution.fields import whole_second
 from resolution.process import Desk
+from resolution.reading import read_message
 
 DUE = "SELECT order_id FROM orders WHERE next_clock_at <= $1"
 SWEEP = 0.1  # seconds

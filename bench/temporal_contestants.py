@@ -16,10 +16,10 @@ with workflow.unsafe.imports_passed_through():
     from bench.story import ACCEPT, REQUEST, opening
     from database.steps import record_step
     from resolution.clocks import next_clock
-    from resolution.commands import read_message
     from resolution.fields import whole_second
     from resolution.order import Opening
     from resolution.process import Desk
+    from resolution.reading import read_message
     from resolution.step import Step
     from starter.client import workflow_id
     from worker import OURS, make_worker

@@ -10,9 +10,8 @@ from itertools import zip_longest
 from typing import Any
 
 from database.orders import read_order, read_record
-from resolution.clocks import Clock
-from resolution.commands import Message
 from resolution.process import Desk, Draft
+from resolution.reading import Message
 from resolution.step import RecordEntry, Step
 
 Sent = Mapping[tuple[str, str], Message]
@@ -94,8 +93,8 @@ class _Again:
         if name == "settlement_retry" and self.desk.order.retry_at is not None:
             # One that failed again is in no entry, only when it is tried next.
             self.desk.order = self.desk.order.model_copy(update={"retry_at": due_at})
-        clock = self.desk.next_thing([], entry.at)
-        if clock is None or isinstance(clock, int):
+        clock = self.desk.due(entry.at)
+        if clock is None:
             raise Unexplained(f"{name} fired, but no clock is due")
         if (clock.name, clock.at) != (name, due_at):
             raise Unexplained(f"{name} of {due_at} fired, not {clock.name} of {clock.at}")
@@ -109,8 +108,8 @@ class _Again:
             raise Unexplained(f"nobody sent {name} as {key}")
         if self.desk.repeated(message):
             raise Unexplained(f"{name} was decided twice for {key}")
-        first = self.desk.next_thing([message], entry.at)
-        if isinstance(first, Clock):
+        first = self.desk.due(entry.at, message)
+        if first is not None:
             raise Unexplained(f"{name} was decided before {first.name}, which came first, at {first.at}")
         return self.desk.take(message, entry.at)
 

@@ -10,12 +10,13 @@ from typing import Any, Literal
 
 from policies import PRESETS, load_policy
 from resolution.clocks import next_clock
-from resolution.commands import COMMANDS, read_message
+from resolution.commands import COMMANDS
 from resolution.durations import parse_duration, write_duration
 from resolution.looking_ahead import available_actions
 from resolution.order import Opening, Order, Terms
 from resolution.policy import Policy
 from resolution.process import Desk
+from resolution.reading import read_message
 from resolution.record import Reader
 from resolution.turn import turn
 

@@ -15,8 +15,8 @@ from temporalio.service import RPCError, RPCStatusCode
 from campaigns.comparing import differences
 from database.orders import read_answer, read_order
 from database.pool import DatabaseUnreachable
-from resolution.commands import Message, read_message
 from resolution.order import Opening, Order
+from resolution.reading import Message, read_message
 from starter.client import Outcome, Recourse, Unanswered, workflow_id
 from workflows.messages import ORDER
 

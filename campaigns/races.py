@@ -16,12 +16,13 @@ from campaigns.orders import Driven
 from campaigns.report import Report
 from database.orders import read_record
 from resolution.clocks import REMINDERS, Clock, clocks, next_clock
-from resolution.commands import Command, read_message
+from resolution.commands import Command
 from resolution.decide import decide, decide_clock
 from resolution.decision import Decision
 from resolution.looking_ahead import paid
 from resolution.order import Opening, Order
 from resolution.process import Desk
+from resolution.reading import read_message
 from starter.client import Recourse
 
 Said = tuple[str, dict[str, Any]]

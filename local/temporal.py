@@ -8,7 +8,7 @@ import os
 import shutil
 import signal
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -32,8 +32,9 @@ PROGRAM = GoProgram(
 )
 READY_WITHIN = 60.0  # seconds
 # An update of more than this (2 MiB by default) makes the server terminate its workflow, whatever the workflow does;
-# with as much as a call can carry at all (4 MiB), the order itself refuses it.
-SERVER_SETTINGS = {"limit.blobSize.error": "5242880"}
+# with as much as a call can carry at all (4 MiB), the order itself refuses it. And so does a history of more than this
+# (50 MiB by default), which some dozens of such messages fill before a worker can go on in a new run.
+SERVER_SETTINGS = {"limit.blobSize.error": "5242880", "limit.historySize.error": "104857600"}
 # Off by default in the server; `recourse simulate` and `demo` need time to pass quickly, and timers to be punctual.
 TIME_SKIPPING = {
     "frontend.WorkflowTimeSkippingEnabled": "true",
@@ -54,10 +55,19 @@ SEARCH_ATTRIBUTES = {
 
 
 class LocalTemporal:
-    """One dev server. Without `db_file` it forgets everything when it ends."""
+    """One dev server. Without `db_file` it forgets everything when it ends. `settings`: more of the server's own."""
 
-    def __init__(self, program: Path, folder: Path, *, ui: bool = False, db_file: Path | None = None) -> None:
+    def __init__(
+        self,
+        program: Path,
+        folder: Path,
+        *,
+        ui: bool = False,
+        db_file: Path | None = None,
+        settings: Mapping[str, str] | None = None,
+    ) -> None:
         self._program, self._folder, self._db_file = program, folder, db_file
+        self._settings = {**SERVER_SETTINGS, **TIME_SKIPPING, **(settings or {})}
         self._port = free_port()
         self._http_port = free_port()
         self._ui_port = free_port() if ui else None
@@ -85,7 +95,7 @@ class LocalTemporal:
         command += ["--port", str(self._port), "--http-port", str(self._http_port), "--log-level", "error"]
         command += ["--ui-port", str(self._ui_port)] if self._ui_port else ["--headless"]
         command += ["--db-filename", self._db_file] if self._db_file else []
-        for key, value in {**SERVER_SETTINGS, **TIME_SKIPPING}.items():
+        for key, value in self._settings.items():
             command += ["--dynamic-config-value", f"{key}={value}"]
         for name, kind in SEARCH_ATTRIBUTES.items():
             command += ["--search-attribute", f"{name}={kind}"]

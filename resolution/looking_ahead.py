@@ -8,12 +8,13 @@ from typing import Any
 
 from resolution.canceling import right_available_at
 from resolution.clocks import REMINDERS, clocks, next_clock
-from resolution.commands import COMMANDS, Accept, Actor, Command, Message
+from resolution.commands import COMMANDS, Accept, Actor, Command
 from resolution.decide import decide, decide_clock
 from resolution.decision import Decision
 from resolution.money import final_sums, held
 from resolution.order import Order
 from resolution.paying import make_paid, payment_due
+from resolution.reading import Message
 from resolution.record import Reader
 from resolution.refusals import Refusal
 from resolution.scores import scores

@@ -3,20 +3,20 @@
 The Temporal workflow and the simulator both drive an order through this class; it is where they agree.
 """
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from resolution.clocks import Clock, clocks, next_clock
-from resolution.commands import Message
 from resolution.decide import decide, decide_clock
 from resolution.decision import Decision
 from resolution.events import Event, FeedbackLeft, PaymentFailed
 from resolution.facts import facts
+from resolution.inbox import counts_at
 from resolution.money import held
 from resolution.notices import notices
 from resolution.order import Opening, Order, Sums, open_order, read_state
 from resolution.paying import make_failed, make_paid, payment_due
+from resolution.reading import Message
 from resolution.record import hidden_counts, make_entry
 from resolution.refusals import Refusal
 from resolution.step import Adopted, Answer, LedgerLine, RecordEntry, Step
@@ -89,24 +89,18 @@ class Desk:
         lines = (LedgerLine(account="client", amount=-paid), LedgerLine(account="escrow", amount=paid))
         return self._step(order, order.terms.ordered_at, ledger=lines)
 
-    def next_thing(self, inbox: Sequence[Message], now: datetime) -> int | Clock | None:
-        """What is decided next: the position of a message in the inbox, or a clock that is due; None: nothing.
+    def due(self, now: datetime, before: Message | None = None) -> Clock | None:
+        """The clock that is due, where it comes before this message; None: none does.
 
-        Messages count at the moment of processing, or at their stamp while they waited for us, taken as never later
-        than now and never earlier than what was decided last. A deadline at T is over at T.
+        A deadline at T is over at T.
         """
         clock = next_clock(self.order)
-        due = clock if clock is not None and clock.at <= now else None
-        if not inbox:
-            return due
-        first = min(range(len(inbox)), key=lambda position: (self._counted(inbox[position], now), position))
-        if due is not None and due.at <= self._counted(inbox[first], now):
-            return due
-        return first
+        if clock is None or clock.at > now:
+            return None
+        return None if before is not None and self._counted(before, now) < clock.at else clock
 
     def _counted(self, message: Message, now: datetime) -> datetime:
-        stamped = message.sent_at or now
-        return max(min(stamped, now), self.order.decided_at)
+        return counts_at(message.sent_at, now, self.order.decided_at)
 
     def repeated(self, message: Message) -> dict[str, Any] | None:
         """The first answer, if this sender has used this id before."""

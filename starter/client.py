@@ -25,15 +25,15 @@ from activities.settings import Settings, read_settings
 from database.orders import read_answer, read_order, write_contacts
 from database.pool import DatabaseUnreachable
 from policies.calculators import register_installed_calculators
-from resolution.commands import read_message
 from resolution.order import Opening, Terms
 from resolution.policy import Policy
+from resolution.reading import read_message
 from resolution.record import canonical
 from resolution.words import Party
 from starter.answers import NoSuchOrder, OrderExists, OrderNotRunning, Outcome, Unanswered, refused, stamped, unsendable
 from starter.connecting import database, in_one_sentence
 from starter.reading import Orders, now
-from starter.temporal_errors import silence, unanswered, unless_not_found
+from starter.temporal_errors import silence, takes_nothing_now, unanswered, unless_not_found
 from workflows import page
 from workflows.connecting import TemporalUnreachable
 from workflows.connecting import connect as connect_temporal
@@ -55,6 +55,7 @@ PREFIX = "order-"
 PATIENCE = timedelta(seconds=60)
 # An update that a closing run turns away is taken by the next run, if there is one.
 TRIES = 3
+AGAIN_AFTER = 0.1  # seconds
 
 
 def workflow_id(order_id: str) -> str:
@@ -149,8 +150,9 @@ class Recourse(Orders):
             except WorkflowUpdateFailedError:
                 pass
             except RPCError as error:
-                unless_not_found(error, doing)
-                raise
+                if not takes_nothing_now(error):
+                    unless_not_found(error, doing)
+                    raise
         # Under the id that it may have been sent with already.
         return await self.send(terms.order_id, first[0], payload) if first else None
 
@@ -209,14 +211,17 @@ class Recourse(Orders):
             raise unanswered(f"order {order_id} took `{command}`", why, payload) from error
 
     async def _ask(self, order_id: str, command: str, payload: Mapping[str, Any]) -> Mapping[str, Any]:
-        doing = f"order {order_id} took `{command}`"
-        for _ in range(TRIES):
+        doing, tries = f"order {order_id} took `{command}`", 0
+        while tries < TRIES:
             try:
                 # Each call is an update of its own, so that the order itself answers a repeated id as repeated.
                 answer: dict[str, Any] = await self._handle(order_id).execute_update(command, payload, result_type=dict)
             except WorkflowUpdateRPCTimeoutOrCancelledError as error:
                 raise silence(error, doing, payload) from error
             except RPCError as error:
+                if takes_nothing_now(error):
+                    await asyncio.sleep(AGAIN_AFTER)
+                    continue
                 unless_not_found(error, doing, payload)
             except WorkflowUpdateFailedError:
                 pass  # its workflow ended first; the database knows whether it was decided before
@@ -225,6 +230,7 @@ class Recourse(Orders):
             over = await self._where_it_ended(order_id, command, payload)
             if over is not None:
                 return over
+            tries += 1
         raise unanswered(doing, "the order was starting anew", payload)
 
     async def tell(self, order_id: str, command: str, fields: Mapping[str, Any]) -> bool:

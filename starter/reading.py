@@ -7,9 +7,9 @@ from typing import Any, Self
 
 from activities.settings import Settings, read_settings
 from database.orders import list_orders, read_export, read_notices, read_order
-from resolution.commands import read_message
 from resolution.looking_ahead import available_actions, opens_later, preview
 from resolution.order import Order
+from resolution.reading import read_message
 from resolution.record import Reader
 from resolution.step import Notice
 from resolution.views import view

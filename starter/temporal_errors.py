@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
-from temporalio.api.errordetails.v1 import NamespaceNotFoundFailure
+from temporalio.api.errordetails.v1 import NamespaceNotFoundFailure, WorkflowNotReadyFailure
 from temporalio.client import WorkflowUpdateRPCTimeoutOrCancelledError
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -28,6 +28,12 @@ def unless_not_found(error: RPCError, doing: str, payload: Mapping[str, Any] | N
             raise ValueError(f"Temporal does not take this: {error.message}") from error
         case _:
             raise unanswered(doing, f"Temporal says: {error.message}", payload) from error
+
+
+def takes_nothing_now(error: RPCError) -> bool:
+    """Whether the order takes no update at this moment: it goes on in a new run, or its worker fails."""
+    details = error.grpc_status.details
+    return bool(details) and details[0].Is(WorkflowNotReadyFailure.DESCRIPTOR)
 
 
 def silence(

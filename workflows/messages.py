@@ -31,9 +31,9 @@ from temporalio.worker import (
 
 with workflow.unsafe.imports_passed_through():
     from activities.shapes import Carried
-    from resolution.commands import COMMANDS, Message, read_message, unreadable_message
+    from resolution.commands import COMMANDS
     from resolution.order import Opening
-    from resolution.proving import unproven_message
+    from resolution.reading import Message, read_message, unproven_message, unreadable_message
 
 
 ORDER = "Order"  # the workflow type of every order

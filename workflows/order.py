@@ -1,34 +1,36 @@
 """The life of one order: it waits for what the parties do, and for what they fail to do in time."""
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
+from functools import cached_property
 from typing import Any
 
+from pydantic_core import to_json
 from temporalio import workflow
 from temporalio.common import RawValue, RetryPolicy, SearchAttributeUpdate
 from temporalio.exceptions import ActivityError, ApplicationError
 
 with workflow.unsafe.imports_passed_through():
-    from activities.shapes import DELIVER_NOTICES, FIND_ANSWER, PAY, RECORD_STEP, Carried, Payment, StepRecorded
+    from activities.shapes import FIND_ANSWER, PAY, RECORD_STEP, Carried, Payment, StepRecorded
     from resolution.amounts import write_amount
     from resolution.clocks import next_clock
-    from resolution.commands import Message
     from resolution.fields import UNNAMED, whole_second
+    from resolution.inbox import Inbox
     from resolution.order import Opening, read_state
     from resolution.process import Desk, Draft
+    from resolution.reading import Message
     from resolution.refusals import SENTENCES
     from resolution.step import Step
     from resolution.views import view
     from workflows import page
+    from workflows.delivering import Deliveries
     from workflows.messages import ORDER, message_of, takes_every_command
+    from workflows.soon import ONE_TRY, soon
+    from workflows.unknown import UnknownWorkflow
 
-# A step is written by a local activity, which costs no task of its own. When the database does not answer for this
-# long, the same step goes to a regular activity, which waits for as long as it takes.
-AT_ONCE = timedelta(seconds=10)
-ONE_TRY = timedelta(seconds=30)
-NOTICES_FOR = timedelta(days=7)
+# What one run may hand to the next of undecided messages; Temporal takes 2 MiB with the order itself.
+CARRIED_AT_MOST = 256 * 1024  # bytes
 
 
 @dataclass(eq=False)
@@ -38,6 +40,11 @@ class Ticket:
     message: Message
     outcome: dict[str, Any] | None = None
     looked_up: bool = False
+
+    @cached_property
+    def size(self) -> int:
+        """How many bytes it takes to hand it to a new run."""
+        return len(to_json(self.message.kept()))
 
 
 @workflow.defn(name=ORDER)
@@ -51,13 +58,12 @@ class OrderWorkflow:
 
     def __init__(self) -> None:
         # With signal-with-start a handler runs before `run`, so everything it touches is made here.
-        self.inbox: list[Ticket] = []
+        self.inbox: Inbox[Ticket] = Inbox()
         self.signals = 0
         self.desk: Desk | None = None
-        self.delivering: asyncio.Task[None] | None = None
-        self.delivered_to = self.to_deliver = -1
+        self.deliveries: Deliveries | None = None
         self.shown: dict[str, Any] = {}
-        self.continued = False
+        self.continued = self.over = False
 
     @workflow.run
     async def run(self, start: Opening | Carried) -> str:
@@ -67,12 +73,12 @@ class OrderWorkflow:
             desk = self.take_over(start)
         else:
             desk = self.desk = Desk(start)
+            self.deliveries = Deliveries(desk.order.terms.order_id)
             await self.write(desk.opening_step())
-        while self.inbox or not desk.is_over(self.now) or not await self.knows_everything():
+        while self.inbox or not await self.is_over():
             await self.wait_for_somebody_or_time()
             await self.decide_what_waits()
-            if workflow.info().is_continue_as_new_suggested():
-                await self.go_on_in_a_new_run()
+            await self.go_on_in_a_new_run_if_long()
         await self.see_everybody_off()
         resolution = desk.order.resolution
         return f"{desk.order.phase}: {resolution.how}" if resolution else desk.order.phase
@@ -96,32 +102,41 @@ class OrderWorkflow:
     async def decide_what_waits(self) -> None:
         """Decide the messages and the due clocks one by one, in the order of their instants."""
         desk = self.at_desk
-        while (thing := desk.next_thing([ticket.message for ticket in self.inbox], self.now)) is not None:
-            if not isinstance(thing, int):
-                await self.carry_out(desk.fire(thing, self.now))
-                continue
-            ticket = self.inbox[thing]
-            if self.continued and not ticket.looked_up:
-                await self.look_up(ticket)
-                continue  # time has passed meanwhile: something else may come first now
-            first = desk.repeated(ticket.message)
-            if first is not None:
-                ticket.outcome = first
-            elif desk.is_over(self.now):
-                ticket.outcome = _over() if await self.knows_everything() else None
-            elif await self.carry_out(desk.take(ticket.message, self.now)):
-                ticket.outcome = desk.answers[ticket.message.key]
-            if ticket.outcome is not None:
-                self.inbox.remove(ticket)
+        while not self.goes_on_in_a_new_run():
+            waiting = self.inbox.take(self.now, desk.order.decided_at)
+            clock = desk.due(self.now, waiting.item.message if waiting else None)
+            if clock is not None:
+                await self.carry_out(desk.fire(clock, self.now))
+            elif waiting is None:
+                return
+            else:
+                await self.answer_to(waiting.item)
+            if waiting is not None and waiting.item.outcome is None:
+                # Not decided yet, and while time passed something else may have come that counts earlier.
+                self.inbox.put_back(waiting)
+
+    async def answer_to(self, ticket: Ticket) -> None:
+        """Decide one message, unless it was decided before; where that took time or failed, it has no outcome yet."""
+        desk = self.at_desk
+        if self.continued and not ticket.looked_up:
+            await self.look_up(ticket)
+            return
+        ticket.outcome = desk.repeated(ticket.message)
+        if ticket.outcome is not None:
+            return
+        if desk.is_over(self.now):
+            ticket.outcome = _over() if await self.is_over() else None
+        elif await self.carry_out(desk.take(ticket.message, self.now)):
+            ticket.outcome = desk.answers[ticket.message.key]
 
     async def look_up(self, ticket: Ticket) -> None:
         """Fetch what an earlier run answered to the same id; it is in the database only, so that no run grows with the
         whole life of its order."""
-        first: dict[str, Any] | None = await workflow.execute_activity(
+        first: dict[str, Any] | None = await soon(
             FIND_ANSWER,
-            args=[self.at_desk.order.terms.order_id, *ticket.message.key],
-            start_to_close_timeout=ONE_TRY,
-            summary="was this answered before?",
+            [self.at_desk.order.terms.order_id, *ticket.message.key],
+            dict,
+            "was this answered before?",
         )
         ticket.looked_up = True
         if first is not None:
@@ -140,6 +155,11 @@ class OrderWorkflow:
         if not await self.knows_everything():
             return False
         return await self.write(self.at_desk.finish(draft, paid=await self.pay(payment)), draft)
+
+    async def is_over(self) -> bool:
+        """Whether the order answers no more, for certain."""
+        self.over = self.over or (self.at_desk.is_over(self.now) and await self.knows_everything())
+        return self.over
 
     async def knows_everything(self) -> bool:
         """Whether no attempt that was forgotten has committed anything of which this one knows nothing.
@@ -185,78 +205,19 @@ class OrderWorkflow:
 
         False where the database had another step of that number, from which the order now goes on.
         """
-        title = title or page.step_title(step)
-        try:
-            recorded = await workflow.execute_local_activity(
-                RECORD_STEP,
-                step,
-                result_type=StepRecorded,
-                schedule_to_close_timeout=AT_ONCE,
-                start_to_close_timeout=AT_ONCE / 2,
-                retry_policy=RetryPolicy(initial_interval=timedelta(milliseconds=100)),
-                summary=title,
-            )
-        except ActivityError as error:
-            if isinstance(error.cause, ApplicationError) and error.cause.non_retryable:
-                raise
-            recorded = await workflow.execute_activity(
-                RECORD_STEP,
-                step,
-                result_type=StepRecorded,
-                start_to_close_timeout=ONE_TRY,
-                retry_policy=RetryPolicy(maximum_interval=timedelta(seconds=30)),
-                summary=title,
-            )
+        recorded = await soon(RECORD_STEP, [step], StepRecorded, title or page.step_title(step))
         if recorded.adopted is not None:
             self.at_desk.adopt(recorded.adopted, draft)
         self.show()
-        if recorded.to_deliver:
-            self.to_deliver = self.at_desk.steps - 1
-            self.start_delivering()
+        if recorded.to_deliver and self.deliveries:
+            self.deliveries.deliver(self.at_desk.steps - 1)
         return recorded.adopted is None
-
-    def start_delivering(self) -> None:
-        """See to it that everything that is to be told is being told."""
-        if self.delivering is None or self.delivering.done():
-            self.delivering = asyncio.create_task(self.deliver())
-
-    async def deliver(self) -> None:
-        """Deliver the notices of all steps so far; their failure never fails an order.
-
-        What a receiver does not take is tried again for days. Notices that come meanwhile get a try of their own at
-        once: somebody else may be waiting for them.
-        """
-        while self.delivered_to < self.to_deliver:
-            upto = self.to_deliver
-            if not await self.try_to_deliver(upto, once=True):
-                trying = asyncio.create_task(self.try_to_deliver(upto))
-                await workflow.wait_condition(lambda: trying.done() or self.to_deliver > upto)  # noqa: B023
-                if not trying.done():
-                    trying.cancel()
-                    continue
-            self.delivered_to = upto
-
-    async def try_to_deliver(self, upto: int, *, once: bool = False) -> bool:
-        """Whether everybody took what waits up to a step."""
-        try:
-            await workflow.execute_activity(
-                DELIVER_NOTICES,
-                args=[self.at_desk.order.terms.order_id, upto],
-                start_to_close_timeout=timedelta(minutes=2),
-                schedule_to_close_timeout=NOTICES_FOR,
-                retry_policy=RetryPolicy(maximum_interval=timedelta(minutes=10), maximum_attempts=1 if once else 0),
-                summary=f"tell the parties, up to step {upto}",
-            )
-        except ActivityError as error:
-            if not once:
-                workflow.logger.warning("notices up to step %s were not delivered: %s", upto, error.cause)
-            return False
-        return True
 
     def show(self) -> None:
         """Keep the order's page in the Temporal UI as it is now."""
         order = self.at_desk.order
-        workflow.set_current_details(page.current_details(order, self.now))
+        # Temporal keeps the title of a run for that run only.
+        workflow.set_current_details(page.current_details(order, self.now, title=self.continued))
         fresh = {pair.key.name: pair for pair in page.search_attributes(order)}
         changed: list[SearchAttributeUpdate[Any]] = [
             pair.key.value_set(pair.value) for name, pair in fresh.items() if self.shown.get(name) != pair.value
@@ -271,40 +232,59 @@ class OrderWorkflow:
         """Go on from where a former run stopped."""
         self.continued = True
         desk = self.desk = Desk.of(read_state(carried.order), carried.steps)
-        # Signals may have come in already: they were numbered from zero.
+        self.deliveries = Deliveries(desk.order.terms.order_id, upto=carried.to_deliver, told_upto=carried.delivered_to)
+        self.shown = {pair.key.name: pair.value for pair in page.search_attributes(desk.order)}
+        self.show()
+        # What came to this run already comes after what the former one left, also in the numbers of the signals.
+        came, self.inbox = list(self.inbox), Inbox()
+        for message in carried.messages:
+            self.put(Ticket(Message.again(message)))
+        for ticket in came:
+            number = ticket.message.command_id.removeprefix(UNNAMED)
+            if number != ticket.message.command_id:
+                ticket.message = ticket.message.named(f"{UNNAMED}{carried.signals + int(number)}")
+            self.put(ticket)
         self.signals += carried.signals
-        self.to_deliver, self.delivered_to = carried.to_deliver, carried.delivered_to
-        if self.delivered_to < self.to_deliver:
-            self.start_delivering()
         return desk
 
-    async def go_on_in_a_new_run(self) -> None:
-        """Start the history anew where it has grown long, so that nobody's flood can grow it without bound."""
-        await workflow.wait_condition(lambda: workflow.all_handlers_finished() or bool(self.inbox))
-        if self.inbox:
-            return
-        if self.delivering and not self.delivering.done():
-            self.delivering.cancel()
-        desk = self.at_desk
-        carried = Carried(
-            order=desk.order.model_dump(mode="json"),
-            steps=desk.steps,
-            signals=self.signals,
-            to_deliver=self.to_deliver,
-            delivered_to=self.delivered_to,
+    def goes_on_in_a_new_run(self) -> bool:
+        """Whether the history is long, nobody waits for an answer of this run, and what is undecided can be carried."""
+        return (
+            not self.over
+            and workflow.info().is_continue_as_new_suggested()
+            and workflow.all_handlers_finished()
+            and sum(ticket.size for ticket in self.inbox) <= CARRIED_AT_MOST
         )
-        workflow.continue_as_new(carried)
+
+    async def go_on_in_a_new_run_if_long(self) -> None:
+        """Start the history anew where it has grown long, so that nobody's flood can grow it without bound."""
+        if not workflow.info().is_continue_as_new_suggested():
+            return
+        await workflow.wait_condition(lambda: bool(self.inbox) or workflow.all_handlers_finished())
+        if not self.goes_on_in_a_new_run() or self.deliveries is None:
+            return
+        # A delivery that is on its way goes on by itself; the new run asks for what it does not get done.
+        workflow.continue_as_new(
+            Carried(
+                order=self.at_desk.order.model_dump(mode="json"),
+                steps=self.at_desk.steps,
+                signals=self.signals,
+                to_deliver=self.deliveries.upto,
+                delivered_to=self.deliveries.told_upto,
+                messages=[ticket.message.kept() for ticket in self.inbox],
+            )
+        )
 
     async def see_everybody_off(self) -> None:
         """Answer what still comes in and let deliveries end, so that nobody waits for an answer that never comes."""
-        while self.inbox or not workflow.all_handlers_finished() or (self.delivering and not self.delivering.done()):
+        while not self.everybody_is_off():
             await self.decide_what_waits()
-            await workflow.wait_condition(
-                lambda: (
-                    bool(self.inbox)
-                    or (workflow.all_handlers_finished() and (self.delivering is None or self.delivering.done()))
-                )
-            )
+            await workflow.wait_condition(lambda: bool(self.inbox) or self.everybody_is_off())
+
+    def everybody_is_off(self) -> bool:
+        """Whether nothing waits, and nobody for anything."""
+        told = self.deliveries is None or self.deliveries.done
+        return told and not self.inbox and workflow.all_handlers_finished()
 
     def receive(self, name: str, arguments: Sequence[Any], update_id: str | None = None) -> Ticket:
         """Put one message, whatever it holds, into the inbox.
@@ -316,8 +296,12 @@ class OrderWorkflow:
             self.signals += 1
         unnamed = update_id or f"{UNNAMED}{self.signals}"
         ticket = Ticket(message_of(name, arguments, unnamed))
-        self.inbox.append(ticket)
+        self.put(ticket)
         return ticket
+
+    def put(self, ticket: Ticket) -> None:
+        """Put a message into the inbox, as coming now."""
+        self.inbox.put(ticket, ticket.message.sent_at, self.now)
 
     async def answer(self, name: str, arguments: Sequence[Any], update_id: str | None) -> dict[str, Any]:
         """Put one message into the inbox and wait until its step is written."""
@@ -355,17 +339,6 @@ class OrderWorkflow:
 
 def _over() -> dict[str, Any]:
     return {"status": "refused", "code": "order_closed", "message": SENTENCES["order_closed"], "details": {}}
-
-
-@workflow.defn(dynamic=True)
-class UnknownWorkflow:
-    """Fails what no worker knows at once, instead of letting it wait for ever."""
-
-    @workflow.run
-    async def run(self, args: Sequence[RawValue]) -> None:
-        """Say which name came and which is meant."""
-        name = workflow.info().workflow_type
-        raise ApplicationError(f"There is no workflow type {name!r}; orders are of type {ORDER!r}.", non_retryable=True)
 
 
 WORKFLOWS = [OrderWorkflow, UnknownWorkflow]

@@ -58,10 +58,11 @@ def details(terms: Terms, policy: str) -> str:
     )
 
 
-def current_details(order: Order, now: datetime) -> str:
-    """Where the order stands, and what happens next if nobody acts."""
+def current_details(order: Order, now: datetime, *, title: bool = False) -> str:
+    """Where the order stands, and what happens next if nobody acts; `title`: with what does not change as well."""
     whose, following, request, case = turn(order), next_clock(order), order.request, order.case
-    lines = [f"## {order.phase.replace('_', ' ')} · {lateness(order, now).replace('_', ' ')}"]
+    lines = [f"# {summary(order.terms, order.policy.name)}", details(order.terms, order.policy.name)] if title else []
+    lines += [f"## {order.phase.replace('_', ' ')} · {lateness(order, now).replace('_', ' ')}"]
     until = f" until **{write_instant(whose.until)}**" if whose.until else ""
     lines.append(f"- **Turn:** {whose.who}{until}")
     if following:

@@ -5,10 +5,11 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from resolution.clocks import next_clock
-from resolution.commands import Message, read_message
 from resolution.fields import UNNAMED
+from resolution.inbox import Inbox
 from resolution.order import Opening, Order
 from resolution.process import Desk, Draft
+from resolution.reading import Message, read_message
 from resolution.record import Reader, export
 from resolution.refusals import SENTENCES
 from resolution.step import Notice, RecordEntry, Step
@@ -64,7 +65,7 @@ class PureEngine:
         self.now = opening.terms.ordered_at
         self.up = True
         self.provider_works = True
-        self.inbox: list[Message] = []
+        self.inbox: Inbox[Message] = Inbox()
         self.arrived = 0
         self.steps: list[Step] = [self.desk.opening_step()]
 
@@ -82,7 +83,8 @@ class PureEngine:
         for command, payload in pairs:
             self.arrived += 1
             messages.append(read_message(command, payload, f"{UNNAMED}{self.arrived}"))
-        self.inbox += messages
+        for message in messages:
+            self.inbox.put(message, message.sent_at, self.now)
         if not self.up:
             return None
         self._work()
@@ -116,13 +118,14 @@ class PureEngine:
         return balances
 
     def _work(self) -> None:
-        while (thing := self.desk.next_thing(self.inbox, self.now)) is not None:
-            if not isinstance(thing, int):
-                self._finish(self.desk.fire(thing, self.now))
-                continue
-            message = self.inbox.pop(thing)
+        while (waiting := self.inbox.take(self.now, self.desk.order.decided_at)) is not None:
+            message = waiting.item
+            while (clock := self.desk.due(self.now, message)) is not None:
+                self._finish(self.desk.fire(clock, self.now))
             if self.desk.repeated(message) is None and not self.desk.is_over(self.now):
                 self._finish(self.desk.take(message, self.now))
+        while (clock := self.desk.due(self.now)) is not None:
+            self._finish(self.desk.fire(clock, self.now))
 
     def _answer(self, message: Message) -> Outcome:
         # Asked right after the work: every message has its first answer by now, or the order is over.

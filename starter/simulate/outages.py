@@ -8,8 +8,8 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from activities.shapes import Carried
-    from resolution.commands import unreadable_message
     from resolution.order import Opening
+    from resolution.reading import unreadable_message
     from workflows.messages import ORDER
     from workflows.order import OrderWorkflow, Ticket
 

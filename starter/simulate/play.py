@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from resolution.commands import read_message
 from resolution.looking_ahead import ALWAYS, available_actions, preview
 from resolution.order import Order
+from resolution.reading import read_message
 from resolution.record import Reader, verify
 from resolution.views import view
 from starter.simulate.engine import Engine, Outcome, exported

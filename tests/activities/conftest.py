@@ -13,9 +13,9 @@ from activities.notifying import Channel, Notifying
 from database.orders import write_contacts
 from database.steps import record_step
 from policies import load_policy
-from resolution.commands import read_message
 from resolution.order import Opening, Terms
 from resolution.process import Desk
+from resolution.reading import read_message
 from resolution.step import Notice, Step
 from tests.activities.receivers import HttpReceiver, MailReceiver, http_receiver, mail_receiver
 

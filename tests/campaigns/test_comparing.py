@@ -11,9 +11,9 @@ from campaigns.lives import some_opening
 from database.steps import record_step
 from policies import load_policy
 from resolution.clocks import next_clock
-from resolution.commands import Message, read_message
 from resolution.order import Opening
 from resolution.process import Desk
+from resolution.reading import Message, read_message
 
 Sent = dict[tuple[str, str], Message]
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+import yaml
 from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
@@ -16,7 +17,7 @@ from temporalio.client import Client
 
 from local.cluster import SCHEMAS, SERVER, SQL_TOOL, Cluster
 from local.postgres import LocalPostgres
-from local.temporal import SEARCH_ATTRIBUTES, find_program
+from local.temporal import SEARCH_ATTRIBUTES, SERVER_SETTINGS, find_program
 
 RECOURSE_PASSWORD = 'it\'s "a" $ecret\\'
 TEMPORAL_PASSWORD = "another"
@@ -126,6 +127,13 @@ async def test_the_namespace_gets_its_attributes_and_keeps_them(running: Cluster
         name: IndexedValueType.Value(f"INDEXED_VALUE_TYPE_{kind.upper()}") for name, kind in SEARCH_ATTRIBUTES.items()
     }
     assert dict(known.custom_attributes) == kinds
+
+
+def test_servers_of_ones_own_are_set_as_those_that_are_tested(root: Path) -> None:
+    keys = yaml.safe_load((root / "deploy" / "temporal" / "dynamic-config.yaml").read_text(encoding="utf-8"))
+    deployed = {key: str(given["value"]) for key, [given] in keys.items()}
+
+    assert deployed.items() >= SERVER_SETTINGS.items()
 
 
 async def test_the_server_knows_every_key_of_its_dynamic_configuration(built: None, root: Path) -> None:

@@ -9,11 +9,12 @@ from typing import Any
 
 from policies import PRESETS, load_policy
 from resolution.clocks import next_clock
-from resolution.commands import COMMANDS, read_message
+from resolution.commands import COMMANDS
 from resolution.looking_ahead import available_actions
 from resolution.order import Histories, Opening, Order, Terms
 from resolution.policy import Policy
 from resolution.process import Desk, Draft
+from resolution.reading import read_message
 from resolution.record import Reader
 from resolution.step import RecordEntry, Step
 from resolution.turn import turn

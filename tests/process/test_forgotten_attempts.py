@@ -16,9 +16,9 @@ from campaigns.receiving import Inbox, listening
 from database.orders import read_balances, read_record
 from database.steps import OrderIdTaken, StepOutOfOrder, record_step
 from policies import load_policy
-from resolution.commands import read_message
 from resolution.order import Opening
 from resolution.process import Desk
+from resolution.reading import read_message
 from resolution.record import verify
 from resolution.step import Step
 from starter.client import Recourse

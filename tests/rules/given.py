@@ -9,12 +9,13 @@ from typing import Any
 from policies.files import read_file
 from policies.values import read_values
 from resolution.clocks import next_clock
-from resolution.commands import Message, read_message
 from resolution.durations import parse_duration
 from resolution.events import Event
+from resolution.inbox import Inbox
 from resolution.order import Opening, Order, Sums, Terms
 from resolution.policy import Policy
 from resolution.process import Desk, Draft
+from resolution.reading import Message, read_message
 from resolution.record import Reader
 from resolution.step import Notice, RecordEntry, Step
 from resolution.views import view
@@ -135,18 +136,19 @@ class Given:
 
     def take(self, *messages: Message) -> Then:
         """Let the order decide messages, and whatever else is due, in their order; answers the last that was sent."""
-        before, drafts, inbox = len(self.steps), [], list(messages)
-        answer = None
-        while (thing := self.desk.next_thing(inbox, self.now)) is not None:
-            if isinstance(thing, int):
-                message = inbox.pop(thing)
-                first = self.desk.repeated(message)
-                if first is None:
-                    drafts.append(self._finish(self.desk.take(message, self.now)))
-                    first = self.desk.answers[(message.sender, message.command_id)]
-                answer = first if message is messages[-1] else answer
-            else:
-                drafts.append(self._finish(self.desk.fire(thing, self.now)))
+        before, drafts, answer = len(self.steps), [], None
+        inbox: Inbox[Message] = Inbox()
+        for message in messages:
+            inbox.put(message, message.sent_at, self.now)
+        while (waiting := inbox.take(self.now, self.order.decided_at)) is not None:
+            message = waiting.item
+            drafts += self._fire_due(message)
+            first = self.desk.repeated(message)
+            if first is None:
+                drafts.append(self._finish(self.desk.take(message, self.now)))
+                first = self.desk.answers[(message.sender, message.command_id)]
+            answer = first if message is messages[-1] else answer
+        drafts += self._fire_due()
         return Then(tuple(self.steps[before:]), tuple(drafts), answer)
 
     def fork(self) -> "Given":
@@ -169,6 +171,12 @@ class Given:
             drafts.append(self._finish(self.desk.fire(clock, self.now)))
         self.now = max(self.now, instant)
         return Then(tuple(self.steps[before:]), tuple(drafts))
+
+    def _fire_due(self, before: Message | None = None) -> list[Draft]:
+        fired = []
+        while (clock := self.desk.due(self.now, before)) is not None:
+            fired.append(self._finish(self.desk.fire(clock, self.now)))
+        return fired
 
     def _finish(self, draft: Draft) -> Draft:
         if draft.payment is not None and draft.payment.total:

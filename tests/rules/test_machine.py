@@ -11,10 +11,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from policies import load_policy
 from resolution.clocks import next_clock
-from resolution.commands import Message
 from resolution.looking_ahead import available_actions
 from resolution.order import Order
 from resolution.policy import PolicyError
+from resolution.reading import Message
 from resolution.record import Reader, export, verify
 from resolution.words import PARTIES
 from tests.rules.choices import ROLES, choices, commands_of

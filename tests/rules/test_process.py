@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from resolution.commands import Message, read_message
+from resolution.reading import Message, read_message
 from tests.rules.given import ATTESTED, MONDAY, Given, hours
 
 CLIENT = {"role": "client", "id": "c-1"}

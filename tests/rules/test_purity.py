@@ -20,6 +20,7 @@ ALLOWED = {
     "fractions",
     "functools",
     "hashlib",
+    "heapq",
     "hmac",
     "json",
     "pydantic",

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from resolution.proving import unproven_message
+from resolution.reading import unproven_message
 from resolution.refusals import CODES, SENTENCES
 from tests.rules.given import ATTESTED, Given, Then
 from tests.rules.test_cases import declined, in_mediation

@@ -5,11 +5,11 @@ from datetime import datetime
 from typing import Any
 
 from resolution.clocks import next_clock
-from resolution.commands import Message, read_message
 from resolution.decide import decide
 from resolution.decision import Decision
 from resolution.looking_ahead import ALWAYS, available_actions, preview
 from resolution.order import Order
+from resolution.reading import Message, read_message
 from resolution.record import Reader
 from resolution.words import PARTIES
 from tests.rules.choices import choices, commands_of

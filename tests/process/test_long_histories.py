@@ -1,0 +1,214 @@
+"""An order that is sent more than one history can hold goes on in a new run, and nobody notices."""
+
+import asyncio
+import secrets
+import tempfile
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from temporalio.api.enums.v1 import EventType
+from temporalio.client import Client
+
+from activities.notifying import Channel
+from activities.webhook import WebhookChannel
+from campaigns.comparing import differences
+from campaigns.lives import hurried
+from database.orders import read_record
+from local.temporal import LocalTemporal, find_program
+from policies import load_policy
+from resolution.reading import read_message
+from starter.client import Recourse, workflow_id
+from tests.activities.conftest import web
+from tests.activities.receivers import HttpReceiver
+from tests.process.conftest import Marketplace
+from tests.process.late_runs import LateOrder
+from worker import make_worker
+from workflows.connecting import connect
+from workflows.order import WORKFLOWS
+
+__all__ = ["web"]
+
+# A dozen messages fill a history that some thousands fill otherwise.
+SOON = {"limit.historyCount.suggestContinueAsNew": "50"}
+CLIENT = {"role": "client", "id": "c-1"}
+FREELANCER = {"role": "freelancer", "id": "f-1"}
+SECRET = "whsec_" + "c2VjcmV0" * 5
+
+
+@pytest.fixture(scope="module")
+async def short_histories() -> AsyncIterator[str]:
+    """The address of a server that wants a history to end soon."""
+    program = await find_program()
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        server = LocalTemporal(program, Path(folder), settings=SOON)
+        try:
+            await server.start()
+            yield server.address
+        finally:
+            await server.stop()
+
+
+@asynccontextmanager
+async def working(
+    address: str, pool: Any, *channels: Channel, workflows: Sequence[type] = WORKFLOWS
+) -> AsyncIterator[Marketplace]:
+    client, queue = await connect(target_host=address), f"long-{secrets.token_hex(4)}"
+    async with make_worker(client, pool, task_queue=queue, channels=channels, workflows=workflows):
+        yield Marketplace(Recourse(client, pool, task_queue=queue), queue)
+
+
+@pytest.fixture
+async def marketplace(short_histories: str, pool: Any) -> AsyncIterator[Marketplace]:
+    async with working(short_histories, pool) as made:
+        yield made
+
+
+async def runs(client: Client, order_id: str) -> list[int]:
+    """The number of events of each run of an order, the last one first."""
+    lengths, run_id = [], (await client.get_workflow_handle(workflow_id(order_id)).describe()).run_id
+    while run_id:
+        handle = client.get_workflow_handle(workflow_id(order_id), run_id=run_id)
+        events = [event async for event in handle.fetch_history_events()]
+        lengths.append(len(events))
+        run_id = events[0].workflow_execution_started_event_attributes.continued_execution_run_id
+    return lengths
+
+
+async def comments(marketplace: Marketplace, order_id: str) -> list[str]:
+    record = await read_record(marketplace.recourse.pool, order_id)
+    return [entry.content["fields"].get("comment") for entry in record]
+
+
+async def has(marketplace: Marketplace, order_id: str, entries: int) -> None:
+    """Wait until the record is that long."""
+    async with asyncio.timeout(60):
+        while len(await comments(marketplace, order_id)) < entries:
+            await marketplace.by("operator", order_id, "message", comment="Anything new?", command_id="tick")
+            await asyncio.sleep(0.05)
+
+
+async def test_nobody_who_asks_notices(marketplace: Marketplace) -> None:
+    order_id = await marketplace.order()
+    first = [await marketplace.by("client", order_id, "message", comment=f"{n}", command_id=f"m{n}") for n in range(60)]
+
+    again = await marketplace.by("client", order_id, "message", comment="another", command_id="m3")
+
+    assert [outcome.applied for outcome in first] == [True] * 60
+    assert again.whole == {**first[3].whole, "repeated": True}
+    assert await comments(marketplace, order_id) == [f"{n}" for n in range(60)]
+    lengths = await runs(marketplace.client, order_id)
+    assert len(lengths) > 3
+    assert max(lengths) < 100
+
+
+async def test_what_comes_all_at_once_is_decided_once_each(marketplace: Marketplace) -> None:
+    order_id = await marketplace.order()
+    handle = marketplace.handle(order_id)
+
+    # They have no ids, so that each goes by its number, also across runs.
+    async with asyncio.TaskGroup() as sending:
+        for n in range(200):
+            sending.create_task(handle.signal("message", {"actor": CLIENT, "comment": f"{n}"}))
+    await has(marketplace, order_id, 201)
+
+    told = await comments(marketplace, order_id)
+    assert Counter(told) == Counter([*(f"{n}" for n in range(200)), "Anything new?"])
+    assert len(await runs(marketplace.client, order_id)) > 1
+
+
+async def test_a_signal_that_comes_before_the_new_run_begins_keeps_its_number(short_histories: str, pool: Any) -> None:
+    async with working(short_histories, pool, workflows=[LateOrder]) as marketplace:
+        order_id = await marketplace.order()
+        for n in range(60):
+            await marketplace.handle(order_id).signal("message", {"actor": CLIENT, "comment": f"{n}"})
+        await has(marketplace, order_id, 61)
+
+        told = await comments(marketplace, order_id)
+        assert told == [*(f"{n}" for n in range(60)), "Anything new?"]
+        assert len(await runs(marketplace.client, order_id)) > 1
+
+
+async def test_what_cannot_be_read_is_handed_on_as_it_came(marketplace: Marketplace) -> None:
+    order_id = await marketplace.order()
+    handle = marketplace.handle(order_id)
+    sent = [("message", 17), ("sing", {"actor": CLIENT}), ("message", {"actor": CLIENT, "comment": ""})]
+
+    async with asyncio.TaskGroup() as sending:
+        for name, payload in sent * 40:
+            sending.create_task(handle.signal(name, payload))
+    await has(marketplace, order_id, 121)
+
+    record = await read_record(marketplace.recourse.pool, order_id)
+    assert Counter(entry.content.get("code") for entry in record) == {
+        "malformed": 80,
+        "unknown_command": 40,
+        "role_not_allowed": 1,
+    }
+    assert len(await runs(marketplace.client, order_id)) > 1
+
+
+async def test_clocks_and_the_end_come_as_they_would_have(marketplace: Marketplace) -> None:
+    # Two days to answer take three seconds, so that the messages fill more than one history before they are over.
+    policy = hurried(load_policy("resolution_center", {"order.reachable_after": "0h"}), timedelta(seconds=1.5))
+    terms = marketplace.terms()
+    order_id = terms.order_id
+    await marketplace.recourse.start(terms, policy)
+    ask = {"actor": CLIENT, "kind": "cancel", "reason": "other", "command_id": "ask"}
+    sent = {}
+    for n, (name, payload) in enumerate(
+        [("request", ask), *(("message", {"actor": FREELANCER, "comment": f"{n}"}) for n in range(30))]
+    ):
+        message = {"command_id": f"c{n}", **payload}
+        await marketplace.recourse.send(order_id, name, message)
+        read = read_message(name, message, "unnamed")
+        sent[read.key] = read
+
+    ended = await marketplace.handle(order_id).result()
+
+    assert ended == "canceled: expired_accepted"
+    assert await differences(marketplace.recourse.pool, order_id, sent) == []
+    assert len(await runs(marketplace.client, order_id)) > 1
+
+
+async def test_notices_that_are_on_their_way_go_on(short_histories: str, pool: Any, web: HttpReceiver) -> None:
+    hooks = WebhookChannel(web.url, [SECRET])
+    # Out of order for the whole first run and more.
+    web.will(*[500] * 40)
+    async with working(short_histories, pool, hooks) as marketplace:
+        order_id = await marketplace.order()
+        for n in range(40):
+            assert (await marketplace.by("client", order_id, "message", comment=f"{n}")).applied
+        lengths = await runs(marketplace.client, order_id)
+        async with asyncio.timeout(60):
+            while await pool.fetchval("SELECT count(*) FROM deliveries WHERE delivered_at IS NOT NULL") < 40:
+                await marketplace.by("operator", order_id, "message", comment="Anything new?", command_id="tick")
+                await asyncio.sleep(0.05)
+    await hooks.close()
+
+    assert len(lengths) > 1
+
+
+async def test_the_page_of_a_new_run_is_that_of_the_order(marketplace: Marketplace) -> None:
+    order_id = await marketplace.order()
+    await marketplace.by("client", order_id, "request", kind="cancel", command_id="ask")
+    for n in range(40):
+        await marketplace.by("client", order_id, "message", comment=f"{n}")
+    assert len(await runs(marketplace.client, order_id)) > 1
+    asked = await marketplace.handle(order_id).describe()
+    metadata = await marketplace.handle(order_id).query("__temporal_workflow_metadata")
+    kinds = [event.event_type async for event in marketplace.handle(order_id).fetch_history_events()]
+
+    await marketplace.by("freelancer", order_id, "accept")
+    timeless = await marketplace.handle(order_id).describe()
+
+    assert metadata.current_details.startswith(f"# Order {order_id} · 100.00 USD · resolution_center")
+    assert "freelancer must answer" in metadata.current_details
+    # Nothing has changed since the former run, so nothing is told again.
+    assert EventType.EVENT_TYPE_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES not in kinds
+    assert asked.search_attributes["RecourseNextDueAt"]
+    assert "RecourseNextDueAt" not in timeless.search_attributes

@@ -1,0 +1,39 @@
+"""What an order asks of its database."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+from temporalio import workflow
+from temporalio.common import RetryPolicy
+from temporalio.exceptions import ActivityError, ApplicationError
+
+# What takes milliseconds is a local activity, which costs no task of its own. When the database does not answer for
+# this long, the same goes to a regular activity, which waits for as long as it takes.
+AT_ONCE = timedelta(seconds=10)
+ONE_TRY = timedelta(seconds=30)
+
+
+async def soon(activity: str, args: Sequence[Any], result_type: type, title: str) -> Any:
+    """The result of an activity of the database that takes milliseconds, or, in an outage, as long as that."""
+    try:
+        return await workflow.execute_local_activity(
+            activity,
+            args=args,
+            result_type=result_type,
+            schedule_to_close_timeout=AT_ONCE,
+            start_to_close_timeout=AT_ONCE / 2,
+            retry_policy=RetryPolicy(initial_interval=timedelta(milliseconds=100)),
+            summary=title,
+        )
+    except ActivityError as error:
+        if isinstance(error.cause, ApplicationError) and error.cause.non_retryable:
+            raise
+        return await workflow.execute_activity(
+            activity,
+            args=args,
+            result_type=result_type,
+            start_to_close_timeout=ONE_TRY,
+            retry_policy=RetryPolicy(maximum_interval=timedelta(seconds=30)),
+            summary=title,
+        )
