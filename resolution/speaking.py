@@ -71,7 +71,10 @@ def order_again(decision: Decision, command: OrderAgain, checks: Checks) -> None
     order = decision.order
     within = order.policy.scores.new_order_exempts_within
     resolution = order.resolution
-    if checks.first() or resolution is None or order.closed_at is None or within is None or resolution.exempt:
+    if checks.first() or resolution is None or order.closed_at is None or within is None:
+        return
+    # What an operator exempted, another may no longer exempt on appeal; the new order still does then.
+    if resolution.exempt and resolution.exempt_because != "operator":
         return
     if decision.now < order.closed_at + within:
         exempted = resolution.model_copy(update={"exempt": True, "exempt_because": "new_order"})

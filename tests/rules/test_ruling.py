@@ -288,9 +288,10 @@ class TestAppeal:
 
     @pytest.mark.parametrize("exempt", [True, False])
     def test_what_was_exempt_by_the_rules_stays_exempt(self, exempt: bool) -> None:
-        unstarted, again = ruled(requirements="awaited"), ruled()
+        unstarted, again, spared = ruled(requirements="awaited"), ruled(), ruled({**CANCEL, "exempt": True})
         again.by("system", "order_again")
-        for given, because in ((unstarted, "waiting_requirements"), (again, "new_order")):
+        spared.by("system", "order_again")
+        for given, because in ((unstarted, "waiting_requirements"), (again, "new_order"), (spared, "new_order")):
             given.client("appeal", comment="You left out page four.")
             given.operator("rule", name="operator-2", **CANCEL, exempt=exempt)
 
