@@ -1,0 +1,122 @@
+"""Each receiver takes what a worker of ours sends, once, and nothing that is not genuine."""
+
+import asyncio
+import secrets
+import subprocess
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+from standardwebhooks.webhooks import Webhook
+
+from activities.webhook import WebhookChannel
+from local.process import free_port
+from starter.client import Recourse
+from tests.examples.conftest import copied, needs, run
+from tests.http.processes import environment
+from tests.process.conftest import Marketplace
+from worker import make_worker
+from workflows.connecting import connect
+
+SECRET = "whsec_" + "c2VjcmV0" * 5
+EXAMPLES = ["webhook-python", "webhook-typescript", "webhook-go"]
+
+
+@dataclass
+class Receiver:
+    """An example that listens, and the lines it has printed."""
+
+    url: str
+    lines: asyncio.StreamReader
+    seen: list[str] = field(default_factory=list)
+
+    async def next(self) -> str:
+        line = (await asyncio.wait_for(self.lines.readline(), 60)).decode()
+        self.seen.append(line)
+        return line
+
+    async def post(self, body: str, at: datetime, signed: str | None = None, name: str = "n-1") -> int:
+        """Post a notice that is signed, or whose signature is that of another text."""
+        headers = {
+            "webhook-id": name,
+            "webhook-timestamp": str(int(at.timestamp())),
+            "webhook-signature": Webhook(SECRET).sign(name, at, signed or body),
+        }
+        async with httpx2.AsyncClient() as http:
+            return (await http.post(self.url, content=body, headers=headers)).status_code
+
+
+async def made(example: str, folder: Path, settings: Mapping[str, str]) -> list[str]:
+    """The command that starts an example, all that it needs being installed."""
+    match example:
+        case "webhook-python":
+            return ["python", "receiver.py"]
+        case "webhook-typescript":
+            needs("node", "npm")
+            await run("npm", "install", "--prefer-offline", "--no-audit", "--no-fund", cwd=folder, env=settings)
+            await run("npm", "run", "check", cwd=folder, env=settings)
+            return ["node", "--import", "tsx", "receiver.ts"]
+        case _:
+            needs("go")
+            await run("go", "build", "-o", "receiver", ".", cwd=folder, env=settings)
+            return ["./receiver"]
+
+
+@asynccontextmanager
+async def listening(example: str, into: Path) -> AsyncIterator[Receiver]:
+    folder = copied(example, into)
+    port = free_port()
+    settings = {"PORT": str(port), "RECOURSE_WEBHOOK_SECRET": SECRET}
+    command = await made(example, folder, settings)
+    process = await asyncio.create_subprocess_exec(
+        *command, cwd=folder, env=environment(**settings), stdout=subprocess.PIPE
+    )
+    assert process.stdout is not None
+    receiver = Receiver(f"http://127.0.0.1:{port}/", process.stdout)
+    try:
+        assert await receiver.next() == "Listening.\n"
+        yield receiver
+    finally:
+        process.terminate()
+        await asyncio.wait_for(process.wait(), 30)
+
+
+@asynccontextmanager
+async def working(address: str, pool: Any, url: str) -> AsyncIterator[Marketplace]:
+    client, queue = await connect(target_host=address), f"told-{secrets.token_hex(4)}"
+    hooks = WebhookChannel(url, [SECRET])
+    async with make_worker(client, pool, task_queue=queue, channels=[hooks]):
+        yield Marketplace(Recourse(client, pool, task_queue=queue), queue)
+    await hooks.close()
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+async def test_a_receiver_takes_genuine_notices_once(
+    example: str, temporal_address: str, pool: Any, tmp_path: Path
+) -> None:
+    async with (
+        listening(example, tmp_path) as receiver,
+        working(temporal_address, pool, receiver.url) as marketplace,
+    ):
+        order_id = await marketplace.order()
+        await marketplace.by("client", order_id, "request", kind="cancel")
+        of = f"of order {order_id}; may answer:"
+        assert await receiver.next() == f"request_opened for the freelancer {of} accept, decline\n"
+        await marketplace.by("freelancer", order_id, "accept")
+        told = {await receiver.next(), await receiver.next()}
+        assert told == {f"order_canceled for the {party} {of} -\n" for party in ("client", "freelancer")}
+        now = datetime.now(UTC)
+        body = '{"type": "a_new_one", "data": {"to": "client", "order_id": "o-1", "answers": []}}'
+        assert await receiver.post(body, now, signed=body.replace("o-1", "o-2")) == 401
+        assert await receiver.post(body, now - timedelta(minutes=6)) == 401
+        assert await receiver.post(body, now) == 204
+        assert await receiver.post(body, now) == 204
+        assert await receiver.post(body, now, name="n-2") == 204
+        assert [await receiver.next(), await receiver.next()] == [
+            "a_new_one for the client of order o-1; may answer: -\n"
+        ] * 2
