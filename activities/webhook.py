@@ -16,6 +16,8 @@ PATIENCE = 10.0  # seconds for the whole exchange
 # How much of an answer is read, so that the connection can be used again.
 SKIMMED = 64 * 1024
 SHORTEST_SECRET = 24  # bytes, as Standard Webhooks asks for
+# Of the schemas in docs/schemas that notices keep to, and all other messages as well.
+SCHEMA_VERSION = "v1"
 
 
 class NotDelivered(Exception):
@@ -76,6 +78,7 @@ class WebhookChannel:
         now = datetime.now(UTC)
         headers = {
             "content-type": "application/json",
+            "recourse-schema": SCHEMA_VERSION,
             "webhook-id": notice.id,
             "webhook-timestamp": str(int(now.timestamp())),
             "webhook-signature": " ".join(webhook.sign(notice.id, now, body) for webhook in self._webhooks),

@@ -8,7 +8,7 @@ from resolution.policy_requests import CancelRequests, Requests, Silences
 
 _SILENT = Silences(client_asked="lapse", freelancer_asked="lapse")
 _DEFAULTS = Policy(name="-", requests=Requests(cancel=CancelRequests(silence=_SILENT)))
-_DIALECT = "https://json-schema.org/draft/2020-12/schema"
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
 def policy_schema() -> dict[str, Any]:
@@ -18,12 +18,12 @@ def policy_schema() -> dict[str, Any]:
         "type": "string",
         "description": "A preset or a file whose values are taken where this file is silent.",
     }
-    _write_defaults(schema)
+    write_defaults(schema)
     required = ("CancelRequests", "Requests", "Silences")
     whole = {name: schema["$defs"][name].pop("required") for name in required}
     del schema["required"]
     schema |= {
-        "$schema": _DIALECT,
+        "$schema": DIALECT,
         "title": "A policy of Recourse",
         "if": {"not": {"required": ["extends"]}},
         "then": {
@@ -44,8 +44,8 @@ def policy_schema() -> dict[str, Any]:
     return schema
 
 
-def _write_defaults(schema: dict[str, Any]) -> None:
-    """Defaults as files write them."""
+def write_defaults(schema: dict[str, Any]) -> None:
+    """Write the defaults of a schema that holds the policy model as policy files write them."""
     for key, value in written(_DEFAULTS).items():
         model = model_at(key[:-1])
         table = schema["$defs"].get(model.__name__) if model else None

@@ -29,6 +29,7 @@ app.command(
 )
 app.command("starter.cli.policies:app", name="policy", help="Read, check, draw and compare policies.")
 app.command("starter.cli.orders:app", name="order", help="Start orders, give their commands, see where they stand.")
+app.command("starter.cli.schemas:schema", name="schema", help="JSON Schemas of what orders are sent and say.")
 app.command("starter.cli.records:app", name="record", help="Export, verify and read the records of orders.")
 app.command("starter.cli.stats:app", name="stats", help="Scores, endings, reasons and marks over all closed orders.")
 app.command("starter.cli.serving:migrate", name="migrate", help="Bring the database up to date.")
