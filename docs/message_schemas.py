@@ -1,4 +1,4 @@
-"""Writes docs/schemas, but never in place of a published schema what would break those who keep to it."""
+"""Writes docs/messages.md and docs/schemas, but no schema that would break those who keep to the published one."""
 
 import json
 import sys
@@ -6,10 +6,14 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from activities.letters import SENTENCES as NOTICES
 from activities.webhook import SCHEMA_VERSION
+from resolution.commands import COMMANDS, Command
+from resolution.refusals import CODES, SENTENCES
 from starter.schemas import SAID_BY_ORDERS, breaks, schemas
 
 ROOT = Path(__file__).resolve().parent.parent
+PAGE = ROOT / "docs" / "messages.md"
 FOLDER = ROOT / "docs" / "schemas" / SCHEMA_VERSION
 ADVICE = (
     "\nOther programs keep to these schemas. Make the change so that the old messages still fit (a new field with a "
@@ -35,6 +39,50 @@ def published(folder: Path = FOLDER) -> dict[str, Any]:
     return {path.relative_to(folder).with_suffix("").as_posix(): json.loads(path.read_text("utf-8")) for path in found}
 
 
+def messages_page() -> str:
+    """Every command, notice and code of a refusal, each with its sentence."""
+    frame = set(Command.model_fields) | {"comment"}
+    commands = [
+        f"| [`{name}`](schemas/{SCHEMA_VERSION}/commands/{name}.json) | {', '.join(command.by)} | {command.about} | "
+        f"{', '.join(f'`{field}`' for field in command.model_fields if field not in frame) or '–'} |"
+        for name, command in COMMANDS.items()
+        if "system" not in command.by
+    ]
+    notices = [f"| `{name}` | {sentence} |" for name, sentence in NOTICES.items()]
+    refusals = [f"| `{code}` | {SENTENCES[code]} |" for code in CODES]
+    return "\n".join(
+        [
+            "# Commands, notices, refusals",
+            "",
+            "Written by `make docs`. [integrating.md](integrating.md) says how they are sent and received.",
+            "",
+            "## Commands",
+            "",
+            "Each carries an `actor` and a `command_id`, and may carry a `comment` and the `expected_version` of the "
+            "offer that it answers. The command's name links to its JSON Schema.",
+            "",
+            "| command | by | | fields of its own |",
+            "|---|---|---|---|",
+            *commands,
+            "",
+            "## Notices",
+            "",
+            "| type | what has happened |",
+            "|---|---|",
+            *notices,
+            "",
+            "## Refusals",
+            "",
+            "When several apply, the one that stands first is given.",
+            "",
+            "| code | message |",
+            "|---|---|",
+            *refusals,
+            "",
+        ]
+    )
+
+
 def main() -> None:
     """Write them, or say what speaks against it and end with status 1."""
     made = schemas()
@@ -45,6 +93,7 @@ def main() -> None:
         path = FOLDER / f"{name}.json"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(schema, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    PAGE.write_text(messages_page(), encoding="utf-8")
     sys.stdout.write(f"{FOLDER.relative_to(ROOT)} is written.\n")
 
 

@@ -2,7 +2,9 @@
 
 import asyncio
 import os
+import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -16,37 +18,74 @@ from local.temporal import LocalTemporal, find_program
 from tests.http.processes import environment
 from tests.process.conftest import Marketplace, client, marketplace
 
-__all__ = ["ROOT", "Servers", "client", "copied", "marketplace", "needs", "run"]
+__all__ = ["ROOT", "Servers", "client", "commands", "copied", "marketplace", "needs", "run", "section"]
 
 ROOT = Path(__file__).resolve().parents[2]
 # The first time, a toolchain downloads its packages.
 PATIENCE = 240.0  # seconds
+# How each says its version, and the oldest that the examples are for; Go fetches a newer one by itself.
+OLDEST = {"node": ("--version", (20, 0)), "java": ("--version", (17, 0)), "go": ("version", (1, 21))}
+OFFLINE = re.compile(
+    r"^npm error code (ENOTFOUND|ECONNREFUSED|EAI_AGAIN|ETIMEDOUT)|^go: .* dial tcp|Could not transfer artifact",
+    re.MULTILINE,
+)
 
 
 def needs(*programs: str) -> None:
-    """Skip the test where this machine has no such program."""
-    missing = [program for program in programs if shutil.which(program) is None]
-    if missing:
-        pytest.skip(f"this example needs {' and '.join(missing)}, which this machine does not have")
+    """Skip the test where this machine has no such program, or an older one than the examples are for."""
+    for program in programs:
+        if shutil.which(program) is None:
+            pytest.skip(f"this example needs {program}, which this machine does not have")
+        if program in OLDEST:
+            asking, oldest = OLDEST[program]
+            told = subprocess.run([program, asking], capture_output=True, text=True, check=False).stdout
+            found = re.search(r"(\d+)(?:\.(\d+))?", told)
+            if found is None or (int(found[1]), int(found[2] or 0)) < oldest:
+                pytest.skip(
+                    f"this example needs {program} {'.'.join(map(str, oldest))} or newer; here is {told.strip()}"
+                )
 
 
-def copied(example: str, into: Path) -> Path:
-    """A copy of an example's folder, so that what its toolchain leaves behind stays out of the checkout."""
-    return Path(shutil.copytree(ROOT / "examples" / example, into / example))
+def copied(into: Path) -> Path:
+    """A copy of all examples, so that what toolchains leave behind stays out of the checkout; its parent folder."""
+    shutil.copytree(ROOT / "examples", into / "examples")
+    return into
 
 
-async def run(*command: str, cwd: Path, env: Mapping[str, str]) -> str:
-    """What a command prints. It must succeed."""
+def section(heading: str) -> str:
+    """A section of the page about integrating."""
+    page = (ROOT / "docs" / "integrating.md").read_text(encoding="utf-8")
+    found = re.search(rf"^## {re.escape(heading)}\n(.*?)(?=^## |\Z)", page, re.DOTALL | re.MULTILINE)
+    assert found, heading
+    return found[1]
+
+
+def commands(heading: str, order_id: str) -> str:
+    """The commands that a section shows, for another order."""
+    [block] = re.findall(r"```sh\n(.*?)```", section(heading), re.DOTALL)
+    return re.sub(r"\b1001\b", order_id, str(block))
+
+
+async def run(script: str, *, cwd: Path, env: Mapping[str, str]) -> str:
+    """What commands print. They must succeed; where no package can be downloaded, the test is skipped."""
     process = await asyncio.create_subprocess_exec(
-        *command, cwd=cwd, env=environment(**env), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        *("sh", "-euc", script),
+        cwd=cwd,
+        env=environment(**env),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
     )
     try:
         out, err = await asyncio.wait_for(process.communicate(), PATIENCE)
     finally:
         if process.returncode is None:
-            process.kill()
+            os.killpg(process.pid, signal.SIGKILL)
             await process.wait()
-    assert process.returncode == 0, f"{' '.join(command)} failed:\n{out.decode()}{err.decode()}"
+    said = out.decode() + err.decode()
+    if process.returncode and OFFLINE.search(said):
+        pytest.skip(f"this example's packages cannot be downloaded here: {said.strip().splitlines()[-1]}")
+    assert process.returncode == 0, f"{script}\nfailed:\n{said}"
     return out.decode()
 
 
@@ -72,7 +111,7 @@ def temporal_address(_temporal: LocalTemporal) -> str:
 class Servers:
     """What an example is told of its surroundings, and the number of an order that does not exist yet."""
 
-    settings: Mapping[str, str]
+    settings: dict[str, str]
     order_id: str
     marketplace: Marketplace
 

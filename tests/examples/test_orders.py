@@ -1,10 +1,19 @@
-"""Each example leads an order from its start to its end, and says the same."""
+"""Each example leads an order from its start to its end, by the commands that docs/integrating.md shows."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
-from tests.examples.conftest import Servers, copied, needs, run
+import jsonschema_rs
+import pytest
+
+from policies import load_policy
+from resolution.order import Opening
+from starter.schemas import schemas
+from tests.examples.conftest import ROOT, Servers, commands, copied, needs, run, section
+
+PAGE = ROOT / "docs" / "integrating.md"
 
 STORY = """\
 request by the client: applied, in_progress
@@ -23,13 +32,6 @@ ANSWERS: list[dict[str, Any]] = [
 MONEY = {"client": 10550, "freelancer": 0, "platform": 0, "held": 0}
 
 
-async def policy(servers: Servers, folder: Path) -> str:
-    """A policy as the example's reader gets it."""
-    told = await run("recourse", "policy", "payload", "resolution_center", cwd=folder, env=servers.settings)
-    (folder / "policy.json").write_text(told)
-    return "policy.json"
-
-
 def documents(text: str) -> list[Any]:
     """The JSON documents of a text, one after the other."""
     found, decoder = [], json.JSONDecoder()
@@ -40,43 +42,31 @@ def documents(text: str) -> list[Any]:
     return found
 
 
+async def played(heading: str, servers: Servers, tmp_path: Path) -> str:
+    """What the commands of a section print."""
+    return await run(commands(heading, servers.order_id), cwd=copied(tmp_path), env=servers.settings)
+
+
 async def test_the_python_client(servers: Servers, tmp_path: Path) -> None:
-    folder = copied("python", tmp_path)
-    assert await run("python", "order.py", servers.order_id, cwd=folder, env=servers.settings) == STORY
+    assert await played("Python", servers, tmp_path) == STORY
 
 
-async def test_typescript(servers: Servers, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("heading", "programs"), [("TypeScript", ("node", "npm")), ("Go", ("go",)), ("Java", ("java", "mvn"))]
+)
+async def test_a_temporal_client_in(heading: str, programs: tuple[str, ...], servers: Servers, tmp_path: Path) -> None:
+    needs(*programs)
+    # Maven resets a terminal's colours, whatever it is told.
+    told = (await played(heading, servers, tmp_path)).replace("\x1b[0m", "")
+    assert told.endswith("The order has started.\n" + STORY)
+    again = await run(commands(heading, servers.order_id), cwd=tmp_path, env=servers.settings)
+    assert "The order had started before.\nrequest by the client: applied, in_progress (repeated)\n" in again
+
+
+async def test_the_typescript_examples_are_typed(servers: Servers, tmp_path: Path) -> None:
     needs("node", "npm")
-    folder = copied("typescript", tmp_path)
-    await run("npm", "install", "--prefer-offline", "--no-audit", "--no-fund", cwd=folder, env=servers.settings)
-    await run("npm", "run", "check", cwd=folder, env=servers.settings)
-    start = ("npm", "start", "--silent", "--", servers.order_id, await policy(servers, folder))
-    assert await run(*start, cwd=folder, env=servers.settings) == "The order has started.\n" + STORY
-    assert (await run(*start, cwd=folder, env=servers.settings)).startswith("The order had started before.\n")
-
-
-async def test_go(servers: Servers, tmp_path: Path) -> None:
-    needs("go")
-    folder = copied("go", tmp_path)
-    await run("go", "build", "-o", "order", ".", cwd=folder, env=servers.settings)
-    start = ("./order", servers.order_id, await policy(servers, folder))
-    assert await run(*start, cwd=folder, env=servers.settings) == "The order has started.\n" + STORY
-    assert (await run(*start, cwd=folder, env=servers.settings)).startswith("The order had started before.\n")
-
-
-async def test_java(servers: Servers, tmp_path: Path) -> None:
-    needs("java", "mvn")
-    folder = copied("java", tmp_path)
-    words = f"-Dexec.args={servers.order_id} {await policy(servers, folder)}"
-    start = ("mvn", "-q", "-B", "-Dstyle.color=never", "compile", "exec:java", words)
-    first, again = [plain(await run(*start, cwd=folder, env=servers.settings)) for _ in range(2)]
-    assert first == "The order has started.\n" + STORY
-    assert again.startswith("The order had started before.\n")
-
-
-def plain(text: str) -> str:
-    """A text without the codes by which Maven resets a terminal's colours, whatever it is told."""
-    return text.replace("\x1b[0m", "")
+    check = "for example in typescript webhook-typescript; do (cd examples/$example; npm install; npm run check); done"
+    await run(check, cwd=copied(tmp_path), env=servers.settings)
 
 
 def tells_the_story(outcomes: list[dict[str, Any]], page: Any) -> bool:
@@ -86,25 +76,44 @@ def tells_the_story(outcomes: list[dict[str, Any]], page: Any) -> bool:
     return all(as_wanted) and (page["phase"], how, page["money"]) == ("canceled", "mutual", MONEY)
 
 
-async def test_the_temporal_cli(servers: Servers, tmp_path: Path) -> None:
-    folder = copied("temporal-cli", tmp_path)
-    told = await run("./order.sh", servers.order_id, await policy(servers, folder), cwd=folder, env=servers.settings)
-    _, *updates, query = documents(told)
+async def test_the_temporal_command(servers: Servers, tmp_path: Path) -> None:
+    _, *updates, query = documents(await played("The temporal command", servers, tmp_path))
     assert tells_the_story([update["result"] for update in updates], query["queryResult"][0])
 
 
 async def test_temporals_http_api(servers: Servers, tmp_path: Path) -> None:
     needs("curl")
-    folder = copied("curl-temporal", tmp_path)
-    told = await run("./order.sh", servers.order_id, await policy(servers, folder), cwd=folder, env=servers.settings)
-    _, *updates, query = documents(told)
+    _, *updates, query = documents(await played("Temporal's HTTP API", servers, tmp_path))
     outcomes = [update["outcome"]["success"][0] for update in updates]
     assert tells_the_story(outcomes, query["queryResult"][0])
 
 
-async def test_the_http_api(servers: Servers, api: str, tmp_path: Path) -> None:
+async def test_our_http_api(servers: Servers, api: str, tmp_path: Path) -> None:
     needs("curl")
-    folder = copied("curl-recourse", tmp_path)
-    told = await run("./order.sh", servers.order_id, cwd=folder, env={**servers.settings, "RECOURSE_API": api})
-    _, *outcomes, page = documents(told)
+    servers.settings["RECOURSE_API"] = api
+    _, *outcomes, page = documents(await played("Our HTTP API", servers, tmp_path))
     assert tells_the_story(outcomes, page)
+
+
+def test_the_page_shows_outcomes_as_they_are() -> None:
+    outcome = jsonschema_rs.Draft202012Validator(schemas()["outcome"], validate_formats=True)
+    shown = [json.loads(block) for block in re.findall(r"```json\n(.*?)```", section("Five things to know"), re.DOTALL)]
+    assert [one["status"] for one in shown] == ["applied", "refused"]
+    for one in shown:
+        outcome.validate(one)
+
+
+def test_the_page_shows_a_start_as_it_is() -> None:
+    [block] = re.findall(r"```json\n(.*?)```", section("Starting an order"), re.DOTALL)
+    start = {**json.loads(block), "policy": load_policy("resolution_center").model_dump(mode="json")}
+    jsonschema_rs.Draft202012Validator(schemas()["start"], validate_formats=True).validate(start)
+    Opening.model_validate_json(json.dumps(start))
+
+
+def test_every_link_of_the_page_leads_somewhere() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    links = [link.partition("#")[0] for link in re.findall(r"\]\(([^)]+)\)", page) if "://" not in link]
+    assert [link for link in links if link and not (PAGE.parent / link).exists()] == []
+    assert {path.name for path in (PAGE.parent.parent / "examples").iterdir()} == {
+        link.split("/")[2] for link in links if link.startswith("../examples/")
+    }

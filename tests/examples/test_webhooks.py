@@ -1,11 +1,14 @@
 """Each receiver takes what a worker of ours sends, once, and nothing that is not genuine."""
 
 import asyncio
+import os
+import re
 import secrets
+import signal
 import subprocess
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,27 +20,26 @@ from standardwebhooks.webhooks import Webhook
 from activities.webhook import WebhookChannel
 from local.process import free_port
 from starter.client import Recourse
-from tests.examples.conftest import copied, needs, run
+from tests.examples.conftest import PATIENCE, copied, needs, section
 from tests.http.processes import environment
 from tests.process.conftest import Marketplace
 from worker import make_worker
 from workflows.connecting import connect
 
 SECRET = "whsec_" + "c2VjcmV0" * 5
-EXAMPLES = ["webhook-python", "webhook-typescript", "webhook-go"]
+PROGRAMS = {"Python": (), "TypeScript": ("node", "npm"), "Go": ("go",)}
 
 
 @dataclass
 class Receiver:
-    """An example that listens, and the lines it has printed."""
+    """An example that listens, and the lines it prints."""
 
     url: str
     lines: asyncio.StreamReader
-    seen: list[str] = field(default_factory=list)
 
     async def next(self) -> str:
-        line = (await asyncio.wait_for(self.lines.readline(), 60)).decode()
-        self.seen.append(line)
+        line = (await asyncio.wait_for(self.lines.readline(), PATIENCE)).decode()
+        assert line, "the receiver has ended"
         return line
 
     async def post(self, body: str, at: datetime, signed: str | None = None, name: str = "n-1") -> int:
@@ -51,38 +53,28 @@ class Receiver:
             return (await http.post(self.url, content=body, headers=headers)).status_code
 
 
-async def made(example: str, folder: Path, settings: Mapping[str, str]) -> list[str]:
-    """The command that starts an example, all that it needs being installed."""
-    match example:
-        case "webhook-python":
-            return ["python", "receiver.py"]
-        case "webhook-typescript":
-            needs("node", "npm")
-            await run("npm", "install", "--prefer-offline", "--no-audit", "--no-fund", cwd=folder, env=settings)
-            await run("npm", "run", "check", cwd=folder, env=settings)
-            return ["node", "--import", "tsx", "receiver.ts"]
-        case _:
-            needs("go")
-            await run("go", "build", "-o", "receiver", ".", cwd=folder, env=settings)
-            return ["./receiver"]
-
-
 @asynccontextmanager
-async def listening(example: str, into: Path) -> AsyncIterator[Receiver]:
-    folder = copied(example, into)
+async def listening(language: str, into: Path) -> AsyncIterator[Receiver]:
+    """An example that was started by the page's command."""
+    needs(*PROGRAMS[language])
+    [command] = re.findall(rf"^\| \[{language}\].*?\| `(.*)` \|$", section("Webhooks"), re.MULTILINE)
     port = free_port()
-    settings = {"PORT": str(port), "RECOURSE_WEBHOOK_SECRET": SECRET}
-    command = await made(example, folder, settings)
     process = await asyncio.create_subprocess_exec(
-        *command, cwd=folder, env=environment(**settings), stdout=subprocess.PIPE
+        *("sh", "-c", command),
+        cwd=copied(into),
+        env=environment(PORT=str(port), RECOURSE_WEBHOOK_SECRET=SECRET),
+        stdout=subprocess.PIPE,
+        start_new_session=True,
     )
     assert process.stdout is not None
     receiver = Receiver(f"http://127.0.0.1:{port}/", process.stdout)
     try:
-        assert await receiver.next() == "Listening.\n"
+        # What npm says of its packages comes first.
+        while await receiver.next() != "Listening.\n":
+            pass
         yield receiver
     finally:
-        process.terminate()
+        os.killpg(process.pid, signal.SIGTERM)
         await asyncio.wait_for(process.wait(), 30)
 
 
@@ -95,12 +87,12 @@ async def working(address: str, pool: Any, url: str) -> AsyncIterator[Marketplac
     await hooks.close()
 
 
-@pytest.mark.parametrize("example", EXAMPLES)
+@pytest.mark.parametrize("language", PROGRAMS)
 async def test_a_receiver_takes_genuine_notices_once(
-    example: str, temporal_address: str, pool: Any, tmp_path: Path
+    language: str, temporal_address: str, pool: Any, tmp_path: Path
 ) -> None:
     async with (
-        listening(example, tmp_path) as receiver,
+        listening(language, tmp_path) as receiver,
         working(temporal_address, pool, receiver.url) as marketplace,
     ):
         order_id = await marketplace.order()

@@ -28,6 +28,10 @@ def test_the_published_schemas_are_what_the_code_makes_of_them() -> None:
     assert published == made, "run `make docs`"
 
 
+def test_the_page_of_messages_is_what_the_code_makes_of_it() -> None:
+    assert message_schemas.PAGE.read_text("utf-8") == message_schemas.messages_page(), "run `make docs`"
+
+
 def test_a_change_that_breaks_nobody_may_be_published() -> None:
     def more_is_taken(schema: dict[str, Any]) -> None:
         schema["properties"]["colour"] = {"type": "string"}
@@ -129,6 +133,7 @@ def test_nothing_that_breaks_somebody_is_written(
 ) -> None:
     folder = tmp_path / "v1"
     monkeypatch.setattr(message_schemas, "ROOT", tmp_path)
+    monkeypatch.setattr(message_schemas, "PAGE", tmp_path / "messages.md")
     monkeypatch.setattr(message_schemas, "FOLDER", folder)
     message_schemas.main()
     assert message_schemas.published(folder) == schemas()
