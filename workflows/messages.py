@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, TypeVar, get_args
 
+from pydantic import ValidationError
 from temporalio import workflow
 from temporalio.api.common.v1 import Payload
 from temporalio.common import RawValue
@@ -112,7 +113,19 @@ class ForgivingConverter(PydanticPayloadConverter):
         try:
             return super().from_payloads(payloads, type_hints)
         except Exception as error:  # noqa: BLE001 - whatever a payload does, it must not wedge the order
-            return [Undecodable(str(error)[:500])]
+            return [Undecodable(_in_words(error))]
+
+
+def _in_words(error: Exception) -> str:
+    """What is wrong with a payload, by field, and nothing of what it holds: the salt of a record stays secret."""
+    if not isinstance(error, ValidationError):
+        return str(error)[:500]
+    found = [
+        (".".join(str(part) for part in wrong["loc"] if part != Opening.__name__) or "payload", wrong["msg"])
+        for wrong in error.errors(include_url=False, include_input=False, include_context=False)
+        if Carried.__name__ not in wrong["loc"]
+    ]
+    return "; ".join(f"{where}: {why}" for where, why in found)[:1000]
 
 
 def _unopened(payloads: Sequence[Payload]) -> Unopened:

@@ -55,7 +55,10 @@ async function start(temporal: Client, orderId: string, policy: unknown): Promis
 // Sending the same command_id again is always safe: it gets the first answer and changes nothing.
 async function give(order: WorkflowHandle, command: string, actor: Actor, id: string, fields = {}): Promise<Outcome> {
   const payload = { actor, command_id: id, ...fields };
-  const outcome = await order.executeUpdate<Outcome, [object]>(command, { args: [payload] });
+  const limit = Date.now() + 60_000; // without a worker it would wait for ever; then send the same again
+  const outcome = await connection.withDeadline(limit, () =>
+    order.executeUpdate<Outcome, [object]>(command, { args: [payload] }),
+  );
   const answer = outcome.status === 'applied' ? `applied, ${outcome.phase}` : `refused, ${outcome.code}`;
   console.log(`${command} by the ${actor.role}: ${answer}${outcome.repeated ? ' (repeated)' : ''}`);
   return outcome;

@@ -7,6 +7,7 @@ from typing import Any
 
 import jsonschema_rs
 import pytest
+from temporalio.client import WorkflowFailureError
 
 from policies import load_policy
 from resolution.order import Opening
@@ -86,6 +87,22 @@ async def test_temporals_http_api(servers: Servers, tmp_path: Path) -> None:
     _, *updates, query = documents(await played("Temporal's HTTP API", servers, tmp_path))
     outcomes = [update["outcome"]["success"][0] for update in updates]
     assert tells_the_story(outcomes, query["queryResult"][0])
+
+
+async def test_a_start_that_does_not_fit_says_why_and_its_id_can_be_had_again(servers: Servers, tmp_path: Path) -> None:
+    temporal, workflow_id = servers.marketplace.client, f"order-{servers.order_id}"
+    handle = await temporal.start_workflow(
+        "Order", {"terms": {}, "policy": {}}, id=workflow_id, task_queue=servers.marketplace.queue
+    )
+    with pytest.raises(WorkflowFailureError):
+        await handle.result()
+    folder = copied(tmp_path)
+    told = await run(commands("When a start does not fit", servers.order_id), cwd=folder, env=servers.settings)
+    assert "The order cannot start: terms.order_id: Field required; " in told
+    script = folder / "examples" / "temporal-cli" / "order.sh"
+    script.write_text(script.read_text().replace("RejectDuplicate", "AllowDuplicateFailedOnly"))
+    again = await run(commands("The temporal command", servers.order_id), cwd=folder, env=servers.settings)
+    assert '"phase": "canceled"' in again
 
 
 async def test_our_http_api(servers: Servers, api: str, tmp_path: Path) -> None:

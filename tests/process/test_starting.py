@@ -121,3 +121,19 @@ async def test_an_order_that_waits_to_begin_is_not_there_yet(marketplace: Market
     await marketplace.recourse.start(terms, POLICY, start_delay=timedelta(hours=1))
 
     assert await read_order(marketplace.recourse.pool, terms.order_id) is None
+
+
+async def test_an_opening_that_cannot_be_read_is_told_by_field_and_nothing_of_it_is_repeated(
+    marketplace: Marketplace,
+) -> None:
+    opening = {"terms": {"price": -1, "client": "somebody"}, "policy": {}, "record_salt": "a secret of sixteen"}
+    handle = await marketplace.client.start_workflow(
+        "Order", opening, id=workflow_id(marketplace.terms().order_id), task_queue=marketplace.queue
+    )
+    with pytest.raises(WorkflowFailureError) as failed:
+        await handle.result()
+    told = str(failed.value.cause)
+    assert "The order cannot start: terms.order_id: Field required; " in told
+    assert "; terms.price: Input should be greater than or equal to 1; " in told
+    assert "policy.name: Field required" in told
+    assert all(word not in told for word in ("secret", "somebody", "Carried", "pydantic"))

@@ -13,6 +13,8 @@ import java.time.temporal.ChronoUnit;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.UUID;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
 
 /**
  * An order from Java: start it, ask to cancel, accept, read where it stands.
@@ -92,7 +94,11 @@ public final class CancelOrder {
     Map<String, Object> payload = new HashMap<>(fields);
     payload.put("actor", actor);
     payload.put("command_id", id);
-    JsonNode outcome = order.update(command, JsonNode.class, payload);
+    // Without a worker it would wait for ever; after the time limit, send the same again.
+    JsonNode outcome =
+        CompletableFuture.supplyAsync(() -> order.update(command, JsonNode.class, payload))
+            .orTimeout(60, TimeUnit.SECONDS)
+            .join();
     boolean applied = outcome.get("status").asText().equals("applied");
     System.out.printf(
         "%s by the %s: %s%s%n",
