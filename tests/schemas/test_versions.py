@@ -6,6 +6,7 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
+import jsonschema_rs
 import pytest
 
 from docs import message_schemas
@@ -26,6 +27,11 @@ def test_the_published_schemas_are_what_the_code_makes_of_them() -> None:
     published, made = message_schemas.published(), schemas()
     assert list(message_schemas.broken(published, made)) == [], message_schemas.ADVICE
     assert published == made, "run `make docs`"
+
+
+@pytest.mark.parametrize("name", schemas())
+def test_each_is_a_schema(name: str) -> None:
+    jsonschema_rs.meta.validate(schemas()[name])
 
 
 def test_the_page_of_messages_is_what_the_code_makes_of_it() -> None:
