@@ -34,8 +34,10 @@ app.command("starter.cli.records:app", name="record", help="Export, verify and r
 app.command("starter.cli.stats:app", name="stats", help="Scores, endings, reasons and marks over all closed orders.")
 app.command("starter.cli.serving:migrate", name="migrate", help="Bring the database up to date.")
 app.command("starter.cli.serving:worker", name="worker", help="Lead orders until told to stop.")
-app.command("starter.cli.serving:serve", name="serve", help="Serve the HTTP API.")
-app.command("starter.cli.serving:token", name="token", help="Make a token for the HTTP API.")
+app.command("starter.cli.serving:serve", name="serve", help="Serve the HTTP API and the pages.")
+app.command(
+    "starter.cli.serving:token", name="token", help="Make a token for the HTTP API, or a link that signs somebody in."
+)
 app.command("starter.cli.codec:codec", name="codec", help="Serve decrypted payloads to the Temporal UI.")
 
 # By name, so that `--help` needs to load neither Temporal nor the database driver.

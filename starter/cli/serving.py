@@ -1,7 +1,7 @@
 """`recourse worker`, `recourse serve` and `recourse migrate`: what runs in production."""
 
 import socket
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -38,7 +38,9 @@ async def worker() -> None:
 async def serve(
     *, host: str = "127.0.0.1", port: int = 8000, policy: Annotated[list[Path] | None, Parameter(negative="")] = None
 ) -> None:
-    """Serve the HTTP API until SIGINT or SIGTERM; RECOURSE_TOKEN_KEYS holds the keys of its tokens.
+    """Serve the HTTP API, and under /pages the pages, until SIGINT or SIGTERM.
+
+    RECOURSE_TOKEN_KEYS holds the keys of its tokens; the sites of RECOURSE_FRAME_ANCESTORS may embed the pages.
 
     Parameters
     ----------
@@ -51,9 +53,9 @@ async def serve(
     from starter.client import Recourse
     from starter.http.app import make_app
     from starter.http.serving import serve_until_told_to_stop
-    from starter.http.settings import read_keys
+    from starter.http.settings import read_frame_ancestors, read_keys
 
-    keys, settings = read_keys(), read_settings()
+    keys, ancestors, settings = read_keys(), read_frame_ancestors(), read_settings()
     known = {name: load_policy(name) for name in PRESETS}
     known |= {made.name: made for made in (load_policy(path) for path in policy or ())}
     try:
@@ -63,35 +65,54 @@ async def serve(
     with listener:
         async with Recourse.connect(settings) as recourse:
             console().print(f"Listening on {host}:{listener.getsockname()[1]}.")
-            await serve_until_told_to_stop(make_app(recourse, keys, policies=known), listener)
+            app = make_app(recourse, keys, policies=known, frame_ancestors=ancestors)
+            await serve_until_told_to_stop(app, listener)
 
 
-def token(bearer: str, /, *, lifetime: str = "1h", json: Json = False) -> None:
-    """Make a token for the HTTP API, signed by the first key of RECOURSE_TOKEN_KEYS.
+def token(
+    bearer: str, /, *, lifetime: str | None = None, link: str | None = None, order: str = "", json: Json = False
+) -> None:
+    """Make a token for the HTTP API, or a link that signs somebody in to the pages.
+
+    Both are signed by the first key of RECOURSE_TOKEN_KEYS.
 
     Parameters
     ----------
     bearer
         `service:ID` for a backend of the marketplace, or `client:ID`, `freelancer:ID`, `operator:ID`.
     lifetime
-        How long it is good for, such as `12h` or `90d`.
+        How long it is good for, such as `12h` or `90d`; a token `1h` where nothing is said, a link `10m`.
+    link
+        Make a link to the pages at this address instead, such as `https://orders.example`.
+    order
+        The id of the order that the link leads to.
     """
     from pydantic import ValidationError
 
     from resolution.durations import parse_duration
+    from starter.http.pages.sessions import LINK_LASTS
+    from starter.http.pages.sessions import link as make_link
     from starter.http.settings import read_keys
     from starter.http.tokens import Bearer
 
+    usual = LINK_LASTS if link else timedelta(hours=1)
     role, _, given = bearer.partition(":")
     try:
         named = Bearer.model_validate({"role": role, "id": given})
-        expires_at = (datetime.now(UTC) + parse_duration(lifetime)).replace(microsecond=0)
+        expires_at = (datetime.now(UTC) + (parse_duration(lifetime) if lifetime else usual)).replace(microsecond=0)
     except ValidationError as error:
         raise Stop(f"{bearer!r} names nobody: write ROLE:ID, such as `service:shop` or `client:c-3`.") from error
     except ValueError as error:
         raise Stop(f"--lifetime: {error}") from error
-    signed = read_keys().sign(named, "recourse-api", expires_at)
-    if json:
-        say_json({"token": signed, "expires_at": expires_at})
+    keys = read_keys()
+    if link is None:
+        name, made = "token", keys.sign(named, "recourse-api", expires_at)
     else:
-        console().print(signed, markup=False)
+        try:
+            name, made = "link", f"{link.rstrip('/')}{make_link(keys, named, expires_at, order)}"
+        except ValueError as error:
+            raise Stop(f"{bearer!r}: {error}.") from error
+    if json:
+        say_json({name: made, "expires_at": expires_at})
+    else:
+        console().print(made, markup=False)

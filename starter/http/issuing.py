@@ -10,6 +10,7 @@ from resolution.durations import Duration
 from resolution.order import Id
 from resolution.words import Frozen
 from starter.http.access import TheSite, answers, service_only
+from starter.http.pages.sessions import LINK_LASTS, LONGEST_LINK, link
 from starter.http.problems import malformed
 from starter.http.shapes import Answered
 from starter.http.tokens import Bearer
@@ -31,6 +32,32 @@ class Issued(Answered):
 
     token: str
     expires_at: datetime
+
+
+class IssueLink(Frozen):
+    """Whom a link signs in to the pages, and which order it leads to. `lifetime` is such as `10m`, at most a day."""
+
+    role: Literal["client", "freelancer", "operator"]
+    id: Id
+    order_id: Id | None = None
+    lifetime: Duration = Field(default=LINK_LASTS)
+
+
+class IssuedLink(Answered):
+    """A path of this server to send somebody to, and until when it signs them in."""
+
+    path: str
+    expires_at: datetime
+
+
+@router.post("/links", status_code=201, dependencies=[Depends(service_only)], responses=answers(403, 413, 422))
+async def issue_link(site: TheSite, body: IssueLink) -> IssuedLink:
+    """Make a link to the pages for a party or an operator, who have signed in at the marketplace."""
+    if not timedelta(0) < body.lifetime <= LONGEST_LINK:
+        raise malformed(lifetime="must be longer than nothing and at most 1d")
+    expires_at = (site.now() + body.lifetime).replace(microsecond=0)
+    bearer = Bearer(role=body.role, id=body.id)
+    return IssuedLink(path=link(site.keys, bearer, expires_at, body.order_id or ""), expires_at=expires_at)
 
 
 @router.post("/tokens", status_code=201, dependencies=[Depends(service_only)], responses=answers(403, 413, 422))

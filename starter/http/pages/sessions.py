@@ -5,7 +5,7 @@ import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, urlencode
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -17,6 +17,8 @@ from starter.http.tokens import BadToken, Bearer, KeyRing
 COOKIE = "__Host-recourse"
 ZONE_COOKIE = "__Host-recourse-zone"
 LASTS = timedelta(hours=12)
+# A link is used at once, by whoever has just signed in at the marketplace; it may lie in a mailbox later.
+LINK_LASTS, LONGEST_LINK = timedelta(minutes=10), timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,17 @@ def _set(response: Response, name: str, value: str, lasts: timedelta, embedded: 
     site = "SameSite=None; Partitioned" if embedded else "SameSite=Lax"
     said = f"{name}={value}; Path=/; Max-Age={int(lasts.total_seconds())}; Secure; HttpOnly; {site}"
     response.headers.append("Set-Cookie", said)
+
+
+def link(keys: KeyRing, bearer: Bearer, expires_at: datetime, order_id: str = "") -> str:
+    """The path, on this server, that signs `bearer` in until `expires_at` and leads to an order, or to all of them.
+
+    Raises ValueError for a backend, which has no pages.
+    """
+    if bearer.role == "service":
+        raise ValueError("a backend has no pages: name a client, a freelancer or an operator")
+    said = {"token": keys.sign(bearer, "recourse-sign-in", expires_at), **({"order": order_id} if order_id else {})}
+    return f"/pages/sign-in?{urlencode(said)}"
 
 
 def link_bearer(keys: KeyRing, token: str) -> Bearer:
