@@ -7,8 +7,10 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from pydantic import AliasChoices
 from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings
 
 from activities.settings import Settings
+from starter.http.settings import WebSettings
 
 ROOT = Path(__file__).resolve().parent.parent
 PRODUCTION = ROOT / "docs" / "production.md"
@@ -32,14 +34,21 @@ MEANINGS = {
     "RECOURSE_PAYLOADS_PLAIN": "`accept`, or `refuse` to turn away messages that are not encrypted.",
     "RECOURSE_ACTOR_KEYS": "Commands must carry a token signed by one of these keys: `name=base64,name2=base64`, "
     "each of 32 bytes. Without it every actor is believed. See [security.md](security.md).",
+    "RECOURSE_TOKEN_KEYS": "What tokens, links and sessions are signed with: `ID:SECRET`, at least 32 characters; "
+    "several with commas, the first signs. Required.",
+    "RECOURSE_FRAME_ANCESTORS": "The origins that may show the pages in a frame, such as `https://market.example`, "
+    "with blanks between. Without it none may.",
     "RECOURSE_MAIL_FROM": "The sender of mails.",
     "RECOURSE_OPERATOR_EMAIL": "Where notices to operators are mailed to. Without it they are not mailed.",
 }
 
 
-def variables() -> dict[str, FieldInfo]:
-    """Every environment variable of ours that a worker reads. How Temporal is reached is Temporal's own matter."""
-    named = {name: field for field in Settings.model_fields.values() for name in _names(field)}
+def variables(settings: type[BaseSettings] = Settings) -> dict[str, FieldInfo]:
+    """Every environment variable of ours that a worker reads. How Temporal is reached is Temporal's own matter.
+
+    Of the `WebSettings`, those that the web server reads beside them.
+    """
+    named = {name: field for field in settings.model_fields.values() for name in _names(field)}
     return {name: field for name, field in named.items() if not name.startswith("TEMPORAL_")}
 
 
@@ -48,24 +57,22 @@ def _names(field: FieldInfo) -> list[str]:
     return [str(choice) for choice in reversed(alias.choices)] if isinstance(alias, AliasChoices) else [str(alias)]
 
 
-def variables_table() -> str:
+def variables_table(settings: type[BaseSettings] = Settings) -> str:
     """The variables as a Markdown table."""
     rows = [
         f"| `{name}` | {f'`{field.default}`' if field.default else ''} | {MEANINGS[name]} |"
-        for name, field in variables().items()
+        for name, field in variables(settings).items()
     ]
     return "\n".join(["| Variable | Default | Meaning |", "| --- | --- | --- |", *rows])
 
 
 def with_variables(page: str) -> str:
-    """A page with its table of variables as it is now."""
-    begin, end = "<!-- variables: written by `make docs` -->", "<!-- end of variables -->"
-    return re.sub(
-        f"{re.escape(begin)}.*{re.escape(end)}",
-        lambda _: f"{begin}\n\n{variables_table()}\n\n{end}",
-        page,
-        flags=re.DOTALL,
-    )
+    """A page with its tables of variables as they are now."""
+    for settings, of in ((Settings, ""), (WebSettings, " of the web server")):
+        begin, end = f"<!-- variables{of}: written by `make docs` -->", f"<!-- end of variables{of} -->"
+        before, rest = page.split(begin)
+        page = f"{before}{begin}\n\n{variables_table(settings)}\n\n{end}{rest.split(end)[1]}"
+    return page
 
 
 def runtime() -> list[Requirement]:

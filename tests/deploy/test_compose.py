@@ -12,9 +12,15 @@ import yaml
 
 from deploy.documents import variables
 from local.cluster import VERSION
+from starter.http.settings import WebSettings
 
 VARIABLE = re.compile(r"\$\{([A-Z_]+)(:[?-])?[^}]*\}")
-OURS = ("migrate", "worker")
+OURS = ("migrate", "worker", "web")
+# What the web server needs of the workers' settings.
+ALSO_OF_WEB = {
+    *("DATABASE_URL", "RECOURSE_TASK_QUEUE"),
+    *("RECOURSE_PAYLOAD_KEYS", "RECOURSE_PAYLOADS_PLAIN", "RECOURSE_ACTOR_KEYS"),
+}
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +92,7 @@ def test_no_secret_has_a_default(services: dict[str, Any]) -> None:
         (name, variable): str(value)
         for name, service in services.items()
         for variable, value in service.get("environment", {}).items()
-        if value is not None and re.search("PASSWORD|PWD|SECRET|DATABASE_URL|KEY$", variable)
+        if value is not None and re.search("PASSWORD|PWD|SECRET|DATABASE_URL|KEYS?$", variable)
     }
     assert secrets
     for where, value in secrets.items():
@@ -104,12 +110,13 @@ def test_the_example_names_each_variable_that_is_read_and_sets_none(root: Path, 
 def test_our_services_are_told_all_that_settings_read_and_nothing_else(services: dict[str, Any]) -> None:
     for name in OURS:
         passed = {key for key in services[name]["environment"] if not key.startswith("TEMPORAL_")}
-        assert passed == set(variables()) - {"RECOURSE_DATABASE_URL"}
+        needed = ALSO_OF_WEB | set(variables(WebSettings)) if name == "web" else set(variables())
+        assert passed == needed - {"RECOURSE_DATABASE_URL"}
         assert {"TEMPORAL_ADDRESS", "TEMPORAL_NAMESPACE"} <= set(services[name]["environment"])
 
 
 def test_all_services_speak_of_the_same_namespace(services: dict[str, Any]) -> None:
-    told = {"worker": "TEMPORAL_NAMESPACE", "temporal-namespace": "TEMPORAL_NAMESPACE"}
+    told = {"worker": "TEMPORAL_NAMESPACE", "web": "TEMPORAL_NAMESPACE", "temporal-namespace": "TEMPORAL_NAMESPACE"}
     told["temporal-ui"] = "TEMPORAL_DEFAULT_NAMESPACE"
     assert {services[name]["environment"][variable] for name, variable in told.items()} == {"default"}
 

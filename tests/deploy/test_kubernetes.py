@@ -13,6 +13,7 @@ API = {
     "Deployment": "apps/v1",
     "Job": "batch/v1",
     "PodDisruptionBudget": "policy/v1",
+    "Service": "v1",
 }
 
 
@@ -39,27 +40,46 @@ def pods(manifests: dict[tuple[str, str], dict[str, Any]]) -> dict[str, dict[str
 
 
 def test_every_object_is_of_its_api_and_carries_the_same_name(manifests: dict[tuple[str, str], dict[str, Any]]) -> None:
-    assert sorted(kind for kind, _ in manifests) == sorted(API)
+    assert {kind for kind, _ in manifests} == set(API)
     for (kind, _), found in manifests.items():
         assert found["apiVersion"] == API[kind]
         assert found["metadata"]["labels"]["app.kubernetes.io/name"] == "recourse"
 
 
-def test_selectors_find_the_workers_and_nothing_else(manifests: dict[tuple[str, str], dict[str, Any]]) -> None:
-    deployment = manifests["Deployment", "recourse-worker"]["spec"]
-    workers = deployment["template"]["metadata"]["labels"]
-    assert deployment["selector"]["matchLabels"] == workers
-    assert manifests["PodDisruptionBudget", "recourse-worker"]["spec"]["selector"]["matchLabels"] == workers
-    assert manifests["Job", "recourse-migrate"]["spec"]["template"]["metadata"]["labels"] != workers
-    assert deployment["replicas"] > manifests["PodDisruptionBudget", "recourse-worker"]["spec"]["minAvailable"]
+def test_selectors_find_their_own_pods_and_nothing_else(manifests: dict[tuple[str, str], dict[str, Any]]) -> None:
+    labels = [
+        found["spec"]["template"]["metadata"]["labels"]
+        for (kind, _), found in manifests.items()
+        if kind in ("Job", "Deployment")
+    ]
+    for name in ("recourse-worker", "recourse-web"):
+        deployment, budget = manifests["Deployment", name]["spec"], manifests["PodDisruptionBudget", name]["spec"]
+        own = deployment["template"]["metadata"]["labels"]
+        assert labels.count(own) == 1
+        assert deployment["selector"]["matchLabels"] == budget["selector"]["matchLabels"] == own
+        assert deployment["replicas"] > budget["minAvailable"]
+    service = manifests["Service", "recourse-web"]["spec"]
+    assert service["selector"] == manifests["Deployment", "recourse-web"]["spec"]["template"]["metadata"]["labels"]
 
 
-def test_there_is_one_program_to_migrate_and_one_to_work(pods: dict[str, dict[str, Any]]) -> None:
-    assert sorted(pods) == ["migrate", "worker"]
+def test_the_web_server_listens_where_its_service_and_probes_look(
+    manifests: dict[tuple[str, str], dict[str, Any]], pods: dict[str, dict[str, Any]]
+) -> None:
+    [container] = pods["serve"]["containers"]
+    [port] = container["ports"]
+    assert container["args"] == ["serve", "--host", "0.0.0.0", "--port", str(port["containerPort"])]
+    [offered] = manifests["Service", "recourse-web"]["spec"]["ports"]
+    looked_at = [container[probe]["httpGet"] for probe in ("readinessProbe", "livenessProbe")]
+    assert {offered["targetPort"], *(probe["port"] for probe in looked_at)} == {port["name"]}
+    assert [probe["path"] for probe in looked_at] == ["/readyz", "/healthz"]
+
+
+def test_there_is_one_program_to_migrate_one_to_work_and_one_to_serve(pods: dict[str, dict[str, Any]]) -> None:
+    assert sorted(pods) == ["migrate", "serve", "worker"]
     assert pods["migrate"]["restartPolicy"] == "OnFailure"
 
 
-@pytest.mark.parametrize("program", ["migrate", "worker"])
+@pytest.mark.parametrize("program", ["migrate", "serve", "worker"])
 def test_a_pod_has_no_right_that_it_does_not_need(pods: dict[str, dict[str, Any]], program: str) -> None:
     pod = pods[program]
     assert pod["automountServiceAccountToken"] is False
@@ -77,18 +97,23 @@ def test_a_pod_has_no_right_that_it_does_not_need(pods: dict[str, dict[str, Any]
     assert [volume["name"] for volume in pod["volumes"]] == [mount["name"] for mount in container["volumeMounts"]]
 
 
-@pytest.mark.parametrize("program", ["migrate", "worker"])
+@pytest.mark.parametrize("program", ["migrate", "serve", "worker"])
 def test_settings_come_from_the_map_and_secrets_from_the_secret(
     manifests: dict[tuple[str, str], dict[str, Any]], pods: dict[str, dict[str, Any]], program: str, root: Path
 ) -> None:
+    # What tokens are signed with is the web servers' alone.
+    own = [{"secretRef": {"name": "recourse-web"}}] if program == "serve" else []
     assert pods[program]["containers"][0]["envFrom"] == [
         {"configMapRef": {"name": "recourse"}},
         {"secretRef": {"name": "recourse"}},
+        *own,
     ]
     told = manifests["ConfigMap", "recourse"]["data"]
     assert set(told) <= set(variables()) | {"TEMPORAL_ADDRESS", "TEMPORAL_NAMESPACE"}
     assert not [name for name in told if "SECRET" in name or name.endswith("_URL")]
-    assert "kubectl create secret generic recourse " in (root / "docs" / "production.md").read_text(encoding="utf-8")
+    page = (root / "docs" / "production.md").read_text(encoding="utf-8")
+    for secret in ("recourse", *(["recourse-web"] if own else [])):
+        assert f"kubectl create secret generic {secret} " in page
 
 
 def test_a_worker_is_ready_once_it_polls_as_in_compose(pods: dict[str, dict[str, Any]], root: Path) -> None:
