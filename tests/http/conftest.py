@@ -15,7 +15,8 @@ from tests.process.conftest import Marketplace, client, marketplace
 
 __all__ = ["Caller", "Callers", "Orders", "client", "marketplace"]
 
-KEYS = KeyRing({"test": "a secret of more than thirty-two characters"})
+SECRETS = "test:a secret of more than thirty-two characters"
+KEYS = KeyRing.read(SECRETS)
 IDS = {"client": "c-1", "freelancer": "f-1", "operator": "op-1", "service": "shop"}
 
 Callers = Callable[..., "Caller"]

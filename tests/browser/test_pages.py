@@ -1,0 +1,185 @@
+"""The pages in a browser: with and without its scripts, by keyboard, by impatient people, in a frame."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
+from html import escape
+from typing import Any
+
+import pytest
+from playwright.async_api import Browser, expect
+
+from starter.http.pages.rendering import written
+from tests.browser.conftest import PHONE, People, Site, site_on
+
+
+async def test_they_work_where_no_script_runs(site: Site, person: People) -> None:
+    order_id = await site.order("resolution_center")
+    client = await person("client", order_id, java_script_enabled=False)
+    freelancer = await person("freelancer", order_id, java_script_enabled=False)
+    await client.page.get_by_role("link", name="Ask to cancel").click()
+    await client.tick("Other")
+    await client.press("See what it leads to")
+    await client.press("Ask to cancel")
+    await freelancer.open(order_id)
+    main = freelancer.page.locator("main")
+    await expect(main).to_contain_text("1 day 23 hours left")
+    assert "UTC+" not in await main.inner_text()
+    await freelancer.page.get_by_role("link", name="Change the time zone").click()
+    await freelancer.fill(Show_times_on_the_clock_of="Asia/Kolkata")
+    await freelancer.press("Use this time zone")
+    await freelancer.open(order_id)
+    await expect(main).to_contain_text("UTC+05:30")
+    await freelancer.page.get_by_role("link", name="Accept").click()
+    await freelancer.press("See what it leads to")
+    await freelancer.press("Accept")
+    await expect(main).to_contain_text("This order is canceled")
+
+
+async def test_times_are_on_the_readers_clock_and_the_countdown_moves(site: Site, person: People) -> None:
+    order_id = await site.order("resolution_center", delivery_time=timedelta(minutes=30))
+    client = await person("client", order_id, timezone_id="America/New_York")
+    await client.see("UTC-05:00", "29 minutes")
+    await expect(client.page.locator("footer")).to_contain_text("America/New_York")
+    [first, *_] = await client.page.locator(".left").all_inner_texts()
+    await expect(client.page.locator(".left").first).not_to_have_text(first)
+    # The script writes instants as the server does.
+    for shown in await client.page.locator("time").all():
+        at = datetime.fromisoformat(await shown.get_attribute("datetime") or "")
+        assert await shown.inner_text() == written(at, "America/New_York")
+
+
+async def test_a_double_click_confirms_once(site: Site, person: People) -> None:
+    order_id = await site.order("resolution_center")
+    client = await person("client", order_id)
+    await client.choose("Write a message")
+    await client.fill(Message="Once is enough.")
+    await client.press("See what it leads to")
+    await client.page.get_by_role("button", name="Send it").dblclick()
+    await client.see("Done.")
+    assert (await site.recourse.show(order_id, "client"))["record_length"] == 1
+
+
+async def test_the_keyboard_is_enough(site: Site, person: People) -> None:
+    order_id = await site.order("resolution_center")
+    freelancer = await person("freelancer", order_id)
+    keyboard = freelancer.page.keyboard
+
+    async def tab_to(name: str) -> None:
+        for _ in range(40):
+            await keyboard.press("Tab")
+            focused = freelancer.page.locator(":focus")
+            if (await focused.inner_text()).strip() == name:
+                ring = await focused.evaluate("one => getComputedStyle(one).outlineStyle")
+                assert ring != "none", name
+                return
+        raise AssertionError(f"the keyboard does not come to {name!r}")
+
+    await keyboard.press("Tab")
+    await expect(freelancer.page.locator(":focus")).to_have_text("Skip to the content")
+    await tab_to("Deliver")
+    await keyboard.press("Enter")
+    await freelancer.page.wait_for_url("**/deliver")
+    await tab_to("See what it leads to")
+    await keyboard.press("Enter")
+    await freelancer.page.get_by_role("heading", name="Check and confirm").wait_for()
+    await tab_to("Deliver")
+    await keyboard.press("Enter")
+    await freelancer.see("Done.")
+
+
+async def test_nothing_that_a_party_writes_runs(site: Site, person: People) -> None:
+    order_id = await site.order("resolution_center")
+    script = "<script>document.title='taken'</script><img src=x onerror=\"document.title='taken'\"></textarea>"
+    client = await person("client", order_id)
+    await client.choose("Write a message")
+    await client.fill(Message=script)
+    await client.press("See what it leads to")
+    await client.see(script)
+    await client.press("Change it")
+    assert await client.page.get_by_label("Message").input_value() == script
+    await client.press("See what it leads to")
+    await client.press("Send it")
+    freelancer = await person("freelancer", order_id)
+    await freelancer.see(script)
+    assert await freelancer.page.title() == f"Order {order_id} · Resolution Center"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_every_page_can_be_read_by_everybody(site: Site, person: People, scheme: str) -> None:
+    order_id = await site.order("glimmer", order_id=f"a-very-long-id-{'x' * 60}{scheme}")
+    for options in ({"viewport": PHONE}, {}):
+        client = await person("client", order_id, color_scheme=scheme, **options)
+        for place in (
+            "",
+            f"orders/{order_id}/request-no-agreement",
+            f"orders/{order_id}/add-evidence",
+            "zone",
+            "nowhere",
+        ):
+            await client.page.goto(f"{site.address}/pages/{place}")
+            await client.check()
+        await client.page.goto(f"{site.address}/pages/orders/{order_id}/add-evidence")
+        await client.press("See what it leads to")
+        await client.see("This was not done")
+        operator = await person("operator", color_scheme=scheme, **options)
+        for place in ("queue", f"orders/{order_id}"):
+            await operator.page.goto(f"{site.address}/pages/{place}")
+            await operator.check()
+        await operator.page.goto(site.link("client"))
+        await operator.see("Sign in as somebody else?")
+        await operator.press("Sign out")
+        await operator.see("Sign in")
+
+
+class Market:
+    """Another site, with a page that shows `framed` in a frame."""
+
+    def __init__(self) -> None:
+        self.address, self.framed = "", ""
+
+    async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        page = f'<!doctype html><title>Market</title><iframe width=900 height=900 src="{escape(self.framed)}"></iframe>'
+        head = "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nConnection: close\r\n\r\n"
+        writer.write(f"{head}{page}".encode())
+        await writer.drain()
+        writer.close()
+
+
+@pytest.fixture
+async def market() -> AsyncIterator[Market]:
+    made = Market()
+    async with await asyncio.start_server(made.answer, "127.0.0.1", 0) as server:
+        # Another site than that of the pages, which are on 127.0.0.1.
+        made.address = f"http://localhost:{server.sockets[0].getsockname()[1]}"
+        yield made
+
+
+async def test_a_site_that_is_named_embeds_them_and_people_act_there(
+    chromium: Browser, temporal_address: str, pool: Any, market: Market
+) -> None:
+    async with site_on(temporal_address, pool, frame_ancestors=[market.address]) as site:
+        order_id = await site.order("resolution_center")
+        market.framed = site.link("client", order_id)
+        page = await chromium.new_page()
+        await page.goto(market.address)
+        frame = page.frame_locator("iframe")
+        await frame.get_by_role("link", name="Write a message").click()
+        await frame.get_by_label("Message").fill("From within the market.")
+        await frame.get_by_role("button", name="See what it leads to").click()
+        await frame.get_by_role("button", name="Send it").click()
+        await expect(frame.locator("main")).to_contain_text("From within the market.")
+        await page.close()
+        assert (await site.recourse.show(order_id, "client"))["record_length"] == 1
+
+
+async def test_no_other_site_embeds_them(site: Site, chromium: Browser, market: Market) -> None:
+    market.framed = site.link("client", await site.order("resolution_center"))
+    page = await chromium.new_page()
+    refusals: list[str] = []
+    page.on("console", lambda said: refusals.append(said.text))
+    await page.goto(market.address)
+    assert await page.frame_locator("iframe").locator("main").count() == 0
+    assert any("frame-ancestors" in text or "X-Frame-Options" in text for text in refusals)
+    await page.close()
