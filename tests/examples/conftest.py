@@ -26,8 +26,8 @@ PATIENCE = 240.0  # seconds
 # How each says its version, and the oldest that the examples are for; Go fetches a newer one by itself.
 OLDEST = {"node": ("--version", (20, 0)), "java": ("--version", (17, 0)), "go": ("version", (1, 21))}
 OFFLINE = re.compile(
-    r"^npm error code (ENOTFOUND|ECONNREFUSED|EAI_AGAIN|ETIMEDOUT)|^go: .* dial tcp|Could not transfer artifact",
-    re.MULTILINE,
+    r"npm error code (ENOTFOUND|ECONNREFUSED|EAI_AGAIN|ETIMEDOUT).*|Get \"http.*dial tcp.*|"
+    r"(Could not transfer artifact|No plugin found for prefix).*"
 )
 
 
@@ -83,8 +83,8 @@ async def run(script: str, *, cwd: Path, env: Mapping[str, str]) -> str:
             os.killpg(process.pid, signal.SIGKILL)
             await process.wait()
     said = out.decode() + err.decode()
-    if process.returncode and OFFLINE.search(said):
-        pytest.skip(f"this example's packages cannot be downloaded here: {said.strip().splitlines()[-1]}")
+    if process.returncode and (why := OFFLINE.search(said)):
+        pytest.skip(f"this example's packages cannot be downloaded here: {why[0]}")
     assert process.returncode == 0, f"{script}\nfailed:\n{said}"
     return out.decode()
 

@@ -7,7 +7,7 @@ import secrets
 import signal
 import subprocess
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,14 +20,15 @@ from standardwebhooks.webhooks import Webhook
 from activities.webhook import WebhookChannel
 from local.process import free_port
 from starter.client import Recourse
-from tests.examples.conftest import PATIENCE, copied, needs, section
+from tests.examples.conftest import PATIENCE, copied, needs, run, section
 from tests.http.processes import environment
 from tests.process.conftest import Marketplace
 from worker import make_worker
 from workflows.connecting import connect
 
 SECRET = "whsec_" + "c2VjcmV0" * 5
-PROGRAMS = {"Python": (), "TypeScript": ("node", "npm"), "Go": ("go",)}
+# What each needs, and what it downloads.
+TOOLS = {"Python": ((), "true"), "TypeScript": (("node", "npm"), "npm install"), "Go": (("go",), "go mod download")}
 
 
 @dataclass
@@ -56,12 +57,15 @@ class Receiver:
 @asynccontextmanager
 async def listening(language: str, into: Path) -> AsyncIterator[Receiver]:
     """An example that was started by the page's command."""
-    needs(*PROGRAMS[language])
+    programs, download = TOOLS[language]
+    needs(*programs)
+    folder = copied(into)
+    await run(download, cwd=folder / "examples" / f"webhook-{language.lower()}", env={})
     [command] = re.findall(rf"^\| \[{language}\].*?\| `(.*)` \|$", section("Webhooks"), re.MULTILINE)
     port = free_port()
     process = await asyncio.create_subprocess_exec(
         *("sh", "-c", command),
-        cwd=copied(into),
+        cwd=folder,
         env=environment(PORT=str(port), RECOURSE_WEBHOOK_SECRET=SECRET),
         stdout=subprocess.PIPE,
         start_new_session=True,
@@ -74,7 +78,8 @@ async def listening(language: str, into: Path) -> AsyncIterator[Receiver]:
             pass
         yield receiver
     finally:
-        os.killpg(process.pid, signal.SIGTERM)
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGTERM)
         await asyncio.wait_for(process.wait(), 30)
 
 
@@ -87,7 +92,7 @@ async def working(address: str, pool: Any, url: str) -> AsyncIterator[Marketplac
     await hooks.close()
 
 
-@pytest.mark.parametrize("language", PROGRAMS)
+@pytest.mark.parametrize("language", TOOLS)
 async def test_a_receiver_takes_genuine_notices_once(
     language: str, temporal_address: str, pool: Any, tmp_path: Path
 ) -> None:
