@@ -68,7 +68,7 @@ def read_message(name: str, payload: Any, unnamed: str) -> Message:
         return _unreadable(name, None, unnamed, {"unreadable": excerpt(payload)}, problem)
     actor = _actor(payload.get("actor"))
     given = payload.get("command_id")
-    command_id = given if isinstance(given, str) and _is_name(given) else unnamed
+    command_id = given if isinstance(given, str) and is_command_id(given) else unnamed
     fields = {excerpt(key): value for key, value in payload.items() if key not in _FRAME}
     kind = COMMANDS.get(name)
     if kind is None:
@@ -121,7 +121,8 @@ def _actor(value: Any) -> Actor | None:
         return None
 
 
-def _is_name(value: str) -> bool:
+def is_command_id(value: str) -> bool:
+    """Whether a sender may give a command this id, or the record hold it."""
     return 0 < len(value) <= 200 and excerpt(value) == value and not value.startswith(UNNAMED)
 
 

@@ -33,8 +33,9 @@ from temporalio.worker import (
 with workflow.unsafe.imports_passed_through():
     from activities.shapes import Carried
     from resolution.commands import COMMANDS
+    from resolution.fields import UNNAMED
     from resolution.order import Opening
-    from resolution.reading import Message, read_message, unproven_message, unreadable_message
+    from resolution.reading import Message, is_command_id, read_message, unproven_message, unreadable_message
 
 
 ORDER = "Order"  # the workflow type of every order
@@ -43,7 +44,7 @@ ORDER = "Order"  # the workflow type of every order
 Verdict = Literal["no_key", "changed", "plain"]
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 # What is recorded: it may not change with the keys, so it names none of them.
-_WHY: dict[Verdict, str] = {
+WHY_UNOPENED: dict[Verdict, str] = {
     "no_key": "it is encrypted with a key that is not known here",
     "changed": "it is encrypted for another order, or with another key, or was changed",
     "plain": "it is not encrypted, which is refused here",
@@ -139,6 +140,18 @@ def _unopened(payloads: Sequence[Payload]) -> Unopened:
     return Unopened(error=found[verdict], verdict=verdict, payloads=came)
 
 
+def command_id_of(update_id: str) -> str:
+    """The id of a command that came as an update and has none of its own.
+
+    That of the update, unless the record cannot hold it or it could be taken for that of a message without an id.
+    """
+    return update_id if is_command_id(update_id) else f"{UNNAMED}{_digest(update_id)}"
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
 class Unreadable(Exception):
     """A message that is not one readable payload; the text says why."""
 
@@ -189,9 +202,9 @@ class _Gate(WorkflowInboundInterceptor):
 
     async def handle_update_handler(self, input: HandleUpdateInput) -> Any:
         # Somebody else chose the id, and how long it is.
-        name = f"update {hashlib.sha256(input.id.encode()).hexdigest()[:16]}"
+        name = f"update {_digest(input.id)[:16]}"
         arguments = self._as_first_taken(name, _arguments(input.update, input.args))
-        return await workflow.instance().answer(input.update, arguments, input.id)
+        return await workflow.instance().answer(input.update, arguments, command_id_of(input.id))
 
     def _as_first_taken(self, name: str, arguments: list[Any]) -> list[Any]:
         arguments = _as_first_read(name, arguments)
@@ -218,13 +231,13 @@ def _as_first_read(name: str, arguments: list[Any]) -> list[Any]:
     if workflow.unsafe.is_replaying():
         for verdict in VERDICTS:
             if workflow.patched(f"{name} {verdict}"):
-                return [Undecodable(_WHY[verdict])]
+                return [Undecodable(WHY_UNOPENED[verdict])]
         return [value for argument in arguments for value in _read_again(argument)]
     if unopened is None:
         return arguments
     workflow.patched(f"{name} {unopened.verdict}")
     workflow.logger.warning("%s is refused, its payload was not opened: %s", name, unopened.error)
-    return [Undecodable(_WHY[unopened.verdict])]
+    return [Undecodable(WHY_UNOPENED[unopened.verdict])]
 
 
 def _opening(arguments: Sequence[Any], hints: list[type[Any]]) -> list[Any]:

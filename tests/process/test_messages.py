@@ -197,3 +197,16 @@ async def test_an_update_without_an_id_goes_by_its_update_id(marketplace: Market
     answer = await update(marketplace.client, order_id, "message", payload, "from-another-language")
 
     assert answer["command_id"] == "from-another-language"
+
+
+@pytest.mark.parametrize("update_id", ["\x00", "unnamed-1", "u" * 400, " \u202e/", "\U0001f9ff"])
+async def test_whatever_id_an_update_has_it_is_answered_and_takes_the_place_of_no_other(
+    marketplace: Marketplace, update_id: str
+) -> None:
+    order_id = await marketplace.order()
+    answer = await update(marketplace.client, order_id, "request", MISFITS["a number"], update_id)
+    await signal(marketplace.client, order_id, "request", MISFITS["a list"])
+
+    assert answer["code"] == "malformed"
+    assert (await marketplace.by("client", order_id, "message", comment="Still there?")).applied
+    assert await codes(marketplace, order_id) == ["malformed", "malformed", "applied"]
