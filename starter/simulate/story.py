@@ -191,12 +191,12 @@ class _Reader:
             path=self.path,
             id=str(document["id"]),
             title=str(document["title"]),
-            rules=tuple(str(rule) for rule in document.get("rules", ())),
+            rules=tuple(str(rule) for rule in self._list(document, "rules", ())),
             policy=self._policy(document),
             only=cast("EngineName | None", only),
             terms=terms,
             steps=read,
-            never_told=tuple(document.get("never_told", ())),
+            never_told=tuple(self._list(document, "never_told", ())),
             lines=self.lines,
         )
 
@@ -217,11 +217,13 @@ class _Reader:
         if isinstance(node, yaml.MappingNode):
             made: dict[Any, Any] = {}
             for key_node, value_node in node.value:
-                key = key_node.value
+                key, line = key_node.value, key_node.start_mark.line + 1
+                if not isinstance(key_node, yaml.ScalarNode):
+                    raise StoryError(self.path, line, "a key must be a plain text")
                 if key in made:
-                    raise StoryError(self.path, key_node.start_mark.line + 1, f"the key `{key}` stands twice")
+                    raise StoryError(self.path, line, f"the key `{key}` stands twice")
                 made[key] = self._convert(value_node, (*path, key))
-                self.lines[(*path, key)] = key_node.start_mark.line + 1
+                self.lines[(*path, key)] = line
             return made
         if isinstance(node, yaml.SequenceNode):
             return [self._convert(item, (*path, position)) for position, item in enumerate(node.value)]
@@ -241,8 +243,11 @@ class _Reader:
     def _policy(self, document: dict[str, Any]) -> Policy:
         name = str(document["policy"])
         beside = self.path.parent / name
+        changes = document.get("policy_changes")
+        if not isinstance(changes, dict | None):
+            raise self.fail(("policy_changes",), "`policy_changes` must be a map of keys")
         try:
-            return load_policy(beside if beside.is_file() else name, document.get("policy_changes"))
+            return load_policy(beside if beside.is_file() else name, changes)
         except PolicyError as error:
             raise self.fail(("policy_changes" if "policy_changes" in document else "policy",), str(error)) from error
 
@@ -271,19 +276,27 @@ class _Reader:
         self._one_of(step, "provider", {"works", "fails"}, where)
         together = tuple(
             self._sent(item, (*where, "together", index), _TOGETHER)
-            for index, item in enumerate(step.get("together", ()))
+            for index, item in enumerate(self._list(step, "together", where))
         )
         sent = self._sent(step, where, None) if "do" in step else None
         return StoryStep(position=position, at=at.astimezone(UTC), keys=step, sent=sent, together=together)
 
+    def _list(self, table: dict[str, Any], key: str, where: Path_) -> list[Any]:
+        found = table.get(key, [])
+        if not isinstance(found, list):
+            raise self.fail((*where, key), f"`{key}` must be a list")
+        return found
+
     def _one_of(self, step: dict[str, Any], key: str, known: set[str], where: Path_) -> None:
-        if key in step and step[key] not in known:
+        if key in step and step[key] not in sorted(known):
             raise self.fail((*where, key), f"`{key}` is one of {', '.join(sorted(known))}")
 
     def _sent(self, item: Any, where: Path_, known: set[str] | None) -> Sent:
         if known is not None:
             self._known(item, known, where)
         do = item.get("do")
+        if do is not None and not isinstance(do, str):
+            raise self.fail((*where, "do"), "`do` must be the name of a command")
         fields = item.get("with", {})
         if not isinstance(fields, dict):
             raise self.fail((*where, "with"), "`with` must be a map of fields")
@@ -292,6 +305,12 @@ class _Reader:
             raise self.fail(where, f"`by` is missing: who gives the command `{do}`?")
         if by is not None and str(by).partition(":")[0] not in {*_ROLES, "stranger", "system"}:
             raise self.fail((*where, "by"), f"`{by}` is nobody: client, freelancer, operator, stranger or system")
+        if do == "preview":
+            self._sent({"by": None, "do": None, **fields}, (*where, "with"), {"by", "do", "with"})
+            if "by" not in fields or "do" not in fields:
+                raise self.fail((*where, "with"), "a preview needs `by` and `do`: whose command is tried?")
+        if do == "export":
+            self._one_of({"for": None, **fields}, "for", _ROLES, (*where, "with"))
         given = item.get("id")
         return Sent(
             by=str(by or "system"),
