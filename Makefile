@@ -1,7 +1,7 @@
 # Two commands are enough: `make demo` and `make test`. Each prepares what it needs, and leaves nothing running.
 PYTHON ?= python3
 
-.PHONY: demo test check format cluster-smoke audit docs bench bench-quick faults races setup help
+.PHONY: demo test check format cluster-smoke audit docs bench bench-quick faults races fuzz soak setup help
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
@@ -36,6 +36,12 @@ faults: setup  ## kill worker, database and Temporal server under orders; SIZE c
 
 races: setup  ## conflicting commands at one instant, and at deadlines; SIZE pairs (200), SEED of an earlier run
 	@.venv/bin/python -m campaigns races --size $(or $(SIZE),200) $(if $(SEED),--seed $(SEED))
+
+fuzz: setup  ## bad messages, bad starts and a flood, beside healthy orders; SIZE messages (10000), SEED of an earlier run
+	@.venv/bin/python -m campaigns fuzz --size $(or $(SIZE),10000) $(if $(SEED),--seed $(SEED))
+
+soak: setup  ## many open orders through weeks of their clocks, in some minutes; SIZE orders (10000), SEED of an earlier run
+	@.venv/bin/python -m campaigns soak --size $(or $(SIZE),10000) $(if $(SEED),--seed $(SEED))
 
 format: setup  ## format, and mend what the linter can
 	@.venv/bin/ruff format .

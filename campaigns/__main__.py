@@ -23,7 +23,8 @@ async def run(name: str, size: int, seed: int | None, campaign: Callable[[Report
     """Run one campaign, save its report, and end in its closing line; the exit status."""
     quiet()
     # Connections that break on purpose are no news.
-    logging.getLogger("asyncio").setLevel(logging.CRITICAL)
+    for library in ("asyncio", "asyncpg"):
+        logging.getLogger(library).setLevel(logging.CRITICAL)
     report = Report(name, secrets.randbelow(10**6) if seed is None else seed, size)
     print(f"{name}: size {size}, seed {report.seed}", flush=True)
     try:
@@ -48,6 +49,32 @@ async def races(*, size: Size = 200, seed: Seed = None) -> int:
             await campaign(recourse, report)
 
     return await run("races", size, seed, play)
+
+
+@app.command
+async def fuzz(*, size: Size = 10_000, seed: Seed = None) -> int:
+    """So many bad messages, a bad start for every twenty of them, and a flood of half as many on one order."""
+    from campaigns.fuzz import fuzz as campaign
+    from campaigns.stage import servers, worked
+
+    async def play(report: Report) -> None:
+        async with servers() as (dsn, address), worked(dsn, address) as recourse:
+            await campaign(recourse, report)
+
+    return await run("fuzz", size, seed, play)
+
+
+@app.command
+async def soak(*, size: Size = 10_000, seed: Seed = None) -> int:
+    """So many open orders, whose clocks then run through weeks until each has ended."""
+    from campaigns.soak import soak as campaign
+    from campaigns.stage import servers
+
+    async def play(report: Report) -> None:
+        async with servers() as (dsn, address):
+            await campaign(dsn, address, report)
+
+    return await run("soak", size, seed, play)
 
 
 @app.command

@@ -18,30 +18,26 @@ from typing import Any
 from activities.webhook import payload as webhook_body
 from campaigns import BANK
 from campaigns.grounds import Grounds, grounds
+from campaigns.leading import LONGEST_WAIT, lead
 from campaigns.lives import Move, hurried, some_life, some_opening, some_policy, with_changes
 from campaigns.orders import Driven, persist
+from campaigns.pace import WHOLE, Pace
 from campaigns.receiving import Bank, Inbox, Receiver, listening
 from campaigns.report import Report
 from campaigns.worker import BANK_URL
 from database.orders import read_balances, read_notices
 from database.pool import connect as connect_database
 from policies import load_policy
-from resolution.clocks import clocks, next_clock
 from resolution.policy import Policy
 from starter.client import Recourse
 from workflows.connecting import connect
 
-AT_ONCE = 16  # orders under way
-DAY = timedelta(seconds=4)
-LONGEST_WAIT = timedelta(seconds=12)
-PATIENCE = 600.0  # seconds until an order counts as stuck
 TASK_TIMEOUT = timedelta(seconds=1)  # the shortest that Temporal takes; 10 s by default
 ALWAYS = {"order.reachable_after": "5s", "order.dormant_after": "20s"}
-MOVES = range(4, 10)
-WITH_BANK = 0.15
+LONGER_THAN_AT_ONCE = 12.0  # seconds: a step then goes from the local activity to the one that waits
+MINUTES = 150.0  # seconds
 BANK_FAILS = 0.5
 RECEIVER_FAILS = 0.2
-BY_CLOCK_ALONE = 0.3
 
 
 @dataclass
@@ -51,9 +47,10 @@ class Crash:
     grounds: Grounds
     recourse: Recourse
     report: Report
+    pace: Pace
     bank: Bank
-    inbox: Inbox | None
-    receiver: Receiver | None
+    inbox: Inbox
+    receiver: Receiver
     under_way: list[Driven] = field(default_factory=list)
     points: int = 0
     orders: int = 0
@@ -78,27 +75,25 @@ class Crash:
         self.report.figures["crash points"] = self.points
 
 
-async def faults(report: Report, *, on_postgres: bool = False, notices: bool = True) -> None:
-    """At least `report.size` crash points. Without `notices` no channel is configured."""
-    random = Random(f"{report.seed}-blows")
+async def faults(report: Report, *, pace: Pace = WHOLE, on_postgres: bool = False) -> None:
+    """At least `report.size` crash points."""
     bank, inbox = Bank(Random(report.seed), BANK_FAILS), Inbox(Random(report.seed), RECEIVER_FAILS)
     async with listening(bank.answer) as bank_address, listening(inbox.answer) as receiver:
         environment = {BANK_URL: bank_address.url}
-        if notices:
+        if pace.notices:
             environment |= {"RECOURSE_WEBHOOK_URL": receiver.url, "RECOURSE_WEBHOOK_SECRET": "whsec_" + "A" * 32}
         queue = f"faults-{secrets.token_hex(4)}"
         async with grounds(queue, environment, on_postgres=on_postgres) as playing:
             pool = await connect_database(playing.dsn)
             recourse = Recourse(await connect(target_host=playing.address), pool, task_queue=queue)
-            crash = Crash(playing, recourse, report, bank, inbox if notices else None, receiver if notices else None)
+            crash = Crash(playing, recourse, report, pace, bank, inbox, receiver)
             try:
                 async with _in_background(crash.keep_the_worker()):
-                    await asyncio.gather(_blows(crash, random), *(_orders(crash) for _ in range(AT_ONCE)))
+                    await asyncio.gather(_blows(crash), *(_orders(crash) for _ in range(pace.at_once)))
             finally:
                 pool.terminate()
-    if notices:
-        report.figures["notices"] = len(inbox.taken)
-        report.figures["notices sent again"] = sum(inbox.taken.values()) - len(inbox.taken)
+    report.figures["notices"] = len(inbox.taken)
+    report.figures["notices sent again"] = sum(inbox.taken.values()) - len(inbox.taken)
     report.figures["payments"] = len(bank.paid)
     report.figures["payments that failed after the effect"] = bank.failed_after_the_effect
     report.judge("the bank was never asked for two payments under one key", bank.contradictions)
@@ -113,9 +108,13 @@ async def _in_background(work: Awaitable[None]) -> AsyncIterator[None]:
         task.cancel()
 
 
-async def _blows(crash: Crash, random: Random) -> None:
+async def _blows(crash: Crash) -> None:
+    random, long_outage = Random(f"{crash.report.seed}-blows"), False
     while not crash.enough:
         await asyncio.sleep(random.uniform(0.3, 1.5))
+        if crash.pace.minutes and crash.points > crash.report.size / 2 and not long_outage:
+            long_outage = True
+            await _database_away_for_minutes(crash)
         blow = random.choices(list(BLOWS), weights=list(BLOWS.values()))[0]
         await blow(crash, random)
         while not crash.under_way and not crash.enough:  # noqa: ASYNC110 - the next orders are on their way
@@ -138,7 +137,14 @@ async def _kill_between_commit_and_report(crash: Crash, random: Random) -> None:
 async def _kill_the_database(crash: Crash, random: Random) -> None:
     await crash.grounds.postgres.kill()
     crash.hit("database")
-    await asyncio.sleep(random.choice((0, 0.5, 3)))
+    await asyncio.sleep(random.choice((0, 0, 0.5, 0.5, 3, LONGER_THAN_AT_ONCE)))
+    await crash.grounds.postgres.start()
+
+
+async def _database_away_for_minutes(crash: Crash) -> None:
+    await crash.grounds.postgres.kill()
+    crash.hit("database, for minutes,")
+    await asyncio.sleep(MINUTES)
     await crash.grounds.postgres.start()
 
 
@@ -160,11 +166,24 @@ async def _kill_everything(crash: Crash, random: Random) -> None:
 
 
 async def _receiver_away(crash: Crash, random: Random) -> None:
-    if crash.receiver:
-        await crash.receiver.go()
-        await asyncio.sleep(random.uniform(0.5, 3))
-        await crash.receiver.come()
-        crash.report.count("receiver away")
+    await crash.receiver.go()
+    crash.report.count("receiver away")
+    await asyncio.sleep(random.uniform(0.5, 3))
+    await crash.receiver.come()
+
+
+async def _receiver_slow(crash: Crash, random: Random) -> None:
+    crash.receiver.seconds = random.uniform(1, 6)
+    crash.report.count("receiver slow")
+    await asyncio.sleep(random.uniform(0.5, 3))
+    crash.receiver.seconds = 0
+
+
+async def _receiver_out_of_order(crash: Crash, random: Random) -> None:
+    crash.inbox.fails = 1
+    crash.report.count("receiver out of order")
+    await asyncio.sleep(random.uniform(0.5, 5))
+    crash.inbox.fails = RECEIVER_FAILS
 
 
 async def _answer_while_every_worker_is_down(crash: Crash, random: Random) -> None:
@@ -203,6 +222,8 @@ BLOWS: dict[Blow, int] = {
     _kill_temporal: 4,
     _kill_everything: 2,
     _receiver_away: 1,
+    _receiver_slow: 1,
+    _receiver_out_of_order: 1,
     _answer_while_every_worker_is_down: 1,
 }
 
@@ -210,19 +231,21 @@ BLOWS: dict[Blow, int] = {
 def _driven(crash: Crash, random: Random, policy: Policy, provider: str = "ledger") -> Driven:
     crash.orders += 1
     always = with_changes(policy, ALWAYS)
-    opening = some_opening(random, always, f"F-{crash.report.seed}-{crash.orders}", day=DAY, provider=provider)
+    order_id, day = f"F-{crash.report.seed}-{crash.orders}", crash.pace.day
+    opening = some_opening(random, always, order_id, day=day, provider=provider)
     return Driven(crash.recourse, opening, task_timeout=TASK_TIMEOUT)
 
 
 async def _orders(crash: Crash) -> None:
+    pace = crash.pace
     while not crash.enough:
         random = Random(f"{crash.report.seed}-order-{crash.orders}")
-        provider = BANK if random.random() < WITH_BANK else "ledger"
-        driven = _driven(crash, random, some_policy(random, DAY), provider)
-        life = some_life(random, driven.opening, random.choice(MOVES), LONGEST_WAIT)
+        provider = BANK if random.random() < pace.with_bank else "ledger"
+        driven = _driven(crash, random, some_policy(random, pace.day), provider)
+        life = some_life(random, driven.opening, random.choice(pace.moves), LONGEST_WAIT)
         crash.under_way.append(driven)
         try:
-            wrong = await _lead(driven, life, random)
+            wrong = await lead(driven, life, by_clock_alone=random.random() < pace.by_clock_alone)
         except Exception as error:  # noqa: BLE001 - whatever it is, the order did not live through it
             order = await driven.order()
             wrong = [f"{type(error).__name__}: {error}; the order was {order.phase if order else 'not there'}"]
@@ -231,57 +254,6 @@ async def _orders(crash: Crash) -> None:
         wrong += await persist(partial(_told_and_paid, crash, driven))
         crash.report.count("orders")
         crash.report.judge(driven.id, wrong, _evidence(driven, life))
-
-
-async def _lead(driven: Driven, life: list[Move], random: Random) -> list[str]:
-    """One order through its life; what is not as it should be afterwards."""
-    waiting = []
-    await driven.start()
-    for move in life:
-        await asyncio.sleep(move.after)
-        if move.name is None:
-            await _wait_for_a_clock(driven)
-        elif move.how == "signal":
-            waiting.append(await driven.tell(move.name, move.fields))
-        elif move.how == "update":
-            await driven.send(move.name, move.fields)
-        else:
-            await driven.send_once(move.name, move.fields)
-    if random.random() >= BY_CLOCK_ALONE:
-        await _close(driven)
-    await driven.until(lambda order: order.closed and not clocks(order), PATIENCE)
-    await driven.ended(PATIENCE)
-    wrong = await persist(driven.wrong)
-    order = await driven.order()
-    for key in waiting:
-        # What came when the order answered no more is refused by the order, and leaves nothing.
-        lost = key in driven.sent and await driven.answer(key) is None
-        if lost and order and (driven.taken_at[key] < (order.closed_at or driven.taken_at[key])):
-            wrong.append(f"{key} was taken and never answered")
-    return wrong
-
-
-async def _wait_for_a_clock(driven: Driven) -> None:
-    order = await driven.order()
-    clock = next_clock(order) if order else None
-    if clock is not None and clock.at - datetime.now(UTC) <= LONGEST_WAIT:
-        await driven.until(lambda order: clock not in clocks(order), PATIENCE)
-
-
-async def _close(driven: Driven) -> None:
-    """The two get it done."""
-    client, freelancer = {"role": "client", "id": "c-1"}, {"role": "freelancer", "id": "f-1"}
-    for _ in range(10):
-        order = await driven.order()
-        match order.phase if order else "completed":
-            case "waiting_requirements":
-                await driven.send("submit_requirements", {"actor": client})
-            case "in_progress" | "in_revision":
-                await driven.send("deliver", {"actor": freelancer})
-            case "delivered":
-                await driven.send("complete", {"actor": client})
-            case _:
-                return
 
 
 async def _told_and_paid(crash: Crash, driven: Driven) -> list[str]:
@@ -294,7 +266,7 @@ async def _told_and_paid(crash: Crash, driven: Driven) -> list[str]:
         moved = {**{who: balances[who] for who in paid}, "client": balances["client"] + price + fee}
         if moved != paid:
             wrong.append(f"the bank paid {paid}, the ledger says {moved}")
-    if crash.inbox is not None:
+    if crash.pace.notices:
         notices = await read_notices(pool, driven.id)
         heard = [one for one in crash.inbox.first if one.rpartition(".")[0].rpartition(".")[0] == driven.id]
         if heard != [notice.id for notice in notices]:

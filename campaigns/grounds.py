@@ -1,6 +1,7 @@
 """The grounds of the crash campaign: database, Temporal server and worker, each to be killed and restarted alone."""
 
 import asyncio
+import json
 import os
 import signal
 import sys
@@ -11,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from campaigns.worker import STATE
 from database.migrate import migrate
 from local.cluster import cluster
 from local.postgres import LocalPostgres
@@ -67,10 +69,35 @@ class WorkerProcess:
             return False
         return self._process.returncode == -signal.SIGKILL
 
+    async def holds(self) -> dict[str, int]:
+        """Its tasks, connections and threads, and its memory in bytes. The environment must name CAMPAIGN_STATE."""
+        if self._process is None:
+            return {}
+        told = Path(self._environment[STATE])
+        os.kill(self._process.pid, signal.SIGUSR2)
+        async with asyncio.timeout(30):
+            while (held := _taken(told)) is None:  # noqa: ASYNC110 - another process writes it
+                await asyncio.sleep(0.05)
+        return {**held, "bytes": _resident(self._process.pid)}
+
     async def stop(self) -> None:
         """Stop it in order."""
         if self._process:
             await stop(self._process, signal.SIGTERM)
+
+
+def _taken(told: Path) -> dict[str, int] | None:
+    """What a worker wrote to a file, once."""
+    if not told.exists():
+        return None
+    held: dict[str, int] = json.loads(told.read_text(encoding="utf-8"))
+    told.unlink()
+    return held
+
+
+def _resident(pid: int) -> int:
+    pages = int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
 
 
 @dataclass

@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -40,7 +41,7 @@ Found = TypeVar("Found")
 
 @dataclass
 class Driven:
-    """One order, and everything that was said in it."""
+    """One order, everything that was said in it, and how many seconds each update took."""
 
     recourse: Recourse
     opening: Opening
@@ -49,6 +50,7 @@ class Driven:
     started: bool = False
     taken_at: dict[tuple[str, str], datetime] = field(default_factory=dict)
     told: list[tuple[tuple[str, str], Mapping[str, Any]]] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
     numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
 
     @property
@@ -81,7 +83,9 @@ class Driven:
     async def send(self, name: str, fields: Mapping[str, Any]) -> Outcome:
         """Send a command as an update, as often as it takes, and take note of what is answered."""
         payload = self._payload(name, fields)
+        asked = time.monotonic()
         outcome = await persist(lambda: self.recourse.send(self.id, name, payload))
+        self.seconds.append(time.monotonic() - asked)
         self.told.append((read_message(name, payload, "unnamed").key, outcome.whole))
         return outcome
 
@@ -95,11 +99,12 @@ class Driven:
 
     async def tell(self, name: str, fields: Mapping[str, Any]) -> tuple[str, str]:
         """Send a command as a signal, as often as it takes; returns by what its answer is known."""
+        before = set(self.sent)
         payload = self._payload(name, fields)
         taken = await persist(lambda: self.recourse.tell(self.id, name, payload))
         key = read_message(name, payload, "unnamed").key
-        self.taken_at[key] = datetime.now(UTC)
-        if not taken:
+        self.taken_at.setdefault(key, datetime.now(UTC))
+        if not taken and key not in before:
             self.sent.pop(key, None)
         return key
 

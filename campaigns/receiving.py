@@ -15,11 +15,12 @@ Answer = Callable[[dict[str, str], bytes], int | None]
 
 
 class Receiver:
-    """An HTTP server of one address, which can be away."""
+    """An HTTP server of one address, which can be away, and takes `seconds` for each answer."""
 
     def __init__(self, answer: Answer) -> None:
         self._answer = answer
         self._port = free_port()
+        self.seconds = 0.0
         self._server: asyncio.Server | None = None
 
     @property
@@ -43,6 +44,7 @@ class Receiver:
             lines = (line.partition(":") for line in head.split("\r\n")[1:])
             headers = {name.strip().lower(): value.strip() for name, _, value in lines}
             status = self._answer(headers, await reader.readexactly(int(headers.get("content-length", "0"))))
+            await asyncio.sleep(self.seconds)
             if status is not None:
                 writer.write(f"HTTP/1.1 {status} \r\ncontent-length: 0\r\nconnection: close\r\n\r\n".encode())
                 await writer.drain()
@@ -53,7 +55,7 @@ class Inbox:
     """What a marketplace's receiver of notices was sent, and what it said to that."""
 
     def __init__(self, random: Random, fails: float) -> None:
-        self._random, self._fails = random, fails
+        self._random, self.fails = random, fails
         self.taken: Counter[str] = Counter()
         self.first: list[str] = []
         self.bodies: dict[str, set[bytes]] = {}
@@ -62,7 +64,7 @@ class Inbox:
         """Take a notice, or be out of order."""
         notice = headers.get("webhook-id", "")
         self.bodies.setdefault(notice, set()).add(body)
-        if self._random.random() < self._fails:
+        if self._random.random() < self.fails:
             return self._random.choice((500, 503, None))
         if not self.taken[notice]:
             self.first.append(notice)

@@ -2,7 +2,8 @@
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,13 @@ class Report:
     def most(self, figure: str, seen: float) -> None:
         """Keep the largest value of a figure."""
         self.figures[figure] = max(self.figures.get(figure, seen), seen)
+
+    @contextmanager
+    def timed(self, part: str) -> Iterator[None]:
+        """Take note of how many seconds a part takes."""
+        started = time.monotonic()
+        yield
+        self.figures.setdefault("seconds", {})[part] = round(time.monotonic() - started, 1)
 
     @property
     def failed(self) -> list[Verdict]:

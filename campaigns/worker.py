@@ -1,10 +1,13 @@
 """The worker of the crash campaign: the real one, with a bank, and able to die right after its next commit."""
 
 import asyncio
+import json
 import os
 import signal
+import threading
 import time
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -18,6 +21,7 @@ from worker import channels_of, make_worker, until_told_to_stop
 from workflows.connecting import connect
 
 BANK_URL = "CAMPAIGN_BANK_URL"
+STATE = "CAMPAIGN_STATE"  # a file, to which SIGUSR2 has it written what the worker holds
 
 
 class BankByHttp:
@@ -56,17 +60,30 @@ class DiesAfterCommit:
         return getattr(self._pool, name)
 
 
+def tells_what_it_holds(pool: Any) -> None:
+    """Write tasks, connections and threads to the file that CAMPAIGN_STATE names, whenever SIGUSR2 comes."""
+
+    def tell() -> None:
+        held = {"tasks": len(asyncio.all_tasks()), "connections": pool.get_size(), "threads": threading.active_count()}
+        unfinished = Path(os.environ[STATE] + ".new")
+        unfinished.write_text(json.dumps(held), encoding="utf-8")
+        unfinished.rename(os.environ[STATE])
+
+    asyncio.get_running_loop().add_signal_handler(signal.SIGUSR2, tell)
+
+
 async def work() -> None:
     """Work until SIGTERM, or until killed."""
     settings = read_settings()
     channels = channels_of(settings)
     async with database(settings) as pool, until_told_to_stop() as stop:
+        tells_what_it_holds(pool)
         worker = make_worker(
             await connect(),
             DiesAfterCommit(pool),
             task_queue=settings.task_queue,
             channels=channels,
-            providers={BANK: BankByHttp(os.environ[BANK_URL])},
+            providers={BANK: BankByHttp(os.environ.get(BANK_URL, ""))},
             # A task for a worker that was killed goes to another one this much later.
             sticky_queue_schedule_to_start_timeout=timedelta(seconds=1),
         )

@@ -1,0 +1,257 @@
+"""Bad messages and bad starts, by the thousands, against a live worker: every one is refused and recorded.
+
+What the database then has of each order must be what the rules alone make of the messages that the server took: an
+entry for each, none twice, none lost. Healthy orders live beside them, and end as the rules alone would end them.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import timedelta
+from random import Random
+from statistics import quantiles
+from typing import Any
+
+from campaigns.bad_starts import bad_starts
+from campaigns.histories import lived
+from campaigns.leading import lead
+from campaigns.lives import hurried, some_life, some_opening, some_policy, with_changes
+from campaigns.misfits import Misfit, plain, some_misfit, written
+from campaigns.orders import Driven
+from campaigns.report import Report
+from campaigns.talking import TurnedAway, as_read, ask, tell
+from policies import load_policy
+from resolution.fields import UNNAMED
+from resolution.process import Desk
+from resolution.reading import Message
+from starter.client import Recourse, workflow_id
+from workflows.messages import command_id_of
+
+PER_ORDER = 100  # messages
+BURST = 12  # messages of one order that are on their way together
+UPDATES = 6  # of them; a server has at most 10 under way in one order
+AT_ONCE = 8  # orders
+STARTS = 20  # one bad start for so many messages
+HEALTHY = 3  # orders that live beside them at any time
+DAY = timedelta(seconds=0.5)
+LONGEST_WAIT = timedelta(seconds=3)
+MOVES = range(3, 7)
+HEALTHY_WITHIN = 10.0  # seconds until a healthy order has answered
+FLOODING = 64  # messages on their way together
+FLOOD_EVENTS, FLOOD_BYTES = 25_000, 16 * 2**20  # of one run, however much is sent
+REACHABLE = {"order.reachable_after": "1s", "order.dormant_after": "5s"}
+
+
+@dataclass
+class Target:
+    """An order, the messages that it was sent, and what its senders were told."""
+
+    recourse: Recourse
+    driven: Driven
+    random: Random
+    report: Report
+    signals: int = 0
+    ids: list[str] = field(default_factory=lambda: ["first"])
+    answers: dict[tuple[str, str], list[dict[str, Any]]] = field(default_factory=dict)
+    codes: dict[tuple[str, str], tuple[Misfit, frozenset[str]]] = field(default_factory=dict)
+    wrong: list[tuple[Misfit, str]] = field(default_factory=list)
+    taken: list[tuple[Misfit, Message]] = field(default_factory=list)
+
+
+async def fuzz(recourse: Recourse, report: Report) -> None:
+    """`report.size` bad messages, a bad start for every twenty of them, and floods; healthy orders beside all that."""
+    orders = -(-report.size // PER_ORDER)
+    places = asyncio.Semaphore(AT_ONCE)
+
+    async def one(number: int) -> None:
+        async with places:
+            await _fuzz_one(recourse, report, number, min(PER_ORDER, report.size - number * PER_ORDER))
+
+    async with _healthy_orders(recourse, report):
+        with report.timed("messages"):
+            await asyncio.gather(*(one(number) for number in range(orders)))
+        with report.timed("starts"):
+            await bad_starts(recourse, report, report.size // STARTS)
+        with report.timed("flood"):
+            await _flood(recourse, report, report.size // 2)
+
+
+async def _fuzz_one(recourse: Recourse, report: Report, number: int, size: int) -> None:
+    random = Random(f"{report.seed}-fuzz-{number}")
+    opening = some_opening(random, some_policy(random), f"Z-{report.seed}-{number}")
+    target = Target(recourse, Driven(recourse, opening), random, report)
+    await target.driven.start()
+    order = Desk(opening).order
+    waiting = [some_misfit(random, order, place, target.ids) for place in range(size)]
+    while waiting:
+        length = random.randint(1, BURST)
+        burst, waiting = waiting[:length], waiting[length:]
+        await _burst(target, burst)
+    await _judge(target)
+
+
+async def _burst(target: Target, burst: list[Misfit]) -> None:
+    """Some messages at once, the signals among them in their order; then one that tells that all are decided."""
+    asking: list[asyncio.Task[None]] = []
+    for misfit in burst:
+        if misfit.how == "update" and sum(not task.done() for task in asking) < UPDATES:
+            asking.append(asyncio.create_task(_ask(target, misfit)))
+        else:
+            await _tell(target, misfit)
+    await asyncio.gather(*asking)
+    command_id = f"last-{len(target.taken)}"
+    last = {"actor": {"role": "operator", "id": "op-1"}, "command_id": command_id}
+    await _ask(target, Misfit("last", "withdraw", (plain(written(last)),), "update", command_id, None))
+
+
+async def _tell(target: Target, misfit: Misfit) -> None:
+    message = await as_read(target.recourse.temporal, target.driven.id, misfit, f"{UNNAMED}{target.signals + 1}")
+    try:
+        await tell(target.recourse.temporal, target.driven.id, misfit)
+    except TurnedAway:
+        target.report.count("turned away by the server")
+        return
+    target.signals += 1
+    _take(target, misfit, message)
+
+
+async def _ask(target: Target, misfit: Misfit) -> None:
+    message = await as_read(target.recourse.temporal, target.driven.id, misfit, command_id_of(misfit.update_id))
+    try:
+        answer = await ask(target.recourse.temporal, target.driven.id, misfit)
+    except TurnedAway:
+        target.report.count("turned away by the server")
+        return
+    except Exception as error:  # noqa: BLE001 - whatever it is, the sender got no answer
+        target.wrong.append((misfit, f"no answer: {type(error).__name__}: {error}"))
+        answer = None
+    _take(target, misfit, message)
+    if answer is not None:
+        target.driven.told.append((message.key, answer))
+
+
+def _take(target: Target, misfit: Misfit, message: Message) -> None:
+    target.report.count(f"as {misfit.how}s")
+    kinds = target.report.figures.setdefault("kinds", {})
+    kinds[misfit.kind] = kinds.get(misfit.kind, 0) + 1
+    target.report.count("bytes", misfit.size)
+    target.taken.append((misfit, message))
+    target.driven.sent.setdefault(message.key, message)
+
+
+async def _judge(target: Target) -> None:
+    """One verdict for the order, and one for each message that the server took."""
+    driven, report = target.driven, target.report
+    answers = {
+        (row["sender"], row["command_id"]): row["outcome"]
+        for row in await target.recourse.pool.fetch(
+            "SELECT sender, command_id, outcome FROM answers WHERE order_id = $1", driven.id
+        )
+    }
+    found = await lived(target.recourse.temporal, workflow_id(driven.id))
+    report.most("most events of a run", found.events)
+    report.most("most bytes of a run", found.size)
+    wrong = found.wedged_or_failed + await driven.wrong()
+    wrong += [f"an answer to {key}, which nobody sent" for key in answers.keys() - driven.sent.keys()]
+    report.judge(f"order {driven.id}", wrong, [_shown(misfit) for misfit, _ in target.taken] if wrong else None)
+    unanswered = {id(misfit): why for misfit, why in target.wrong}
+    for misfit, message in target.taken:
+        problems = [unanswered[id(misfit)]] if id(misfit) in unanswered else []
+        answer = answers.get(message.key)
+        if answer is None:
+            problems.append(f"nothing is recorded of {message.key}")
+        elif driven.sent[message.key] is message:
+            report.count(f"{answer['status']} {answer.get('code', '')}".strip())
+            if misfit.codes and answer.get("code") not in misfit.codes:
+                problems.append(f"answered {answer['status']} {answer.get('code')}, not {sorted(misfit.codes)}")
+        else:
+            report.count("repeated ids")
+        report.judge(f"{driven.id}: {misfit.kind} as {misfit.how}", problems, _shown(misfit))
+
+
+def _shown(misfit: Misfit) -> dict[str, Any]:
+    return {
+        "name": misfit.name,
+        "how": misfit.how,
+        "update_id": misfit.update_id,
+        "payloads": [
+            {"metadata": {key: value[:200].decode("latin-1") for key, value in payload.metadata.items()}}
+            | {"data": payload.data[:2_000].decode("latin-1"), "bytes": len(payload.data)}
+            for payload in misfit.payloads[:3]
+        ],
+    }
+
+
+@asynccontextmanager
+async def _healthy_orders(recourse: Recourse, report: Report) -> AsyncIterator[None]:
+    """Orders that live as ever, one after the other, as long as the block runs."""
+    over = asyncio.Event()
+    seconds: list[float] = []
+
+    async def live(place: int) -> None:
+        number = 0
+        while not over.is_set():
+            number += 1
+            random = Random(f"{report.seed}-healthy-{place}-{number}")
+            policy = with_changes(hurried(some_policy(random), DAY), REACHABLE)
+            driven = Driven(recourse, some_opening(random, policy, f"H-{report.seed}-{place}-{number}", day=DAY))
+            life = some_life(random, driven.opening, random.choice(MOVES), LONGEST_WAIT)
+            wrong = await lead(driven, life, by_clock_alone=False)
+            wrong += (await lived(recourse.temporal, workflow_id(driven.id))).wedged_or_failed
+            seconds.extend(driven.seconds)
+            report.judge(f"healthy order {driven.id}", wrong)
+            report.count("healthy orders")
+
+    living = [asyncio.create_task(live(place)) for place in range(HEALTHY)]
+    try:
+        yield
+    finally:
+        over.set()
+        await asyncio.gather(*living)
+    if seconds:
+        cut = quantiles(seconds, n=100) if len(seconds) > 1 else seconds * 99
+        shown = {"updates": len(seconds), "p50": cut[49], "p99": cut[98], "most": max(seconds)}
+        report.figures["seconds until a healthy order answered"] = {name: round(one, 3) for name, one in shown.items()}
+        late = [f"an answer after {one:.1f} s" for one in seconds if one > HEALTHY_WITHIN]
+        report.judge(f"healthy orders answer within {HEALTHY_WITHIN:g} s", late)
+
+
+async def _flood(recourse: Recourse, report: Report, size: int) -> None:
+    """So many messages on one order at once, from one who may send them: all recorded, and no history without bound."""
+    opening = some_opening(Random(f"{report.seed}-flood"), load_policy("resolution_center"), f"L-{report.seed}")
+    driven = Driven(recourse, opening)
+    await driven.start()
+    places = asyncio.Semaphore(FLOODING)
+
+    async def one(number: int) -> None:
+        client = {"role": "client", "id": "c-1"}
+        said = {"actor": client, "command_id": f"f-{number}", "comment": f"{number} " + "x" * 200}
+        async with places:
+            await (driven.tell("message", said) if number % 10 else driven.send("message", said))
+
+    await asyncio.gather(*(one(number) for number in range(size)))
+    lost = await _all_answered(driven, patience=60 + size / 50)
+    found = await lived(recourse.temporal, workflow_id(driven.id))
+    told = {
+        "messages": size,
+        "runs": found.runs,
+        "most events of a run": found.events,
+        "most bytes of a run": found.size,
+    }
+    report.figures["flood"] = told
+    wrong = found.wedged_or_failed + ([f"{lost} messages were lost"] if lost else []) + await driven.wrong()
+    if found.events > FLOOD_EVENTS or found.size > FLOOD_BYTES:
+        wrong.append(f"a run of {found.events} events and {found.size} bytes")
+    report.judge(f"a flood of {size} messages", wrong)
+
+
+async def _all_answered(driven: Driven, patience: float) -> int:
+    """Wait until everything that was sent is answered; how many were not in all that time."""
+    count, left = "SELECT count(*) FROM answers WHERE order_id = $1", len(driven.sent)
+    with suppress(TimeoutError):
+        async with asyncio.timeout(patience):
+            while left:
+                await asyncio.sleep(0.2)
+                left = len(driven.sent) - await driven.recourse.pool.fetchval(count, driven.id)
+    return left
