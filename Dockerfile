@@ -22,7 +22,6 @@ RUN /opt/build/bin/pip wheel --no-deps --no-build-isolation --no-index --wheel-d
 
 FROM python:3.13.16-slim-trixie
 COPY --from=build /opt/recourse /opt/recourse
-COPY deploy/polling.py /opt/recourse/polling.py
 ENV PATH=/opt/recourse/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 # A number, so that Kubernetes can see that it is not root.
 USER 10001:10001

@@ -9,9 +9,11 @@ from typing import Any
 
 import structlog
 from temporalio.client import Client
+from temporalio.runtime import Runtime
 from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
+from activities.counting import Counts
 from activities.mail import MailChannel
 from activities.notifying import Channel, Notifying
 from activities.paying import Paying, PaymentProvider
@@ -19,6 +21,7 @@ from activities.recording import Recording
 from activities.settings import Settings
 from activities.webhook import WebhookChannel, read_secrets
 from policies.calculators import register_installed_calculators
+from starter.health import Health
 from workflows.actors import Actors
 from workflows.encryption import for_work
 from workflows.messages import RefuseBadMessages
@@ -56,9 +59,11 @@ def make_worker(
     `options` go to `temporalio.worker.Worker` as they are.
     """
     register_installed_calculators()
-    recording = Recording(pool, delivers=bool(channels))
-    notifying = Notifying(pool, channels)
-    paying = Paying(providers or {})
+    runtime = client.service_client.config.runtime or Runtime.default()
+    counts = Counts(runtime.metric_meter)
+    recording = Recording(pool, delivers=bool(channels), counts=counts)
+    notifying = Notifying(pool, channels, counts)
+    paying = Paying(providers or {}, counts)
     return Worker(
         connected_for_work(client, refuse_plain=refuse_plain),
         task_queue=task_queue,
@@ -98,9 +103,14 @@ async def until_told_to_stop() -> AsyncIterator[asyncio.Event]:
 
 
 async def run_worker(
-    client: Client, pool: Any, settings: Settings, providers: Mapping[str, PaymentProvider] | None = None
+    client: Client,
+    pool: Any,
+    settings: Settings,
+    providers: Mapping[str, PaymentProvider] | None = None,
+    health: Health | None = None,
 ) -> None:
-    """Work until SIGINT or SIGTERM."""
+    """Work until SIGINT or SIGTERM; `health` is told where that stands."""
+    health = health or Health(client, pool, settings.task_queue)
     log = structlog.get_logger("recourse.worker")
     channels = channels_of(settings)
     try:
@@ -124,7 +134,10 @@ async def run_worker(
                 channels=[channel.name for channel in channels],
                 providers=sorted(providers or {}),
             )
+            health.stage = "working"
             await stop.wait()
+            # Said before anything stops, so that nothing new is expected of it.
+            health.stage = "stopping"
             log.info("stopping")
     finally:
         for channel in channels:

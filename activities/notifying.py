@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
+from activities.counting import Counts
 from activities.shapes import DELIVER_NOTICES
 from activities.webhook import NotDelivered
 from resolution.step import Notice, Receiver
@@ -52,6 +53,7 @@ RETURNING attempts
 _DELIVERED = """
 UPDATE deliveries SET delivered_at = now(), leased_until = NULL, last_error = NULL
 WHERE notice_id = $1 AND channel = $2 AND delivered_at IS NULL
+RETURNING (SELECT extract(EPOCH FROM now() - n.written_at)::float8 FROM notices AS n WHERE n.id = notice_id)
 """
 _REFUSED = """
 UPDATE deliveries SET leased_until = NULL, last_error = $4
@@ -62,9 +64,10 @@ WHERE notice_id = $1 AND channel = $2 AND attempts = $3 AND delivered_at IS NULL
 class Notifying:
     """The activity that delivers an order's notices."""
 
-    def __init__(self, pool: Any, channels: Sequence[Channel]) -> None:
+    def __init__(self, pool: Any, channels: Sequence[Channel], counts: Counts | None = None) -> None:
         self._pool = pool
         self._channels = channels
+        self._counts = counts or Counts()
         # Taken by their receivers, but not yet marked so: the database was away.
         self._unmarked: set[tuple[str, str]] = set()
 
@@ -110,11 +113,13 @@ class Notifying:
                 try:
                     await channel.send(notice, receiver)
                 except NotDelivered as error:
+                    self._counts.sent(channel.name, "failed")
                     answer = f"{error} {error.answer}".replace("\x00", "").strip()[:500]
                     await self._pool.execute(_REFUSED, notice.id, channel.name, attempt, answer)
                     return f"{notice.name} to the {notice.to}: {error}"
                 self._unmarked.add((notice.id, channel.name))
-            await self._pool.execute(_DELIVERED, notice.id, channel.name)
+            lag = await self._pool.fetchval(_DELIVERED, notice.id, channel.name)
+            self._counts.sent(channel.name, "delivered", lag)
             self._unmarked.discard((notice.id, channel.name))
         return None
 

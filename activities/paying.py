@@ -7,6 +7,7 @@ from typing import Protocol, runtime_checkable
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
+from activities.counting import Counts
 from activities.shapes import PAY, Payment
 
 BUILT_IN = "ledger"
@@ -62,17 +63,24 @@ def _load(entry: str, path: str) -> PaymentProvider:
 class Paying:
     """The activity that pays through the provider that an order was opened with."""
 
-    def __init__(self, providers: Mapping[str, PaymentProvider]) -> None:
+    def __init__(self, providers: Mapping[str, PaymentProvider], counts: Counts | None = None) -> None:
         self._providers = providers
+        self._counts = counts or Counts()
 
     @activity.defn(name=PAY)
     async def pay(self, payment: Payment) -> str:
         """Make one payment; fails where the provider does, and the order tries again later."""
         provider = self._providers.get(payment.provider)
         if provider is None:
+            self._counts.paid(None, "failed")
             raise ApplicationError(
                 f"This worker knows no payment provider {payment.provider!r}: name it in RECOURSE_PAYMENT_PROVIDERS.",
                 type="no_provider",
             )
-        await provider.pay(payment)
+        try:
+            await provider.pay(payment)
+        except BaseException:
+            self._counts.paid(payment.provider, "failed")
+            raise
+        self._counts.paid(payment.provider, "paid")
         return f"paid {payment.idempotency_key}"

@@ -5,6 +5,7 @@ from typing import Any
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
+from activities.counting import Counts
 from activities.shapes import FIND_ANSWER, RECORD_STEP, StepRecorded
 from database.orders import read_answer
 from database.steps import OrderIdTaken, record_step
@@ -14,9 +15,10 @@ from resolution.step import Step
 class Recording:
     """Writes steps. `delivers`: whether any channel is configured, so that notices are worth an activity."""
 
-    def __init__(self, pool: Any, *, delivers: bool) -> None:
+    def __init__(self, pool: Any, *, delivers: bool, counts: Counts | None = None) -> None:
         self._pool = pool
         self._delivers = delivers
+        self._counts = counts or Counts()
 
     @activity.defn(name=RECORD_STEP)
     async def record_step(self, step: Step) -> StepRecorded:
@@ -28,6 +30,7 @@ class Recording:
         if adopted is not None:
             text = f"step {adopted.step} was there instead of step {step.number}"
             return StepRecorded(text=text, to_deliver=self._delivers, adopted=adopted)
+        self._counts.wrote(step, late=not activity.info().is_local)
         return StepRecorded(text=f"step {step.number} written", to_deliver=self._delivers and bool(step.notices))
 
     @activity.defn(name=FIND_ANSWER)

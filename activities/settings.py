@@ -9,6 +9,9 @@ from activities.addresses import read_address
 from activities.webhook import read_secrets
 from workflows.keys import BadKeys, KeyRing
 
+# An address of this machine to listen on.
+ADDRESS = r"^(\d{1,3}(\.\d{1,3}){3}|\[[0-9a-fA-F:]+\]):\d{1,5}$"
+
 
 class BadSettings(Exception):
     """The environment cannot be used; the text names each variable and why."""
@@ -31,6 +34,8 @@ class Settings(BaseSettings):
     payloads_plain: Annotated[Literal["accept", "refuse"], Field(validation_alias="RECOURSE_PAYLOADS_PLAIN")] = "accept"
     payment_providers: Annotated[str, Field(validation_alias="RECOURSE_PAYMENT_PROVIDERS")] = ""
 
+    metrics_address: Annotated[str | None, Field(validation_alias="RECOURSE_METRICS_ADDRESS", pattern=ADDRESS)] = None
+    health_address: Annotated[str | None, Field(validation_alias="RECOURSE_HEALTH_ADDRESS", pattern=ADDRESS)] = None
     actor_keys: Annotated[SecretStr, Field(validation_alias="RECOURSE_ACTOR_KEYS")] = SecretStr("")
 
     @property

@@ -38,6 +38,10 @@ MEANINGS = {
     "several with commas, the first signs. Required.",
     "RECOURSE_FRAME_ANCESTORS": "The origins that may show the pages in a frame, such as `https://market.example`, "
     "with blanks between. Without it none may.",
+    "RECOURSE_METRICS_ADDRESS": "Where Prometheus scrapes `/metrics`, such as `127.0.0.1:9464`. Without it nothing is "
+    "measured. See [observing.md](observing.md).",
+    "RECOURSE_HEALTH_ADDRESS": "Where a worker answers `/healthz` and `/readyz`, such as `127.0.0.1:8090`. Without it "
+    "nobody can ask.",
     "RECOURSE_MAIL_FROM": "The sender of mails.",
     "RECOURSE_OPERATOR_EMAIL": "Where notices to operators are mailed to. Without it they are not mailed.",
 }

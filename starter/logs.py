@@ -8,20 +8,32 @@ from typing import Any
 
 import structlog
 from temporalio import activity, workflow
-from temporalio.runtime import LogForwardingConfig, LoggingConfig, Runtime, TelemetryConfig, TelemetryFilter
+from temporalio.runtime import (
+    LogForwardingConfig,
+    LoggingConfig,
+    PrometheusConfig,
+    Runtime,
+    TelemetryConfig,
+    TelemetryFilter,
+)
 
+from activities.counting import LAG
+from activities.settings import BadSettings
 from starter.client import PREFIX
 
 LONGEST = 300  # characters of an error's first line
 # What is known of the activity or workflow that a line comes from. The rest of it stays out: it may hold payloads.
-_KNOWN = ("activity_type", "attempt", "workflow_type", "task_queue")
+_KNOWN = ("workflow_id", "workflow_run_id", "run_id", "activity_type", "attempt", "workflow_type", "task_queue")
 _CORE = ("error", "workflow_id", "task_queue")
 
 Line = MutableMapping[str, Any]
 
 
-def log_to(stream: Any = None, *, level: int = logging.INFO) -> None:
-    """Log everything, Temporal's own lines too, to `stream` (standard error). To be called before Temporal is used."""
+def log_to(stream: Any = None, *, level: int = logging.INFO, metrics: str | None = None) -> None:
+    """Log everything, Temporal's own lines too, to `stream` (standard error), and serve metrics at `metrics`.
+
+    To be called before Temporal is used. Raises BadSettings where that address cannot be listened on.
+    """
     stream = stream or sys.stderr
     shared: list[Any] = [
         structlog.stdlib.add_log_level,
@@ -58,8 +70,27 @@ def log_to(stream: Any = None, *, level: int = logging.INFO) -> None:
         append_log_fields_to_message=False,
     )
     filtered = TelemetryFilter(core_level="WARN", other_level="ERROR")
-    Runtime.set_default(
-        Runtime(telemetry=TelemetryConfig(logging=LoggingConfig(filter=filtered, forwarding=forwarded)))
+    try:
+        Runtime.set_default(
+            Runtime(
+                telemetry=TelemetryConfig(
+                    logging=LoggingConfig(filter=filtered, forwarding=forwarded),
+                    metrics=prometheus(metrics) if metrics else None,
+                )
+            )
+        )
+    except ValueError as error:
+        raise BadSettings(f"RECOURSE_METRICS_ADDRESS: {metrics} cannot be listened on: {error}") from error
+
+
+def prometheus(address: str) -> PrometheusConfig:
+    """Names and units as Prometheus wants them: seconds, and `_total` behind counters."""
+    return PrometheusConfig(
+        bind_address=address,
+        counters_total_suffix=True,
+        unit_suffix=True,
+        durations_as_seconds=True,
+        histogram_bucket_overrides={"recourse_notice_lag": LAG},
     )
 
 

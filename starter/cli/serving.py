@@ -1,6 +1,5 @@
 """`recourse worker`, `recourse serve` and `recourse migrate`: what runs in production."""
 
-import socket
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
@@ -26,13 +25,19 @@ async def migrate(*, json: Json = False) -> None:
 
 async def worker() -> None:
     """Lead orders until SIGINT or SIGTERM: connect to TEMPORAL_ADDRESS and DATABASE_URL, work, stop cleanly."""
+    from starter.health import Health, health_app
+    from starter.http.serving import answering
+    from starter.logs import log_to
     from worker import run_worker
 
     settings = read_settings()
+    log_to(metrics=settings.metrics_address)
     async with database(settings) as pool:
         client = await connect()
         await register_search_attributes(client)
-        await run_worker(client, pool, settings)
+        health = Health(client, pool, settings.task_queue)
+        async with answering(settings.health_address, health_app(health)):
+            await run_worker(client, pool, settings, health=health)
 
 
 async def serve(
@@ -52,18 +57,20 @@ async def serve(
     from policies import PRESETS, load_policy
     from starter.client import Recourse
     from starter.http.app import make_app
-    from starter.http.serving import serve_until_told_to_stop
+    from starter.http.figures import figures_app
+    from starter.http.serving import answering, listen, serve_until_told_to_stop
     from starter.http.settings import read_frame_ancestors, read_keys
+    from starter.logs import log_to
 
     keys, ancestors, settings = read_keys(), read_frame_ancestors(), read_settings()
+    log_to()
     known = {name: load_policy(name) for name in PRESETS}
     known |= {made.name: made for made in (load_policy(path) for path in policy or ())}
-    try:
-        listener = socket.create_server((host, port))
-    except OSError as error:
-        raise Stop(f"{host}:{port} cannot be listened on: {error.strerror}.") from error
-    with listener:
-        async with Recourse.connect(settings) as recourse:
+    with listen(host, port) as listener:
+        async with (
+            Recourse.connect(settings) as recourse,
+            answering(settings.metrics_address, figures_app(recourse.pool)),
+        ):
             console().print(f"Listening on {host}:{listener.getsockname()[1]}.")
             app = make_app(recourse, keys, policies=known, frame_ancestors=ancestors)
             await serve_until_told_to_stop(app, listener)

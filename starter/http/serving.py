@@ -2,12 +2,13 @@
 
 import asyncio
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 import uvicorn
 
+from activities.settings import BadSettings
 from worker import until_told_to_stop
 
 
@@ -22,7 +23,33 @@ class Server(uvicorn.Server):
 
 def make_server(app: Any) -> Server:
     """A server of `app` that does not log addresses: those of links that sign people in hold tokens."""
-    return Server(uvicorn.Config(app, access_log=False, log_level="warning", server_header=False))
+    return Server(uvicorn.Config(app, access_log=False, log_config=None, log_level="warning", server_header=False))
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket of this address. Raises BadSettings where it cannot be had."""
+    try:
+        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except (OSError, OverflowError) as error:
+        why = error.strerror if isinstance(error, OSError) else error
+        raise BadSettings(f"{host}:{port} cannot be listened on: {why}.") from error
+
+
+@asynccontextmanager
+async def answering(address: str | None, app: Any) -> AsyncIterator[None]:
+    """Serve on `address` (`host:port`; None: nowhere) for as long as the block runs. Raises BadSettings."""
+    if address is None:
+        yield
+        return
+    host, _, port = address.rpartition(":")
+    with listen(host.strip("[]"), int(port)) as listener:
+        server = make_server(app)
+        serving = asyncio.create_task(server.serve(sockets=[listener]))
+        try:
+            yield
+        finally:
+            server.should_exit = True
+            await serving
 
 
 async def serve_until_told_to_stop(app: Any, listener: socket.socket) -> None:

@@ -115,6 +115,13 @@ def test_our_services_are_told_all_that_settings_read_and_nothing_else(services:
         assert {"TEMPORAL_ADDRESS", "TEMPORAL_NAMESPACE"} <= set(services[name]["environment"])
 
 
+def test_a_worker_is_healthy_when_it_says_so_where_it_listens(services: dict[str, Any]) -> None:
+    worker = services["worker"]
+    [asked] = [part for part in worker["healthcheck"]["test"] if "/readyz" in part]
+    assert f"'http://{worker['environment']['RECOURSE_HEALTH_ADDRESS']}/readyz'" in asked
+    assert worker["expose"] == [worker["environment"]["RECOURSE_METRICS_ADDRESS"].rpartition(":")[2]]
+
+
 def test_all_services_speak_of_the_same_namespace(services: dict[str, Any]) -> None:
     told = {"worker": "TEMPORAL_NAMESPACE", "web": "TEMPORAL_NAMESPACE", "temporal-namespace": "TEMPORAL_NAMESPACE"}
     told["temporal-ui"] = "TEMPORAL_DEFAULT_NAMESPACE"

@@ -1,12 +1,15 @@
 """The Kubernetes manifests: their structure, and that they run the image as it is made."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import yaml
+from starlette.routing import Route
+from temporalio.client import Client
 
 from deploy.documents import variables
+from starter.health import Health, health_app
 
 API = {
     "ConfigMap": "v1",
@@ -66,7 +69,8 @@ def test_the_web_server_listens_where_its_service_and_probes_look(
     manifests: dict[tuple[str, str], dict[str, Any]], pods: dict[str, dict[str, Any]]
 ) -> None:
     [container] = pods["serve"]["containers"]
-    [port] = container["ports"]
+    port, measured = container["ports"]
+    assert measured == {"name": "metrics", "containerPort": 9464}
     assert container["args"] == ["serve", "--host", "0.0.0.0", "--port", str(port["containerPort"])]
     [offered] = manifests["Service", "recourse-web"]["spec"]["ports"]
     looked_at = [container[probe]["httpGet"] for probe in ("readinessProbe", "livenessProbe")]
@@ -116,8 +120,22 @@ def test_settings_come_from_the_map_and_secrets_from_the_secret(
         assert f"kubectl create secret generic {secret} " in page
 
 
-def test_a_worker_is_ready_once_it_polls_as_in_compose(pods: dict[str, dict[str, Any]], root: Path) -> None:
-    compose = yaml.safe_load((root / "docker-compose.yml").read_text(encoding="utf-8"))["services"]["worker"]
-    probe = pods["worker"]["containers"][0]["readinessProbe"]["exec"]["command"]
-    assert ["CMD", *probe] == compose["healthcheck"]["test"]
-    assert f"COPY deploy/polling.py {probe[1]}\n" in (root / "Dockerfile").read_text(encoding="utf-8")
+def test_the_probes_ask_what_a_worker_answers(
+    manifests: dict[tuple[str, str], dict[str, Any]], pods: dict[str, dict[str, Any]]
+) -> None:
+    [container] = pods["worker"]["containers"]
+    ports = {port["name"]: port["containerPort"] for port in container["ports"]}
+    told = manifests["ConfigMap", "recourse"]["data"]
+    assert told["RECOURSE_HEALTH_ADDRESS"] == f"0.0.0.0:{ports['health']}"
+    assert told["RECOURSE_METRICS_ADDRESS"] == f"0.0.0.0:{ports['metrics']}"
+    answered = {
+        route.path for route in health_app(Health(cast(Client, None), None, "")).routes if isinstance(route, Route)
+    }
+    probes = {name: container[name]["httpGet"] for name in ("readinessProbe", "livenessProbe")}
+    assert probes == {
+        "readinessProbe": {"path": "/readyz", "port": "health"},
+        "livenessProbe": {"path": "/healthz", "port": "health"},
+    }
+    assert {probe["path"] for probe in probes.values()} == answered
+    pod = manifests["Deployment", "recourse-worker"]["spec"]["template"]["metadata"]
+    assert pod["annotations"] == {"prometheus.io/scrape": "true", "prometheus.io/port": str(ports["metrics"])}

@@ -1,0 +1,60 @@
+"""What a worker counts of its own work, on the SDK's meter, so that one endpoint shows both.
+
+Labels come from closed lists only: an id, a name or a text that somebody wrote never becomes one.
+"""
+
+from typing import Any, Literal
+
+from temporalio.common import MetricMeter
+
+from resolution.commands import COMMANDS
+from resolution.step import Step
+
+UNKNOWN = "unknown"
+# Counters' names end in `_total` and the histogram's in its unit where they are scraped.
+MEANINGS = {
+    "recourse_steps": "Steps written, by `command` (a command, or the clock that ran out) and `outcome`.",
+    "recourse_refusals": "Commands that were refused, by `code`.",
+    "recourse_outages": "Steps that the database did not take within seconds, so that they wait for it; counted when "
+    "it takes them.",
+    "recourse_deliveries": "Notices sent, by `channel` and `result` (`delivered`, `failed`).",
+    "recourse_payments": "Attempts at a payment, by `provider` and `result` (`paid`, `failed`).",
+    "recourse_notice_lag": "Time from when a notice was written until its receiver took it, by `channel`.",
+}
+# Seconds; a notice is tried for a week.
+LAG = (0.1, 0.5, 1, 5, 30, 60, 300, 1800, 3600, 21600, 86400, 604800)
+
+
+class Counts:
+    """The counters of one worker. What is done twice, after a lost answer, is counted twice."""
+
+    def __init__(self, meter: MetricMeter = MetricMeter.noop) -> None:
+        def counter(name: str) -> Any:
+            return meter.create_counter(name, MEANINGS[name])
+
+        self._steps, self._refusals = counter("recourse_steps"), counter("recourse_refusals")
+        self._outages, self._deliveries = counter("recourse_outages"), counter("recourse_deliveries")
+        self._payments = counter("recourse_payments")
+        self._lag = meter.create_histogram_float("recourse_notice_lag", MEANINGS["recourse_notice_lag"], "s")
+
+    def wrote(self, step: Step, *, late: bool) -> None:
+        """A step was written; `late`: by an activity that waited for the database."""
+        content = step.entry.content if step.entry else {}
+        if content:
+            ours = content["command"] in COMMANDS or "due_at" in content
+            command = content["command"] if ours else UNKNOWN
+            self._steps.add(1, {"command": command, "outcome": content["outcome"]})
+        if content.get("outcome") == "refused":
+            self._refusals.add(1, {"code": content["code"]})
+        if late:
+            self._outages.add(1)
+
+    def sent(self, channel: str, result: Literal["delivered", "failed"], lag: float | None = None) -> None:
+        """A notice was sent; `lag` in seconds, where it is known that this was the first time it was taken."""
+        self._deliveries.add(1, {"channel": channel, "result": result})
+        if lag is not None:
+            self._lag.record(lag, {"channel": channel})
+
+    def paid(self, provider: str | None, result: Literal["paid", "failed"]) -> None:
+        """A payment was attempted; `provider` None: by none that this worker knows."""
+        self._payments.add(1, {"provider": provider or UNKNOWN, "result": result})
