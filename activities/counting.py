@@ -8,21 +8,22 @@ from typing import Any, Literal
 from temporalio.common import MetricMeter
 
 from resolution.commands import COMMANDS
+from resolution.refusals import CODES
 from resolution.step import Step
 
 UNKNOWN = "unknown"
-# Counters' names end in `_total` and the histogram's in its unit where they are scraped.
+# By their names where they are scraped: the SDK puts `_total` and the unit behind those that it is told.
 MEANINGS = {
-    "recourse_steps": "Steps written, by `command` (a command, or the clock that ran out) and `outcome`.",
-    "recourse_refusals": "Commands that were refused, by `code`.",
-    "recourse_outages": "Steps that the database did not take within seconds, so that they wait for it; counted when "
-    "it takes them.",
-    "recourse_deliveries": "Notices sent, by `channel` and `result` (`delivered`, `failed`).",
-    "recourse_payments": "Attempts at a payment, by `provider` and `result` (`paid`, `failed`).",
-    "recourse_notice_lag": "Time from when a notice was written until its receiver took it, by `channel`.",
+    "recourse_steps_total": "Steps written, by `command` (a command, or the clock that ran out) and `outcome`.",
+    "recourse_refusals_total": "Commands that were refused, by `code`.",
+    "recourse_outages_total": "Steps that the database did not take within seconds, counted once it has taken them.",
+    "recourse_deliveries_total": "Notices sent, by `channel` and `result` (`delivered`, `failed`).",
+    "recourse_payments_total": "Attempts at a payment, by `provider` and `result` (`paid`, `failed`).",
+    "recourse_notice_lag_seconds": "Time from when a notice was written until its receiver took it, by `channel`.",
 }
+LAG = "recourse_notice_lag"
 # Seconds; a notice is tried for a week.
-LAG = (0.1, 0.5, 1, 5, 30, 60, 300, 1800, 3600, 21600, 86400, 604800)
+LAGS = (0.1, 0.5, 1, 5, 30, 60, 300, 1800, 3600, 21600, 86400, 604800)
 
 
 class Counts:
@@ -30,12 +31,16 @@ class Counts:
 
     def __init__(self, meter: MetricMeter = MetricMeter.noop) -> None:
         def counter(name: str) -> Any:
-            return meter.create_counter(name, MEANINGS[name])
+            return meter.create_counter(name, MEANINGS[f"{name}_total"])
 
         self._steps, self._refusals = counter("recourse_steps"), counter("recourse_refusals")
         self._outages, self._deliveries = counter("recourse_outages"), counter("recourse_deliveries")
         self._payments = counter("recourse_payments")
-        self._lag = meter.create_histogram_float("recourse_notice_lag", MEANINGS["recourse_notice_lag"], "s")
+        # What has not happened yet is there as 0, so that its first time is seen as a rise.
+        self._outages.add(0)
+        for code in CODES:
+            self._refusals.add(0, {"code": code})
+        self._lag = meter.create_histogram_float(LAG, MEANINGS[f"{LAG}_seconds"], "seconds")
 
     def wrote(self, step: Step, *, late: bool) -> None:
         """A step was written; `late`: by an activity that waited for the database."""

@@ -17,7 +17,7 @@ from temporalio.runtime import (
     TelemetryFilter,
 )
 
-from activities.counting import LAG
+from activities.counting import LAG, LAGS
 from activities.settings import BadSettings
 from starter.client import PREFIX
 
@@ -90,7 +90,7 @@ def prometheus(address: str) -> PrometheusConfig:
         counters_total_suffix=True,
         unit_suffix=True,
         durations_as_seconds=True,
-        histogram_bucket_overrides={"recourse_notice_lag": LAG},
+        histogram_bucket_overrides={LAG: LAGS},
     )
 
 

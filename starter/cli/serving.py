@@ -25,19 +25,21 @@ async def migrate(*, json: Json = False) -> None:
 
 async def worker() -> None:
     """Lead orders until SIGINT or SIGTERM: connect to TEMPORAL_ADDRESS and DATABASE_URL, work, stop cleanly."""
+    from activities.paying import load_providers
     from starter.health import Health, health_app
     from starter.http.serving import answering
     from starter.logs import log_to
     from worker import run_worker
 
     settings = read_settings()
+    providers = load_providers(settings.payment_providers)
     log_to(metrics=settings.metrics_address)
     async with database(settings) as pool:
         client = await connect()
         await register_search_attributes(client)
         health = Health(client, pool, settings.task_queue)
         async with answering(settings.health_address, health_app(health)):
-            await run_worker(client, pool, settings, health=health)
+            await run_worker(client, pool, settings, providers, health)
 
 
 async def serve(

@@ -18,6 +18,7 @@ VARIABLE = re.compile(r"\$\{([A-Z_]+)(:[?-])?[^}]*\}")
 OURS = ("migrate", "worker", "web")
 # What the web server needs of the workers' settings.
 ALSO_OF_WEB = {
+    "RECOURSE_METRICS_ADDRESS",
     *("DATABASE_URL", "RECOURSE_TASK_QUEUE"),
     *("RECOURSE_PAYLOAD_KEYS", "RECOURSE_PAYLOADS_PLAIN", "RECOURSE_ACTOR_KEYS"),
 }

@@ -23,7 +23,7 @@ class Process:
 
     def __init__(self, running: asyncio.subprocess.Process, log: Path, health: int, metrics: int) -> None:
         self.running, self._log = running, log
-        self._health, self._metrics = f"http://127.0.0.1:{health}", f"http://127.0.0.1:{metrics}/metrics"
+        self._health, self.metrics = f"http://127.0.0.1:{health}", metrics
 
     async def ask(self, path: str) -> tuple[int, dict[str, Any]]:
         """Status and body of a probe."""
@@ -47,11 +47,6 @@ class Process:
                     await asyncio.sleep(0.05)
         except TimeoutError:
             pytest.fail(f"last seen: {seen}; {self._log.read_text()[-2000:]}")
-
-    async def scrape(self) -> str:
-        """What Prometheus would get."""
-        async with httpx2.AsyncClient(timeout=15) as http:
-            return (await http.get(self._metrics)).text
 
     def lines(self) -> list[dict[str, Any]]:
         """Its log; every line must be one event."""
