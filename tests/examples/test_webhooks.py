@@ -27,8 +27,12 @@ from worker import make_worker
 from workflows.connecting import connect
 
 SECRET = "whsec_" + "c2VjcmV0" * 5
-# What each needs, and what it downloads.
-TOOLS = {"Python": ((), "true"), "TypeScript": (("node", "npm"), "npm install"), "Go": (("go",), "go mod download")}
+# What each needs, and how it is made ready.
+TOOLS = {
+    "Python": ((), "true"),
+    "TypeScript": (("node", "npm"), "npm install && npm run check"),
+    "Go": (("go",), "go mod download"),
+}
 
 
 @dataclass
@@ -57,10 +61,10 @@ class Receiver:
 @asynccontextmanager
 async def listening(language: str, into: Path) -> AsyncIterator[Receiver]:
     """An example that was started by the page's command."""
-    programs, download = TOOLS[language]
+    programs, ready = TOOLS[language]
     needs(*programs)
     folder = copied(into)
-    await run(download, cwd=folder / "examples" / f"webhook-{language.lower()}", env={})
+    await run(ready, cwd=folder / "examples" / f"webhook-{language.lower()}", env={})
     [command] = re.findall(rf"^\| \[{language}\].*?\| `(.*)` \|$", section("Webhooks"), re.MULTILINE)
     port = free_port()
     process = await asyncio.create_subprocess_exec(
