@@ -26,6 +26,8 @@ from tests.process.conftest import Marketplace
 from worker import make_worker
 from workflows.connecting import connect
 
+# The first time, packages are downloaded.
+pytestmark = pytest.mark.timeout(600)
 SECRET = "whsec_" + "c2VjcmV0" * 5
 # What each needs, and how it is made ready.
 TOOLS = {
