@@ -52,5 +52,6 @@ audit: setup  ## known vulnerabilities in what the image installs; needs the adv
 
 docs: setup  ## write the parts of docs/ that are read off the code
 	@.venv/bin/python -m deploy.documents
+	@.venv/bin/python -m deploy.observing
 	@.venv/bin/python -m docs.source_rules
 	@.venv/bin/python -m docs.message_schemas
