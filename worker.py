@@ -30,6 +30,10 @@ from workflows.order import WORKFLOWS
 # Pure packages need no sandbox of their own; loading them once keeps a workflow's start cheap.
 OURS = ("resolution", "activities.shapes", "workflows", "pydantic", "pydantic_core", "annotated_types")
 
+# How long one order may keep its worker's thread before its task counts as hung. The SDK's 2 seconds are too few to
+# take in all that one run of an order can be sent, 10,000 signals, where other work keeps the processor busy.
+BUSY_FOR = 9  # seconds; the server's own limit for the task is 10
+
 # How long what is being sent, paid or written may go on when the worker is told to stop.
 LAST_ORDERS = timedelta(seconds=20)
 
@@ -64,7 +68,7 @@ def make_worker(
     recording = Recording(pool, delivers=bool(channels), counts=counts)
     notifying = Notifying(pool, channels, counts)
     paying = Paying(providers or {}, counts)
-    return Worker(
+    worker = Worker(
         connected_for_work(client, refuse_plain=refuse_plain),
         task_queue=task_queue,
         workflows=workflows,
@@ -77,6 +81,9 @@ def make_worker(
         disable_payload_error_limit=True,
         **options,
     )
+    if worker._workflow_worker is not None:  # noqa: SLF001 - the SDK has no option for it
+        worker._workflow_worker._deadlock_timeout_seconds = BUSY_FOR  # noqa: SLF001
+    return worker
 
 
 def channels_of(settings: Settings) -> list[Channel]:

@@ -30,7 +30,7 @@ from workflows.messages import command_id_of
 
 PER_ORDER = 100  # messages
 BURST = 12  # messages of one order that are on their way together
-UPDATES = 6  # of them; a server has at most 10 under way in one order
+UPDATES = 6  # at a time; a server has at most 10 under way in one order
 AT_ONCE = 8  # orders
 STARTS = 20  # one bad start for so many messages
 HEALTHY = 3  # orders that live beside them at any time
@@ -38,7 +38,7 @@ DAY = timedelta(seconds=0.5)
 LONGEST_WAIT = timedelta(seconds=3)
 MOVES = range(3, 7)
 HEALTHY_WITHIN = 10.0  # seconds until a healthy order has answered
-FLOODING = 64  # messages on their way together
+FLOODING = 32  # signals on their way together
 FLOOD_EVENTS, FLOOD_BYTES = 25_000, 16 * 2**20  # of one run, however much is sent
 REACHABLE = {"order.reachable_after": "1s", "order.dormant_after": "5s"}
 
@@ -222,13 +222,18 @@ async def _flood(recourse: Recourse, report: Report, size: int) -> None:
     opening = some_opening(Random(f"{report.seed}-flood"), load_policy("resolution_center"), f"L-{report.seed}")
     driven = Driven(recourse, opening)
     await driven.start()
-    places = asyncio.Semaphore(FLOODING)
+    # More updates than ten at a time are held up by the server itself.
+    telling, asking = asyncio.Semaphore(FLOODING), asyncio.Semaphore(UPDATES)
 
     async def one(number: int) -> None:
         client = {"role": "client", "id": "c-1"}
         said = {"actor": client, "command_id": f"f-{number}", "comment": f"{number} " + "x" * 200}
-        async with places:
-            await (driven.tell("message", said) if number % 10 else driven.send("message", said))
+        if number % 50:
+            async with telling:
+                await driven.tell("message", said)
+        else:
+            async with asking:
+                await driven.send("message", said)
 
     await asyncio.gather(*(one(number) for number in range(size)))
     lost = await _all_answered(driven, patience=60 + size / 50)

@@ -17,6 +17,7 @@ from temporalio.client import Client
 from activities.notifying import Channel
 from activities.webhook import WebhookChannel
 from campaigns.comparing import differences
+from campaigns.histories import lived
 from campaigns.lives import hurried
 from database.orders import read_record
 from local.temporal import LocalTemporal, find_program
@@ -25,6 +26,7 @@ from resolution.reading import read_message
 from starter.client import Recourse, workflow_id
 from tests.activities.conftest import web
 from tests.activities.receivers import HttpReceiver
+from tests.process.busy_orders import BusyOrder
 from tests.process.conftest import Marketplace
 from tests.process.late_runs import LateOrder
 from worker import make_worker
@@ -213,3 +215,10 @@ async def test_the_page_of_a_new_run_is_that_of_the_order(marketplace: Marketpla
     assert EventType.EVENT_TYPE_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES not in kinds
     assert asked.search_attributes["RecourseNextDueAt"]
     assert "RecourseNextDueAt" not in timeless.search_attributes
+
+
+async def test_an_order_may_take_seconds_over_all_that_it_was_sent(short_histories: str, pool: Any) -> None:
+    async with working(short_histories, pool, workflows=[BusyOrder]) as marketplace:
+        order_id = await marketplace.order()
+        assert (await marketplace.by("client", order_id, "message", comment="Still there?")).applied
+        assert not (await lived(marketplace.client, workflow_id(order_id))).failed_tasks
