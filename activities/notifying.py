@@ -4,7 +4,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
@@ -39,7 +39,16 @@ class Channel(Protocol):
 _WAITING = """
 SELECT n.id, n.receiver AS "to", n.name, n.at, n.body FROM notices AS n
 LEFT JOIN deliveries AS d ON d.notice_id = n.id AND d.channel = $2
-WHERE n.order_id = $1 AND n.receiver = ANY($3) AND n.written_at > now() - $4::interval AND d.delivered_at IS NULL
+WHERE
+    n.order_id = $1 AND n.receiver = ANY($3) AND d.delivered_at IS NULL
+    AND (
+        n.written_at > now() - $4::interval
+        -- Asked for by an operator: whatever its age, but nothing from before the channel was there at all.
+        OR $5 AND EXISTS (
+            SELECT 1 FROM notices AS tried INNER JOIN deliveries AS t ON t.notice_id = tried.id
+            WHERE tried.order_id = $1 AND t.channel = $2 AND (tried.step, tried.line) <= (n.step, n.line)
+        )
+    )
 ORDER BY n.step, n.line
 """
 # Whoever gets a number back sends the notice, and nobody else does until the lease is over. The number tells leases
@@ -61,8 +70,23 @@ WHERE notice_id = $1 AND channel = $2 AND attempts = $3 AND delivered_at IS NULL
 """
 
 
+class Waiting(NamedTuple):
+    """The notices that wait for one address on one channel, in order."""
+
+    channel: Channel
+    address: str
+    notices: Sequence[Notice]
+
+
+class Delivered(NamedTuple):
+    """How many notices waited, and why some still do."""
+
+    waited: int
+    failures: Sequence[str]
+
+
 class Notifying:
-    """The activity that delivers an order's notices."""
+    """Delivers an order's notices: as an activity of the order itself, or because an operator asks for it again."""
 
     def __init__(self, pool: Any, channels: Sequence[Channel], counts: Counts | None = None) -> None:
         self._pool = pool
@@ -78,29 +102,41 @@ class Notifying:
         Each receiver has its own queue, so that one that fails, or is slow, holds back no other. `upto_step` is for the
         order's history; what has been written since is delivered with it.
         """
-        rows = await self._pool.fetch("SELECT role, email FROM contacts WHERE order_id = $1", order_id)
-        contacts = {row["role"]: row["email"] for row in rows}
-        queues, count = [], 0
-        for channel in self._channels:
-            waiting: dict[str, list[Notice]] = defaultdict(list)
-            receivers = channel.receivers(contacts)
-            for row in await self._pool.fetch(_WAITING, order_id, channel.name, list(receivers), GIVEN_UP_AFTER):
-                notice = Notice(**dict(row))
-                waiting[receivers[notice.to]].append(notice)
-                count += 1
-            queues += [self._serve(channel, receiver, notices) for receiver, notices in waiting.items()]
-        ends = await asyncio.gather(*queues, return_exceptions=True)
+        delivered = await self.deliver(order_id, within=_time_for_an_attempt())
+        if delivered.failures:
+            raise ApplicationError("; ".join(delivered.failures), type="not_delivered")
+        return f"{delivered.waited} delivered, up to step {upto_step}"
+
+    async def deliver(self, order_id: str, *, within: timedelta, given_up_too: bool = False) -> Delivered:
+        """Send everything that waits, for at most so long. `given_up_too`: also what is tried no more by itself."""
+        until = asyncio.get_running_loop().time() + (within - RESERVE).total_seconds()
+        queues = await self.waiting(order_id, given_up_too=given_up_too)
+        ends = await asyncio.gather(*(self._serve(queue, until) for queue in queues), return_exceptions=True)
         for end in ends:
             if isinstance(end, BaseException):
                 raise end
         failures = [end for end in ends if isinstance(end, str)]
-        if failures:
-            raise ApplicationError("; ".join(failures), type="not_delivered")
-        return f"{count} delivered, up to step {upto_step}"
+        return Delivered(sum(len(queue.notices) for queue in queues), failures)
 
-    async def _serve(self, channel: Channel, receiver: str, notices: Sequence[Notice]) -> str | None:
+    async def waiting(self, order_id: str, *, given_up_too: bool = False) -> list[Waiting]:
+        """What an attempt to deliver would send now."""
+        rows = await self._pool.fetch("SELECT role, email FROM contacts WHERE order_id = $1", order_id)
+        contacts = {row["role"]: row["email"] for row in rows}
+        queues = []
+        for channel in self._channels:
+            waiting: dict[str, list[Notice]] = defaultdict(list)
+            receivers = channel.receivers(contacts)
+            for row in await self._pool.fetch(
+                _WAITING, order_id, channel.name, list(receivers), GIVEN_UP_AFTER, given_up_too
+            ):
+                notice = Notice(**dict(row))
+                waiting[receivers[notice.to]].append(notice)
+            queues += [Waiting(channel, address, notices) for address, notices in waiting.items()]
+        return queues
+
+    async def _serve(self, queue: Waiting, until: float) -> str | None:
         """Send one receiver its notices, in order; why it stopped, if it did: those behind wait, to be in order."""
-        until = asyncio.get_running_loop().time() + (_time_for_an_attempt() - RESERVE).total_seconds()
+        channel, receiver, notices = queue
         for notice in notices:
             if asyncio.get_running_loop().time() > until:
                 return f"{channel.name}: {notice.name} and what is behind it wait for the next attempt"

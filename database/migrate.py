@@ -1,5 +1,6 @@
 """Bringing a database up to date: numbered SQL files, each once, safe for many starters at once."""
 
+import asyncio
 import hashlib
 from collections.abc import Sequence
 from importlib.resources import files
@@ -19,6 +20,10 @@ CREATE TABLE IF NOT EXISTS migrations (
 """
 # Seconds. Waiting for another starter, or for a big table to be rewritten, is no failure.
 PATIENCE = 24 * 3600.0
+AGAIN_AFTER = 0.1
+# The first line of a file that makes indexes while orders go on, which no transaction can. Each statement is one of its
+# own and may be run again, since what was done before a failure stays.
+_OUTSIDE = "-- outside a transaction\n"
 
 
 class MigrationError(Exception):
@@ -37,12 +42,17 @@ async def migrate(dsn: str, wanted: Sequence[tuple[str, str]] | None = None) -> 
 
     Where nothing is missing nothing is changed, so a user without rights to change anything may ask too.
     Raises MigrationError where an applied file has changed since, or one cannot be applied; then nothing of that one
-    is. Raises DatabaseUnreachable where nothing answers.
+    is, except of one that makes indexes while orders go on: it is begun again. Raises DatabaseUnreachable where nothing
+    answers.
     """
     pool = await connect(dsn, most=1)
     try:
         async with pool.acquire() as connection:
-            await connection.execute("SELECT pg_advisory_lock($1)", _LOCK, timeout=PATIENCE)
+            # Asked again and again: a starter that waits inside a statement would hold up an index that another one
+            # makes concurrently, which waits for every older statement, until PostgreSQL stops one of the two.
+            async with asyncio.timeout(PATIENCE):
+                while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", _LOCK):  # noqa: ASYNC110
+                    await asyncio.sleep(AGAIN_AFTER)
             try:
                 return await _apply(connection, migrations() if wanted is None else wanted)
             finally:
@@ -69,12 +79,18 @@ async def _apply(connection: Any, wanted: Sequence[tuple[str, str]]) -> list[str
         if name in applied:
             _same(name, applied[name], checksum)
             continue
+        outside = sql.startswith(_OUTSIDE)
         try:
+            if outside:
+                for statement in sql.removesuffix(";\n").split(";\n"):
+                    await connection.execute(statement, timeout=PATIENCE)
+                await connection.execute("RESET ALL")
             async with connection.transaction():
                 # Better to give up and say so than to let every order of a running system queue up behind a lock.
                 await connection.execute("SET LOCAL lock_timeout = '30s'")
                 await connection.execute(_JOURNAL)
-                await connection.execute(sql, timeout=PATIENCE)
+                if not outside:
+                    await connection.execute(sql, timeout=PATIENCE)
                 await connection.execute("INSERT INTO migrations (name, checksum) VALUES ($1, $2)", name, checksum)
         except asyncpg.InsufficientPrivilegeError as error:
             raise MigrationError(
@@ -82,8 +98,9 @@ async def _apply(connection: Any, wanted: Sequence[tuple[str, str]]) -> list[str
                 "migrate as the owner of the tables or as a member of recourse_migrator."
             ) from error
         except asyncpg.PostgresError as error:
+            left = "what was done of it stays: migrate again" if outside else "nothing of it was"
             raise MigrationError(
-                f"Migration {name} cannot be applied ({type(error).__name__}: {error}); nothing of it was."
+                f"Migration {name} cannot be applied ({type(error).__name__}: {error}); {left}."
             ) from error
         fresh.append(name)
     return fresh

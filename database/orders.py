@@ -68,17 +68,6 @@ async def read_answer(pool: Any, order_id: str, sender: str, command_id: str) ->
     return outcome
 
 
-async def list_orders(pool: Any, *, after: str = "", limit: int = 50) -> list[dict[str, Any]]:
-    """A page of orders by id, behind `after`: where each stands and what comes next."""
-    rows = await pool.fetch(
-        "SELECT order_id, policy, phase, turn, turn_until, next_clock, next_clock_at, settlement, case_stage "
-        "FROM orders WHERE order_id > $1 ORDER BY order_id LIMIT $2",
-        after,
-        limit,
-    )
-    return [dict(row) for row in rows]
-
-
 async def write_contacts(pool: Any, order_id: str, emails: dict[str, str]) -> None:
     """Keep the parties' addresses for e-mail notices."""
     await pool.executemany(

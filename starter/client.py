@@ -22,10 +22,11 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from activities.addresses import read_address
 from activities.settings import Settings, read_settings
+from database.facts import read_histories
 from database.orders import read_answer, read_order, write_contacts
 from database.pool import DatabaseUnreachable
 from policies.calculators import register_installed_calculators
-from resolution.order import Opening, Terms
+from resolution.order import Histories, Opening, Terms
 from resolution.policy import Policy
 from resolution.reading import read_message
 from resolution.record import canonical
@@ -107,6 +108,8 @@ class Recourse(Orders):
     ) -> Outcome | None:
         """Start an order; starting it again with the same terms changes nothing but its `emails`.
 
+        Terms that are given without a `history` get it from the database: what the two have behind them there. Where it
+        is away the order starts all the same, with nothing behind them.
         `provider` executes its settlements. `emails`: where the parties hear of it, kept in the database only.
         `first`: a command and its fields, sent with the start in one go; its outcome is returned.
         `start_delay`: how long the order waits before it begins; it cannot go together with `first`.
@@ -129,10 +132,13 @@ class Recourse(Orders):
         first: tuple[str, Mapping[str, Any]] | None,
         start_delay: timedelta | None,
     ) -> Outcome | None:
+        # Both at once, so that a start waits for the database once.
+        started, history = await asyncio.gather(self._has_started(terms), self._history(terms, policy))
+        terms = terms.model_copy(update={"history": history})
         opening = Opening(terms=terms, policy=policy, record_salt=secrets.token_hex(16), provider=provider)
         options, doing = self._start_options(opening), f"order {terms.order_id} has started"
         payload = self.stamped(first[1]) if first else {}
-        if not await self._has_started(terms):
+        if not started:
             try:
                 if first is None or unsendable(payload):
                     await self.temporal.start_workflow(OrderWorkflow.run, opening, start_delay=start_delay, **options)
@@ -179,6 +185,16 @@ class Recourse(Orders):
         if _lasting(known) != _lasting(terms):
             raise _exists(terms)
         return True
+
+    async def _history(self, terms: Terms, policy: Policy) -> Histories:
+        """What the two have behind them, as the caller says or else the database."""
+        if "history" in terms.model_fields_set:
+            return terms.history
+        try:
+            with in_one_sentence():
+                return await read_histories(self.pool, terms.client, terms.freelancer, policy, terms.ordered_at)
+        except DatabaseUnreachable:
+            return terms.history
 
     async def _same_terms(self, terms: Terms) -> None:
         try:

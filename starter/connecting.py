@@ -36,8 +36,12 @@ def in_one_sentence() -> Iterator[None]:
     """A database that does not answer says so in one sentence. Raises DatabaseUnreachable."""
     try:
         yield
-    except asyncpg.UndefinedTableError as error:
-        raise DatabaseUnreachable("The database has no tables of ours: run `recourse migrate` first.") from error
+    except (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError, asyncpg.InvalidSchemaNameError) as error:
+        raise DatabaseUnreachable(f"The database is not up to date ({error}): run `recourse migrate` first.") from error
+    except asyncpg.InsufficientPrivilegeError as error:
+        raise DatabaseUnreachable(
+            f"The database does not let this user read or write that ({error}): connect as a member of recourse_app."
+        ) from error
     except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         raise DatabaseUnreachable(
             f"PostgreSQL does not answer ({type(error).__name__}); check that it runs, then try again."

@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 from typing import Any, Self
 
 from activities.settings import Settings, read_settings
-from database.orders import list_orders, read_export, read_notices, read_order
+from database.lists import ANY, Wanted, list_orders
+from database.orders import read_export, read_notices, read_order
 from resolution.looking_ahead import available_actions, opens_later, preview
 from resolution.order import Order
 from resolution.reading import read_message
@@ -84,7 +85,7 @@ class Orders:
             told = await read_notices(self.pool, order_id)
         return [notice for notice in told if notice.to == reader]
 
-    async def list(self, *, after: str = "", limit: int = 50) -> list[dict[str, Any]]:
+    async def list(self, wanted: Wanted = ANY, *, after: str = "", limit: int = 50) -> list[dict[str, Any]]:
         """A page of orders by id, behind `after`: where each stands and what comes next."""
         with in_one_sentence():
-            return await list_orders(self.pool, after=after, limit=limit)
+            return await list_orders(self.pool, wanted, after=after, limit=limit)

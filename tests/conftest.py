@@ -23,21 +23,21 @@ async def postgres_server() -> AsyncIterator[str]:
 
 
 @pytest.fixture(scope="session")
-async def _migrated(postgres_server: str) -> str:
+async def migrated(postgres_server: str) -> str:
     """A database to copy from, so that each test's own costs milliseconds."""
     name = f"recourse_template_{next(_numbers)}"
-    await _run(postgres_server, f"DROP DATABASE IF EXISTS {name}", f"CREATE DATABASE {name}")
+    await run_on(postgres_server, f"DROP DATABASE IF EXISTS {name}", f"CREATE DATABASE {name}")
     await migrate(_named(postgres_server, name))
     return name
 
 
 @pytest.fixture
-async def dsn(postgres_server: str, _migrated: str) -> AsyncIterator[str]:
+async def dsn(postgres_server: str, migrated: str) -> AsyncIterator[str]:
     """The address of an empty, migrated database that only this test uses."""
     name = f"recourse_test_{next(_numbers)}"
-    await _run(postgres_server, f"DROP DATABASE IF EXISTS {name}", f"CREATE DATABASE {name} TEMPLATE {_migrated}")
+    await run_on(postgres_server, f"DROP DATABASE IF EXISTS {name}", f"CREATE DATABASE {name} TEMPLATE {migrated}")
     yield _named(postgres_server, name)
-    await _run(postgres_server, f"DROP DATABASE {name} WITH (FORCE)")
+    await run_on(postgres_server, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture
@@ -59,7 +59,8 @@ def _named(dsn: str, database: str) -> str:
     return urlsplit(dsn)._replace(path=f"/{database}").geturl()
 
 
-async def _run(dsn: str, *statements: str) -> None:
+async def run_on(dsn: str, *statements: str) -> None:
+    """Run statements at an address, each on its own."""
     connection = await asyncpg.connect(dsn)
     try:
         for statement in statements:

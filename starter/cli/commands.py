@@ -1,7 +1,6 @@
 """Every command of the contract as a command of the command line, made from its own fields and descriptions."""
 
 import inspect
-import json as json_module
 import types
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
@@ -95,13 +94,3 @@ def _plain_type(annotation: Any) -> Any:
     if get_origin(annotation) is tuple:
         return list[str]
     return annotation if annotation in (str, int, bool) else str
-
-
-def typed_again(name: str, order_id: str, sender: str, fields: Mapping[str, Any]) -> str:
-    """The line that gives a command, as a person would type it."""
-    words = ["recourse", "order", name.replace("_", "-"), order_id, "--as", sender]
-    for field, value in fields.items():
-        option = f"--{field.replace('_', '-')}"
-        for one in value if isinstance(value, list) else [value]:
-            words += [option] if one is True else [option, json_module.dumps(one, ensure_ascii=False)]
-    return " ".join(words)

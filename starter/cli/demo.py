@@ -39,7 +39,7 @@ async def demo(*, keep: Annotated[bool, Parameter(negative="")] = False) -> int:
 Look around, until Ctrl-C in this window:
   Temporal UI   {staged.ui_url}
   one order     DATABASE_URL={staged.dsn} {sys.argv[0]} order show {shown[5]}
-  all orders    DATABASE_URL={staged.dsn} {sys.argv[0]} order list
+  all orders    DATABASE_URL={staged.dsn} {sys.argv[0]} orders list
   start one     TEMPORAL_ADDRESS={staged.address} RECOURSE_TASK_QUEUE={staged.queue} DATABASE_URL={staged.dsn} \\
                   {sys.argv[0]} order start my-first --client c-1 --freelancer f-1 --price 10000""")
             async with until_told_to_stop() as stop:

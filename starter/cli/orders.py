@@ -14,7 +14,7 @@ from resolution.order import Terms
 from resolution.words import Party
 from starter.cli.commands import ALL, As, actor, add_commands
 from starter.cli.output import DONE, Json, Stop, console, say_json
-from starter.cli.pages import actions_table, notices_table, order_page, orders_table, outcome_page, outlook_page
+from starter.cli.pages import actions_table, notices_table, order_page, outcome_page, outlook_page
 from starter.client import Orders, Outcome, Recourse
 
 app = App(name="order", help="Start orders, give their commands, see where they stand.")
@@ -133,23 +133,6 @@ async def notices(order_id: str, /, *, reader: For = "client", json: Json = Fals
         console().print(notices_table(told, reader))
 
 
-@app.command(name="list")
-async def list_some(*, after: str = "", limit: int = 50, json: Json = False) -> None:
-    """Orders by id, a page at a time.
-
-    Parameters
-    ----------
-    after
-        The last order id of the page before.
-    """
-    async with Orders.connect() as orders:
-        rows = await orders.list(after=after, limit=limit)
-    if json:
-        say_json(rows)
-    else:
-        console().print(orders_table(rows))
-
-
 async def _give(command: str, order_id: str, sender: As, fields: Mapping[str, Any], signal: bool, json: bool) -> int:
     async with Recourse.connect() as recourse:
         order = await recourse.order(order_id)
@@ -178,6 +161,7 @@ async def _preview(command: str, order_id: str, sender: As, fields: Mapping[str,
     return DONE if "refused" not in answer else 1
 
 
-add_commands(app, _give, ALL, can_be_signals=True)
+# An operator's decisions are asked about first: `recourse cases`.
+add_commands(app, _give, [name for name in ALL if name not in ("propose", "rule")], can_be_signals=True)
 add_commands(looking_ahead, _preview, ALL, can_be_signals=False)
 app.command(looking_ahead)

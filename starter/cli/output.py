@@ -10,6 +10,7 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 from pydantic import BaseModel
 from rich.console import Console
+from rich.text import Text
 
 from resolution.durations import write_duration
 from resolution.instants import read_zone
@@ -44,6 +45,19 @@ def complain(stop: Stop) -> int:
     """Say on standard error why a command stops; returns its exit status."""
     Console(stderr=True, highlight=False, soft_wrap=True, markup=False).print(f"recourse: {stop}")
     return stop.status
+
+
+Yes = Annotated[bool, Parameter(name="--yes", negative="", help="Do it without asking, for scripts.")]
+
+
+def ask(question: str, *, yes: bool) -> None:
+    """Go on only after a yes, from the option or from a person. Raises Stop."""
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise Stop("Nothing was done: here is no terminal to ask on. Add --yes to do it.")
+    if console().input(Text(f"{question} [y/N] ")).strip().lower() not in ("y", "yes"):
+        raise Stop("Nothing was done.", NO)
 
 
 def console() -> Console:

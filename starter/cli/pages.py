@@ -124,26 +124,6 @@ def notices_table(told: Sequence[Notice], reader: str) -> Table:
     return table
 
 
-def orders_table(found: Sequence[Mapping[str, Any]]) -> Table:
-    """A page of orders."""
-    table = Table(show_edge=False)
-    for heading in ("order", "policy", "phase", "turn", "until", "next by the clock", "at", "settlement", "case"):
-        table.add_column(heading)
-    for row in found:
-        table.add_row(
-            row["order_id"],
-            row["policy"],
-            words(row["phase"]),
-            row["turn"],
-            write_instant(row["turn_until"]),
-            words(row["next_clock"] or "-"),
-            write_instant(row["next_clock_at"]),
-            row["settlement"],
-            row["case_stage"] or "-",
-        )
-    return table
-
-
 def outcome_page(outcome: Outcome) -> RenderableType:
     """What came of a command."""
     whole = outcome.whole

@@ -51,14 +51,10 @@ def export(order_id: str, *, for_: For, out: Path | None = None, json: Json = Fa
 
 async def _read(order_id: str, reader: Reader) -> dict[str, Any]:
     # The driver and the settings are for this command alone; verifying needs neither.
-    from database.orders import read_export
-    from starter.cli.database import connected
+    from starter.reading import Orders
 
-    async with connected() as pool:
-        document = await read_export(pool, order_id, reader)
-    if document is None:
-        raise Stop(f"There is no order {printable(order_id)} in this database.", NO)
-    return document
+    async with Orders.connect() as orders:
+        return await orders.record(order_id, reader)
 
 
 @app.command(name="verify")

@@ -9,8 +9,9 @@ from rich.table import Table
 from rich.text import Text
 
 from resolution.instants import write_instant
-from starter.cli.database import connected
 from starter.cli.output import Json, Zone, console, printable, say_json
+from starter.connecting import in_one_sentence
+from starter.reading import Orders
 
 app = App(name="stats", help="Scores, endings, reasons and marks, counted over all closed orders.")
 
@@ -74,8 +75,10 @@ def stats(
 
 
 async def _read(view: View, limit: int) -> list[dict[str, Any]]:
-    async with connected() as pool:
-        rows = await pool.fetch(f"SELECT * FROM analysis.{view} ORDER BY {_ORDER[view]} LIMIT $1", max(limit, 0))  # noqa: S608
+    async with Orders.connect() as orders:
+        with in_one_sentence():
+            query = f"SELECT * FROM analysis.{view} ORDER BY {_ORDER[view]} LIMIT $1"  # noqa: S608
+            rows = await orders.pool.fetch(query, max(limit, 0))
     return [dict(row) for row in rows]
 
 

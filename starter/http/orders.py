@@ -8,8 +8,8 @@ from fastapi import APIRouter, Depends, Query, Response
 from fastapi.responses import JSONResponse
 from pydantic import Field
 
-from database.lists import orders_of, read_parties
-from database.orders import list_orders, write_contacts
+from database.lists import Wanted, list_orders, read_parties
+from database.orders import write_contacts
 from resolution.order import Terms
 from resolution.record import Export
 from resolution.step import Notice
@@ -85,11 +85,8 @@ async def written(site: Site, order_id: str) -> bool:
 @router.get("/orders", response_model=OrderList, responses=answers(422))
 async def list_them(site: TheSite, caller: Caller, after: After = "", limit: Limit = 50) -> dict[str, Any]:
     """Orders by id, a page at a time: a party's own, or all of them for operators and services."""
-    pool = site.recourse.pool
-    if caller.role in PARTIES:
-        rows = await orders_of(pool, caller.role, caller.id, after=after, limit=limit)
-    else:
-        rows = await list_orders(pool, after=after, limit=limit)
+    wanted = Wanted.of(caller.role, caller.id) if caller.role in PARTIES else Wanted()
+    rows = await list_orders(site.recourse.pool, wanted, after=after, limit=limit)
     return {"orders": rows, "next": rows[-1]["order_id"] if len(rows) == limit else None}
 
 

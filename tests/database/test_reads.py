@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from database.facts import read_facts, read_histories
+from database.lists import list_orders
 from database.orders import (
-    list_orders,
     read_answer,
     read_balances,
     read_export,

@@ -154,7 +154,7 @@ def test_what_cannot_be_used_is_said_in_a_sentence_and_a_status(
 
 async def test_an_order_that_is_not_there_is_said(dsn: str) -> None:
     done = recourse("record", "export", "o-9", "--for", "client", DATABASE_URL=dsn)
-    assert (done.returncode, done.stderr) == (1, "recourse: There is no order o-9 in this database.\n")
+    assert (done.returncode, done.stderr) == (1, "recourse: There is no order o-9.\n")
 
 
 async def test_a_file_that_cannot_be_written_is_said(dsn: str, pool: Any, life: Life, tmp_path: Path) -> None:

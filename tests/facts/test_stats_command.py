@@ -51,5 +51,5 @@ async def test_what_cannot_be_read_is_said_in_a_sentence(dsn: str) -> None:
     empty = urlsplit(dsn)._replace(path="/template1").geturl()
     for address, sentence in ((empty, "is not up to date"), (f"{dsn}?role=recourse_reader", "does not let this user")):
         done = recourse("stats", "endings", DATABASE_URL=address)
-        assert (done.returncode, sentence in done.stderr, "Traceback" in done.stderr) == (2, True, False)
+        assert (done.returncode, sentence in done.stderr, "Traceback" in done.stderr) == (3, True, False)
     assert recourse("stats", "everything", DATABASE_URL=dsn).returncode == 2

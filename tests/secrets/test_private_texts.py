@@ -11,7 +11,8 @@ from rich.console import Console
 from temporalio.api.common.v1 import Payload
 from temporalio.api.enums.v1 import EventType
 
-from database.orders import list_orders, read_notices, write_contacts
+from database.lists import list_orders
+from database.orders import read_notices, write_contacts
 from resolution.record import Export, Reader
 from starter.timeline import timeline
 from tests.process.conftest import Marketplace

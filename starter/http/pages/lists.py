@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 from starlette.requests import Request
 from starlette.responses import Response
 
-from database.lists import orders_of, undecided_cases
+from database.lists import Wanted, list_orders, undecided_cases
 from resolution.words import PARTIES
 from starter.http.pages.entering import to
 from starter.http.pages.rendering import render, site_of
@@ -26,7 +26,7 @@ async def own_orders(request: Request) -> Response:
         order_id = request.query_params.get("order", "").strip()
         return to(request, f"orders/{order_id}" if order_id else "queue")
     after = request.query_params.get("after", "").replace("\x00", "")
-    rows = await orders_of(site.recourse.pool, bearer.role, bearer.id, after=after, limit=PAGE)
+    rows = await list_orders(site.recourse.pool, Wanted.of(bearer.role, bearer.id), after=after, limit=PAGE)
     following = urlencode({"after": rows[-1]["order_id"]}) if len(rows) == PAGE else None
     return render(request, "orders.html", rows=rows, following=following, reader=bearer.role)
 

@@ -1,0 +1,160 @@
+"""`python -m bench.reads`: what reads cost among many orders, side by side with a fetch by primary key.
+
+The same reads are measured in the same minutes in a database of few orders, to see what grows with their number.
+"""
+
+import argparse
+import asyncio
+import json
+import statistics
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+
+from bench.many_orders import fill
+from database.lists import Wanted, list_orders, orders_due, undecided_cases
+from database.migrate import migrate, migrations
+from database.orders import read_order
+from database.outbox import undelivered
+from database.pool import connect
+from local.postgres import postgres
+from local.progress import say
+
+FEW = 10_000
+ROUNDS = 200
+# p50 against a fetch by primary key, and against the same read among few orders.
+AGAINST_KEY, AGAINST_FEW = 4.0, 1.3
+COUNTED = {
+    "completion_rate": "SELECT * FROM analysis.completion_rate LIMIT 50",
+    "endings": "SELECT * FROM analysis.endings LIMIT 50",
+}
+KEY = "a fetch by primary key"
+Read = Callable[[], Awaitable[Any]]
+
+
+def reads(pool: Any, count: int, now: datetime) -> dict[str, Read]:
+    """Every read by name, in a database of so many orders."""
+    middle = f"o-{count // 2:09}"
+
+    def listed(**wanted: Any) -> Read:
+        return lambda: list_orders(pool, Wanted(**wanted), after=middle)
+
+    found: dict[str, Read] = {
+        KEY: lambda: pool.fetchrow("SELECT order_id, phase FROM orders WHERE order_id = $1", middle),
+        "an order whole": lambda: read_order(pool, middle),
+        "orders: all, from the middle": lambda: list_orders(pool, after=middle),
+        "orders: a client's": lambda: list_orders(pool, Wanted(client="c-7")),
+        "orders: a freelancer's": lambda: list_orders(pool, Wanted(freelancer="f-7")),
+        "orders: phase delivered": listed(phase="delivered"),
+        "orders: phase canceled": listed(phase="canceled"),
+        "orders: policy glimmer": listed(policy="glimmer"),
+        "orders: settlement held": listed(settlement="held"),
+        "orders: settlement retrying": listed(settlement="retrying"),
+        "orders: how ruling": listed(how="ruling"),
+        "orders: policy and phase": listed(policy="upwork", phase="in_progress"),
+        "orders: due within a day": lambda: orders_due(pool, "due_at", now + timedelta(days=1)),
+        "orders: stuck": lambda: orders_due(pool, "next_clock_at", now - timedelta(minutes=5)),
+        "cases: all": lambda: undecided_cases(pool),
+        "cases: overdue": lambda: undecided_cases(pool, due_by=now),
+        "cases: of a policy": lambda: undecided_cases(pool, policy="glimmer"),
+        "cases: waiting for an operator": lambda: undecided_cases(pool, turn="operator"),
+        "outbox": lambda: undelivered(pool),
+        "outbox: of one order": lambda: undelivered(pool, order_id="o-000001000"),
+    }
+    return found
+
+
+def heavy(pool: Any) -> dict[str, Read]:
+    """What counts over all orders."""
+    return {
+        f"stats: {view}": lambda query=query: pool.fetch(query)  # type: ignore[misc]
+        for view, query in COUNTED.items()
+    }
+
+
+async def measure(sides: Mapping[str, Mapping[str, Read]], rounds: int) -> dict[str, dict[str, list[float]]]:
+    """Milliseconds of each read on each side, one after the other in turn, so that a drift meets all alike."""
+    taken: dict[str, dict[str, list[float]]] = {side: {name: [] for name in found} for side, found in sides.items()}
+    for number in range(rounds + 5):
+        for side, found in sides.items():
+            for name, read in found.items():
+                began = time.perf_counter()
+                await read()
+                if number >= 5:  # the first few fill caches and prepare statements
+                    taken[side][name].append(1000 * (time.perf_counter() - began))
+    return taken
+
+
+async def run(count: int, rounds: int) -> dict[str, Any]:
+    """Both databases, filled and measured."""
+    now = datetime.now(UTC)
+    sides, heavies, filled = dict[str, Any](), dict[str, Any](), dict[str, float]()
+    async with postgres() as dsn, AsyncExitStack() as stack:
+        for side, size in (("few", min(FEW, count)), ("many", count)):
+            server = await asyncpg.connect(dsn)
+            await server.execute(f"CREATE DATABASE reads_{side}")
+            await server.close()
+            address = dsn.rsplit("/", 1)[0] + f"/reads_{side}"
+            await migrate(address, [one for one in migrations() if not one[0].endswith("_lists.sql")])
+            pool = await connect(address, most=1)
+            stack.push_async_callback(pool.close)
+            began = time.monotonic()
+            await fill(pool, size, now)
+            filled[f"{side}: seconds to fill"] = round(time.monotonic() - began, 1)
+            began = time.monotonic()
+            # As on a system that is running: the indexes come to the orders.
+            await migrate(address)
+            filled[f"{side}: seconds to migrate"] = round(time.monotonic() - began, 1)
+            await pool.execute("VACUUM ANALYZE", timeout=600)
+            sides[side], heavies[side] = reads(pool, size, now), heavy(pool)
+            say(f"{size} orders are there: {filled}")
+        taken = await measure(sides, rounds)
+        counted = await measure(heavies, 5)
+    p50 = {
+        side: {name: statistics.median(values) for name, values in {**taken[side], **counted[side]}.items()}
+        for side in sides
+    }
+    return {"orders": count, "few": min(FEW, count), "rounds": rounds, "when": now.isoformat(), **filled, "p50": p50}
+
+
+def markdown(found: Mapping[str, Any]) -> str:
+    """The report for people."""
+    few, many = found["p50"]["few"], found["p50"]["many"]
+    settings = [f"- {name}: {value}" for name, value in found.items() if name != "p50"]
+    lines = [
+        "# Reads",
+        "",
+        "Ratios hold, absolute figures do not: they are of one machine and one hour.",
+        "",
+        *settings,
+    ]
+    lines += ["", f"Goals: at most {AGAINST_KEY:g} times {KEY}, at most {AGAINST_FEW:g} times the same among few.", ""]
+    lines += ["| read | p50 ms, few | p50 ms, many | / primary key | many / few | met |", "|---|---|---|---|---|---|"]
+    for name, taken in many.items():
+        key, grown = taken / many[KEY], taken / few[name]
+        met = "yes" if key <= AGAINST_KEY and grown <= AGAINST_FEW else "no"
+        lines.append(f"| {name} | {few[name]:.3f} | {taken:.3f} | {key:.2f} | {grown:.2f} | {met} |")
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    """The command line."""
+    reader = argparse.ArgumentParser(prog="python -m bench.reads", description=__doc__)
+    reader.add_argument("--size", type=int, default=1_000_000, help="orders in the large database")
+    reader.add_argument("--rounds", type=int, default=ROUNDS, help="times that each read is made")
+    given = reader.parse_args()
+    found = asyncio.run(run(given.size, given.rounds))
+    folder = Path("reports")
+    folder.mkdir(exist_ok=True)
+    (folder / "reads.json").write_text(json.dumps(found, indent=1), encoding="utf-8")
+    (folder / "reads.md").write_text(markdown(found), encoding="utf-8")
+    print(markdown(found))  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,50 @@
+"""Notices that were tried and that their receivers have not taken."""
+
+from datetime import datetime
+from typing import Any
+
+Place = tuple[datetime, str, str]
+
+_COLUMNS = """
+SELECT n.order_id, d.notice_id, n.name, n.receiver, d.channel, d.since, n.written_at, d.attempts, d.last_error,
+    coalesce(d.leased_until > now(), false) AS sending,
+    (
+        SELECT count(*) FROM notices AS b LEFT JOIN deliveries AS t ON t.notice_id = b.id AND t.channel = d.channel
+        WHERE b.order_id = n.order_id AND (b.step, b.line) > (n.step, n.line) AND t.notice_id IS NULL
+            AND (d.channel = 'webhook' OR b.receiver = n.receiver)
+    ) AS behind
+FROM deliveries AS d INNER JOIN notices AS n ON n.id = d.notice_id
+WHERE d.delivered_at IS NULL
+"""
+
+
+async def undelivered(
+    pool: Any, *, order_id: str | None = None, after: Place | None = None, limit: int = 50
+) -> list[dict[str, Any]]:
+    """A page of them, those that wait longest first, behind the place `after`: since, notice id and channel.
+
+    `behind` counts the notices of the same order that wait behind it and were never tried; `sending`: an attempt is
+    under way.
+    """
+    conditions, values = "", list[Any]()
+    if order_id is not None:
+        values.append(order_id)
+        conditions += " AND n.order_id = $1"
+    if after is not None:
+        conditions += (
+            " AND (d.since, d.notice_id, d.channel) > ("
+            + ", ".join(f"${len(values) + number}" for number in (1, 2, 3))
+            + ")"
+        )
+        values += after
+    query = f"{_COLUMNS}{conditions} ORDER BY d.since, d.notice_id, d.channel LIMIT ${len(values) + 1}"
+    return [dict(row) for row in await pool.fetch(query, *values, limit)]
+
+
+async def orders_with_undelivered(pool: Any) -> list[str]:
+    """The ids of all orders that have any."""
+    rows = await pool.fetch(
+        "SELECT DISTINCT n.order_id FROM deliveries AS d INNER JOIN notices AS n ON n.id = d.notice_id "
+        "WHERE d.delivered_at IS NULL ORDER BY n.order_id"
+    )
+    return [row["order_id"] for row in rows]

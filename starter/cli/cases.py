@@ -1,0 +1,241 @@
+"""`recourse cases`: what waits for an operator, and the operator's two answers."""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from cyclopts import App, Parameter
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from database.lists import read_orders, undecided_cases
+from resolution.amounts import write_amount
+from resolution.instants import write_instant
+from resolution.looking_ahead import if_nobody_acts
+from resolution.money import held
+from resolution.order import Order
+from resolution.words import Fault
+from starter.answers import stamped
+from starter.cli.finding import place, read_place
+from starter.cli.output import DONE, NO, Json, Stop, Yes, Zone, ask, console, printable, say_json
+from starter.cli.pages import order_page, outcome_page, outlook_page, rows, words
+from starter.cli.times import away, due
+from starter.connecting import in_one_sentence
+from starter.reading import Orders, now
+
+app = App(name="cases", help="Cases that wait for operators.")
+
+By = Annotated[str, Parameter(name="--as", help="Who decides: `operator:ID`.")]
+Explanation = Annotated[str, Parameter(help="Why; both parties get it.")]
+Stage = Literal["mediation", "ruling", "appeal"]
+
+
+@app.command(name="list")
+async def list_open(
+    *,
+    overdue: Annotated[bool, Parameter(negative="")] = False,
+    waiting: Annotated[bool, Parameter(negative="")] = False,
+    stage: Stage | None = None,
+    policy: str | None = None,
+    after: str = "",
+    limit: int = 50,
+    json: Json = False,
+) -> None:
+    """The undecided cases, those due next first: whose turn it is, the money at stake, and what silence means.
+
+    Parameters
+    ----------
+    overdue
+        Only those that time should have decided: no worker leads them.
+    waiting
+        Only those in which the parties wait for an operator.
+    after
+        Where the page before ended.
+    """
+    at = now()
+    async with Orders.connect() as orders:
+        with in_one_sentence():
+            found = await undecided_cases(
+                orders.pool,
+                after=read_place(after),
+                limit=limit,
+                stage=stage,
+                turn="operator" if waiting else None,
+                policy=policy,
+                due_by=at if overdue else None,
+            )
+            known = await read_orders(orders.pool, [row["order_id"] for row in found])
+    shown = [(row, known[row["order_id"]]) for row in found]
+    if json:
+        say_json([_told(row, order, at) for row, order in shown])
+        return
+    if not found:
+        console().print("No case is open." if not (overdue or waiting or stage or policy) else "No case is like that.")
+        return
+    table = Table(show_edge=False, pad_edge=False, show_lines=True)
+    for heading in ("order", "case", "turn", "at stake", "if nobody acts"):
+        table.add_column(heading, overflow="fold")
+    for row, order in shown:
+        table.add_row(*(Text(printable(cell)) for cell in _cells(row, order, at)))
+    console().print(table)
+    if len(found) == limit:
+        console().print(f"There may be more: --after '{printable(place(found[-1], 'due_at'))}'", markup=False)
+
+
+def _told(row: Mapping[str, Any], order: Order, at: datetime) -> dict[str, Any]:
+    silent = if_nobody_acts(order, "operator")
+    return {**row, "overdue": row["due_at"] <= at, "held": held(order), "if_nobody_acts": silent}
+
+
+def _cells(row: Mapping[str, Any], order: Order, at: datetime) -> Iterator[str]:
+    yield f"{row['order_id']} ({row['policy']})"
+    yield f"{row['stage']}, {due(row['due_at'], at)}"
+    yield row["turn"] + (f", {away(row['turn_until'], at)}" if row["turn_until"] != row["due_at"] else "")
+    yield write_amount(held(order), row["currency"])
+    yield silence(order, at)
+
+
+def silence(order: Order, at: datetime) -> str:
+    """What happens, and when, if nobody does anything."""
+    silent = if_nobody_acts(order, "operator")
+    if silent is None:
+        return "nothing happens by itself"
+    money, currency = silent["money"], order.terms.currency
+    shares = ", ".join(f"{who} {write_amount(money[who], currency)}" for who in ("client", "freelancer") if money[who])
+    if silent["phase"] in ("canceled", "completed"):
+        return f"{away(silent['at'], at)}: {silent['phase']}; {shares}"
+    case = silent["case"]
+    stage = f"; the case goes to {case['stage']}" if case and case["stage"] != "closed" else ""
+    return f"{away(silent['at'], at)}: the order goes on, {words(silent['phase'])}{stage}"
+
+
+@app.command
+async def show(order_id: str, /, *, zone: Zone = "UTC", json: Json = False) -> None:
+    """A case whole: the order, what each side said and offers, what you can do, and what silence means."""
+    at = now()
+    async with Orders.connect() as orders:
+        order = await orders.order(order_id)
+        if order.case is None:
+            raise Stop(f"Order {printable(order_id)} never had a case; see it with `recourse order show`.", NO)
+        page, can = await orders.show(order_id, "operator"), await orders.actions(order_id, "operator")
+        said = list(_said(await orders.record(order_id, "operator")))
+    if json:
+        say_json({**page, "said": said, **can, "if_nobody_acts": if_nobody_acts(order, "operator")})
+        return
+    console().print(Group(order_page(page, zone), rows(_case_lines(order, can, said, at, zone))))
+
+
+def _case_lines(order: Order, can: Mapping[str, Any], said: list[dict[str, Any]], at: datetime, zone: str) -> Any:
+    case, currency = order.case, order.terms.currency
+    if case is None:
+        return
+    opened = f"by {case.opened_by} {away(case.opened_at, at)}" + (f", {words(case.reason)}" if case.reason else "")
+    yield "case opened", opened
+    if case.open:
+        yield "case", f"{case.stage}, {due(case.due_at, at)} ({write_instant(case.due_at, zone)})"
+    for party, amount in case.offers.model_dump(exclude_none=True).items():
+        yield f"{party} offers", write_amount(amount, currency) + " to the freelancer"
+    if case.proposal:
+        yield (
+            "proposed",
+            f"{write_amount(case.proposal.amount, currency)}, until {write_instant(case.proposal.due_at, zone)}",
+        )
+    if case.ruling:
+        yield "ruled", f"{words(case.ruling.outcome)} by {case.ruling.operator}: {printable(case.ruling.explanation)}"
+    for one in said:
+        yield f"{one['who']} said", f"“{printable(one['said'])}”"
+    yield "if nobody acts", silence(order, at)
+    decisions = {name: found for name, found in can["actions"].items() if name in ("propose", "rule")}
+    for name, found in decisions.items():
+        bounds = found.get("amount")
+        amount = (
+            f", --amount {bounds['at_least']} to {bounds['at_most']} (minor units, to the freelancer in all)"
+            if bounds
+            else ""
+        )
+        yield "you can", f"recourse cases {name} {order.terms.order_id} --as operator:YOU{amount}"
+
+
+def _said(record: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """The words of everybody that were applied, in order."""
+    for entry in record["entries"]:
+        content = entry.get("content") or {}
+        if content.get("outcome") == "refused":
+            continue
+        fields = content.get("fields") or {}
+        for name in ("comment", "explanation", "text", "title"):
+            if fields.get(name):
+                who = (content.get("actor") or {}).get("role", "somebody")
+                yield {"who": who, "at": content.get("at"), "command": content.get("command"), "said": fields[name]}
+
+
+@app.command
+async def propose(
+    order_id: str, /, *, sender: By, amount: int, explanation: Explanation, yes: Yes = False, json: Json = False
+) -> int:
+    """Propose to both parties how to end it. Shows what it leads to, and asks.
+
+    Parameters
+    ----------
+    amount
+        The freelancer's gross in all, in minor units.
+    """
+    return await _decide(order_id, "propose", sender, {"amount": amount, "explanation": explanation}, yes, json)
+
+
+@app.command
+async def rule(
+    order_id: str,
+    /,
+    *,
+    sender: By,
+    outcome: Literal["cancel", "continue", "let_them_decide"],
+    explanation: Explanation,
+    amount: int | None = None,
+    fault: Fault = "none",
+    exempt: Annotated[bool, Parameter(negative="")] = False,
+    yes: Yes = False,
+    json: Json = False,
+) -> int:
+    """Decide the case. Shows what it leads to, and asks: a ruling cannot be taken back.
+
+    Parameters
+    ----------
+    amount
+        The freelancer's gross in all, in minor units; for `cancel`.
+    fault
+        Whose fault it was.
+    exempt
+        It does not count in the freelancer's score.
+    """
+    fields: dict[str, Any] = {"outcome": outcome, "explanation": explanation, "fault": fault, "exempt": exempt}
+    fields |= {} if amount is None else {"amount": amount}
+    return await _decide(order_id, "rule", sender, fields, yes, json)
+
+
+async def _decide(order_id: str, command: str, sender: str, fields: Mapping[str, Any], yes: bool, json: bool) -> int:
+    # Only a decision needs Temporal; lists are read in a moment.
+    from starter.client import Recourse
+
+    role, _, operator = sender.partition(":")
+    if role != "operator" or not operator:
+        raise Stop(f"--as {sender!r} is no operator: write `operator:ID` with your id.")
+    message = stamped({"actor": {"role": "operator", "id": operator}, **fields}, now())
+    async with Orders.connect() as orders:
+        order = await orders.order(order_id)
+        ahead = await orders.preview(order_id, command, message)
+    if not json:
+        console().print(outlook_page(ahead, order.terms.currency))
+    if "refused" in ahead:
+        if json:
+            say_json(ahead)
+        return NO
+    ask(f"{command.capitalize()} this for order {order_id}?", yes=yes)
+    async with Recourse.connect() as recourse:
+        outcome = await recourse.send(order_id, command, message)
+    if json:
+        say_json(outcome.whole)
+    else:
+        console().print(outcome_page(outcome))
+    return DONE if outcome.code is None else NO

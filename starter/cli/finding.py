@@ -1,0 +1,123 @@
+"""`recourse orders`: find orders among many."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, Literal
+
+from cyclopts import App, Parameter
+from rich.table import Table
+from rich.text import Text
+
+from database.lists import Wanted, list_orders, orders_due
+from resolution.durations import parse_duration
+from resolution.words import How, Phase, SettlementStatus
+from starter.cli.output import Json, Stop, console, printable, say_json
+from starter.cli.pages import words
+from starter.cli.times import away
+from starter.connecting import in_one_sentence
+from starter.reading import Orders, now
+
+app = App(name="orders", help="Find orders among many.")
+
+# A worker fires a clock within seconds; one that restarts, or waits for a database, takes a little longer.
+STUCK_AFTER = timedelta(minutes=5)
+
+Within = Annotated[
+    str | None, Parameter(help="Open orders whose work is due before then: an instant, or a duration such as `24h`.")
+]
+
+
+def read_instant(text: str, option: str, *, at: datetime) -> datetime:
+    """An instant as it is typed: with its offset, or as a duration from now. Raises Stop."""
+    try:
+        return at + parse_duration(text)
+    except ValueError:
+        pass
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise Stop(f"{option} {text!r} is no instant: write `2025-03-04T11:00Z`, or `24h` from now.") from error
+    return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
+
+
+def read_place(text: str) -> tuple[datetime, str] | None:
+    """Where a page of what is due ended, as its last line says it; None at the beginning. Raises Stop."""
+    if not text:
+        return None
+    at, _, order_id = text.partition(" ")
+    try:
+        instant = datetime.fromisoformat(at)
+    except ValueError:
+        instant = None
+    if instant is None or instant.tzinfo is None or not order_id:
+        raise Stop(f"--after {text!r} is not the end of a page: give what the page before says, in quotes.")
+    return instant, order_id
+
+
+def place(row: dict[str, Any], clock: str) -> str:
+    """The same of a row, as `--after` takes it."""
+    return f"{row[clock].isoformat()} {row['order_id']}"
+
+
+@app.command(name="list")
+async def list_some(
+    *,
+    phase: Phase | None = None,
+    policy: str | None = None,
+    client: str | None = None,
+    freelancer: str | None = None,
+    settlement: SettlementStatus | None = None,
+    how: How | None = None,
+    due_before: Within = None,
+    stuck: Annotated[bool, Parameter(negative="")] = False,
+    after: str = "",
+    limit: int = 50,
+    json: Json = False,
+) -> None:
+    """Orders by id, or by what is due, a page at a time.
+
+    Parameters
+    ----------
+    settlement
+        Where the money is: `held` until an undo window is over, `retrying` where the payment provider has failed.
+    how
+        How a cancellation came about.
+    stuck
+        Orders whose clock was due minutes ago and has not fired: no worker leads them.
+    after
+        Where the page before ended.
+    """
+    if stuck and due_before:
+        raise Stop("--stuck and --due-before are two questions: ask them one by one.")
+    wanted, at = Wanted(phase, policy, client, freelancer, settlement, how), now()
+    clock: Literal["due_at", "next_clock_at"] = "next_clock_at" if stuck else "due_at"
+    async with Orders.connect() as orders:
+        with in_one_sentence():
+            if stuck or due_before:
+                before = at - STUCK_AFTER if stuck else read_instant(due_before or "", "--due-before", at=at)
+                rows = await orders_due(orders.pool, clock, before, wanted, after=read_place(after), limit=limit)
+            else:
+                rows = await list_orders(orders.pool, wanted, after=after, limit=limit)
+    if json:
+        say_json(rows)
+        return
+    if not rows:
+        console().print("No order is like that.")
+        return
+    console().print(orders_table(rows, at))
+    if len(rows) == limit:
+        end = place(rows[-1], clock) if stuck or due_before else rows[-1]["order_id"]
+        console().print(f"There may be more: --after '{printable(end)}'", markup=False)
+
+
+def orders_table(rows: list[dict[str, Any]], at: datetime) -> Table:
+    """A page of orders, within 80 columns: where each stands, whose turn it is, and what time does next."""
+    table = Table(show_edge=False, pad_edge=False)
+    for heading in ("order", "policy", "phase", "turn", "next by the clock", "money"):
+        table.add_column(heading, overflow="fold")
+    for row in rows:
+        turn = row["turn"] + (f", {away(row['turn_until'], at)}" if row["turn_until"] else "")
+        clock = f"{words(row['next_clock'])} {away(row['next_clock_at'], at)}" if row["next_clock"] else "-"
+        case = f", case: {row['case_stage']}" if row["case_stage"] not in (None, "closed") else ""
+        cells = (row["order_id"], row["policy"], words(row["phase"]) + case, turn, clock, row["settlement"])
+        table.add_row(*(Text(printable(cell)) for cell in cells))
+    return table

@@ -1,0 +1,159 @@
+"""`recourse outbox`: the notices that nobody has taken, why, and to try them again."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+from typing import Annotated, Any
+
+from cyclopts import App, Parameter
+from rich.table import Table
+from rich.text import Text
+
+from activities.notifying import GIVEN_UP_AFTER, Notifying
+from activities.settings import read_settings
+from database.outbox import orders_with_undelivered, undelivered
+from starter.cli.output import DONE, NO, Json, Stop, Yes, ask, console, printable, say_json
+from starter.cli.pages import words
+from starter.cli.times import away, length
+from starter.connecting import in_one_sentence
+from starter.reading import Orders, now
+
+app = App(name="outbox", help="Notices that nobody has taken yet.")
+
+# For one order; a slow receiver of many notices is given the time.
+ONE_ORDER = timedelta(minutes=10)
+# A receiver that takes nothing is not asked for thousands of orders.
+IN_A_ROW = 5
+
+
+@app.command(name="list")
+async def list_undelivered(
+    order_id: str | None = None, /, *, after: str = "", limit: int = 50, json: Json = False
+) -> None:
+    """Notices that were tried and not taken, those that wait longest first, of one order or of all.
+
+    Parameters
+    ----------
+    order_id
+        Only those of this order.
+    after
+        Where the page before ended.
+    """
+    at = now()
+    async with Orders.connect() as orders:
+        with in_one_sentence():
+            found = await undelivered(orders.pool, order_id=order_id, after=_place(after), limit=limit)
+    for row in found:
+        row["given_up_at"] = row.pop("written_at") + GIVEN_UP_AFTER
+    if json:
+        say_json(found)
+        return
+    if not found:
+        console().print("Nothing waits: every notice that was tried has been taken.")
+        return
+    console().print(_table(found, at))
+    if len(found) == limit:
+        last = found[-1]
+        end = f"{last['since'].isoformat()} {last['notice_id']} {last['channel']}"
+        console().print(f"There may be more: --after '{printable(end)}'", markup=False)
+
+
+def _place(text: str) -> tuple[datetime, str, str] | None:
+    if not text:
+        return None
+    try:
+        since, notice_id, channel = text.split(" ")
+        instant = datetime.fromisoformat(since)
+    except ValueError as error:
+        raise Stop(f"--after {text!r} is not the end of a page: give what the page before says, in quotes.") from error
+    return instant, notice_id, channel
+
+
+def _table(found: list[dict[str, Any]], at: datetime) -> Table:
+    table = Table(show_edge=False, pad_edge=False)
+    for heading in ("order", "notice", "first tried", "tries", "then", "why"):
+        table.add_column(heading, overflow="fold", justify="right" if heading == "tries" else "left")
+    for row in found:
+        behind = f" and {row['behind']} behind it" if row["behind"] else ""
+        notice = f"{words(row['name'])} to {row['receiver']} by {row['channel']}{behind}"
+        left = row["given_up_at"] - at
+        then = f"tried {length(left)} more" if left > timedelta(0) else f"given up {length(left)} ago"
+        then = "being sent now" if row["sending"] else then
+        cells = (row["order_id"], notice, away(row["since"], at), str(row["attempts"]), then, row["last_error"] or "-")
+        table.add_row(*(Text(printable(cell)) for cell in cells))
+    return table
+
+
+@app.command
+async def retry(
+    order_id: str | None = None,
+    /,
+    *,
+    all_: Annotated[bool, Parameter(name="--all", negative="")] = False,
+    yes: Yes = False,
+    json: Json = False,
+) -> int:
+    """Send again what was not taken, also what has been given up and of closed orders, in order and never twice.
+
+    It is sent from here, by the channels that RECOURSE_WEBHOOK_URL, RECOURSE_SMTP_URL and the rest configure, as the
+    worker does it; both may go on at once.
+
+    Parameters
+    ----------
+    order_id
+        Of this order.
+    all_
+        Of every order; shows how many, and asks. It stops after five orders in a row of which something was not taken.
+    """
+    if (order_id is None) != all_:
+        raise Stop("Name an order, or say --all.")
+    async with _sender() as (orders, notifying):
+        with in_one_sentence():
+            if order_id is not None:
+                await orders.order(order_id)
+                ids = [order_id]
+            else:
+                ids = await orders_with_undelivered(orders.pool)
+                if not json:
+                    console().print(f"{len(ids)} orders have notices that were not taken.")
+                if ids:
+                    ask(f"Send the notices of {len(ids)} orders now?", yes=yes)
+            told = await _send(notifying, ids)
+    if json:
+        say_json(told)
+        return NO if told["failures"] else DONE
+    console().print(f"{told['orders']} of {len(ids)} orders tried; {told['waited']} notices waited in them.")
+    for one in told["failures"]:
+        console().print(f"{one['order_id']}: {printable(one['why'])}", markup=False)
+    if told["orders"] < len(ids):
+        console().print("Stopped: the receiver takes nothing. See why, then try again.")
+    return NO if told["failures"] else DONE
+
+
+async def _send(notifying: Notifying, ids: list[str]) -> dict[str, Any]:
+    waited, tried, in_a_row, failures = 0, 0, 0, list[dict[str, str]]()
+    for order_id in ids:
+        ended = await notifying.deliver(order_id, within=ONE_ORDER, given_up_too=True)
+        waited, tried = waited + ended.waited, tried + 1
+        in_a_row = in_a_row + 1 if ended.failures else 0
+        failures += [{"order_id": order_id, "why": why} for why in ended.failures]
+        if in_a_row == IN_A_ROW:
+            break
+    return {"orders": tried, "waited": waited, "failures": failures}
+
+
+@asynccontextmanager
+async def _sender() -> AsyncIterator[tuple[Orders, Notifying]]:
+    # The worker knows the channels; whoever only lists needs none of it.
+    from worker import channels_of
+
+    settings = read_settings()
+    channels = channels_of(settings)
+    if not channels:
+        raise Stop("Nothing can be sent from here: set RECOURSE_WEBHOOK_URL or RECOURSE_SMTP_URL as the worker has it.")
+    try:
+        async with Orders.connect(settings) as orders:
+            yield orders, Notifying(orders.pool, channels)
+    finally:
+        for channel in channels:
+            await channel.close()

@@ -1,0 +1,132 @@
+"""Lists of orders: each filter finds what it says, by an index, and pages hold each row once."""
+
+import json
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from bench.many_orders import fill
+from bench.reads import KEY, reads
+from database.lists import ANY, Wanted, list_orders, orders_due, undecided_cases
+from database.outbox import orders_with_undelivered, undelivered
+from database.pool import connect
+from tests.conftest import run_on
+
+NOW = datetime(2026, 1, 20, 12, tzinfo=UTC)
+COUNT = 20_000
+
+
+@pytest.fixture(scope="module")
+async def many(postgres_server: str, migrated: str) -> AsyncIterator[Any]:
+    """A database of many orders, which no test changes."""
+    await run_on(postgres_server, "CREATE DATABASE recourse_lists TEMPLATE " + migrated)
+    pool = await connect(postgres_server.rsplit("/", 1)[0] + "/recourse_lists")
+    await fill(pool, COUNT, NOW)
+    yield pool
+    await pool.close()
+    await run_on(postgres_server, "DROP DATABASE recourse_lists WITH (FORCE)")
+
+
+class Explaining:
+    """Stands where a pool is asked, and keeps how PostgreSQL would go about each question."""
+
+    def __init__(self, pool: Any) -> None:
+        self.pool, self.plans = pool, list[str]()
+
+    async def fetch(self, query: str, *values: Any) -> Any:
+        plan = await self.pool.fetchval(f"EXPLAIN (FORMAT JSON) {query}", *values)
+        self.plans.append(plan if isinstance(plan, str) else json.dumps(plan))
+        return await self.pool.fetch(query, *values)
+
+    async def fetchrow(self, query: str, *values: Any) -> Any:
+        return next(iter(await self.fetch(query, *values)), None)
+
+
+def scanned_whole(plan: str) -> set[str]:
+    """The tables that a plan reads from one end to the other."""
+    found, waiting = set(), [json.loads(plan)[0]["Plan"]]
+    while waiting:
+        node = waiting.pop()
+        waiting += node.get("Plans", [])
+        if node["Node Type"] == "Seq Scan":
+            found.add(node["Relation Name"])
+    return found
+
+
+@pytest.mark.parametrize("name", [name for name in reads(None, COUNT, NOW) if name != KEY])
+async def test_every_read_goes_by_an_index(many: Any, name: str) -> None:
+    explaining = Explaining(many)
+    await reads(explaining, COUNT, NOW)[name]()
+    assert explaining.plans
+    assert [scanned_whole(plan) for plan in explaining.plans] == [set()] * len(explaining.plans)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "condition"),
+    [
+        (Wanted(phase="delivered"), "phase = 'delivered'"),
+        (Wanted(policy="glimmer", phase="in_progress"), "policy = 'glimmer' AND phase = 'in_progress'"),
+        (Wanted(client="c-8"), "client = 'c-8'"),
+        (Wanted(freelancer="f-8"), "freelancer = 'f-8'"),
+        (Wanted(settlement="held"), "settlement = 'held'"),
+        (Wanted(settlement="retrying"), "settlement = 'retrying'"),
+        (Wanted(how="ruling"), "state #>> '{resolution,how}' = 'ruling'"),
+        (ANY, "order_id < 'o-000000500'"),
+    ],
+)
+async def test_a_filter_finds_all_that_it_says_each_once_page_by_page(
+    many: Any, wanted: Wanted, condition: str
+) -> None:
+    expected = [row[0] for row in await many.fetch(f"SELECT order_id FROM orders WHERE {condition} ORDER BY 1")]
+    found, after = [], ""
+    while len(found) < len(expected) and (page := await list_orders(many, wanted, after=after, limit=301)):
+        found += [row["order_id"] for row in page]
+        after = found[-1]
+    assert found[: len(expected)] == expected
+    assert expected or wanted.settlement == "retrying"
+
+
+async def test_what_is_due_comes_first_due_first_page_by_page(many: Any) -> None:
+    before = NOW + timedelta(days=4)
+    expected = await many.fetch(
+        "SELECT order_id FROM orders WHERE due_at < $1 AND closed_at IS NULL ORDER BY due_at, order_id", before
+    )
+    found, after = list[dict[str, Any]](), None
+    while page := await orders_due(many, "due_at", before, after=after, limit=301):
+        found += page
+        after = found[-1]["due_at"], found[-1]["order_id"]
+    assert [row["order_id"] for row in found] == [row["order_id"] for row in expected]
+    assert len(found) > 301
+
+
+async def test_an_order_whose_clock_was_due_and_did_not_fire_is_stuck(many: Any) -> None:
+    later = NOW + timedelta(hours=15)
+    found = await orders_due(many, "next_clock_at", later, limit=COUNT)
+    expected = await many.fetchval("SELECT count(*) FROM orders WHERE next_clock_at < $1", later)
+    assert len(found) == expected > 0
+    assert len(await orders_due(many, "next_clock_at", later, Wanted(policy="upwork"), limit=COUNT)) < expected
+
+
+async def test_cases_are_found_by_policy_by_turn_and_by_what_is_overdue(many: Any) -> None:
+    everything = await undecided_cases(many, limit=COUNT)
+    assert len(await undecided_cases(many, policy="glimmer", limit=COUNT)) == len(everything) > 50
+    assert await undecided_cases(many, policy="upwork") == []
+    assert {row["turn"] for row in everything} == {"operator", "both"}
+    assert {row["turn"] for row in await undecided_cases(many, turn="operator", limit=COUNT)} == {"operator"}
+    middle = everything[len(everything) // 2]["due_at"]
+    due = await undecided_cases(many, due_by=middle, limit=COUNT)
+    assert due == [row for row in everything if row["due_at"] <= middle]
+
+
+async def test_the_outbox_has_what_was_tried_and_not_taken_page_by_page(many: Any) -> None:
+    everything = await undelivered(many, limit=COUNT)
+    assert len(everything) == COUNT // 1000
+    assert {row["last_error"] for row in everything} == {"webhook: the receiver answered 503"}
+    last = everything[4]
+    rest = await undelivered(many, after=(last["since"], last["notice_id"], last["channel"]), limit=COUNT)
+    assert rest == everything[5:]
+    of_one = await undelivered(many, order_id=last["order_id"])
+    assert [row["order_id"] for row in of_one] == [last["order_id"]]
+    assert await orders_with_undelivered(many) == sorted(row["order_id"] for row in everything)
