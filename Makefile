@@ -1,7 +1,7 @@
 # Two commands are enough: `make demo` and `make test`. Each prepares what it needs, and leaves nothing running.
 PYTHON ?= python3
 
-.PHONY: demo test check format cluster-smoke audit docs bench bench-quick faults races fuzz soak setup help
+.PHONY: demo test check format cluster-smoke audit docs bench bench-quick bench-reads faults races fuzz soak setup help
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
@@ -30,6 +30,9 @@ bench: setup  ## measure side by side with other designs, some 15 minutes; the r
 bench-quick: setup  ## the same in some 3 minutes, with wider spread
 	@.venv/bin/python -m pip install --quiet --no-deps --require-hashes -r requirements/bench.txt
 	@.venv/bin/python -m bench --orders 60 --rounds 2
+
+bench-reads: setup  ## what lists and pages cost among SIZE orders (1000000), beside a fetch by primary key
+	@.venv/bin/python -m bench.reads --size $(or $(SIZE),1000000)
 
 faults: setup  ## kill worker, database and Temporal server under orders; SIZE crash points (1000), SEED of an earlier run
 	@.venv/bin/python -m campaigns faults --size $(or $(SIZE),1000) $(if $(SEED),--seed $(SEED))

@@ -30,8 +30,8 @@ ROUNDS = 200
 # p50 against a fetch by primary key, and against the same read among few orders.
 AGAINST_KEY, AGAINST_FEW = 4.0, 1.3
 COUNTED = {
-    "completion_rate": "SELECT * FROM analysis.completion_rate LIMIT 50",
-    "endings": "SELECT * FROM analysis.endings LIMIT 50",
+    "completion_rate": "SELECT * FROM analysis.completion_rate ORDER BY completion_rate, freelancer LIMIT 50",
+    "endings": "SELECT * FROM analysis.endings ORDER BY policy, orders DESC LIMIT 50",
 }
 KEY = "a fetch by primary key"
 Read = Callable[[], Awaitable[Any]]

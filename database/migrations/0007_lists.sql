@@ -19,6 +19,6 @@ CREATE INDEX CONCURRENTLY IF NOT EXISTS orders_by_how ON orders ((state #>> '{re
 WHERE state #>> '{resolution,how}' IS NOT NULL;
 DROP INDEX CONCURRENTLY IF EXISTS orders_by_due;
 CREATE INDEX CONCURRENTLY IF NOT EXISTS orders_by_due ON orders (due_at, order_id) WHERE closed_at IS NULL;
-DROP INDEX CONCURRENTLY IF EXISTS deliveries_waiting;
-CREATE INDEX CONCURRENTLY IF NOT EXISTS deliveries_waiting ON deliveries (since, notice_id, channel)
+DROP INDEX CONCURRENTLY IF EXISTS deliveries_undelivered;
+CREATE INDEX CONCURRENTLY IF NOT EXISTS deliveries_undelivered ON deliveries (since, notice_id, channel)
 WHERE delivered_at IS NULL;

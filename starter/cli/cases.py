@@ -1,6 +1,6 @@
 """`recourse cases`: what waits for an operator, and the operator's two answers."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -10,11 +10,13 @@ from rich.table import Table
 from rich.text import Text
 
 from database.lists import read_orders, undecided_cases
+from database.orders import read_record
 from resolution.amounts import write_amount
 from resolution.instants import write_instant
 from resolution.looking_ahead import if_nobody_acts
 from resolution.money import held
 from resolution.order import Order
+from resolution.step import RecordEntry
 from resolution.words import Fault
 from starter.answers import stamped
 from starter.cli.finding import place, read_place
@@ -119,7 +121,8 @@ async def show(order_id: str, /, *, zone: Zone = "UTC", json: Json = False) -> N
         if order.case is None:
             raise Stop(f"Order {printable(order_id)} never had a case; see it with `recourse order show`.", NO)
         page, can = await orders.show(order_id, "operator"), await orders.actions(order_id, "operator")
-        said = list(_said(await orders.record(order_id, "operator")))
+        with in_one_sentence():
+            said = list(_said(await read_record(orders.pool, order_id)))
     if json:
         say_json({**page, "said": said, **can, "if_nobody_acts": if_nobody_acts(order, "operator")})
         return
@@ -146,21 +149,22 @@ def _case_lines(order: Order, can: Mapping[str, Any], said: list[dict[str, Any]]
     for one in said:
         yield f"{one['who']} said", f"“{printable(one['said'])}”"
     yield "if nobody acts", silence(order, at)
-    decisions = {name: found for name, found in can["actions"].items() if name in ("propose", "rule")}
-    for name, found in decisions.items():
+    for name, found in can["actions"].items():
+        if name not in ("propose", "rule"):
+            continue
         bounds = found.get("amount")
-        amount = (
-            f", --amount {bounds['at_least']} to {bounds['at_most']} (minor units, to the freelancer in all)"
-            if bounds
-            else ""
-        )
-        yield "you can", f"recourse cases {name} {order.terms.order_id} --as operator:YOU{amount}"
+        if bounds:
+            least, most = (write_amount(bounds[end], currency) for end in ("at_least", "at_most"))
+            yield f"you can {name}", f"{least} to {most} for the freelancer, which --amount says in minor units:"
+        outcome = " --outcome cancel" if name == "rule" else ""
+        typed = f"recourse cases {name} {order.terms.order_id} --as operator:YOU{outcome} --amount N --explanation WHY"
+        yield "", typed
 
 
-def _said(record: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+def _said(record: Sequence[RecordEntry]) -> Iterator[dict[str, Any]]:
     """The words of everybody that were applied, in order."""
-    for entry in record["entries"]:
-        content = entry.get("content") or {}
+    for entry in record:
+        content = entry.content
         if content.get("outcome") == "refused":
             continue
         fields = content.get("fields") or {}

@@ -112,8 +112,8 @@ async def list_some(
 def orders_table(rows: list[dict[str, Any]], at: datetime) -> Table:
     """A page of orders, within 80 columns: where each stands, whose turn it is, and what time does next."""
     table = Table(show_edge=False, pad_edge=False)
-    for heading in ("order", "policy", "phase", "turn", "next by the clock", "money"):
-        table.add_column(heading, overflow="fold")
+    for heading in ("order", "policy", "phase", "turn", "next", "money"):
+        table.add_column(heading, overflow="fold", no_wrap=heading == "policy")
     for row in rows:
         turn = row["turn"] + (f", {away(row['turn_until'], at)}" if row["turn_until"] else "")
         clock = f"{words(row['next_clock'])} {away(row['next_clock_at'], at)}" if row["next_clock"] else "-"

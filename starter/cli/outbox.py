@@ -77,7 +77,7 @@ def _table(found: list[dict[str, Any]], at: datetime) -> Table:
         behind = f" and {row['behind']} behind it" if row["behind"] else ""
         notice = f"{words(row['name'])} to {row['receiver']} by {row['channel']}{behind}"
         left = row["given_up_at"] - at
-        then = f"tried {length(left)} more" if left > timedelta(0) else f"given up {length(left)} ago"
+        then = f"tried for {length(left)} more" if left > timedelta(0) else f"given up {length(left)} ago"
         then = "being sent now" if row["sending"] else then
         cells = (row["order_id"], notice, away(row["since"], at), str(row["attempts"]), then, row["last_error"] or "-")
         table.add_row(*(Text(printable(cell)) for cell in cells))

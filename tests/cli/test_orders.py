@@ -117,7 +117,7 @@ async def test_what_cannot_be_done_is_said_in_a_sentence(
 @pytest.mark.parametrize(
     ("over", "words", "status", "says"),
     [
-        ({"DATABASE_URL": "postgresql://postgres@127.0.0.1:1/none"}, ("order", "list"), 3, "127.0.0.1:1"),
+        ({"DATABASE_URL": "postgresql://postgres@127.0.0.1:1/none"}, ("orders", "list"), 3, "127.0.0.1:1"),
         ({"TEMPORAL_ADDRESS": "127.0.0.1:1"}, ("worker",), 3, "127.0.0.1:1"),
         ({"DATABASE_URL": ""}, ("migrate",), 2, "DATABASE_URL is not set"),
     ],

@@ -80,7 +80,7 @@ async def test_a_filter_finds_all_that_it_says_each_once_page_by_page(
     many: Any, wanted: Wanted, condition: str
 ) -> None:
     expected = [row[0] for row in await many.fetch(f"SELECT order_id FROM orders WHERE {condition} ORDER BY 1")]
-    found, after = [], ""
+    found, after = list[str](), ""
     while len(found) < len(expected) and (page := await list_orders(many, wanted, after=after, limit=301)):
         found += [row["order_id"] for row in page]
         after = found[-1]

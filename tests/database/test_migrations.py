@@ -98,6 +98,16 @@ async def test_a_migration_that_fails_leaves_nothing_of_itself_and_all_before_it
     assert await migrate(empty, [*migrations(), ("9999_half.sql", "CREATE TABLE half ();")]) == ["9999_half.sql"]
 
 
+async def test_indexes_that_are_made_outside_a_transaction_are_begun_again_after_a_failure(empty: str) -> None:
+    again = "-- outside a transaction\nDROP TABLE IF EXISTS half;\nCREATE TABLE half (a int);\n"
+    broken = [*migrations(), ("9999_half.sql", again + "SELECT 1 / 0;\n")]
+    with pytest.raises(MigrationError, match=r"division by zero.*; what was done of it stays: migrate again"):
+        await migrate(empty, broken)
+    mended = [*migrations(), ("9999_half.sql", again + "CREATE INDEX CONCURRENTLY half_a ON half (a);\n")]
+    assert await migrate(empty, mended) == ["9999_half.sql"]
+    assert await migrate(empty, mended) == []
+
+
 async def test_somebody_elses_table_of_migrations_is_left_alone(empty: str) -> None:
     server = await asyncpg.connect(empty)
     await server.execute("CREATE TABLE migrations (version int)")
