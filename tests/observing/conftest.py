@@ -22,7 +22,7 @@ from local.process import free_ports, start, stop
 from starter.client import Recourse
 from starter.logs import prometheus
 from tests.activities.receivers import http_receiver
-from tests.conftest import _named, _run
+from tests.conftest import _named, run_on
 from tests.http.processes import environment
 from tests.process.conftest import Marketplace
 from tests.process.processes import RECOURSE, worker_process
@@ -105,7 +105,7 @@ async def _play(marketplace: Marketplace) -> str:
 @pytest.fixture(scope="module")
 async def seen(postgres_server: str, _migrated: str, temporal_address: str) -> AsyncIterator[Seen]:
     """What they show once everything has happened at least once."""
-    await _run(postgres_server, "DROP DATABASE IF EXISTS recourse_observed", "CREATE DATABASE recourse_observed")
+    await run_on(postgres_server, "DROP DATABASE IF EXISTS recourse_observed", "CREATE DATABASE recourse_observed")
     dsn = _named(postgres_server, "recourse_observed")
     await migrate(dsn)
     queue = f"observed-{secrets.token_hex(4)}"
