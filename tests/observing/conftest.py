@@ -103,7 +103,7 @@ async def _play(marketplace: Marketplace) -> str:
 
 
 @pytest.fixture(scope="module")
-async def seen(postgres_server: str, _migrated: str, temporal_address: str) -> AsyncIterator[Seen]:
+async def seen(postgres_server: str, migrated: str, temporal_address: str) -> AsyncIterator[Seen]:
     """What they show once everything has happened at least once."""
     await run_on(postgres_server, "DROP DATABASE IF EXISTS recourse_observed", "CREATE DATABASE recourse_observed")
     dsn = _named(postgres_server, "recourse_observed")
