@@ -41,8 +41,8 @@ class Payment(BaseModel):
 
 
 class Carried(BaseModel):
-    """What one run of a long order hands to the next; `messages` are those that it has not decided. The answers stay in
-    the database."""
+    """What one run of a long order hands to the next; `messages` are those that it has not decided, `recent` the last
+    events in words. The answers stay in the database."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -52,3 +52,4 @@ class Carried(BaseModel):
     to_deliver: int
     delivered_to: int
     messages: list[dict[str, Any]] = []
+    recent: list[str] = []

@@ -1,7 +1,7 @@
 """The commands and their fields, and reading them from plain JSON without ever failing."""
 
 from datetime import timedelta
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -22,11 +22,14 @@ class Command(Frozen):
 
     `command_id` is unique per sender: the same sender's same id again gets the first answer. `sent_at` is stamped
     by our own client on arrival, never by the sender. `expected_version` is that of the offer answered.
+
+    For people: `about` says what the command does, `sample` has such fields as it takes besides the actor.
     """
 
     name: ClassVar[str]
     by: ClassVar[tuple[Role, ...]]
     about: ClassVar[str]
+    sample: ClassVar[dict[str, Any]] = {}
 
     actor: Actor
     command_id: CommandId | None = None
@@ -70,6 +73,7 @@ class MakeRequest(Command):
     name = "request"
     by = ("client", "freelancer")
     about = "Asks the other side to cancel, to extend, for an update, or offers a partial refund."
+    sample = {"kind": "cancel", "reason": "other", "comment": "I no longer need it."}
 
     kind: Kind
     reason: Name | None = None
@@ -103,6 +107,7 @@ class Counter(Command):
     name = "counter"
     by = ("client", "freelancer")
     about = "Answers a request with another amount."
+    sample = {"amount": 5000}
 
     amount: Whole | None = None
 
@@ -117,6 +122,7 @@ class Settle(Command):
     name = "settle"
     by = ("client", "freelancer")
     about = "In a case: names the amount at which one would end it."
+    sample = {"amount": 5000}
 
     amount: Whole | None = None
 
@@ -137,6 +143,7 @@ class Propose(Command):
     name = "propose"
     by = ("operator",)
     about = "The operator's proposal to both parties, in mediation."
+    sample = {"amount": 5000, "explanation": "Half of it is done."}
 
     amount: Whole | None = None
     explanation: Text | None = None
@@ -146,6 +153,7 @@ class Rule(Command):
     name = "rule"
     by = ("operator",)
     about = "The operator's decision of the case."
+    sample = {"outcome": "cancel", "amount": 5000, "explanation": "Half of it is done.", "fault": "none"}
 
     outcome: Literal["cancel", "continue", "let_them_decide"]
     amount: Whole | None = None
@@ -158,12 +166,14 @@ class Appeal(Command):
     name = "appeal"
     by = ("client", "freelancer")
     about = "Asks, once, for another operator's decision, with new words or evidence."
+    sample = {"comment": "Page four was left out."}
 
 
 class SendMessage(Command):
     name = "message"
     by = ("client", "freelancer")
     about = "A statement to the other side, kept in the record."
+    sample = {"comment": "When will it be ready?"}
 
     comment: Words
 
@@ -172,6 +182,7 @@ class AddEvidence(Command):
     name = "add_evidence"
     by = ("client", "freelancer")
     about = "Records a file that is kept elsewhere: title, kind, SHA-256 and address."
+    sample = {"title": "Chat", "kind": "screenshot", "sha256": "0" * 64, "address": "https://files.example/chat.png"}
 
     title: Name
     kind: Name
@@ -183,6 +194,7 @@ class LeaveFeedback(Command):
     name = "leave_feedback"
     by = ("client", "freelancer")
     about = "A review of the other side, public or private, once each."
+    sample = {"visibility": "public", "rating": "positive", "text": "Quick and friendly."}
 
     visibility: Visibility
     rating: Rating

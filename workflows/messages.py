@@ -10,6 +10,7 @@ marker in the history, by which a replay knows, and a replay never asks for keys
 """
 
 import hashlib
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -287,13 +288,16 @@ _Class = TypeVar("_Class", bound=type)
 
 
 def takes_every_command(cls: _Class) -> _Class:
-    """Give a workflow class a signal and an update for each command, by its name, with its description.
+    """Give a workflow class a signal and an update for each command, by its name, with its description and a sample.
 
     They show in the Temporal UI's own dialogs; what they are sent is taken in by the interceptor above.
     """
     for name, command in COMMANDS.items():
-        tell = workflow.signal(name=name, description=command.about)(_teller(name))
-        ask = workflow.update(name=name, description=f"{command.about} Answers with the outcome.")(_asker(name))
+        sample = json.dumps({"actor": {"role": command.by[0], "id": "…"}, **command.sample}, ensure_ascii=False)
+        tell = workflow.signal(name=name, description=f"{command.about} Send {sample}")(_teller(name))
+        ask = workflow.update(name=name, description=f"{command.about} Answers with the outcome. Send {sample}")(
+            _asker(name)
+        )
         setattr(cls, f"tell_{name}", tell)
         setattr(cls, f"ask_{name}", ask)
     return cls

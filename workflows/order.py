@@ -63,6 +63,7 @@ class OrderWorkflow:
         self.desk: Desk | None = None
         self.deliveries: Deliveries | None = None
         self.shown: dict[str, Any] = {}
+        self.recent: list[str] = []
         self.continued = self.over = False
 
     @workflow.run
@@ -208,6 +209,8 @@ class OrderWorkflow:
         recorded = await soon(RECORD_STEP, [step], StepRecorded, title or page.step_title(step))
         if recorded.adopted is not None:
             self.at_desk.adopt(recorded.adopted, draft)
+        elif title is None:
+            self.recent = [*self.recent, page.event(step)][-page.EVENTS_KEPT :]
         self.show()
         if recorded.to_deliver and self.deliveries:
             self.deliveries.deliver(self.at_desk.steps - 1)
@@ -217,7 +220,7 @@ class OrderWorkflow:
         """Keep the order's page in the Temporal UI as it is now."""
         order = self.at_desk.order
         # Temporal keeps the title of a run for that run only.
-        workflow.set_current_details(page.current_details(order, self.now, title=self.continued))
+        workflow.set_current_details(page.current_details(order, self.now, self.recent, title=self.continued))
         fresh = {pair.key.name: pair for pair in page.search_attributes(order)}
         changed: list[SearchAttributeUpdate[Any]] = [
             pair.key.value_set(pair.value) for name, pair in fresh.items() if self.shown.get(name) != pair.value
@@ -234,6 +237,7 @@ class OrderWorkflow:
         desk = self.desk = Desk.of(read_state(carried.order), carried.steps)
         self.deliveries = Deliveries(desk.order.terms.order_id, upto=carried.to_deliver, told_upto=carried.delivered_to)
         self.shown = {pair.key.name: pair.value for pair in page.search_attributes(desk.order)}
+        self.recent = carried.recent
         self.show()
         # What came to this run already comes after what the former one left, also in the numbers of the signals.
         came, self.inbox = list(self.inbox), Inbox()
@@ -271,6 +275,7 @@ class OrderWorkflow:
                 signals=self.signals,
                 to_deliver=self.deliveries.upto,
                 delivered_to=self.deliveries.told_upto,
+                recent=self.recent,
                 messages=[ticket.message.kept() for ticket in self.inbox],
             )
         )

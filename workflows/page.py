@@ -1,12 +1,13 @@
 """The order's page in the Temporal UI: title, details, timers in words, search attributes. No private text."""
 
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
 from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
 
 from resolution.amounts import write_amount
-from resolution.clocks import Clock, ClockName, next_clock
+from resolution.clocks import Clock, ClockName, clocks, next_clock
 from resolution.instants import write_instant
 from resolution.lateness import lateness
 from resolution.money import held
@@ -14,6 +15,7 @@ from resolution.order import Order, Terms
 from resolution.step import Step
 from resolution.turn import turn
 from resolution.windows import silence_means
+from resolution.words import Fallback, Silence
 
 PHASE = SearchAttributeKey.for_keyword("RecoursePhase")
 POLICY = SearchAttributeKey.for_keyword("RecoursePolicy")
@@ -24,9 +26,9 @@ SEARCH_ATTRIBUTES = (PHASE, POLICY, TURN, CASE_STAGE, NEXT_DUE_AT)
 
 CLOCKS_IN_WORDS: dict[ClockName, str] = {
     "answer_due": "time to answer is over",
-    "proposal_due": "time to answer the operator's proposal is over",
+    "proposal_due": "time to answer the operator's proposal is over: an operator must rule",
     "case_due": "no operator decided: the policy's fallback",
-    "appeal_window_ends": "time to appeal is over",
+    "appeal_window_ends": "time to appeal is over: the ruling is final",
     "appeal_due": "no operator decided the appeal: the ruling stands",
     "auto_complete": "the delivered order completes by itself",
     "settlement": "the held money moves",
@@ -34,14 +36,21 @@ CLOCKS_IN_WORDS: dict[ClockName, str] = {
     "answer_reminder": "reminder to answer",
     "case_reminder": "reminder to the operators",
     "follow_up": "the freelancer follows up",
-    "dormancy": "nobody was heard for long: an operator looks",
+    "dormancy": "nobody was heard for long: a case opens",
 }
-_SILENCE = {
+_SILENCE: dict[Silence, str] = {
     "accept": "silence accepts",
     "decline": "silence declines",
     "escalate": "silence takes it to an operator",
     "lapse": "silence lets it lapse",
 }
+_FALLBACK: dict[Fallback, str] = {
+    "cancel_full_refund": "canceled, all that is held goes back to the client",
+    "cancel_split": "canceled, what is held is split",
+    "continue": "the order goes on",
+}
+_CLOCKS_SHOWN = 4
+EVENTS_KEPT = 8
 
 
 def summary(terms: Terms, policy: str) -> str:
@@ -50,37 +59,98 @@ def summary(terms: Terms, policy: str) -> str:
 
 
 def details(terms: Terms, policy: str) -> str:
-    """What does not change about an order."""
+    """What does not change about an order, and where to look further."""
     price, fee = (write_amount(minor, terms.currency) for minor in (terms.price, terms.service_fee))
-    return (
-        f"Client `{terms.client}`, freelancer `{terms.freelancer}`, policy **{policy}**, price **{price}** + fee "
-        f"{fee}, ordered {write_instant(terms.ordered_at)}."
-    )
+    return f"""- **Client** `{terms.client}`, **freelancer** `{terms.freelancer}`
+- **Policy** `{policy}`
+- **Paid** {price} + fee {fee}, on {write_instant(terms.ordered_at)}
+
+Where it stands: *Current Details*, and *Event History → Compact* step by step. The whole case file:
+`recourse order show {terms.order_id}`. To act by hand: *More Actions → Send an Update*; each command's description
+ends with a sample of what to send."""
 
 
-def current_details(order: Order, now: datetime, *, title: bool = False) -> str:
-    """Where the order stands, and what happens next if nobody acts; `title`: with what does not change as well."""
-    whose, following, request, case = turn(order), next_clock(order), order.request, order.case
-    lines = [f"# {summary(order.terms, order.policy.name)}", details(order.terms, order.policy.name)] if title else []
-    lines += [f"## {order.phase.replace('_', ' ')} · {lateness(order, now).replace('_', ' ')}"]
+def current_details(order: Order, now: datetime, recent: Sequence[str] = (), *, title: bool = False) -> str:
+    """The case file: where the order stands, what happens next if nobody acts, the last events (the newest last).
+
+    `title`: with what does not change as well.
+    """
+    blocks = [f"# {summary(order.terms, order.policy.name)}", details(order.terms, order.policy.name)] if title else []
+    late = lateness(order, now)
+    blocks.append(f"## {_words(order.phase).capitalize()}{'' if late == 'on_time' else f' · {_words(late)}'}")
+    blocks.append(_whose_turn(order))
+    if running := clocks(order)[:_CLOCKS_SHOWN]:
+        blocks.append("### If nobody acts")
+        blocks.append("\n".join(f"- {write_instant(clock.at)}: {_clock_in_words(order, clock)}" for clock in running))
+    if standing := list(_standing(order)):
+        blocks += ["### How it ended" if order.closed else "### Where it stands", "\n".join(standing)]
+    blocks += ["### Money", _money(order)]
+    if recent:
+        blocks += ["### Last events", "\n".join(f"- {line}" for line in reversed(recent))]
+    return "\n\n".join(blocks)
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _whose_turn(order: Order) -> str:
+    whose, request, proposal, case = turn(order), order.open_request, order.open_proposal, order.open_case
     until = f" until **{write_instant(whose.until)}**" if whose.until else ""
-    lines.append(f"- **Turn:** {whose.who}{until}")
-    if following:
-        lines.append(f"- **Next by the clock:** {CLOCKS_IN_WORDS[following.name]}, {write_instant(following.at)}")
-    if request:
-        asked = f", {request.asked} must answer; {_silence(order)}" if request.status == "open" else ""
-        lines.append(f"- **Request {request.number}:** {request.kind} by {request.opened_by}, {request.status}{asked}")
+    match whose.who:
+        case "nobody":
+            return "Nobody has to act."
+        case "operator":
+            what = "decide the appeal" if case and case.stage == "appeal" else "decide the case"
+            return f"**An operator** must {what}{until}."
+        case _ if request:
+            return f"**The {whose.who}** must answer{until}; {_silence(order)}."
+        case _ if proposal:
+            who = "Both" if whose.who == "both" else f"The {whose.who}"
+            return f"**{who}** must answer the operator's proposal{until}."
+        case _:
+            return (
+                f"**The {whose.who}** works on it{until}."
+                if order.phase != "delivered"
+                else (f"**The {whose.who}** looks at the delivery{until}.")
+            )
+
+
+def _clock_in_words(order: Order, clock: Clock) -> str:
+    case = order.open_case
+    if clock.name == "answer_due":
+        return f"{CLOCKS_IN_WORDS[clock.name]}; {_silence(order)}"
+    if clock.name == "case_due" and case and not case.review:
+        fallback = order.policy.cases.fallback
+        # A forgotten order has nobody to go on with it.
+        fallback = "cancel_split" if case.dormant and fallback == "continue" else fallback
+        return f"no operator decided: {_FALLBACK[fallback]}"
+    return CLOCKS_IN_WORDS[clock.name]
+
+
+def _standing(order: Order) -> Iterator[str]:
+    request, case, currency = order.request, order.case, order.terms.currency
+    if request and (request.status == "open" or not order.closed):
+        yield f"- **Request {request.number}** {_words(request.kind)}, by the {request.opened_by}: {request.status}"
     if case:
-        lines.append(f"- **Case:** {case.stage}, opened by {case.opened_by}, due {write_instant(case.due_at)}")
+        yield f"- **Case** {case.stage}, opened by {_by(case.opened_by)}"
+    if case and case.proposal and case.stage == "mediation":
+        yield f"- **Proposal** the freelancer gets {write_amount(case.proposal.amount, currency)} of the price"
+    if case and case.ruling:
+        yield f"- **Ruling** {case.ruling.outcome}"
     if order.resolution:
-        lines.append(f"- **Ended:** {order.resolution.how.replace('_', ' ')}, fault {order.resolution.fault}")
+        yield f"- **Canceled** {_words(order.resolution.how)}, fault: {order.resolution.fault}"
+
+
+def _by(role: str) -> str:
+    return "itself" if role == "system" else f"the {role}"
+
+
+def _money(order: Order) -> str:
     moved, currency = order.moved, order.terms.currency
-    lines.append(
-        f"- **Money:** held {write_amount(held(order), currency)}, client {write_amount(moved.client, currency)}, "
-        f"freelancer {write_amount(moved.freelancer, currency)}, platform {write_amount(moved.platform, currency)}; "
-        f"settlement {order.settlement}"
-    )
-    return "\n".join(lines)
+    sums = [("held", held(order)), *((name, getattr(moved, name)) for name in ("client", "freelancer", "platform"))]
+    shown = " · ".join(f"{name} **{write_amount(minor, currency)}**" for name, minor in sums)
+    return f"{shown}; settlement {order.settlement}"
 
 
 def _silence(order: Order) -> str:
@@ -102,12 +172,24 @@ def step_title(step: Step) -> str:
     if step.entry is None:
         return "opened: the money is in escrow" if step.number == 0 else "the payment provider failed again"
     content = step.entry.content
-    who = (content.get("actor") or {}).get("role", "somebody")
-    command = str(content.get("command", "?")).replace("_", " ")
+    command = str(content.get("command", "?"))
+    if "due_at" in content:
+        did = CLOCKS_IN_WORDS.get(command, _words(command))  # type: ignore[call-overload]
+    else:
+        kind = content["fields"].get("kind") if command == "request" else None
+        did = (
+            f"{(content['actor'] or {}).get('role', 'somebody')}: {_words(command)}{f' {_words(kind)}' if kind else ''}"
+        )
     if content.get("outcome") == "refused":
-        return f"{who}: {command} refused ({content.get('code')})"[:200]
-    told = sum(1 for _ in step.notices)
-    return f"{who}: {command} → {content.get('to')}" + (f", {told} told" if told else "")
+        return f"{did} refused ({content.get('code')})"[:200]
+    moved_on = f" → {_words(content['to'])}" if content["to"] != content["from"] else ""
+    told = f", {len(step.notices)} told" if step.notices else ""
+    return f"{did}{moved_on}{told}"
+
+
+def event(step: Step) -> str:
+    """One step in words, with its instant, for the last events of the case file."""
+    return f"{write_instant(step.at)} · {step_title(step)}"
 
 
 def search_attributes(order: Order) -> TypedSearchAttributes:

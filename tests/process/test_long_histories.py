@@ -210,7 +210,7 @@ async def test_the_page_of_a_new_run_is_that_of_the_order(marketplace: Marketpla
     timeless = await marketplace.handle(order_id).describe()
 
     assert metadata.current_details.startswith(f"# Order {order_id} · 100.00 USD · resolution_center")
-    assert "freelancer must answer" in metadata.current_details
+    assert "**The freelancer** must answer" in metadata.current_details
     # Nothing has changed since the former run, so nothing is told again.
     assert EventType.EVENT_TYPE_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES not in kinds
     assert asked.search_attributes["RecourseNextDueAt"]

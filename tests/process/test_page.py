@@ -38,10 +38,12 @@ async def test_the_current_details_say_what_happens_next_and_what_silence_means(
     metadata = await marketplace.handle(order_id).query("__temporal_workflow_metadata")
 
     page = metadata.current_details
-    assert "in progress · on time" in page
-    assert "freelancer must answer; silence accepts" in page
-    assert "reminder to answer" in page
-    assert "held 105.50 USD" in page
+    assert page.startswith("## In progress\n")
+    assert "**The freelancer** must answer until **" in page
+    assert "; silence accepts." in page
+    assert "UTC: reminder to answer\n" in page
+    assert "held **105.50 USD**" in page
+    assert page.index("UTC · client: request cancel, 1 told") < page.index("UTC · opened: the money is in escrow")
     assert NOTE not in page
 
 
@@ -53,7 +55,7 @@ async def test_timers_and_steps_are_named(marketplace: Marketplace) -> None:
 
     read = await titles(marketplace, order_id)
     assert "opened: the money is in escrow" in read
-    assert "client: request → in_progress, 1 told" in read
+    assert "client: request cancel, 1 told" in read
     assert "client: accept refused (not_yours_to_answer)" in read
     assert "freelancer: accept → canceled, 2 told" in read
     assert any(title.startswith("reminder to answer · ") for title in read)
