@@ -1,7 +1,7 @@
 # Two commands are enough: `make demo` and `make test`. Each prepares what it needs, and leaves nothing running.
 PYTHON ?= python3
 
-.PHONY: demo test check format cluster-smoke audit docs bench bench-quick bench-reads faults races fuzz soak setup help
+.PHONY: demo test check format cluster-smoke screenshots audit docs bench bench-quick bench-reads faults races fuzz soak setup help
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
@@ -49,6 +49,9 @@ soak: setup  ## many open orders through weeks of their clocks, in some minutes;
 format: setup  ## format, and mend what the linter can
 	@.venv/bin/ruff format .
 	@.venv/bin/ruff check --fix .
+
+screenshots: setup  ## make the pictures of the docs anew, in a Chromium that is installed here
+	@.venv/bin/python -m docs.screenshots
 
 audit: setup  ## known vulnerabilities in what the image installs; needs the advisory database
 	@.venv/bin/python -m local.audit

@@ -15,7 +15,7 @@ from resolution.order import Order, Terms
 from resolution.step import Step
 from resolution.turn import turn
 from resolution.windows import silence_means
-from resolution.words import Fallback, Silence
+from resolution.words import Fallback, Party, RequestKind, Silence
 
 PHASE = SearchAttributeKey.for_keyword("RecoursePhase")
 POLICY = SearchAttributeKey.for_keyword("RecoursePolicy")
@@ -49,6 +49,8 @@ _FALLBACK: dict[Fallback, str] = {
     "cancel_split": "canceled, what is held is split",
     "continue": "the order goes on",
 }
+# Whom the amount of a request is for.
+_GETS: dict[RequestKind, Party] = {"cancel": "freelancer", "partial_refund": "client"}
 _CLOCKS_SHOWN = 4
 EVENTS_KEPT = 8
 
@@ -131,7 +133,11 @@ def _clock_in_words(order: Order, clock: Clock) -> str:
 def _standing(order: Order) -> Iterator[str]:
     request, case, currency = order.request, order.case, order.terms.currency
     if request and (request.status == "open" or not order.closed):
-        yield f"- **Request {request.number}** {_words(request.kind)}, by the {request.opened_by}: {request.status}"
+        offer = (
+            f"; the {_GETS.get(request.kind)} gets {write_amount(request.amount, currency)}" if request.amount else ""
+        )
+        asked = f"{_words(request.kind)}, by the {request.opened_by}: {request.status}"
+        yield f"- **Request {request.number}** {asked}{offer}"
     if case:
         yield f"- **Case** {case.stage}, opened by {_by(case.opened_by)}"
     if case and case.proposal and case.stage == "mediation":
