@@ -1,21 +1,30 @@
 """Orders on Temporal's server with PostgreSQL under it, each of which ends as a crash would end it."""
 
 import asyncio
+import signal
 import uuid
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
+import asyncpg
+import httpx2
+import yaml
 from temporalio.client import Client
 from temporalio.testing import TimeSkipper, TimeSkippingConfig
 
 from database.pool import connect as connect_to_database
 from local.cluster import Cluster
+from local.process import free_ports, start, stop
 from policies import load_policy
 from resolution.order import Terms
 from starter.client import Outcome, Recourse, workflow_id
+from tests.http.processes import environment
+from tests.process.processes import RECOURSE
 from worker import make_worker
 from workflows.connecting import connect
 
@@ -109,3 +118,86 @@ async def test_time_can_be_skipped_until_silence_has_decided(running: Cluster) -
         resolution = (await order.recourse.order(order.id)).resolution
         assert resolution is not None
         assert resolution.how == "expired_accepted"
+
+
+async def test_migrations_worker_and_web_server_start_as_in_compose_and_lead_an_order(
+    running: Cluster, root: Path, tmp_path: Path
+) -> None:
+    services = yaml.safe_load((root / "docker-compose.yml").read_text(encoding="utf-8"))["services"]
+    web, health, metrics = free_ports(3)
+    queue = f"compose-{uuid.uuid4().hex}"
+    told = environment(
+        DATABASE_URL=await empty_database(running),
+        TEMPORAL_ADDRESS=running.address,
+        RECOURSE_TASK_QUEUE=queue,
+        RECOURSE_HEALTH_ADDRESS=f"127.0.0.1:{health}",
+        RECOURSE_TOKEN_KEYS="k1:" + "s" * 40,
+    )
+    migrating = await start([RECOURSE, *services["migrate"]["command"]], log=tmp_path / "migrate.log", environment=told)
+    assert await migrating.wait() == 0, (tmp_path / "migrate.log").read_text()
+    worker = await start([RECOURSE, *services["worker"]["command"]], log=tmp_path / "worker.log", environment=told)
+    there = [
+        str(web) if part == "8000" else part.replace("0.0.0.0", "127.0.0.1") for part in services["web"]["command"]
+    ]
+    serving = await start(
+        [RECOURSE, *there],
+        log=tmp_path / "web.log",
+        environment={**told, "RECOURSE_METRICS_ADDRESS": f"127.0.0.1:{metrics}"},
+    )
+    try:
+        async with httpx2.AsyncClient(timeout=30) as http:
+            for port in (health, web):
+                await answers(http, f"http://127.0.0.1:{port}/readyz")
+            made = await asyncio.create_subprocess_exec(
+                RECOURSE, "token", "service:shop", stdout=asyncio.subprocess.PIPE, env=dict(told)
+            )
+            token = (await made.communicate())[0].decode().strip()
+            http.headers["Authorization"] = f"Bearer {token}"
+            terms = {
+                "order_id": "compose-1",
+                "client": "c-1",
+                "freelancer": "f-1",
+                "price": 10_000,
+                "service_fee": 550,
+                "ordered_at": datetime.now(UTC).isoformat(),
+                "delivery_time": "5d",
+            }
+            begun = await http.post(
+                f"http://127.0.0.1:{web}/orders", json={"terms": terms, "policy": "resolution_center"}
+            )
+            assert begun.status_code == 201, begun.text
+            for role, command, body in (("client", "request", {"kind": "cancel"}), ("freelancer", "accept", {})):
+                sent = await http.post(
+                    f"http://127.0.0.1:{web}/orders/compose-1/commands/{command}?as={role}", json=body
+                )
+                assert sent.status_code == 200, sent.text
+            shown = await http.get(f"http://127.0.0.1:{web}/orders/compose-1")
+            assert shown.json()["phase"] == "canceled"
+            assert "recourse_database_up 1\n" in (await http.get(f"http://127.0.0.1:{metrics}/metrics")).text
+    finally:
+        await stop(serving, signal.SIGTERM)
+        await stop(worker, signal.SIGTERM, patience=40)
+    assert (serving.returncode, worker.returncode) == (0, 0)
+
+
+async def empty_database(running: Cluster) -> str:
+    """A database that nobody has migrated yet, beside the others."""
+    name = f"compose_{uuid.uuid4().hex[:8]}"
+    connection = await asyncpg.connect(running.dsn)
+    try:
+        await connection.execute(f"CREATE DATABASE {name}")
+    finally:
+        await connection.close()
+    return urlsplit(running.dsn)._replace(path=f"/{name}").geturl()
+
+
+async def answers(http: httpx2.AsyncClient, address: str) -> None:
+    """Wait until a probe says yes."""
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            try:
+                if (await http.get(address)).status_code == 200:
+                    return
+            except httpx2.TransportError:
+                pass
+            await asyncio.sleep(0.1)

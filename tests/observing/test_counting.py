@@ -1,0 +1,56 @@
+"""What a worker counts where no real order brings it about quickly."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from temporalio.exceptions import ApplicationError
+from temporalio.runtime import MetricBuffer, Runtime, TelemetryConfig
+from temporalio.testing import ActivityEnvironment
+
+from activities.counting import Counts
+from activities.paying import Paying
+from activities.recording import Recording
+from activities.shapes import Payment
+from tests.activities.conftest import Written
+
+Counted = tuple[Counts, MetricBuffer]
+
+
+@pytest.fixture
+def counting() -> Counted:
+    """Counters of the SDK's real meter, and where they arrive."""
+    buffer = MetricBuffer(10_000)
+    return Counts(Runtime(telemetry=TelemetryConfig(metrics=buffer)).metric_meter), buffer
+
+
+def rose(buffer: MetricBuffer) -> dict[str, float]:
+    """Each counter that rose since it was last asked, with its labels."""
+    risen: dict[str, float] = {}
+    for update in buffer.retrieve_updates():
+        labels = [str(value) for key, value in update.attributes.items() if key != "service_name"]
+        if update.value:
+            risen[" ".join([update.metric.name, *labels])] = update.value
+    return risen
+
+
+@pytest.mark.parametrize(("local", "outages"), [(True, {}), (False, {"recourse_outages": 1})])
+async def test_a_step_that_an_activity_of_its_own_had_to_write_is_an_outage(
+    pool: Any, counting: Counted, local: bool, outages: dict[str, float]
+) -> None:
+    counts, buffer = counting
+    environment = ActivityEnvironment()
+    environment.info = replace(environment.info, is_local=local)
+    recording = Recording(pool, delivers=False, counts=counts)
+    await environment.run(recording.record_step, Written().opening)
+    assert rose(buffer) == outages
+
+
+async def test_a_provider_that_nobody_knows_is_counted_without_its_name(counting: Counted) -> None:
+    counts, buffer = counting
+    payment = Payment(
+        idempotency_key="k", order_id="o", provider="QNAMEQ", currency="EUR", client=1, freelancer=0, platform=0
+    )
+    with pytest.raises(ApplicationError):
+        await ActivityEnvironment().run(Paying({}, counts).pay, payment)
+    assert rose(buffer) == {"recourse_payments unknown failed": 1}
