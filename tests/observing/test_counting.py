@@ -28,7 +28,7 @@ def rose(buffer: MetricBuffer) -> dict[str, float]:
     """Each counter that rose since it was last asked, with its labels."""
     risen: dict[str, float] = {}
     for update in buffer.retrieve_updates():
-        labels = [str(value) for key, value in update.attributes.items() if key != "service_name"]
+        labels = [str(value) for key, value in sorted(update.attributes.items()) if key != "service_name"]
         if update.value:
             risen[" ".join([update.metric.name, *labels])] = update.value
     return risen
