@@ -53,8 +53,6 @@ class Target:
     report: Report
     signals: int = 0
     ids: list[str] = field(default_factory=lambda: ["first"])
-    answers: dict[tuple[str, str], list[dict[str, Any]]] = field(default_factory=dict)
-    codes: dict[tuple[str, str], tuple[Misfit, frozenset[str]]] = field(default_factory=dict)
     wrong: list[tuple[Misfit, str]] = field(default_factory=list)
     taken: list[tuple[Misfit, Message]] = field(default_factory=list)
 
@@ -92,13 +90,24 @@ async def _fuzz_one(recourse: Recourse, report: Report, number: int, size: int) 
 
 
 async def _burst(target: Target, burst: list[Misfit]) -> None:
-    """Some messages at once, the signals among them in their order; then one that tells that all are decided."""
+    """Some messages at once, the signals among them in their order; afterwards all of them are decided."""
     asking: list[asyncio.Task[None]] = []
+    keys: set[tuple[str, str]] = set()
     for misfit in burst:
+        key = (await as_read(target.recourse.temporal, target.driven.id, misfit, misfit.update_id)).key
+        if key in keys:
+            # Which of two that come together is the first, nobody can tell.
+            await _all_decided(target, asking)
+            keys.clear()
+        keys.add(key)
         if misfit.how == "update" and sum(not task.done() for task in asking) < UPDATES:
             asking.append(asyncio.create_task(_ask(target, misfit)))
         else:
             await _tell(target, misfit)
+    await _all_decided(target, asking)
+
+
+async def _all_decided(target: Target, asking: list[asyncio.Task[None]]) -> None:
     await asyncio.gather(*asking)
     command_id = f"last-{len(target.taken)}"
     last = {"actor": {"role": "operator", "id": "op-1"}, "command_id": command_id}
