@@ -6,7 +6,7 @@ from typing import Any
 
 from temporalio import workflow
 from temporalio.common import RetryPolicy
-from temporalio.exceptions import ActivityError, ApplicationError
+from temporalio.exceptions import ActivityError, ApplicationError, FailureError
 
 # What takes milliseconds is a local activity, which costs no task of its own. When the database does not answer for
 # this long, the same goes to a regular activity, which waits for as long as it takes.
@@ -26,8 +26,10 @@ async def soon(activity: str, args: Sequence[Any], result_type: type, title: str
             retry_policy=RetryPolicy(initial_interval=timedelta(milliseconds=100)),
             summary=title,
         )
-    except ActivityError as error:
-        if isinstance(error.cause, ApplicationError) and error.cause.non_retryable:
+    except FailureError as error:
+        # Where it is replayed, what failed comes without the ActivityError around it.
+        cause = error.cause if isinstance(error, ActivityError) else error
+        if isinstance(cause, ApplicationError) and cause.non_retryable:
             raise
         return await workflow.execute_activity(
             activity,
