@@ -23,6 +23,9 @@ RUN /opt/build/bin/pip wheel --no-deps --no-build-isolation --no-index --wheel-d
 FROM python:3.13.16-slim-trixie
 COPY --from=build /opt/recourse /opt/recourse
 ENV PATH=/opt/recourse/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
+# Tells the orders' workers of one build from those of another, where RECOURSE_DEPLOYMENT is set.
+ARG RECOURSE_BUILD_ID=
+ENV RECOURSE_BUILD_ID=$RECOURSE_BUILD_ID
 # A number, so that Kubernetes can see that it is not root.
 USER 10001:10001
 WORKDIR /tmp

@@ -1,7 +1,7 @@
 # Two commands are enough: `make demo` and `make test`. Each prepares what it needs, and leaves nothing running.
 PYTHON ?= python3
 
-.PHONY: demo test check format cluster-smoke screenshots audit docs bench bench-quick bench-reads faults races fuzz soak setup help
+.PHONY: histories demo test check format cluster-smoke screenshots audit docs bench bench-quick bench-reads faults races fuzz soak setup help
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
@@ -52,6 +52,9 @@ format: setup  ## format, and mend what the linter can
 
 screenshots: setup  ## make the pictures of the docs anew, in a Chromium that is installed here
 	@.venv/bin/python -m docs.screenshots
+
+histories: setup  ## record how orders run now, beside what was recorded before; ARGS="s01-… flood" walks some paths
+	@.venv/bin/python -m tests.histories.record $(ARGS)
 
 audit: setup  ## known vulnerabilities in what the image installs; needs the advisory database
 	@.venv/bin/python -m local.audit

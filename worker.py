@@ -9,8 +9,9 @@ from typing import Any
 
 import structlog
 from temporalio.client import Client
+from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
 from temporalio.runtime import Runtime
-from temporalio.worker import Worker
+from temporalio.worker import Worker, WorkerDeploymentConfig
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from activities.counting import Counts
@@ -45,6 +46,31 @@ def connected_for_work(client: Client, *, refuse_plain: bool = False) -> Client:
     return Client(**config)
 
 
+def how_workflows_run(actors: Actors | None = None) -> dict[str, Any]:
+    """What a worker and whatever replays its histories must have in common, beside the converter of
+    `connected_for_work`."""
+    return {
+        "interceptors": [RefuseBadMessages(actors.disprove if actors else None)],
+        "workflow_runner": SandboxedWorkflowRunner(
+            restrictions=SandboxRestrictions.default.with_passthrough_modules(*OURS)
+        ),
+    }
+
+
+def version_of(deployment: str, build_id: str) -> WorkerDeploymentConfig | None:
+    """Which build of which deployment a worker is, for Temporal to send orders to; None where no deployment is named.
+
+    Orders move to the current build: one lives for weeks, and its rules are mended meanwhile.
+    """
+    if not deployment:
+        return None
+    return WorkerDeploymentConfig(
+        version=WorkerDeploymentVersion(deployment_name=deployment, build_id=build_id),
+        use_worker_versioning=True,
+        default_versioning_behavior=VersioningBehavior.AUTO_UPGRADE,
+    )
+
+
 def make_worker(
     client: Client,
     pool: Any,
@@ -73,10 +99,7 @@ def make_worker(
         task_queue=task_queue,
         workflows=workflows,
         activities=[recording.record_step, recording.find_answer, notifying.deliver_notices, paying.pay],
-        interceptors=[RefuseBadMessages(actors.disprove if actors else None)],
-        workflow_runner=SandboxedWorkflowRunner(
-            restrictions=SandboxRestrictions.default.with_passthrough_modules(*OURS)
-        ),
+        **how_workflows_run(actors),
         # A huge payload is refused by the order itself; the limit would wedge its workflow task instead.
         disable_payload_error_limit=True,
         **options,
@@ -131,6 +154,7 @@ async def run_worker(
                 refuse_plain=settings.payloads_plain == "refuse",
                 providers=providers,
                 graceful_shutdown_timeout=LAST_ORDERS,
+                deployment_config=version_of(settings.deployment, settings.build_id),
                 actors=Actors(settings.actor_ring) if settings.actor_ring else None,
             ),
         ):
@@ -140,6 +164,7 @@ async def run_worker(
                 namespace=client.namespace,
                 channels=[channel.name for channel in channels],
                 providers=sorted(providers or {}),
+                build=f"{settings.deployment}.{settings.build_id}" if settings.deployment else "unversioned",
             )
             health.stage = "working"
             await stop.wait()

@@ -38,6 +38,9 @@ class Settings(BaseSettings):
     health_address: Annotated[str | None, Field(validation_alias="RECOURSE_HEALTH_ADDRESS", pattern=ADDRESS)] = None
     actor_keys: Annotated[SecretStr, Field(validation_alias="RECOURSE_ACTOR_KEYS")] = SecretStr("")
 
+    deployment: Annotated[str, Field(validation_alias="RECOURSE_DEPLOYMENT", pattern=r"^[^.\s]{1,200}$|^$")] = ""
+    build_id: Annotated[str, Field(validation_alias="RECOURSE_BUILD_ID", max_length=200)] = ""
+
     @property
     def payload_ring(self) -> KeyRing:
         """The keys by which payloads are encrypted. Raises BadSettings."""
@@ -71,6 +74,8 @@ def read_settings() -> Settings:
         raise BadSettings(
             "RECOURSE_PAYLOADS_PLAIN is refuse but RECOURSE_PAYLOAD_KEYS is not set: nothing could be sent."
         )
+    if settings.deployment and not settings.build_id.strip():
+        raise BadSettings("RECOURSE_DEPLOYMENT is set but RECOURSE_BUILD_ID is not: builds must be told apart.")
     try:
         read_secrets(settings.webhook_secret)
     except ValueError as error:

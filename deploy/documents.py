@@ -42,6 +42,10 @@ MEANINGS = {
     "measured. See [observing.md](observing.md).",
     "RECOURSE_HEALTH_ADDRESS": "Where a worker answers `/healthz` and `/readyz`, such as `127.0.0.1:8090`. Without it "
     "nobody can ask.",
+    "RECOURSE_DEPLOYMENT": "The name of the deployment whose builds Temporal tells apart: `recourse`; no dot in it. "
+    "Without it all workers are alike. See [upgrading.md](upgrading.md).",
+    "RECOURSE_BUILD_ID": "Which build of the deployment this worker is. The image has one if it was built with one. "
+    "Required with `RECOURSE_DEPLOYMENT`.",
     "RECOURSE_MAIL_FROM": "The sender of mails.",
     "RECOURSE_OPERATOR_EMAIL": "Where notices to operators are mailed to. Without it they are not mailed.",
 }
