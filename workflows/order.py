@@ -1,6 +1,8 @@
 """The life of one order: it waits for what the parties do, and for what they fail to do in time."""
 
+import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -69,7 +71,18 @@ class OrderWorkflow:
     @workflow.run
     async def run(self, start: Opening | Carried) -> str:
         """Lead the order through its life, from its opening or from where a former run of it stopped; returns how it
-        ended."""
+        ended.
+
+        Whoever asks Temporal to cancel the workflow cancels no order: nobody would be told, and its money stay locked.
+        """
+        life = asyncio.create_task(self.live(start))
+        while not life.done():
+            with suppress(asyncio.CancelledError):
+                await asyncio.shield(life)
+        return life.result()
+
+    async def live(self, start: Opening | Carried) -> str:
+        """The life of the order, which only its own commands and clocks end."""
         if isinstance(start, Carried):
             desk = self.take_over(start)
         else:
