@@ -1,39 +1,66 @@
-"""`python -m bench`: measures the contestants side by side and writes a report."""
+"""`python -m bench`: measures side by side with other designs, part by part, and writes one report."""
 
 import argparse
 import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
-from bench.blocks import CONTESTANTS, available, measure
-from bench.report import markdown, save, settings_of
+from bench.contestants import CONTESTANTS
+from bench.cost import cost
+from bench.findings import Findings
+from bench.latency import latency
+from bench.open_orders import open_orders
+from bench.replay import replay
+from bench.report import save
+from bench.starting import starting
+from bench.timers import timers
 from local.progress import say
 
+FULL, QUICK, TINY = 0, 1, 2
+# The sizes of each part: of a whole run, of a quick one, and of one that only shows that it works.
+SIZES: dict[str, tuple[tuple[int, ...], ...]] = {
+    "cost": ((120, 7, 20), (40, 1, 20), (4, 1, 2)),
+    "latency": ((300, 4), (100, 1), (10, 1)),
+    "timers": ((1_000, 2), (200, 1), (20, 1)),
+    "replay": ((50, 1_000, 3), (20, 200, 2), (3, 10, 1)),
+    "open_orders": ((1_000, 5_000, 4), (200, 400, 1), (20, 40, 1)),
+    "starting": ((7,), (3,), (1,)),
+}
+PARTS: dict[str, Callable[..., Awaitable[Findings]]] = {
+    "latency": latency,
+    "timers": timers,
+    "replay": replay,
+    "open_orders": open_orders,
+    "starting": starting,
+}
 
-async def run(orders: int, rounds: int, at_once: int, wanted: list[str]) -> str:
-    """All blocks, interleaved ABBA so that a drift of the machine meets every contestant alike."""
-    names = [name for name in wanted if available(name)]
-    blocks = []
-    for number in range(rounds):
-        for name in names if number % 2 == 0 else reversed(names):
-            block = await measure(name, orders, at_once)
-            blocks.append(block)
-            say(f"round {number + 1} of {rounds}: {name:6} {block.cpu_ms_per_order:7.1f} CPU-ms an order")
-    skipped = [name for name in wanted if name not in names]
-    text = markdown(blocks, skipped, settings_of(orders, rounds, at_once))
-    path = save(Path("reports"), blocks, text)
-    return f"{text}\nsaved as {path}"
+
+async def run(sizes: dict[str, Sequence[int]], contestants: Sequence[str]) -> str:
+    """Measure the parts one after another."""
+    found = []
+    for name, size in sizes.items():
+        say(f"Measuring {name}: {', '.join(map(str, size))}")
+        found.append(await (cost(contestants, *size) if name == "cost" else PARTS[name](*size)))
+    return save(Path("reports"), found)
 
 
 def main() -> None:
     """The command line."""
     reader = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    reader.add_argument("--orders", type=int, default=200, help="orders in a block")
-    reader.add_argument("--rounds", type=int, default=7, help="blocks of each contestant")
-    reader.add_argument("--at-once", type=int, default=20, help="orders under way at the same time")
+    reader.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(SIZES)}; all by default")
+    reader.add_argument("--quick", action="store_const", dest="kind", const=QUICK, default=FULL)
+    reader.add_argument("--tiny", action="store_const", dest="kind", const=TINY, help="only shows that it works")
+    reader.add_argument("--size", type=int, nargs="+", help="the sizes of the one PART that is measured")
     reader.add_argument("--only", nargs="*", choices=CONTESTANTS, default=list(CONTESTANTS))
     given = reader.parse_args()
-    say(f"Measuring {', '.join(given.only)}: {given.rounds} blocks of {given.orders} orders each")
-    print(asyncio.run(run(given.orders, given.rounds, given.at_once, given.only)))  # noqa: T201
+    wanted = given.parts or list(SIZES)
+    unknown = set(wanted) - set(SIZES)
+    if unknown:
+        reader.error(f"there is no part {', '.join(sorted(unknown))}; there are {', '.join(SIZES)}")
+    if given.size and (len(wanted) != 1 or len(given.size) != len(SIZES[wanted[0]][FULL])):
+        reader.error("--size goes with one part and takes as many numbers as it has: " + str(SIZES))
+    sizes = {name: given.size or SIZES[name][given.kind] for name in SIZES if name in wanted}
+    print(asyncio.run(run(sizes, given.only)))  # noqa: T201
 
 
 if __name__ == "__main__":

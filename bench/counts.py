@@ -1,6 +1,5 @@
 """What one order costs in things that can be counted: exact, on any machine, however busy."""
 
-import asyncio
 import secrets
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -9,7 +8,6 @@ from typing import Any
 
 from temporalio.api.enums.v1 import EventType
 from temporalio.api.history.v1 import HistoryEvent
-from temporalio.client import WorkflowHandle
 
 from activities.webhook import WebhookChannel
 from bench.receiver import SECRET, receiver
@@ -59,7 +57,7 @@ async def count(name: str, address: str, dsn: str) -> Counts:
         driver, handle = TemporalDriver(name, client, queue), client.get_workflow_handle(workflow_id(order_id))
         await driver.start(order_id)
         for command in ("request", "accept"):
-            await _quiet(handle)
+            await driver.waits(order_id)
             await driver.command(order_id, command)
         await driver.ended(order_id)
         worked = len(statements)
@@ -99,17 +97,6 @@ async def _listening(dsn: str) -> AsyncIterator[tuple[Any, list[str]]]:
         yield pool, heard
     finally:
         await pool.close()
-
-
-async def _quiet(handle: WorkflowHandle[Any, Any]) -> None:
-    """Wait until the order waits: its next task is then always a task of its own."""
-    async with asyncio.timeout(60):
-        while True:
-            raw = (await handle.describe()).raw_description
-            begun = raw.workflow_execution_info.history_length > 3
-            if begun and not raw.HasField("pending_workflow_task") and not raw.pending_activities:
-                return
-            await asyncio.sleep(0.02)
 
 
 async def _commits(pool: Any, order_id: str) -> int:

@@ -1,6 +1,7 @@
 """Processor time of whole programs, read from /proc."""
 
 import os
+import time
 from pathlib import Path
 
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -32,3 +33,30 @@ def cpu_ms(pid: int) -> float:
 def background_load() -> float:
     """How many processes wanted a processor in the last minute, on average."""
     return os.getloadavg()[0]
+
+
+def resident_mb(pid: int) -> float:
+    """Megabytes of memory that a process holds, its descendants left out."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) / 1024
+    return 0.0
+
+
+class Machine:
+    """How much of the machine others use from now on, which makes a figure doubtful."""
+
+    def __init__(self) -> None:
+        self._began, self._busy, self._mine = self._now()
+
+    def _now(self) -> tuple[float, float, float]:
+        # user, nice, system, idle, waiting for the disk, interrupts of two kinds, what the host took away
+        user, nice, system, _, _, *others = map(int, Path("/proc/stat").read_text().split()[1:9])
+        busy = (user + nice + system + sum(others)) * 1000 / TICKS
+        # Every server that is measured is a child of this process.
+        return time.monotonic(), busy, cpu_ms(os.getpid())
+
+    def foreign(self) -> float:
+        """Processors that were busy with something else, on average."""
+        now, busy, mine = self._now()
+        return max(0.0, (busy - self._busy) - (mine - self._mine)) / 1000 / max(now - self._began, 0.001)

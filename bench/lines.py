@@ -22,6 +22,13 @@ async def serve_lines(port: int, answer: Answer) -> None:
         await server.serve_forever()
 
 
+async def settled(pool: Any, order_id: str) -> None:
+    """Wait until the order is settled."""
+    # The database is asked seldom, since its processor time is measured.
+    while await pool.fetchval("SELECT settlement FROM orders WHERE order_id = $1", order_id) != "settled":  # noqa: ASYNC110
+        await asyncio.sleep(0.25)
+
+
 class LinesDriver:
     """Plays the story on one of them."""
 
@@ -49,6 +56,4 @@ class LinesDriver:
 
     async def ended(self, order_id: str) -> None:
         """Wait until the order is settled."""
-        # The database is asked seldom, since its processor time is measured.
-        while await self._pool.fetchval("SELECT settlement FROM orders WHERE order_id = $1", order_id) != "settled":  # noqa: ASYNC110
-            await asyncio.sleep(0.25)
+        await settled(self._pool, order_id)

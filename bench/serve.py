@@ -18,6 +18,10 @@ async def serve(name: str) -> None:
         from bench.dbos_orders import serve_dbos
 
         await serve_dbos(pool, int(os.environ["BENCH_PORT"]), os.environ["BENCH_DBOS_URL"])
+    elif name == "restate":
+        from bench.restate_orders import serve_restate
+
+        await serve_restate(pool, int(os.environ["BENCH_PORT"]))
     else:
         from activities.webhook import WebhookChannel
         from bench.receiver import SECRET

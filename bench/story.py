@@ -1,11 +1,12 @@
 """The story that every contestant plays: an order is placed, the client asks to cancel, the freelancer accepts, the
-undo window passes by a timer, and the money moves. Five steps are written, with the same rows."""
+undo window passes by a timer, and the money moves. Four steps are written, with the same rows."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from policies import load_policy
 from resolution.order import Opening, Terms
+from resolution.policy import Policy
 
 POLICY = load_policy("glimmer", {"undo.window": "1s", "order.reachable_after": "0h"})
 CLIENT = {"role": "client", "id": "c-1"}
@@ -22,15 +23,15 @@ ACCEPT: dict[str, Any] = {"actor": FREELANCER, "command_id": "yes"}
 STEPS = 4  # the opening, the request, the acceptance, the settlement
 
 
-def opening(order_id: str) -> Opening:
-    """A new order of the story."""
+def opening(order_id: str, ordered_at: datetime | None = None, policy: Policy = POLICY) -> Opening:
+    """A new order of the story, by default one of now."""
     terms = Terms(
         order_id=order_id,
         client="c-1",
         freelancer="f-1",
         price=10_000,
         service_fee=550,
-        ordered_at=datetime.now(UTC),
+        ordered_at=ordered_at or datetime.now(UTC),
         delivery_time=timedelta(days=5),
     )
-    return Opening(terms=terms, policy=POLICY, record_salt="0123456789abcdef")
+    return Opening(terms=terms, policy=policy, record_salt="0123456789abcdef")

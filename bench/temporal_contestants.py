@@ -8,7 +8,7 @@ from typing import Any
 from temporalio import activity, workflow
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
-from temporalio.worker import Worker
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 with workflow.unsafe.imports_passed_through():
@@ -22,7 +22,7 @@ with workflow.unsafe.imports_passed_through():
     from resolution.reading import read_message
     from resolution.step import Step
     from starter.client import workflow_id
-    from worker import OURS, make_worker
+    from worker import make_worker
 
 SOON = timedelta(seconds=30)
 
@@ -57,6 +57,21 @@ class Floor:
         """Take note, and start the window."""
         self.accepted_at = workflow.now()
         return {"status": "applied", "command_id": message["command_id"]}
+
+
+@workflow.defn(name="Due")
+class Due:
+    """Something is due, and one empty activity is done about it."""
+
+    @workflow.run
+    async def run(self, at: str) -> str:
+        """Wait for the instant, which is absolute as those of orders are."""
+        await workflow.sleep(datetime.fromisoformat(at) - workflow.now())
+        return await workflow.execute_activity(nothing, at, start_to_close_timeout=SOON)
+
+    @workflow.signal
+    def request(self, message: dict[str, Any]) -> None:
+        """It is born by the same message."""
 
 
 class NaiveActivities:
@@ -136,6 +151,7 @@ class Naive:
         return self.outcomes[message["command_id"]]
 
 
+PASSED = ("resolution", "activities", "workflows", "policies", "database", "starter", "worker", "bench", "pydantic")
 QUEUE = "bench"
 # Those that tell have a channel, so that their notices go out as webhooks.
 TYPES = {"floor": "Floor", "naive": "Naive", "ours": "Order", "naive-tells": "Naive", "ours-tells": "Order"}
@@ -144,17 +160,18 @@ TYPES = {"floor": "Floor", "naive": "Naive", "ours": "Order", "naive-tells": "Na
 def worker_of(
     name: str, client: Client, pool: Any, channels: Sequence[Channel] = (), queue: str = QUEUE, **options: Any
 ) -> Worker:
-    """The worker of a contestant. The same sandbox and caches for all."""
+    """The worker of a contestant. Ours and the floor run without the sandbox, the naive one as it is by default, with
+    what it shares with ours passed through."""
     if TYPES[name] == "Order":
         return make_worker(client, pool, task_queue=queue, channels=channels, **options)
     naive = NaiveActivities(pool, channels)
-    passed = SandboxRestrictions.default.with_passthrough_modules(*OURS, "bench", "policies", "database", "worker")
+    sandbox = SandboxedWorkflowRunner(restrictions=SandboxRestrictions.default.with_passthrough_modules(*PASSED))
     return Worker(
         client,
         task_queue=queue,
-        workflows=[Floor if name == "floor" else Naive],
+        workflows=[Floor, Due] if name == "floor" else [Naive],
         activities=[nothing, naive.record, naive.notify],
-        workflow_runner=SandboxedWorkflowRunner(restrictions=passed),
+        workflow_runner=UnsandboxedWorkflowRunner() if name == "floor" else sandbox,
         **options,
     )
 
@@ -163,24 +180,35 @@ class TemporalDriver:
     """Plays the story on one of them."""
 
     def __init__(self, name: str, client: Client, queue: str = QUEUE) -> None:
-        self._type, self._client, self._queue = TYPES[name], client, queue
+        self._type, self._queue, self.client = TYPES[name], queue, client
 
     async def start(self, order_id: str) -> None:
         """Place the order."""
-        await self._client.start_workflow(
+        await self.client.start_workflow(
             self._type, opening(order_id), id=workflow_id(order_id), task_queue=self._queue, result_type=str
         )
 
     async def command(self, order_id: str, name: str) -> None:
         """Give one command and wait for its answer."""
         payload = REQUEST if name == "request" else ACCEPT
-        answer = await self._client.get_workflow_handle(workflow_id(order_id)).execute_update(name, payload)
+        answer = await self.client.get_workflow_handle(workflow_id(order_id)).execute_update(name, payload)
         if answer["status"] != "applied":
             raise AssertionError(f"{order_id}: {answer}")
 
+    async def waits(self, order_id: str) -> None:
+        """Wait until the order waits: its next task is then always a task of its own."""
+        handle = self.client.get_workflow_handle(workflow_id(order_id))
+        async with asyncio.timeout(60):
+            while True:
+                raw = (await handle.describe()).raw_description
+                begun = raw.workflow_execution_info.history_length > 3
+                if begun and not raw.HasField("pending_workflow_task") and not raw.pending_activities:
+                    return
+                await asyncio.sleep(0.02)
+
     async def ended(self, order_id: str) -> None:
         """Wait until the order is settled."""
-        await self._client.get_workflow_handle(workflow_id(order_id)).result()
+        await self.client.get_workflow_handle(workflow_id(order_id)).result()
 
 
 async def connected(address: str) -> Client:

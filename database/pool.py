@@ -5,6 +5,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import asyncpg
+from pydantic_core import to_json
 
 CONNECTIONS = 8
 
@@ -36,7 +37,12 @@ def where(dsn: str) -> str:
 
 
 async def _read_json(connection: Any) -> None:
-    await connection.set_type_codec("jsonb", encoder=json.dumps, decoder=json.loads, schema="pg_catalog")
+    await connection.set_type_codec("jsonb", encoder=_as_json, decoder=json.loads, schema="pg_catalog")
+
+
+def _as_json(value: Any) -> str:
+    # Much faster than the standard library's, and a worker does it for every step.
+    return to_json(value).decode()
 
 
 async def _leave_as_it_is(connection: Any) -> None:

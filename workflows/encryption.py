@@ -5,6 +5,7 @@ that was copied to another order is not opened there. Search attributes and name
 personal may stand in them.
 """
 
+import copy
 import os
 from collections.abc import Sequence
 from typing import Self
@@ -56,7 +57,7 @@ class Encryption(PayloadCodec, WithSerializationContext):
 
     def with_context(self, context: SerializationContext) -> Self:
         """For the payloads of one workflow and its activities."""
-        if not isinstance(context, WorkflowSerializationContext | ActivitySerializationContext):
+        if not self._keys or not isinstance(context, WorkflowSerializationContext | ActivitySerializationContext):
             return self
         return type(self)(self._keys, context.workflow_id)
 
@@ -121,6 +122,8 @@ class Forgiving(PayloadCodec, WithSerializationContext):
         """For the payloads of one workflow, where messages come in, or of an activity."""
         codec = self._codec.with_context(context) if isinstance(self._codec, WithSerializationContext) else self._codec
         for_messages = isinstance(context, WorkflowSerializationContext)
+        if codec is self._codec and for_messages == self._for_messages:
+            return self
         return type(self)(codec, refuse_plain=self._refuse_plain, for_messages=for_messages)
 
     async def encode(self, payloads: Sequence[Payload]) -> list[Payload]:
@@ -149,6 +152,17 @@ class Forgiving(PayloadCodec, WithSerializationContext):
 class ForgivingDataConverter(DataConverter):
     """A converter of a worker. Payloads that point to an external store, which we have none of, are not looked up
     (the SDK would fail the workflow task) but read as what they are, and refused."""
+
+    def with_context(self, context: SerializationContext) -> Self:
+        """For the payloads of one workflow or activity. Only the codec depends on which; the SDK asks several times for
+        every payload, and would make all of its converters anew each time."""
+        general = self.payload_codec
+        codec = general.with_context(context) if isinstance(general, Forgiving) else general
+        if codec is general:
+            return self
+        made = copy.copy(self)
+        object.__setattr__(made, "payload_codec", codec)
+        return made
 
     async def _decode_reference_payload_sequence(self, payloads: Sequence[Payload]) -> list[Payload]:
         return list(payloads)

@@ -104,8 +104,15 @@ def is_unopened(payload: Payload) -> bool:
     return payload.metadata.get("encoding") == _UNOPENED
 
 
+# The SDK makes a converter for every activation and activity. What it knows of the types is kept between them.
+_ENCODINGS = tuple(PydanticPayloadConverter().converters.values())
+
+
 class ForgivingConverter(PydanticPayloadConverter):
     """Reads payloads as ever, but gives an `Undecodable` where one cannot be read."""
+
+    def __init__(self) -> None:
+        super(PydanticPayloadConverter, self).__init__(*_ENCODINGS)
 
     def from_payloads(self, payloads: Sequence[Payload], type_hints: list[type[Any]] | None = None) -> list[Any]:
         """The values of `payloads`, or one `Undecodable` for all of them."""

@@ -8,12 +8,11 @@ from typing import Any
 import pytest
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client, WorkflowHandle
-from temporalio.worker import Replayer
-from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+from temporalio.worker import Replayer, UnsandboxedWorkflowRunner
 
 from starter.client import Recourse
 from tests.process.conftest import Marketplace
-from worker import OURS, make_worker
+from worker import make_worker
 from workflows.connecting import connect
 from workflows.encryption import for_callers, for_work
 from workflows.keys import KeyRing
@@ -67,9 +66,7 @@ async def replay(handle: WorkflowHandle[Any, Any], keys: KeyRing, **options: Any
         workflows=WORKFLOWS,
         data_converter=for_work(for_callers(keys), **options),
         interceptors=[RefuseBadMessages()],
-        workflow_runner=SandboxedWorkflowRunner(
-            restrictions=SandboxRestrictions.default.with_passthrough_modules(*OURS)
-        ),
+        workflow_runner=UnsandboxedWorkflowRunner(),
     )
     await replayer.replay_workflow(await handle.fetch_history())
 

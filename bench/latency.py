@@ -1,0 +1,138 @@
+"""How long a command takes under half of the load that ours can carry: from the call to the committed row, and to the
+answer, beside the answer of a bare Temporal workflow that writes nothing."""
+
+import asyncio
+import random
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+
+import asyncpg
+
+from bench.contestants import on_temporal
+from bench.cpu import Machine
+from bench.findings import Findings, Goal, median, quantile, table
+from bench.pictures import latencies
+from bench.temporal_contestants import TemporalDriver
+from local.progress import say
+
+AT_ONCE = 20  # when the capacity is measured
+SEED = 7
+COMMITTED = """
+SELECT a.order_id, extract(epoch FROM pg_xact_commit_timestamp(a.xmin))::float8 AS at
+FROM answers AS a WHERE a.order_id LIKE 'open-%'
+"""
+
+
+@dataclass
+class Loop:
+    """One open loop: milliseconds from the call to the answer, and to the commit where something is written."""
+
+    contestant: str
+    rate: float = 0.0
+    answered: list[float] = field(default_factory=list)
+    committed: list[float] = field(default_factory=list)
+    foreign: float = 0.0
+
+
+async def latency(orders: int, rounds: int) -> Findings:
+    """Open loops at half of the capacity of ours, in ABBA order, each on new databases."""
+    capacity = await _capacity(orders)
+    say(f"latency: ours takes {capacity:.0f} requests/s, so that {capacity / 2:.0f}/s is half of it")
+    loops = []
+    for number in range(rounds):
+        for name in ("ours", "floor") if number % 2 == 0 else ("floor", "ours"):
+            loop = await _open_loop(name, orders, capacity / 2)
+            loops.append(loop)
+            say(f"round {number + 1} of {rounds}: {name:5} answers after {median(loop.answered):.1f} ms")
+    return _findings(loops, capacity, orders)
+
+
+async def _capacity(orders: int) -> float:
+    """Requests a second that ours answers, many at once, each to an order of its own."""
+    async with on_temporal("ours") as (driver, _, _):
+        await _place(driver, [f"full-{number}" for number in range(orders)])
+        places = asyncio.Semaphore(AT_ONCE)
+
+        async def one(number: int) -> None:
+            async with places:
+                await driver.command(f"full-{number}", "request")
+
+        began = time.monotonic()
+        await asyncio.gather(*(one(number) for number in range(orders)))
+        return orders / (time.monotonic() - began)
+
+
+async def _open_loop(name: str, orders: int, rate: float) -> Loop:
+    loop, chance = Loop(name, rate), random.Random(SEED)  # noqa: S311 - the same arrivals for both
+    sent: dict[str, float] = {}
+    async with on_temporal(name, commit_times=True) as (driver, _, running):
+        await _place(driver, ["warm-1", "warm-2", *(f"open-{number}" for number in range(orders))])
+        await asyncio.gather(*(driver.command(warm, "request") for warm in ("warm-1", "warm-2")))
+        machine = Machine()
+
+        async def one(order_id: str) -> None:
+            sent[order_id] = time.time()
+            began = time.perf_counter()
+            await driver.command(order_id, "request")
+            loop.answered.append((time.perf_counter() - began) * 1000)
+
+        async with asyncio.TaskGroup() as calls:
+            due = time.monotonic()
+            for number in range(orders):
+                # Calls come whether or not the earlier ones were answered.
+                due += chance.expovariate(rate)
+                await asyncio.sleep(max(0.0, due - time.monotonic()))
+                calls.create_task(one(f"open-{number}"))
+        loop.foreign = machine.foreign()
+        if name == "ours":
+            connection = await asyncpg.connect(running.dsn)
+            for row in await connection.fetch(COMMITTED):
+                loop.committed.append((row["at"] - sent[row["order_id"]]) * 1000)
+            await connection.close()
+    return loop
+
+
+async def _place(driver: TemporalDriver, order_ids: Sequence[str]) -> None:
+    """Have orders that wait for a command."""
+    places = asyncio.Semaphore(AT_ONCE)
+
+    async def one(order_id: str) -> None:
+        async with places:
+            await driver.start(order_id)
+            await driver.waits(order_id)
+
+    await asyncio.gather(*(one(order_id) for order_id in order_ids))
+
+
+def _findings(loops: Sequence[Loop], capacity: float, orders: int) -> Findings:
+    def each(name: str, share: float) -> list[float]:
+        return [quantile(loop.answered, share) for loop in loops if loop.contestant == name]
+
+    ours, floor = median(each("ours", 0.5)), median(each("floor", 0.5))
+    found = Findings("How fast a command is answered")
+    found.goals = [
+        Goal("update of ours / bare update, p50", ours / floor, "≤", 1.3),
+        Goal("update of ours, p99 / p50", median(each("ours", 0.99)) / ours, "≤", 3.0),
+        Goal("bare update, p99 / p50", median(each("floor", 0.99)) / floor),
+    ]
+    curves = {
+        "ours: call to commit": [one for loop in loops for one in loop.committed],
+        "ours: call to answer": [one for loop in loops if loop.contestant == "ours" for one in loop.answered],
+        "bare update: call to answer": [one for loop in loops if loop.contestant == "floor" for one in loop.answered],
+    }
+    found.lines = [
+        f"{len(loops) // 2} open loops each, of {orders} requests with random gaps, {capacity / 2:.0f} a second, half "
+        f"of the {capacity:.0f} that ours answers at most. The goals compare medians over loops.",
+        "",
+        *table(
+            ["", "p50 ms", "p90 ms", "p99 ms", "slowest ms"],
+            [
+                [name, *(f"{quantile(values, share):.1f}" for share in (0.5, 0.9, 0.99, 1.0))]
+                for name, values in curves.items()
+            ],
+        ),
+    ]
+    found.figures = {"capacity": capacity, "loops": [asdict(loop) for loop in loops]}
+    found.pictures["latency.svg"] = latencies(f"A request at {capacity / 2:.0f} a second", curves)
+    return found
