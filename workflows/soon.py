@@ -11,6 +11,9 @@ from temporalio.exceptions import ActivityError, ApplicationError, FailureError
 # What takes milliseconds is a local activity, which costs no task of its own. When the database does not answer for
 # this long, the same goes to a regular activity, which waits for as long as it takes.
 AT_ONCE = timedelta(seconds=10)
+# Refused at once, an attempt takes no time, and the SDK goes on with a local activity past its timeout: after seven
+# tries, some six seconds, it has to give up as well.
+AT_ONCE_AGAIN = RetryPolicy(initial_interval=timedelta(milliseconds=100), maximum_attempts=7)
 ONE_TRY = timedelta(seconds=30)
 
 
@@ -23,7 +26,7 @@ async def soon(activity: str, args: Sequence[Any], result_type: type, title: str
             result_type=result_type,
             schedule_to_close_timeout=AT_ONCE,
             start_to_close_timeout=AT_ONCE / 2,
-            retry_policy=RetryPolicy(initial_interval=timedelta(milliseconds=100)),
+            retry_policy=AT_ONCE_AGAIN,
             summary=title,
         )
     except FailureError as error:
