@@ -8,8 +8,10 @@ from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSear
 
 from resolution.amounts import write_amount
 from resolution.clocks import Clock, ClockName, clocks, next_clock
+from resolution.commands import COMMANDS
 from resolution.instants import write_instant
 from resolution.lateness import lateness
+from resolution.looking_ahead import if_nobody_acts
 from resolution.money import held
 from resolution.order import Order, Terms
 from resolution.step import Step
@@ -83,7 +85,8 @@ def current_details(order: Order, now: datetime, recent: Sequence[str] = (), *, 
     blocks.append(_whose_turn(order))
     if running := clocks(order)[:_CLOCKS_SHOWN]:
         blocks.append("### If nobody acts")
-        blocks.append("\n".join(f"- {write_instant(clock.at)}: {_clock_in_words(order, clock)}" for clock in running))
+        lines = [f"- {write_instant(clock.at)}: {_clock_in_words(order, clock)}" for clock in running]
+        blocks.append("\n".join([*lines, *_silence_leads_to(order)]))
     if standing := list(_standing(order)):
         blocks += ["### How it ended" if order.closed else "### Where it stands", "\n".join(standing)]
     blocks += ["### Money", _money(order)]
@@ -100,6 +103,8 @@ def _whose_turn(order: Order) -> str:
     whose, request, proposal, case = turn(order), order.open_request, order.open_proposal, order.open_case
     until = f" until **{write_instant(whose.until)}**" if whose.until else ""
     match whose.who:
+        case "nobody" if order.hold_until:
+            return f"Nobody has to act. The money is held until **{write_instant(order.hold_until)}**."
         case "nobody":
             return "Nobody has to act."
         case "operator":
@@ -110,12 +115,21 @@ def _whose_turn(order: Order) -> str:
         case _ if proposal:
             who = "Both" if whose.who == "both" else f"The {whose.who}"
             return f"**{who}** must answer the operator's proposal{until}."
+        case _ if order.phase == "waiting_requirements":
+            return f"**The {whose.who}** must send the requirements{until}."
+        case _ if order.phase == "delivered":
+            return f"**The {whose.who}** looks at the delivery{until}."
         case _:
-            return (
-                f"**The {whose.who}** works on it{until}."
-                if order.phase != "delivered"
-                else (f"**The {whose.who}** looks at the delivery{until}.")
-            )
+            return f"**The {whose.who}** works on it{until}."
+
+
+def _silence_leads_to(order: Order) -> Iterator[str]:
+    silent, currency = if_nobody_acts(order, "operator"), order.terms.currency
+    if silent is None or silent["phase"] not in ("canceled", "completed"):
+        return
+    money = silent["money"]
+    shares = ", ".join(f"{who} {write_amount(money[who], currency)}" for who in ("client", "freelancer", "platform"))
+    yield f"- **{_words(silent['phase']).capitalize()}** on {write_instant(silent['at'])}: {shares}"
 
 
 def _clock_in_words(order: Order, clock: Clock) -> str:
@@ -133,19 +147,25 @@ def _clock_in_words(order: Order, clock: Clock) -> str:
 def _standing(order: Order) -> Iterator[str]:
     request, case, currency = order.request, order.case, order.terms.currency
     if request and (request.status == "open" or not order.closed):
-        offer = (
-            f"; the {_GETS.get(request.kind)} gets {write_amount(request.amount, currency)}" if request.amount else ""
-        )
         asked = f"{_words(request.kind)}, by the {request.opened_by}: {request.status}"
-        yield f"- **Request {request.number}** {asked}{offer}"
+        countered = ", countered" if request.status == "open" and request.asked == request.opened_by else ""
+        gets = _GETS.get(request.kind)
+        # Nothing at all is an offer too.
+        offer = "" if request.amount is None or gets is None else f"; {_offer(gets, request.amount, currency)}"
+        yield f"- **Request {request.number}** {asked}{countered}{offer}"
     if case:
         yield f"- **Case** {case.stage}, opened by {_by(case.opened_by)}"
     if case and case.proposal and case.stage == "mediation":
-        yield f"- **Proposal** the freelancer gets {write_amount(case.proposal.amount, currency)} of the price"
+        yield f"- **Proposal** {_offer('freelancer', case.proposal.amount, currency)}"
     if case and case.ruling:
-        yield f"- **Ruling** {case.ruling.outcome}"
+        yield f"- **Ruling** {_words(case.ruling.outcome)}"
     if order.resolution:
         yield f"- **Canceled** {_words(order.resolution.how)}, fault: {order.resolution.fault}"
+
+
+def _offer(gets: Party, amount: int, currency: str) -> str:
+    # A freelancer's amount is gross: the platform's commission comes out of it.
+    return f"the {gets} gets {write_amount(amount, currency)}{' of the price' if gets == 'freelancer' else ''}"
 
 
 def _by(role: str) -> str:
@@ -183,9 +203,9 @@ def step_title(step: Step) -> str:
         did = CLOCKS_IN_WORDS.get(command, _words(command))  # type: ignore[call-overload]
     else:
         kind = content["fields"].get("kind") if command == "request" else None
-        did = (
-            f"{(content['actor'] or {}).get('role', 'somebody')}: {_words(command)}{f' {_words(kind)}' if kind else ''}"
-        )
+        # What is no command may be anything: a headline of its own, somebody's words.
+        named = _words(command) if command in COMMANDS else "what is no command"
+        did = f"{(content['actor'] or {}).get('role', 'somebody')}: {named}{f' {_words(kind)}' if kind else ''}"
     if content.get("outcome") == "refused":
         return f"{did} refused ({content.get('code')})"[:200]
     moved_on = f" → {_words(content['to'])}" if content["to"] != content["from"] else ""
