@@ -32,6 +32,7 @@ class Settings(BaseSettings):
     operator_email: Annotated[str | None, Field(validation_alias="RECOURSE_OPERATOR_EMAIL")] = None
     payload_keys: Annotated[SecretStr, Field(validation_alias="RECOURSE_PAYLOAD_KEYS")] = SecretStr("")
     payloads_plain: Annotated[Literal["accept", "refuse"], Field(validation_alias="RECOURSE_PAYLOADS_PLAIN")] = "accept"
+    web_url: Annotated[str, Field(validation_alias="RECOURSE_WEB_URL", pattern=r"^(https?://\S+)?$")] = ""
     payment_providers: Annotated[str, Field(validation_alias="RECOURSE_PAYMENT_PROVIDERS")] = ""
 
     metrics_address: Annotated[str | None, Field(validation_alias="RECOURSE_METRICS_ADDRESS", pattern=ADDRESS)] = None

@@ -46,6 +46,8 @@ MEANINGS = {
     "Without it all workers are alike. See [upgrading.md](upgrading.md).",
     "RECOURSE_BUILD_ID": "Which build of the deployment this worker is. The image has one if it was built with one. "
     "Required with `RECOURSE_DEPLOYMENT`.",
+    "RECOURSE_WEB_URL": "Where `recourse serve` is reached, such as `https://orders.example`; orders that are started "
+    "with it link to their page from the Temporal UI.",
     "RECOURSE_MAIL_FROM": "The sender of mails.",
     "RECOURSE_OPERATOR_EMAIL": "Where notices to operators are mailed to. Without it they are not mailed.",
 }

@@ -144,7 +144,7 @@ async def market() -> AsyncIterator[Market]:
         await migrate(dsn)
         pool = await connect_to_database(dsn)
         client = await connect(target_host=address)
-        recourse = Recourse(client, pool)
+        recourse = Recourse(client, pool, web_url="https://orders.example")
         with socket.create_server(("127.0.0.1", 0)) as listener:
             server = make_server(make_app(recourse, keys))
             async with make_worker(client, pool, task_queue=recourse.task_queue):

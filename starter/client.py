@@ -73,16 +73,23 @@ class Recourse(Orders):
     """Orders, for a backend: to read, and to start and lead.
 
     `temporal` and `pool` are connections to the servers on which the orders run; `now` is the clock by which commands
-    are stamped on arrival.
+    are stamped on arrival; `web_url` is where the pages are, for a link in the Temporal UI.
     """
 
     def __init__(
-        self, temporal: Client, pool: Any, *, task_queue: str = TASK_QUEUE, now: Callable[[], datetime] = now
+        self,
+        temporal: Client,
+        pool: Any,
+        *,
+        task_queue: str = TASK_QUEUE,
+        now: Callable[[], datetime] = now,
+        web_url: str = "",
     ) -> None:
         super().__init__(pool, now=now)
         register_installed_calculators()
         self.temporal = temporal
         self.task_queue = task_queue
+        self.web_url = web_url
 
     @classmethod
     @asynccontextmanager
@@ -90,11 +97,12 @@ class Recourse(Orders):
         """Orders, on the servers that the environment names, for as long as the block runs.
 
         DATABASE_URL names the database, the standard TEMPORAL_* variables lead to Temporal, RECOURSE_TASK_QUEUE is the
-        workers' task queue (`recourse`). Raises BadSettings, DatabaseUnreachable, TemporalUnreachable.
+        workers' task queue (`recourse`), RECOURSE_WEB_URL the address of the pages. Raises BadSettings,
+        DatabaseUnreachable, TemporalUnreachable.
         """
         chosen = settings or read_settings()
         async with database(chosen) as pool:
-            yield cls(await connect_temporal(), pool, task_queue=chosen.task_queue)
+            yield cls(await connect_temporal(), pool, task_queue=chosen.task_queue, web_url=chosen.web_url)
 
     async def start(
         self,
@@ -171,7 +179,7 @@ class Recourse(Orders):
             # So that no command reaches an order before it is known to be the one that is meant.
             "id_conflict_policy": WorkflowIDConflictPolicy.FAIL,
             "static_summary": page.summary(terms, policy.name),
-            "static_details": page.details(terms, policy.name),
+            "static_details": page.details(terms, policy.name, self.web_url),
             "memo": {"terms": fingerprint(terms)},
         }
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
+from urllib.parse import quote
 
 from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
 
@@ -62,16 +63,17 @@ def summary(terms: Terms, policy: str) -> str:
     return f"Order {terms.order_id} · {write_amount(terms.price, terms.currency)} · {policy}"
 
 
-def details(terms: Terms, policy: str) -> str:
-    """What does not change about an order, and where to look further."""
+def details(terms: Terms, policy: str, web_url: str = "") -> str:
+    """What does not change about an order, and where to look further; `web_url` is where the pages are."""
     price, fee = (write_amount(minor, terms.currency) for minor in (terms.price, terms.service_fee))
+    page = f", or [its page]({web_url.rstrip('/')}/pages/orders/{quote(terms.order_id)})" if web_url else ""
     return f"""- **Client** `{terms.client}`, **freelancer** `{terms.freelancer}`
 - **Policy** `{policy}`
 - **Paid** {price} + fee {fee}, on {write_instant(terms.ordered_at)}
 
 Where it stands: *Current Details*, and *Event History → Compact* step by step. The whole case file:
-`recourse order show {terms.order_id}`. To act by hand: *More Actions → Send an Update*; each command's description
-ends with a sample of what to send."""
+`recourse order show {terms.order_id}`{page}. To act by hand: *More Actions → Send an Update*; each command's
+description ends with a sample of what to send."""
 
 
 def current_details(order: Order, now: datetime, recent: Sequence[str] = (), *, title: bool = False) -> str:

@@ -32,6 +32,14 @@ async def test_the_title_and_the_details_say_who_and_what(marketplace: Marketpla
     assert "`f-1`" in details
 
 
+async def test_the_details_link_to_the_pages_where_their_address_is_known(marketplace: Marketplace) -> None:
+    marketplace.recourse.web_url = "https://orders.example/"
+    order_id = await marketplace.order()
+
+    details = await (await marketplace.handle(order_id).describe()).static_details()
+    assert f"[its page](https://orders.example/pages/orders/{order_id})" in (details or "")
+
+
 async def test_the_current_details_say_what_happens_next_and_what_silence_means(marketplace: Marketplace) -> None:
     order_id = await marketplace.order()
     await marketplace.by("client", order_id, "request", kind="cancel", private_note=NOTE)
