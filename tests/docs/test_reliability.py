@@ -1,13 +1,12 @@
 """Every promise of docs/reliability.md names a test or campaign that is there and could break it."""
 
 import re
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.docs.pages import ROOT, TARGETS
+
 PAGE = (ROOT / "docs" / "reliability.md").read_text(encoding="utf-8")
-TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
 
 
 def rows(heading: str) -> list[list[str]]:
