@@ -19,12 +19,12 @@ from local.progress import say
 FULL, QUICK, TINY = 0, 1, 2
 # The sizes of each part: of a whole run, of a quick one, and of one that only shows that it works.
 SIZES: dict[str, tuple[tuple[int, ...], ...]] = {
-    "cost": ((120, 7, 20), (40, 1, 20), (4, 1, 2)),
-    "latency": ((300, 4), (100, 1), (10, 1)),
-    "timers": ((1_000, 2), (200, 1), (20, 1)),
-    "replay": ((50, 1_000, 3), (20, 200, 2), (3, 10, 1)),
-    "open_orders": ((1_000, 5_000, 4), (200, 400, 1), (20, 40, 1)),
-    "starting": ((7,), (3,), (1,)),
+    "cost": ((100, 7, 20), (30, 1, 20), (4, 1, 2)),
+    "latency": ((250, 3), (60, 1), (10, 1)),
+    "timers": ((2_000, 1), (150, 1), (20, 1)),
+    "replay": ((50, 500, 3), (20, 200, 2), (3, 10, 1)),
+    "open_orders": ((2_000, 8_000, 3), (200, 400, 1), (20, 40, 1)),
+    "starting": ((5,), (2,), (1,)),
 }
 PARTS: dict[str, Callable[..., Awaitable[Findings]]] = {
     "latency": latency,

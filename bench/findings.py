@@ -1,5 +1,6 @@
 """What a part of the benchmark found: goals with what was measured, a text for people, figures, pictures."""
 
+import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -52,8 +53,8 @@ def quantile(values: Sequence[float], share: float) -> float:
 
 
 def median(values: Sequence[float]) -> float:
-    """The middle one."""
-    return quantile(values, 0.5)
+    """The middle one, or the mean of the two in the middle."""
+    return statistics.median(values)
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> list[str]:
