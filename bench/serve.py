@@ -4,6 +4,8 @@ import asyncio
 import os
 import sys
 
+import uvloop
+
 from database.pool import connect
 
 
@@ -36,4 +38,6 @@ async def serve(name: str) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(sys.argv[1]))
+    # As `recourse worker` runs, and so the others; the naive one as users write it.
+    with asyncio.Runner(loop_factory=None if sys.argv[1].startswith("naive") else uvloop.new_event_loop) as runner:
+        runner.run(serve(sys.argv[1]))
