@@ -1,0 +1,140 @@
+"""Writes into docs/walkthroughs what the system answers to each command, played on the rules with a simulated clock.
+
+A console block holds instants (`# 2025-03-04 10:00`) and commands; what stands below a command is its answer.
+"""
+
+import asyncio
+import io
+import json
+import re
+import shlex
+from contextlib import redirect_stdout
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from policies import load_policy
+from resolution.commands import COMMANDS
+from resolution.durations import parse_duration
+from resolution.looking_ahead import available_actions, opens_later, preview
+from resolution.order import Histories, Opening, Order, Terms
+from resolution.reading import read_message
+from resolution.record import Reader
+from resolution.views import view
+from starter.cli.app import app
+from starter.cli.commands import actor
+from starter.cli.output import console, plain
+from starter.cli.pages import actions_table, notices_table, order_page, outcome_page, outlook_page
+from starter.client import Outcome
+from starter.simulate.engine import SALT, PureEngine
+
+FOLDER = Path(__file__).parent / "walkthroughs"
+PAGES = sorted(FOLDER.glob("*.md"))
+
+BEFORE = datetime.min.replace(tzinfo=UTC)
+BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+# What the two have behind them, which a database would know.
+BEHIND = re.compile(r"^<!-- behind them: (.*) -->$", re.MULTILINE)
+
+
+@dataclass
+class Walk:
+    """One order under way, led by the commands of a page."""
+
+    page: str
+    engine: PureEngine | None = None
+    now: datetime = BEFORE
+    given: int = 0
+
+    async def block(self, text: str) -> str:
+        """A console block with the answers to its commands."""
+        parts: list[str] = []
+        lines = iter(text.splitlines())
+        for line in lines:
+            if line.startswith("# "):
+                self.now = datetime.strptime(line, "# %Y-%m-%d %H:%M").replace(tzinfo=UTC)
+                parts.append(line)
+            elif line.startswith("$ "):
+                typed = [line]
+                while typed[-1].endswith("\\"):
+                    typed.append(next(lines))
+                parts += [*typed, await self.answer(" ".join(part.removesuffix("\\") for part in typed))]
+        return "\n".join(parts) + "\n"
+
+    async def answer(self, typed: str) -> str:
+        """What the command line shows for one command."""
+        typed, _, key = typed.removeprefix("$ recourse ").partition(" | jq -c .")
+        words = shlex.split(typed)
+        if self.engine:
+            await self.engine.move_to(self.now)
+        shown = io.StringIO()
+        with redirect_stdout(shown):
+            await self._give(words, key)
+        return "\n".join(line.rstrip() for line in shown.getvalue().splitlines())
+
+    async def _give(self, words: list[str], key: str) -> None:
+        command, bound, _ = app.parse_args(words, exit_on_error=False, print_error=False)
+        name = command.__name__
+        bound.apply_defaults()
+        options = dict(bound.arguments)
+        options |= options.pop("options", {})
+        order_id = str(options.pop("order_id"))
+        if name == "start":
+            self._start(order_id, options)
+            return
+        if self.engine is None:
+            raise ValueError("the page starts no order")
+        order = self.engine.desk.order
+        reader: Reader = options.get("reader", "operator")
+        if name == "show":
+            page = view(order, reader, self.now)
+            if key:
+                console().print(json.dumps(plain(page)[key], separators=(",", ":")), markup=False)
+            else:
+                console().print(order_page(page, "UTC"))
+        elif name == "actions":
+            later = {} if reader == "operator" else opens_later(order, reader, self.now)
+            found = {"actions": available_actions(order, reader, self.now), "available_at": later}
+            console().print(actions_table(found, reader))
+        elif name == "notices":
+            told = [notice for notice in await self.engine.notices() if notice.to == reader]
+            console().print(notices_table(told, reader))
+        else:
+            await self._command(name, order, options, ahead="preview" in words, decided=words[0] == "cases")
+
+    async def _command(self, name: str, order: Order, options: dict[str, Any], *, ahead: bool, decided: bool) -> None:
+        self.given += 1
+        payload = {key: options[key] for key in COMMANDS[name].model_fields if options.get(key) is not None}
+        payload |= {"actor": actor(order, options["sender"]), "command_id": f"walk-{self.given}"}
+        if ahead or decided:
+            look = preview(order, read_message(name, payload, "preview"), self.now, payload["actor"]["role"])
+            console().print(outlook_page(look, order.terms.currency))
+            ahead = ahead or "refused" in look
+        if not ahead and self.engine:
+            [outcome] = await self.engine.send([(name, payload)]) or []
+            console().print(outcome_page(Outcome.of(outcome)))
+
+    def _start(self, order_id: str, options: dict[str, Any]) -> None:
+        policy = load_policy(options["policy"])
+        behind = BEHIND.search(self.page)
+        history = Histories.model_validate(json.loads(behind[1]) if behind else {})
+        options["delivery_time"] = parse_duration(options["delivery_time"])
+        agreed = {key: value for key, value in options.items() if key in Terms.model_fields}
+        terms = Terms(order_id=order_id, ordered_at=self.now, history=history, **agreed)
+        self.engine = PureEngine(Opening(terms=terms, policy=policy, record_salt=SALT))
+        console().print(f"Order {order_id} has started under policy {policy.name}.")
+
+
+async def answered(text: str) -> str:
+    """A page with the answers that its commands get now."""
+    walk, parts, end = Walk(text), [], 0
+    for found in BLOCK.finditer(text):
+        parts += [text[end : found.start(1)], await walk.block(found[1])]
+        end = found.end(1)
+    return "".join(parts) + text[end:]
+
+
+if __name__ == "__main__":
+    for path in PAGES:
+        path.write_text(asyncio.run(answered(path.read_text(encoding="utf-8"))), encoding="utf-8")
