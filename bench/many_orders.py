@@ -63,6 +63,7 @@ STORIES = (
 # Of a thousand delivered notices one is still waiting.
 UNDELIVERED = 1_000
 COPY_AT_ONCE = 100_000
+BUSY = "f-busy"
 
 
 async def one_of_each(pool: Any, now: datetime) -> None:
@@ -111,6 +112,7 @@ FROM (
 ) AS g
 INNER JOIN orders AS o ON o.order_id = 'story-' || g.story
 """
+# Each ran for another time, up to sixty days; one order of a hundred was a single freelancer's.
 _FACTS = """
 INSERT INTO facts
 SELECT r.* FROM orders AS o
@@ -118,8 +120,9 @@ INNER JOIN facts AS f ON f.order_id = 'story-' || (
     SELECT count(*) FROM unnest($3::int[]) AS upto WHERE upto <= (substr(o.order_id, 3)::bigint * 7919) % 1000
 )
 CROSS JOIN LATERAL jsonb_populate_record(NULL::facts, to_jsonb(f) || jsonb_build_object(
-    'order_id', o.order_id, 'client', o.client, 'freelancer', o.freelancer, 'ordered_at', o.ordered_at,
-    'closed_at', o.closed_at
+    'order_id', o.order_id, 'client', o.client, 'closed_at', o.closed_at,
+    'freelancer', CASE WHEN substr(o.order_id, 3)::bigint % 100 = 1 THEN $4 ELSE o.freelancer END,
+    'ordered_at', o.closed_at - make_interval(secs => (substr(o.order_id, 3)::bigint * 15485863) % 5184000)
 )) AS r
 WHERE o.order_id BETWEEN $1 AND $2 AND o.closed_at IS NOT NULL
 """
@@ -149,7 +152,7 @@ async def fill(pool: Any, count: int, now: datetime) -> None:
             names = f"o-{first:09}", f"o-{last:09}"
             parties = max(count // 5, 1), max(count // 20, 1)
             await connection.execute(_ORDERS, first, last, *parties, upto, closed_from, timeout=600)
-            await connection.execute(_FACTS, *names, upto, timeout=600)
+            await connection.execute(_FACTS, *names, upto, BUSY, timeout=600)
             await connection.execute(_NOTICES, *names, timeout=600)
             await connection.execute(_DELIVERIES, *names, UNDELIVERED, timeout=600)
     await pool.execute("VACUUM ANALYZE", timeout=600)

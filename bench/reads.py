@@ -16,7 +16,8 @@ from typing import Any
 
 import asyncpg
 
-from bench.many_orders import fill
+from bench.many_orders import BUSY, fill
+from database.facts import read_histories
 from database.lists import Wanted, list_orders, orders_due, undecided_cases
 from database.migrate import migrate, migrations
 from database.orders import read_order
@@ -24,22 +25,28 @@ from database.outbox import undelivered
 from database.pool import connect
 from local.postgres import postgres
 from local.progress import say
+from policies import load_policy
+from starter.cli.stats import View, read_view
 
 FEW = 10_000
 ROUNDS = 200
 # p50 against a fetch by primary key, and against the same read among few orders.
 AGAINST_KEY, AGAINST_FEW = 4.0, 1.3
-COUNTED = {
-    "completion_rate": "SELECT * FROM analysis.completion_rate ORDER BY completion_rate, freelancer LIMIT 50",
-    "endings": "SELECT * FROM analysis.endings ORDER BY policy, orders DESC LIMIT 50",
-}
+STATS: tuple[View, ...] = (
+    "completion_rate",
+    "job_success",
+    "endings",
+    "reasons_by_week",
+    "closed_orders",
+    "repeat_cancelers",
+)
 KEY = "a fetch by primary key"
 Read = Callable[[], Awaitable[Any]]
 
 
 def reads(pool: Any, count: int, now: datetime) -> dict[str, Read]:
     """Every read by name, in a database of so many orders."""
-    middle = f"o-{count // 2:09}"
+    middle, policy = f"o-{count // 2:09}", load_policy("glimmer")
 
     def listed(**wanted: Any) -> Read:
         return lambda: list_orders(pool, Wanted(**wanted), after=middle)
@@ -63,18 +70,13 @@ def reads(pool: Any, count: int, now: datetime) -> dict[str, Read]:
         "cases: overdue": lambda: undecided_cases(pool, due_by=now),
         "cases: of a policy": lambda: undecided_cases(pool, policy="glimmer"),
         "cases: waiting for an operator": lambda: undecided_cases(pool, turn="operator"),
+        **{f"stats: {view}": lambda view=view: read_view(pool, view, 50) for view in STATS},  # type: ignore[misc]
+        "histories: of two that ordered little": lambda: read_histories(pool, "c-7", "f-7", policy, now),
+        "histories: of a freelancer of thousands": lambda: read_histories(pool, "c-7", BUSY, policy, now),
         "outbox": lambda: undelivered(pool),
         "outbox: of one order": lambda: undelivered(pool, order_id="o-000001000"),
     }
     return found
-
-
-def heavy(pool: Any) -> dict[str, Read]:
-    """What counts over all orders."""
-    return {
-        f"stats: {view}": lambda query=query: pool.fetch(query)  # type: ignore[misc]
-        for view, query in COUNTED.items()
-    }
 
 
 async def measure(sides: Mapping[str, Mapping[str, Read]], rounds: int) -> dict[str, dict[str, list[float]]]:
@@ -93,32 +95,28 @@ async def measure(sides: Mapping[str, Mapping[str, Read]], rounds: int) -> dict[
 async def run(count: int, rounds: int) -> dict[str, Any]:
     """Both databases, filled and measured."""
     now = datetime.now(UTC)
-    sides, heavies, filled = dict[str, Any](), dict[str, Any](), dict[str, float]()
+    sides, filled = dict[str, Any](), dict[str, float]()
     async with postgres() as dsn, AsyncExitStack() as stack:
         for side, size in (("few", min(FEW, count)), ("many", count)):
             server = await asyncpg.connect(dsn)
             await server.execute(f"CREATE DATABASE reads_{side}")
             await server.close()
             address = dsn.rsplit("/", 1)[0] + f"/reads_{side}"
-            await migrate(address, [one for one in migrations() if not one[0].endswith("_lists.sql")])
+            await migrate(address, [one for one in migrations() if one[0] < "0007"])
             pool = await connect(address, most=1)
             stack.push_async_callback(pool.close)
             began = time.monotonic()
             await fill(pool, size, now)
             filled[f"{side}: seconds to fill"] = round(time.monotonic() - began, 1)
             began = time.monotonic()
-            # As on a system that is running: the indexes come to the orders.
+            # As on a system that is running: the indexes and the counters come to the orders.
             await migrate(address)
             filled[f"{side}: seconds to migrate"] = round(time.monotonic() - began, 1)
             await pool.execute("VACUUM ANALYZE", timeout=600)
-            sides[side], heavies[side] = reads(pool, size, now), heavy(pool)
+            sides[side] = reads(pool, size, now)
             say(f"{size} orders are there: {filled}")
         taken = await measure(sides, rounds)
-        counted = await measure(heavies, 5)
-    p50 = {
-        side: {name: statistics.median(values) for name, values in {**taken[side], **counted[side]}.items()}
-        for side in sides
-    }
+    p50 = {side: {name: statistics.median(values) for name, values in taken[side].items()} for side in sides}
     return {"orders": count, "few": min(FEW, count), "rounds": rounds, "when": now.isoformat(), **filled, "p50": p50}
 
 

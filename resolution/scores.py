@@ -28,6 +28,9 @@ class Tally:
     def __add__(self, other: "Tally") -> "Tally":
         return Tally(self.good + other.good, self.bad + other.bad, self.counted + other.counted)
 
+    def __sub__(self, other: "Tally") -> "Tally":
+        return Tally(self.good - other.good, self.bad - other.bad, self.counted - other.counted)
+
 
 def of_history(history: History) -> Tally:
     """The counts that an order was opened with, each closed order once."""
@@ -130,16 +133,29 @@ def marks(order: Order) -> dict[str, list[str]]:
     return found
 
 
-def histories(closed: Iterable[Facts], client: str, freelancer: str, policy: Policy, at: datetime) -> Histories:
+def histories(
+    closed: Iterable[Facts],
+    client: str,
+    freelancer: str,
+    policy: Policy,
+    at: datetime,
+    total: Tally | None = None,
+) -> Histories:
     """What the two have behind them at `at`, for an order that is opened under `policy`.
 
     `closed` holds the facts of their closed orders, whoever the other side was. An order counts in a score where its
-    own policy keeps the same one.
+    own policy keeps the same one. Where `total` says what that score has counted of all closed orders of the
+    freelancer, `closed` need hold no more than those that closed after `at` and recent cancellations.
     """
-    known = [one for one in closed if one.closed_at <= at]
+    known = list(closed)
     calculator = _CALCULATORS.get(policy.scores.calculator)
-    own = [one for one in known if calculator and one.freelancer == freelancer and one.calculator == calculator.name]
-    tally = sum((calculator.counts(one) for one in own), start=Tally()) if calculator else Tally()
+    tally = Tally()
+    if calculator:
+        own = [one for one in known if one.freelancer == freelancer and one.calculator == calculator.name]
+        if total is None:
+            tally = sum((calculator.counts(one) for one in own if one.closed_at <= at), start=Tally())
+        else:
+            tally = total - sum((calculator.counts(one) for one in own if one.closed_at > at), start=Tally())
     within = policy.flags.repeat_canceler.within
     return Histories(
         client=History(canceled_recently=_recently(known, "client", client, at, within)),
@@ -154,4 +170,6 @@ def histories(closed: Iterable[Facts], client: str, freelancer: str, policy: Pol
 
 def _recently(closed: Iterable[Facts], party: Party, who: str, at: datetime, within: timedelta) -> int:
     """How many cancellations count against somebody; one that is `within` old exactly no longer does."""
-    return sum(one.party(party) == who and one.counts_against(party) and one.closed_at > at - within for one in closed)
+    return sum(
+        one.party(party) == who and one.counts_against(party) and at - within < one.closed_at <= at for one in closed
+    )

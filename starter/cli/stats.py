@@ -74,12 +74,16 @@ def stats(
     console().print(table)
 
 
+async def read_view(pool: Any, view: View, limit: int) -> list[dict[str, Any]]:
+    """The first rows of one view, as they are shown."""
+    query = f"SELECT * FROM analysis.{view} ORDER BY {_ORDER[view]} LIMIT $1"  # noqa: S608
+    return [dict(row) for row in await pool.fetch(query, max(limit, 0))]
+
+
 async def _read(view: View, limit: int) -> list[dict[str, Any]]:
     async with Orders.connect() as orders:
         with in_one_sentence():
-            query = f"SELECT * FROM analysis.{view} ORDER BY {_ORDER[view]} LIMIT $1"  # noqa: S608
-            rows = await orders.pool.fetch(query, max(limit, 0))
-    return [dict(row) for row in rows]
+            return await read_view(orders.pool, view, limit)
 
 
 def _shown(value: Any, zone: str) -> str:

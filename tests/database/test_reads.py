@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from database.facts import read_facts, read_histories
+from database.facts import read_histories
 from database.lists import list_orders
 from database.orders import (
     read_answer,
@@ -19,7 +19,6 @@ from database.orders import (
 )
 from database.steps import record_step
 from policies import load_policy
-from resolution.facts import facts
 from resolution.order import Histories
 from tests.facts.lives import live
 
@@ -32,7 +31,6 @@ async def test_of_an_order_that_is_not_there_nothing_is_read(pool: Any) -> None:
     assert await read_notices(pool, "o-none") == []
     assert set((await read_balances(pool, "o-none")).values()) == {0}
     assert await list_orders(pool) == []
-    assert await read_facts(pool, client="c-1", freelancer="f-1") == []
 
 
 async def test_pages_of_orders_hold_each_order_once_in_order_of_its_id(pool: Any) -> None:
@@ -51,18 +49,6 @@ async def test_the_address_of_a_party_is_kept_and_replaced(pool: Any) -> None:
     await write_contacts(pool, "o-1", {"client": "new@example.org"})
     rows = await pool.fetch("SELECT role, email FROM contacts WHERE order_id = 'o-1' ORDER BY role")
     assert [tuple(row) for row in rows] == [("client", "new@example.org"), ("freelancer", "f@example.org")]
-
-
-async def test_the_facts_that_are_read_are_those_that_stand(pool: Any) -> None:
-    expected = []
-    for seed in range(30):
-        life = live(Random(seed), order_id=f"o-{seed}", client=f"c-{seed % 3}", freelancer=f"f-{seed % 2}")
-        for step in life.steps:
-            await record_step(pool, step)
-        fact = facts(life.order)
-        expected += [fact] if fact and (fact.client == "c-1" or fact.freelancer == "f-1") else []
-    found = await read_facts(pool, client="c-1", freelancer="f-1")
-    assert found == sorted(expected, key=lambda fact: (fact.closed_at, fact.order_id))
 
 
 @pytest.mark.parametrize("policy", ["resolution_center", "upwork", "glimmer"])
