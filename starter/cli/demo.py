@@ -1,6 +1,7 @@
 """`recourse demo`: sets up real servers, plays orders of each policy through their real hours, and cleans up."""
 
 import sys
+from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -36,12 +37,17 @@ async def demo(*, keep: Annotated[bool, Parameter(negative="")] = False) -> int:
         screen.print(f"{len(shown)} orders have ended, every cent accounted for.")
         if keep:
             screen.print(f"""
-Look around, until Ctrl-C in this window:
-  Temporal UI   {staged.ui_url}
-  one order     DATABASE_URL={staged.dsn} {sys.argv[0]} order show {shown[5]}
-  all orders    DATABASE_URL={staged.dsn} {sys.argv[0]} orders list
-  start one     TEMPORAL_ADDRESS={staged.address} RECOURSE_TASK_QUEUE={staged.queue} DATABASE_URL={staged.dsn} \\
-                  {sys.argv[0]} order start my-first --client c-1 --freelancer f-1 --price 10000""")
+Look around until Ctrl-C in this window. Temporal UI: {staged.ui_url}
+In another window, in this folder:
+
+  export TEMPORAL_ADDRESS={staged.address} RECOURSE_TASK_QUEUE={staged.queue} DATABASE_URL='{staged.dsn}'
+  PATH="{Path(sys.executable).parent}:$PATH"
+  recourse orders list
+  recourse order show {shown[5]}
+  recourse order start 1001 --client c-3 --freelancer f-7 --price 10000 --service-fee 550
+  recourse order request 1001 --as client --kind cancel --comment "We stopped the campaign."
+  recourse order show 1001
+""")
             async with until_told_to_stop() as stop:
                 await stop.wait()
             say("Stopping everything …")
