@@ -12,7 +12,6 @@ from database.pool import connect
 from starter.http.figures import KEPT, Collector
 from tests.http.lines import line
 
-NOW = datetime.now(UTC)
 PLAIN = {
     "policy": "resolution_center",
     "client": "c",
@@ -22,7 +21,7 @@ PLAIN = {
     "service_fee": 0,
     "phase": "in_progress",
     "settlement": "none",
-    "ordered_at": NOW,
+    "ordered_at": datetime(2026, 3, 4, tzinfo=UTC),
     "turn": "nobody",
     "state": {},
 }
@@ -54,18 +53,19 @@ async def test_of_an_empty_database_every_figure_is_zero(pool: Any) -> None:
 
 
 async def test_each_figure_counts_what_it_says(pool: Any) -> None:
-    past, future = NOW - timedelta(hours=1), NOW + timedelta(hours=1)
+    now = datetime.now(UTC)
+    past, future = now - timedelta(hours=1), now + timedelta(hours=1)
     await add_order(pool, "plain")
     await add_order(pool, "asked", request_status="open", next_clock_at=future)
-    await add_order(pool, "late", case_stage="ruling", case_due_at=past, next_clock_at=NOW - timedelta(minutes=2))
+    await add_order(pool, "late", case_stage="ruling", case_due_at=past, next_clock_at=now - timedelta(minutes=2))
     await add_order(pool, "early", case_stage="appeal", case_due_at=future)
     await add_order(pool, "judged", case_stage="closed", case_due_at=past)
     await add_order(pool, "stuck", next_clock_at=past)
     await add_order(pool, "held", settlement="held")
     await add_order(pool, "unpaid", closed_at=past, settlement="retrying")
-    await add_notice(pool, "plain", 0, NOW - timedelta(days=8))
-    await add_notice(pool, "plain", 1, NOW - timedelta(minutes=30))
-    await add_notice(pool, "plain", 2, NOW - timedelta(days=1), delivered_at=NOW)
+    await add_notice(pool, "plain", 0, now - timedelta(days=8))
+    await add_notice(pool, "plain", 1, now - timedelta(minutes=30))
+    await add_notice(pool, "plain", 2, now - timedelta(days=1), delivered_at=now)
     found = await read_figures(pool)
     age = found.pop("recourse_oldest_undelivered_notice_seconds")
     assert 1800 <= age < 2400

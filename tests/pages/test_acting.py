@@ -64,7 +64,7 @@ async def test_a_double_click_is_one_command(marketplace: Marketplace, visitor: 
     await client.submit("preview")
     action, fields = client.fields()
     body = urlencode({**fields, "step": ["confirm"]}, doseq=True)
-    answers = await asyncio.gather(*(client.http.post(action, content=body) for _ in range(3)))
+    answers = await asyncio.gather(*(client.http.post(action, content=body) for _ in range(6)))
     later = await client.http.post(action, content=body)
     assert {answer.status_code for answer in (*answers, later)} == {303}
     assert (await marketplace.recourse.show(order_id, "operator"))["record_length"] == 1

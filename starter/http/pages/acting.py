@@ -72,6 +72,11 @@ class Desk:
         why = words.REFUSED["wrong_phase"] if code in OF_THE_MESSAGE else words.word(words.REFUSED, code)
         raise Failure(409, code, "This cannot be done now.", detail=why, details={"order_id": self.order_id})
 
+    async def has_done(self, command_id: str) -> bool:
+        """Whether this command of theirs was applied."""
+        answered = await read_answer(self.site.recourse.pool, self.order_id, self.sender, command_id)
+        return answered is not None and answered["status"] == "applied"
+
     def show(self, form: Form, typed: Typed, wrong: Mapping[str, str], status: int = 200, notice: str = "") -> Response:
         """The form, with what was typed and what is wrong with it."""
         order_id, reader = self.order_id, self.reader
@@ -103,12 +108,25 @@ async def act(request: Request) -> Response:
     check_proof(desk.known, first(given, "proof"))
     typed = {name: values for name, values in given.items() if name not in _OURS}
     key, step, command_id = request.path_params["key"], first(given, "step"), first(given, "command_id")
-    if step == "confirm":
-        if not re.fullmatch(r"[0-9a-f]{32}", command_id):
-            raise malformed(command_id="is not one of a form")
-        answered = await read_answer(desk.site.recourse.pool, desk.order_id, desk.sender, command_id)
-        if answered is not None and answered["status"] == "applied":
+    if step != "confirm":
+        return await _go_on(desk, key, step, command_id, typed, first(given, "seen"))
+    if not re.fullmatch(r"[0-9a-f]{32}", command_id):
+        raise malformed(command_id="is not one of a form")
+    if await desk.has_done(command_id):
+        return _done(desk, key)
+    try:
+        response = await _go_on(desk, key, step, command_id, typed, first(given, "seen"))
+    except Failure:
+        if await desk.has_done(command_id):
             return _done(desk, key)
+        raise
+    # Of a double click, the other one may have been quicker, and have changed what this one would lead to.
+    if response.status_code != 303 and await desk.has_done(command_id):
+        return _done(desk, key)
+    return response
+
+
+async def _go_on(desk: Desk, key: str, step: str, command_id: str, typed: Typed, seen: str) -> Response:
     form = await desk.form(key)
     if step == "edit":
         return desk.show(form, typed, {})
@@ -120,7 +138,7 @@ async def act(request: Request) -> Response:
     ahead = await desk.site.recourse.preview(desk.order_id, form.command, {**message, "actor": desk.actor})
     if "refused" in ahead:
         return _refused(desk, form, typed, ahead["refused"], ahead)
-    if step != "confirm" or first(given, "seen") != fingerprint(ahead):
+    if step != "confirm" or seen != fingerprint(ahead):
         return _preview(desk, form, typed, ahead, changed=step == "confirm")
     return await _confirmed(desk, form, typed, message, command_id, ahead)
 
