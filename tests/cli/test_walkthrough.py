@@ -19,17 +19,17 @@ __all__ = ["environment", "worker"]
 
 @pytest.mark.usefixtures("worker")
 async def test_glimmers_story_goes_as_told(environment: dict[str, str]) -> None:
-    order_id = f"10{token_hex(3)}"
+    order_id = f"20{token_hex(3)}"
     done = 0
     for block in BLOCK.findall(PAGE):
         for typed, answer in TYPED.findall(block):
             command, _, key = typed.replace("\\\n", " ").partition(" | jq -c .")
-            ran = await run(environment, *(order_id if word == "1003" else word for word in shlex.split(command)))
+            ran = await run(environment, *(order_id if word == "2003" else word for word in shlex.split(command)))
             assert ran.error == ""
             said = "\n".join(line.rstrip() for line in ran.output.splitlines()) + "\n"
             if key:
                 said = json.dumps(ran.json[key], separators=(",", ":")) + "\n"
-            assert INSTANT.sub("…", said.replace(order_id, "1003")) == INSTANT.sub("…", answer)
+            assert INSTANT.sub("…", said.replace(order_id, "2003")) == INSTANT.sub("…", answer)
             assert ran.status == (1 if answer.startswith("refused") else 0)
             done += 1
     assert done == 11
