@@ -42,6 +42,12 @@ class Settings(BaseSettings):
     deployment: Annotated[str, Field(validation_alias="RECOURSE_DEPLOYMENT", pattern=r"^[^.\s]{1,200}$|^$")] = ""
     build_id: Annotated[str, Field(validation_alias="RECOURSE_BUILD_ID", max_length=200)] = ""
 
+    # Only whether it is set is read here; OpenTelemetry reads this and all of its OTEL_* itself.
+    traces_endpoint: Annotated[
+        str,
+        Field(validation_alias=AliasChoices("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")),
+    ] = ""
+
     @property
     def payload_ring(self) -> KeyRing:
         """The keys by which payloads are encrypted. Raises BadSettings."""

@@ -54,12 +54,12 @@ MEANINGS = {
 
 
 def variables(settings: type[BaseSettings] = Settings) -> dict[str, FieldInfo]:
-    """Every environment variable of ours that a worker reads. How Temporal is reached is Temporal's own matter.
+    """Every environment variable of ours that a worker reads; Temporal's and OpenTelemetry's are their own matter.
 
     Of the `WebSettings`, those that the web server reads beside them.
     """
     named = {name: field for field in settings.model_fields.values() for name in _names(field)}
-    return {name: field for name, field in named.items() if not name.startswith("TEMPORAL_")}
+    return {name: field for name, field in named.items() if not name.startswith(("TEMPORAL_", "OTEL_"))}
 
 
 def _names(field: FieldInfo) -> list[str]:

@@ -13,6 +13,7 @@ from temporalio.service import RPCError
 from activities.settings import read_settings
 from workflows.actors import Actors, SignsCommands
 from workflows.encryption import for_callers
+from workflows.tracing import tracing
 
 PATIENCE = 10.0  # seconds
 
@@ -25,13 +26,15 @@ async def connect(**over: Any) -> Client:
     """A client as the environment says; `over` replaces single settings, such as `target_host`.
 
     TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_API_KEY, TEMPORAL_TLS_* and TEMPORAL_PROFILE are read, as every
-    Temporal tool reads them; RECOURSE_PAYLOAD_KEYS, where set, encrypts what is sent, and RECOURSE_ACTOR_KEYS signs it.
+    Temporal tool reads them; RECOURSE_PAYLOAD_KEYS, where set, encrypts what is sent, and RECOURSE_ACTOR_KEYS signs it;
+    OTEL_EXPORTER_OTLP_ENDPOINT traces it.
     Raises TemporalUnreachable, BadSettings.
     """
     settings = read_settings()
     over.setdefault("data_converter", for_callers(settings.payload_ring))
-    if settings.actor_ring:
-        over.setdefault("interceptors", [SignsCommands(Actors(settings.actor_ring))])
+    signing = [SignsCommands(Actors(settings.actor_ring))] if settings.actor_ring else []
+    traced = tracing(settings)
+    over.setdefault("interceptors", [*signing, traced] if traced else signing)
     try:
         config: dict[str, Any] = {**ClientConfig.load_client_connect_config(), **over}
     except (RuntimeError, ValueError, OSError) as error:

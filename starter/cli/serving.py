@@ -13,6 +13,7 @@ from local.temporal import register_search_attributes
 from starter.cli.output import Json, Stop, console, say_json
 from starter.connecting import database, database_address
 from workflows.connecting import connect
+from workflows.tracing import tracing
 
 
 async def migrate(*, json: Json = False) -> None:
@@ -84,6 +85,10 @@ async def serve(
         ):
             console().print(f"Listening on {host}:{listener.getsockname()[1]}.")
             app = make_app(recourse, keys, policies=known, frame_ancestors=ancestors)
+            if traced := tracing(settings):
+                from starter.http.tracing import TracesRequests
+
+                app.add_middleware(TracesRequests, tracer=traced.tracer)
             await serve_until_told_to_stop(app, listener)
 
 

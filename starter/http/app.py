@@ -53,6 +53,8 @@ def make_app(
         # Their pages load programs from elsewhere; the description itself is at /openapi.json.
         docs_url=None,
         redoc_url=None,
+        # Its own spans and logs tell paths, queries and errors, which hold ids, tokens and texts.
+        telemetry={"tracing": False, "logs": False, "auto_configure": False},
     )
     known = dict(policies) if policies is not None else {name: load_policy(name) for name in PRESETS}
     site = app.state.site = Site(recourse=recourse, keys=keys, policies=known, now=now, patience=patience)

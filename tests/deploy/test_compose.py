@@ -110,10 +110,11 @@ def test_the_example_names_each_variable_that_is_read_and_sets_none(root: Path, 
 
 def test_our_services_are_told_all_that_settings_read_and_nothing_else(services: dict[str, Any]) -> None:
     for name in OURS:
-        passed = {key for key in services[name]["environment"] if not key.startswith("TEMPORAL_")}
+        passed = {key for key in services[name]["environment"] if not key.startswith(("TEMPORAL_", "OTEL_"))}
         needed = ALSO_OF_WEB | set(variables(WebSettings)) if name == "web" else set(variables())
         assert passed == needed - {"RECOURSE_DATABASE_URL"}
         assert {"TEMPORAL_ADDRESS", "TEMPORAL_NAMESPACE"} <= set(services[name]["environment"])
+        assert "OTEL_EXPORTER_OTLP_ENDPOINT" in services[name]["environment"]
 
 
 def test_a_worker_is_healthy_when_it_says_so_where_it_listens(services: dict[str, Any]) -> None:

@@ -33,9 +33,9 @@ def pins(root: Path, file: str) -> dict[str, Requirement]:
 
 
 def asked_for(root: Path) -> list[Requirement]:
-    """What the project itself asks for."""
+    """What the project itself asks for, and what it asks for to trace."""
     project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    return [Requirement(line) for line in project["dependencies"]]
+    return [Requirement(line) for line in (*project["dependencies"], *project["optional-dependencies"]["otel"])]
 
 
 def needed_by(wanted: list[Requirement]) -> set[str]:
