@@ -36,12 +36,14 @@ PARTS: dict[str, Callable[..., Awaitable[Findings]]] = {
 
 
 async def run(sizes: dict[str, Sequence[int]], contestants: Sequence[str]) -> str:
-    """Measure the parts one after another."""
-    found = []
+    """Measure the parts one after another; what is measured so far is reported, should one of them fail."""
+    found: list[Findings] = []
+    said = ""
     for name, size in sizes.items():
         say(f"Measuring {name}: {', '.join(map(str, size))}")
         found.append(await (cost(contestants, *size) if name == "cost" else PARTS[name](*size)))
-    return save(Path("reports"), found)
+        said = save(Path("reports"), found)
+    return said
 
 
 def main() -> None:

@@ -123,7 +123,9 @@ def _findings(loops: Sequence[Loop], capacity: float, orders: int) -> Findings:
     }
     found.lines = [
         f"{len(loops) // 2} open loops each, of {orders} requests with random gaps, {capacity / 2:.0f} a second, half "
-        f"of the {capacity:.0f} that ours answers at most. The goals compare medians over loops.",
+        f"of the {capacity:.0f} that ours answers at most. The goals compare medians over loops. Others kept "
+        f"{median([loop.foreign for loop in loops]):.2f} processors busy meanwhile; with more than some tenths of one, "
+        "these figures say how full the machine is.",
         "",
         *table(
             ["", "p50 ms", "p90 ms", "p99 ms", "slowest ms"],

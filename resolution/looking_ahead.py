@@ -31,8 +31,10 @@ def available_actions(order: Order, role: Reader, now: datetime) -> dict[str, di
     """Each command that would be applied now, by name, with its fields and bounds; `message` and `add_evidence`
     are left to the caller, since a party may always use them.
 
-    A command is found by trying it, filled in as well as the policy allows; what is listed would be applied so.
+    A command is found by trying it, filled in as well as the policy allows; what is listed would be applied so. What is
+    due but not decided yet comes before any command, so it does here.
     """
+    order = let_time_pass(order, now)
     found: dict[str, dict[str, Any]] = {}
     actor = {"role": role, "id": _NOBODY if role == "operator" else order.party(role)}
     for name in sorted(COMMANDS):
@@ -89,6 +91,7 @@ def preview(order: Order, message: Message, now: datetime, reader: Reader = "ope
     """
     refusal = message.refusal
     if refusal is None:
+        order = let_time_pass(order, now)
         decided = decide(order, message.command, now)
         if isinstance(decided, Decision):
             return _ahead(order, let_time_pass(paid(decided), now), now, reader)

@@ -64,6 +64,23 @@ class TestActions:
         assert answers["counter"]["amount"] == {"at_least": 2_000, "at_most": 10_000}
         assert actions(given, "client")["withdraw"]["until"] == MONDAY + timedelta(days=7)
 
+    def test_an_answer_that_is_over_is_not_offered_before_its_clock_was_worked_off(self) -> None:
+        given = Given()
+        given.client("request", kind="cancel", reason="no_longer_needed", comment="We stop.")
+        over = given.order.request
+        assert over
+        assert over.answer_due_at
+
+        late = available_actions(given.order, "freelancer", over.answer_due_at)
+        refused = preview(
+            given.order,
+            given.message({"role": "freelancer", "id": given.order.terms.freelancer}, "accept", {}),
+            over.answer_due_at,
+        )
+
+        assert {"accept", "decline", "counter"} & set(late) == set()
+        assert refused["refused"] == "expired"
+
     def test_where_counter_offers_are_used_up_only_meeting_ones_are_left(self) -> None:
         given = Given("upwork", {"requests.cancel.max_counters": 2})
         given.client("request", kind="cancel", comment="We stop.", amount=2_000)
