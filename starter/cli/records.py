@@ -135,7 +135,8 @@ def _summary(document: dict[str, Any]) -> dict[str, Any]:
 def _sentence(document: dict[str, Any]) -> str:
     told = _summary(document)
     hidden = f" ({told['hidden']} hidden from this reader)" if told["hidden"] else ""
+    count = f"{told['entries']} {'entry' if told['entries'] == 1 else 'entries'}"
     return (
-        f"Record of order {printable(told['order_id'])} for the {told['for']}: {told['entries']} entries{hidden}, "
+        f"Record of order {printable(told['order_id'])} for the {told['for']}: {count}{hidden}, "
         f"ending with {told['head']}."
     )
