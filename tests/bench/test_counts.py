@@ -39,6 +39,6 @@ async def test_the_naive_design_costs_what_it_is_said_to_cost(counted: Counts) -
     assert exact(counted) == NAIVE_TELLS
 
 
-def test_an_order_takes_half_the_tasks_and_events_of_the_naive_design_at_most() -> None:
+def test_an_order_without_channels_takes_half_the_tasks_and_events_of_the_naive_design_at_most() -> None:
     assert OURS["tasks"] <= 0.5 * NAIVE_TELLS["tasks"]
     assert OURS["events"] <= 0.5 * NAIVE_TELLS["events"]
