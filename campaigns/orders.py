@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 import asyncpg
+from temporalio.api.enums.v1 import EventType
 from temporalio.client import WorkflowUpdateRPCTimeoutOrCancelledError
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -129,6 +130,16 @@ class Driven:
         handle = self.recourse.temporal.get_workflow_handle(workflow_id(self.id))
         async with asyncio.timeout(patience):
             return str(await persist(handle.result))
+
+    async def standing(self) -> str:
+        """What its workflow was at, for who looks why it did not go on."""
+        handle = self.recourse.temporal.get_workflow_handle(workflow_id(self.id))
+        described = (await persist(handle.describe)).raw_description
+        events = [event async for event in handle.fetch_history_events()]
+        last = [f"{event.event_id} {EventType.Name(event.event_type)}" for event in events[-12:]]
+        failed = [str(event.workflow_task_failed_event_attributes.failure)[:2000] for event in events[-12:]]
+        task, activities = described.pending_workflow_task, list(described.pending_activities)
+        return f"at {last}, task {task}, activities {activities}, failures {list(filter(None, failed))}"
 
     async def wrong(self) -> list[str]:
         """What is not as the rules alone would have it, and what somebody was told that is not so."""

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -76,10 +75,14 @@ class OrderWorkflow:
         Whoever asks Temporal to cancel the workflow cancels no order: nobody would be told, and its money stay locked.
         """
         life = asyncio.create_task(self.live(start))
-        while not life.done():
-            with suppress(asyncio.CancelledError):
-                await asyncio.shield(life)
-        return life.result()
+        try:
+            return await asyncio.shield(life)
+        except asyncio.CancelledError:
+            # Also a worker that drops the run from its memory cancels what it did, and must not be held up.
+            if workflow.cancellation_reason() is None:
+                raise
+        # A run is asked to be canceled once at most.
+        return await life
 
     async def live(self, start: Opening | Carried) -> str:
         """The life of the order, which only its own commands and clocks end."""
