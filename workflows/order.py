@@ -1,6 +1,5 @@
 """The life of one order: it waits for what the parties do, and for what they fail to do in time."""
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -70,22 +69,7 @@ class OrderWorkflow:
     @workflow.run
     async def run(self, start: Opening | Carried) -> str:
         """Lead the order through its life, from its opening or from where a former run of it stopped; returns how it
-        ended.
-
-        Whoever asks Temporal to cancel the workflow cancels no order: nobody would be told, and its money stay locked.
-        """
-        life = asyncio.create_task(self.live(start))
-        try:
-            return await asyncio.shield(life)
-        except asyncio.CancelledError:
-            # Also a worker that drops the run from its memory cancels what it did, and must not be held up.
-            if workflow.cancellation_reason() is None:
-                raise
-        # A run is asked to be canceled once at most.
-        return await life
-
-    async def live(self, start: Opening | Carried) -> str:
-        """The life of the order, which only its own commands and clocks end."""
+        ended."""
         if isinstance(start, Carried):
             desk = self.take_over(start)
         else:

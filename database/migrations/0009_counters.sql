@@ -254,7 +254,10 @@ BEGIN
             'analysis.cases', 'analysis.case_endings', 'analysis.repeat_cancelers', 'completion_counts',
             'success_counts', 'ending_counts', 'ending_tenths', 'reason_counts'
         ] LOOP
-            EXECUTE format('ALTER TABLE %s OWNER TO recourse_migrator', thing);
+            -- Only what is new: to hand over once more would lock tables that workers write to.
+            IF (SELECT relowner::regrole FROM pg_class WHERE oid = thing::regclass) <> 'recourse_migrator'::regrole THEN
+                EXECUTE format('ALTER TABLE %s OWNER TO recourse_migrator', thing);
+            END IF;
         END LOOP;
         FOREACH thing IN ARRAY ARRAY[
             'ledger_lines_balance()', 'only_grows()', 'hand_to_roles()', 'count_facts()', 'completion_verdict(facts)',

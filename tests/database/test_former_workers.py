@@ -76,7 +76,7 @@ async def writing(dsn: str, session: Session) -> AsyncIterator[list[str]]:
         finally:
             await pool.close()
 
-    async with asyncio.timeout(60), asyncio.TaskGroup() as workers:
+    async with asyncio.timeout(200), asyncio.TaskGroup() as workers:
         for number in range(WRITERS):
             workers.create_task(write(number))
         await begun.wait()
@@ -138,7 +138,8 @@ async def test_no_migration_disturbs_former_workers_at_work(
     await nothing_is_lost(empty, marks, usual[session.name])
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name > "0006"])
+# Those behind them wait for none of the locks that are held here.
+@pytest.mark.parametrize("name", [name for name in NAMES if "0006" < name < "0009"])
 async def test_a_migrator_that_is_killed_half_way_leaves_a_database_that_the_next_one_finishes(
     empty: str, usual: dict[str, dict[str, list[str]]], name: str
 ) -> None:

@@ -210,13 +210,3 @@ async def test_whatever_id_an_update_has_it_is_answered_and_takes_the_place_of_n
     assert answer["code"] == "malformed"
     assert (await marketplace.by("client", order_id, "message", comment="Still there?")).applied
     assert await codes(marketplace, order_id) == ["malformed", "malformed", "applied"]
-
-
-async def test_who_asks_temporal_to_cancel_the_workflow_cancels_no_order(marketplace: Marketplace) -> None:
-    order_id = await marketplace.order(changes={"order.reachable_after": "0h"})
-    await marketplace.by("client", order_id, "request", kind="cancel")
-    for _ in range(2):
-        await marketplace.handle(order_id).cancel()
-
-    assert (await marketplace.by("freelancer", order_id, "accept")).applied
-    assert await marketplace.handle(order_id).result() == "canceled: mutual"
