@@ -8,7 +8,7 @@ from campaigns.orders import Driven, persist
 from resolution.clocks import clocks, next_clock
 
 LONGEST_WAIT = timedelta(seconds=12)
-PATIENCE = 150.0  # seconds until an order counts as stuck
+PATIENCE = 600.0  # seconds until an order counts as stuck
 
 
 async def lead(driven: Driven, life: list[Move], *, by_clock_alone: bool) -> list[str]:

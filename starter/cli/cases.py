@@ -20,7 +20,7 @@ from resolution.step import RecordEntry
 from resolution.words import Fault
 from starter.answers import stamped
 from starter.cli.finding import place, read_place
-from starter.cli.output import DONE, NO, Json, Stop, Yes, Zone, ask, console, printable, say_json
+from starter.cli.output import DONE, NO, Json, Stop, Yes, Zone, ask, console, printable, say_json, say_more
 from starter.cli.pages import order_page, outcome_page, outlook_page, rows, words
 from starter.cli.times import away, due
 from starter.connecting import in_one_sentence
@@ -82,7 +82,7 @@ async def list_open(
         table.add_row(*(Text(printable(cell)) for cell in _cells(row, order, at)))
     console().print(table)
     if len(found) == limit:
-        console().print(f"There may be more: --after '{printable(place(found[-1], 'due_at'))}'", markup=False)
+        say_more(place(found[-1], "due_at"))
 
 
 def _told(row: Mapping[str, Any], order: Order, at: datetime) -> dict[str, Any]:

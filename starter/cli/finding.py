@@ -10,7 +10,7 @@ from rich.text import Text
 from database.lists import Wanted, list_orders, orders_due
 from resolution.durations import parse_duration
 from resolution.words import How, Phase, SettlementStatus
-from starter.cli.output import Json, Stop, console, printable, say_json
+from starter.cli.output import Json, Stop, console, printable, say_json, say_more
 from starter.cli.pages import words
 from starter.cli.times import away
 from starter.connecting import in_one_sentence
@@ -105,8 +105,7 @@ async def list_some(
         return
     console().print(orders_table(rows, at))
     if len(rows) == limit:
-        end = place(rows[-1], clock) if stuck or due_before else rows[-1]["order_id"]
-        console().print(f"There may be more: --after '{printable(end)}'", markup=False)
+        say_more(place(rows[-1], clock) if stuck or due_before else rows[-1]["order_id"])
 
 
 def orders_table(rows: list[dict[str, Any]], at: datetime) -> Table:

@@ -12,7 +12,7 @@ from rich.text import Text
 from activities.notifying import GIVEN_UP_AFTER, Notifying
 from activities.settings import read_settings
 from database.outbox import orders_with_undelivered, undelivered
-from starter.cli.output import DONE, NO, Json, Stop, Yes, ask, console, printable, say_json
+from starter.cli.output import DONE, NO, Json, Stop, Yes, ask, console, printable, say_json, say_more
 from starter.cli.pages import words
 from starter.cli.times import away, length
 from starter.connecting import in_one_sentence
@@ -54,8 +54,7 @@ async def list_undelivered(
     console().print(_table(found, at))
     if len(found) == limit:
         last = found[-1]
-        end = f"{last['since'].isoformat()} {last['notice_id']} {last['channel']}"
-        console().print(f"There may be more: --after '{printable(end)}'", markup=False)
+        say_more(f"{last['since'].isoformat()} {last['notice_id']} {last['channel']}")
 
 
 def _place(text: str) -> tuple[datetime, str, str] | None:

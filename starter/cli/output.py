@@ -66,6 +66,11 @@ def console() -> Console:
     return Console(highlight=False, soft_wrap=not terminal, width=None if terminal else 160)
 
 
+def say_more(end: str) -> None:
+    """Say how to go on behind a full page."""
+    console().print(f"There may be more: --after '{printable(end)}'", markup=False)
+
+
 def printable(text: str) -> str:
     """A foreign text that only ever shows: none of its control characters reaches the terminal."""
     return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)

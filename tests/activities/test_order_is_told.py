@@ -1,29 +1,15 @@
 """A worker with channels: what orders write is delivered, and one that does not listen harms nobody."""
 
 import asyncio
-import secrets
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 from activities.mail import MailChannel
-from activities.notifying import Channel
 from activities.webhook import WebhookChannel
 from policies import load_policy
-from starter.client import Recourse
 from tests.activities.receivers import HttpReceiver, MailReceiver
-from tests.process.conftest import Marketplace
-from worker import make_worker
-from workflows.connecting import connect
+from tests.process.conftest import working
 
 SECRET = "whsec_" + "c2VjcmV0" * 5
-
-
-@asynccontextmanager
-async def working(address: str, pool: Any, *channels: Channel) -> AsyncIterator[Marketplace]:
-    client, queue = await connect(target_host=address), f"told-{secrets.token_hex(4)}"
-    async with make_worker(client, pool, task_queue=queue, channels=channels):
-        yield Marketplace(Recourse(client, pool, task_queue=queue), queue)
 
 
 async def test_one_that_does_not_listen_keeps_nobody_else_from_hearing_of_later_steps(

@@ -76,7 +76,7 @@ async def writing(dsn: str, session: Session) -> AsyncIterator[list[str]]:
         finally:
             await pool.close()
 
-    async with asyncio.timeout(200), asyncio.TaskGroup() as workers:
+    async with asyncio.timeout(60), asyncio.TaskGroup() as workers:
         for number in range(WRITERS):
             workers.create_task(write(number))
         await begun.wait()

@@ -2,7 +2,8 @@
 
 import itertools
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,11 +11,13 @@ from typing import Any
 import pytest
 from temporalio.client import Client, WorkflowHandle
 
+from activities.notifying import Channel
 from policies import load_policy
 from resolution.order import Terms
 from starter.client import Outcome, Recourse, workflow_id
 from worker import make_worker
 from workflows.connecting import connect
+from workflows.order import WORKFLOWS
 
 _numbers = itertools.count(1)
 
@@ -64,6 +67,16 @@ class Marketplace:
 async def client(temporal_address: str) -> Client:
     """A plain client, as another program would have it."""
     return await connect(target_host=temporal_address)
+
+
+@asynccontextmanager
+async def working(
+    address: str, pool: Any, *channels: Channel, workflows: Sequence[type] = WORKFLOWS
+) -> AsyncIterator[Marketplace]:
+    """A marketplace on the server at `address`, with one worker that tells its parties by these channels."""
+    client, queue = await connect(target_host=address), f"test-{secrets.token_hex(4)}"
+    async with make_worker(client, pool, task_queue=queue, channels=channels, workflows=workflows):
+        yield Marketplace(Recourse(client, pool, task_queue=queue), queue)
 
 
 @pytest.fixture

@@ -1,11 +1,9 @@
 """An order that is sent more than one history can hold goes on in a new run, and nobody notices."""
 
 import asyncio
-import secrets
 import tempfile
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -14,7 +12,6 @@ import pytest
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client
 
-from activities.notifying import Channel
 from activities.webhook import WebhookChannel
 from campaigns.comparing import differences
 from campaigns.histories import lived
@@ -23,15 +20,12 @@ from database.orders import read_record
 from local.temporal import LocalTemporal, find_program
 from policies import load_policy
 from resolution.reading import read_message
-from starter.client import Recourse, workflow_id
+from starter.client import workflow_id
 from tests.activities.conftest import web
 from tests.activities.receivers import HttpReceiver
 from tests.process.busy_orders import BusyOrder
-from tests.process.conftest import Marketplace
+from tests.process.conftest import Marketplace, working
 from tests.process.late_runs import LateOrder
-from worker import make_worker
-from workflows.connecting import connect
-from workflows.order import WORKFLOWS
 
 __all__ = ["web"]
 
@@ -53,15 +47,6 @@ async def short_histories() -> AsyncIterator[str]:
             yield server.address
         finally:
             await server.stop()
-
-
-@asynccontextmanager
-async def working(
-    address: str, pool: Any, *channels: Channel, workflows: Sequence[type] = WORKFLOWS
-) -> AsyncIterator[Marketplace]:
-    client, queue = await connect(target_host=address), f"long-{secrets.token_hex(4)}"
-    async with make_worker(client, pool, task_queue=queue, channels=channels, workflows=workflows):
-        yield Marketplace(Recourse(client, pool, task_queue=queue), queue)
 
 
 @pytest.fixture

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from policies import load_policy
-from tests.process.test_long_histories import runs, short_histories, working
+from tests.process.conftest import working
+from tests.process.test_long_histories import runs, short_histories
 
 __all__ = ["short_histories"]
 
