@@ -269,6 +269,10 @@ class _Reader:
         at = step.get("at")
         if not isinstance(at, datetime) or (isinstance(at, date) and at.tzinfo is None):
             raise self.fail((*where, "at"), "`at` must be an instant such as 2025-03-04T10:00:00Z")
+        try:
+            instant = at.astimezone(UTC)
+        except OverflowError as error:
+            raise self.fail((*where, "at"), "`at` is an instant outside of the years 1 to 9999") from error
         for key in ("told", "view", "actions", "absent", "hidden"):
             if key in step:
                 self._known(step[key], _ROLES, (*where, key))
@@ -279,7 +283,7 @@ class _Reader:
             for index, item in enumerate(self._list(step, "together", where))
         )
         sent = self._sent(step, where, None) if "do" in step else None
-        return StoryStep(position=position, at=at.astimezone(UTC), keys=step, sent=sent, together=together)
+        return StoryStep(position=position, at=instant, keys=step, sent=sent, together=together)
 
     def _list(self, table: dict[str, Any], key: str, where: Path_) -> list[Any]:
         found = table.get(key, [])

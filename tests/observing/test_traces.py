@@ -272,10 +272,17 @@ async def test_a_collector_that_never_answers_holds_up_no_end() -> None:
         "atexit._run_exitfuncs()\n"
         "assert time.monotonic() - began < LAST_SPANS + 1"
     )
-    never = await asyncio.start_server(lambda reader, writer: asyncio.sleep(50), "127.0.0.1", 0)
+    over = asyncio.Event()
+
+    async def say_nothing(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await over.wait()
+        writer.close()
+
+    never = await asyncio.start_server(say_nothing, "127.0.0.1", 0)
     async with never:
         port = never.sockets[0].getsockname()[1]
         assert await run(program, OTEL_EXPORTER_OTLP_ENDPOINT=f"http://127.0.0.1:{port}") == (0, "")
+        over.set()
 
 
 def test_commands_are_what_calls_are_named_after() -> None:

@@ -63,6 +63,7 @@ async def written(folder: Path, text: str) -> AsyncIterator[run.Result]:
         (("expect:", "expects:"), 9, "unknown key `expects`"),
         (("title: A test", "titel: A test"), 2, "unknown key `titel`"),
         (("2025-03-04T10:00:00Z", "yesterday"), 5, "`at` must be an instant"),
+        (("2025-03-04T10:00:00Z", "0001-01-01T00:00:00+01:00"), 5, "outside of the years 1 to 9999"),
         (("2025-03-04T10", "2024-03-04T10"), 5, "the order is placed only at"),
         (("policy: resolution_center", "policy: nobody"), 3, "no such preset and no readable file"),
         (("by: client", "by: judge"), 6, "`judge` is nobody"),
