@@ -26,6 +26,7 @@ from local.process import free_port, kill, start
 # What each one is, and which of the promises it keeps. The report shows it.
 CONTESTANTS = {
     "floor": "a bare Temporal workflow: the same updates and timer, one empty activity; writes nothing",
+    "steps": "the floor with as many empty local activities as ours has: what the SDK takes for steps; writes nothing",
     "ours": "Recourse: one local activity a step, answered after the commit",
     "naive": "the same rules and rows on Temporal, two regular activities a step (record, notify), as users write it",
     "dbos": "DBOS, one durable function an order in the process that takes the commands; LISTEN/NOTIFY on",

@@ -59,6 +59,41 @@ class Floor:
         return {"status": "applied", "command_id": message["command_id"]}
 
 
+@workflow.defn(name="Steps")
+class Steps:
+    """The floor, with an empty local activity where ours has one: what the SDK takes for as many steps."""
+
+    def __init__(self) -> None:
+        self.accepted_at: datetime | None = None
+
+    @workflow.run
+    async def run(self, order: Opening) -> str:
+        """The opening, then the acceptance, then the window, the settlement, and what ours does before the end."""
+        await self.step()
+        await workflow.wait_condition(lambda: self.accepted_at is not None)
+        await workflow.sleep(timedelta(seconds=1))
+        await self.step()
+        return await self.step()
+
+    async def step(self) -> str:
+        """One empty step."""
+        order_id = workflow.info().workflow_id
+        return await workflow.execute_local_activity(nothing, order_id, start_to_close_timeout=SOON)
+
+    @workflow.update
+    async def request(self, message: dict[str, Any]) -> dict[str, Any]:
+        """Take note."""
+        await self.step()
+        return {"status": "applied", "command_id": message["command_id"]}
+
+    @workflow.update
+    async def accept(self, message: dict[str, Any]) -> dict[str, Any]:
+        """Take note, and start the window."""
+        await self.step()
+        self.accepted_at = workflow.now()
+        return {"status": "applied", "command_id": message["command_id"]}
+
+
 @workflow.defn(name="Due")
 class Due:
     """Something is due, and one empty activity is done about it."""
@@ -154,24 +189,31 @@ class Naive:
 PASSED = ("resolution", "activities", "workflows", "policies", "database", "starter", "worker", "bench", "pydantic")
 QUEUE = "bench"
 # Those that tell have a channel, so that their notices go out as webhooks.
-TYPES = {"floor": "Floor", "naive": "Naive", "ours": "Order", "naive-tells": "Naive", "ours-tells": "Order"}
+TYPES = {
+    "floor": "Floor",
+    "steps": "Steps",
+    "naive": "Naive",
+    "ours": "Order",
+    "naive-tells": "Naive",
+    "ours-tells": "Order",
+}
 
 
 def worker_of(
     name: str, client: Client, pool: Any, channels: Sequence[Channel] = (), queue: str = QUEUE, **options: Any
 ) -> Worker:
-    """The worker of a contestant. Ours and the floor run without the sandbox, the naive one as it is by default, with
-    what it shares with ours passed through."""
+    """The worker of a contestant. Ours and the bare ones run without the sandbox, the naive one as it is by default,
+    with what it shares with ours passed through."""
     if TYPES[name] == "Order":
         return make_worker(client, pool, task_queue=queue, channels=channels, **options)
-    naive = NaiveActivities(pool, channels)
+    naive, bare = NaiveActivities(pool, channels), name in ("floor", "steps")
     sandbox = SandboxedWorkflowRunner(restrictions=SandboxRestrictions.default.with_passthrough_modules(*PASSED))
     return Worker(
         client,
         task_queue=queue,
-        workflows=[Floor, Due] if name == "floor" else [Naive],
+        workflows=[Floor, Steps, Due] if bare else [Naive],
         activities=[nothing, naive.record, naive.notify],
-        workflow_runner=UnsandboxedWorkflowRunner() if name == "floor" else sandbox,
+        workflow_runner=UnsandboxedWorkflowRunner() if bare else sandbox,
         **options,
     )
 

@@ -27,7 +27,7 @@ async def record_step(pool: Any, step: Step) -> Adopted | None:
     attempt that was forgotten committed it, so that is what happened. Raises StepOutOfOrder where the step before is
     missing, OrderIdTaken where the opening is that of another order.
     """
-    written = await pool.fetchval(_statement(), step.model_dump(mode="json"))
+    written = await pool.fetchval(_statement(), step)
     if written:
         return None
     stored = await pool.fetchrow("SELECT step, state FROM orders WHERE order_id = $1", step.order_id)

@@ -19,11 +19,13 @@ from typing import Any, Literal, TypeVar, get_args
 from pydantic import ValidationError
 from temporalio import workflow
 from temporalio.api.common.v1 import Payload
+from temporalio.api.sdk.v1 import WorkflowMetadata
 from temporalio.common import RawValue
 from temporalio.contrib.pydantic import PydanticPayloadConverter
 from temporalio.exceptions import ApplicationError
 from temporalio.worker import (
     ExecuteWorkflowInput,
+    HandleQueryInput,
     HandleSignalInput,
     HandleUpdateInput,
     Interceptor,
@@ -204,6 +206,13 @@ class _Gate(WorkflowInboundInterceptor):
         self.signals += 1
         arguments = self._as_first_taken(f"signal {self.signals}", _arguments(input.signal, input.args))
         workflow.instance().receive(input.signal, arguments)
+
+    async def handle_query(self, input: HandleQueryInput) -> Any:
+        """As ever; where the Temporal UI asks for an order's page, it is drawn now, and not at every step."""
+        answer = await super().handle_query(input)
+        if isinstance(answer, WorkflowMetadata) and workflow.info().workflow_type == ORDER:
+            answer.current_details = workflow.instance().case_file()
+        return answer
 
     def handle_update_validator(self, input: HandleUpdateInput) -> None:
         """Let everything through: only an accepted update is answered with a reason and recorded."""

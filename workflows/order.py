@@ -217,10 +217,8 @@ class OrderWorkflow:
         return recorded.adopted is None
 
     def show(self) -> None:
-        """Keep the order's page in the Temporal UI as it is now."""
+        """Keep what orders are found by in Temporal as it is now."""
         order = self.at_desk.order
-        # Temporal keeps the title of a run for that run only.
-        workflow.set_current_details(page.current_details(order, self.now, self.recent, title=self.continued))
         fresh = {pair.key.name: pair for pair in page.search_attributes(order)}
         changed: list[SearchAttributeUpdate[Any]] = [
             pair.key.value_set(pair.value) for name, pair in fresh.items() if self.shown.get(name) != pair.value
@@ -230,6 +228,13 @@ class OrderWorkflow:
         if changed:
             workflow.upsert_search_attributes(changed)
             self.shown = {name: pair.value for name, pair in fresh.items()}
+
+    def case_file(self) -> str:
+        """The order's page in the Temporal UI as it is now."""
+        if self.desk is None:
+            return ""
+        # Temporal keeps the title of a run for that run only.
+        return page.current_details(self.desk.order, self.now, self.recent, title=self.continued)
 
     def take_over(self, carried: Carried) -> Desk:
         """Go on from where a former run stopped."""
