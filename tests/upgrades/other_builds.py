@@ -1,4 +1,6 @@
-"""A build that should not have been rolled out."""
+"""Builds that should not have been rolled out."""
+
+from datetime import timedelta
 
 from temporalio import workflow
 
@@ -6,7 +8,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.shapes import Carried
     from resolution.order import Opening
     from workflows.messages import ORDER
-    from workflows.order import OrderWorkflow
+    from workflows.order import OrderWorkflow, Ticket
 
 
 @workflow.defn(name=ORDER)
@@ -16,3 +18,17 @@ class Broken(OrderWorkflow):
     @workflow.run
     async def run(self, start: Opening | Carried) -> str:
         raise RuntimeError("a bug of this build")
+
+
+@workflow.defn(name=ORDER)
+class Differing(OrderWorkflow):
+    """A build that asks Temporal for a timer more before it decides a request: no other can replay that."""
+
+    @workflow.run
+    async def run(self, start: Opening | Carried) -> str:
+        return await super().run(start)
+
+    async def answer_to(self, ticket: Ticket) -> None:
+        if ticket.message.name == "request":
+            await workflow.sleep(timedelta(milliseconds=1))
+        await super().answer_to(ticket)

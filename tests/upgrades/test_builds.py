@@ -19,7 +19,7 @@ from resolution.order import Opening
 from resolution.record import verify
 from starter.client import Recourse, workflow_id
 from tests.process.conftest import Marketplace
-from tests.upgrades.other_builds import Broken
+from tests.upgrades.other_builds import Broken, Differing
 from worker import make_worker, version_of
 from workflows.connecting import connect
 from workflows.messages import ORDER
@@ -198,3 +198,34 @@ async def test_an_order_that_is_reset_takes_up_what_the_database_has(deployment:
     assert accepted.applied
     assert record[:-1] == before
     assert verify(await deployment.market.recourse.record(order_id, "operator")) == []
+
+
+async def test_orders_that_no_other_build_can_replay_are_reset_all_at_once_and_lose_nothing(
+    deployment: Deployment,
+) -> None:
+    market = deployment.market
+    async with deployment.build("good"):
+        await deployment.current("good")
+        orders = [await deployment.started() for _ in range(2)]
+        async with deployment.build("bad", Differing):
+            await deployment.current("bad")
+            for order_id in orders:
+                await deployment.led_by(order_id, "bad")
+                assert (await market.by("client", order_id, "request", kind="cancel")).applied
+            before = [await read_record(deployment.pool, order_id) for order_id in orders]
+            await deployment.current("good")
+        asking = [asyncio.create_task(deployment.says(order_id, "meanwhile")) for order_id in orders]
+        for order_id in orders:
+            assert "Nondeterminism" in await deployment.until_a_task_fails(order_id)
+        await deployment.temporal(
+            *("workflow", "reset", "--type", "FirstWorkflowTask", "--reason", "the build bad", "--yes", "--query"),
+            "WorkflowType = 'Order' AND ExecutionStatus = 'Running'"
+            f" AND TemporalUsedWorkerDeploymentVersions = '{deployment.name}:bad'",
+        )
+        await asyncio.gather(*asking)
+        for order_id, known in zip(orders, before, strict=True):
+            assert (await market.by("freelancer", order_id, "accept")).applied
+            record = await read_record(deployment.pool, order_id)
+            assert record[: len(known)] == known
+            assert [entry.content["command"] for entry in record[len(known) :]] == ["message", "accept"]
+            assert verify(await market.recourse.record(order_id, "operator")) == []

@@ -23,7 +23,7 @@ async def test_the_commands_do_what_the_page_says(deployment: Deployment) -> Non
         for line in LINES:
             words = shlex.split(line)[1:]
             words = [deployment.name if word == "recourse" else word for word in words]
-            said: Any = await deployment.temporal(*words, *(["--yes"] if " set-" in line else []))
+            said: Any = await deployment.temporal(*words, *(["--yes"] if " set-" in line or " reset " in line else []))
             if "describe" in words:
                 assert re.search(r"CurrentVersionBuildID\s+NEW", said)
         assert re.search(
