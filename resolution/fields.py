@@ -10,7 +10,8 @@ _KEPT_OF_THE_UNREADABLE = 2_000
 UNNAMED = "unnamed-"
 
 
-def _plain(text: str) -> str:
+def storable(text: str) -> str:
+    """A text that PostgreSQL can keep. Raises ValueError."""
     if "\x00" in text:
         raise ValueError("U+0000 is not allowed")
     try:
@@ -47,10 +48,10 @@ def whole_second(instant: datetime) -> datetime:
         raise ValueError("an instant outside of the years 1 to 9999") from error
 
 
-Name = Annotated[str, Field(strict=True, min_length=1, max_length=200), AfterValidator(_plain)]
+Name = Annotated[str, Field(strict=True, min_length=1, max_length=200), AfterValidator(storable)]
 CommandId = Annotated[Name, AfterValidator(_not_ours)]
-Text = Annotated[str, Field(strict=True, max_length=10_000), AfterValidator(_plain)]
-NonEmptyText = Annotated[str, Field(strict=True, min_length=1, max_length=10_000), AfterValidator(_plain)]
+Text = Annotated[str, Field(strict=True, max_length=10_000), AfterValidator(storable)]
+NonEmptyText = Annotated[str, Field(strict=True, min_length=1, max_length=10_000), AfterValidator(storable)]
 Words = Annotated[NonEmptyText, AfterValidator(_not_blank)]
 Whole = Annotated[int, Field(strict=True, ge=-(2**63), le=2**63 - 1)]
 Instant = Annotated[AwareDatetime, BeforeValidator(_instant), AfterValidator(whole_second)]

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, AwareDatetime, Field
 
 from resolution.dispute import Case, ExpiredOffer, Proposal, Request
 from resolution.durations import Duration
-from resolution.fields import whole_second
+from resolution.fields import Name, storable, whole_second
 from resolution.policy import Policy
 from resolution.words import (
     ExemptBecause,
@@ -76,8 +76,8 @@ class Opening(Frozen):
 
     terms: Terms
     policy: Policy
-    record_salt: Annotated[str, Field(min_length=16, max_length=200)]
-    provider: Annotated[str, Field(min_length=1, max_length=200)] = "ledger"
+    record_salt: Annotated[str, Field(min_length=16, max_length=200), AfterValidator(storable)]
+    provider: Name = "ledger"
 
 
 class Resolution(Frozen):

@@ -12,8 +12,9 @@ from typing import Any, Literal
 from pydantic import field_validator
 
 from resolution.durations import Duration, DurationOrNever, Percentage, Weekday
+from resolution.fields import Name
 from resolution.instants import read_zone
-from resolution.policy_requests import Count, Flag, Name, Requests, Roles, hours
+from resolution.policy_requests import Count, Flag, Requests, Roles, hours
 from resolution.words import PARTIES, Fallback, Frozen, Party
 
 

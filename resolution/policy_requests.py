@@ -7,13 +7,13 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from resolution.durations import Duration, DurationOrNever, Percentage
+from resolution.fields import Name
 from resolution.words import OPEN_PHASES, PARTIES, Frozen, Kind, OpenPhase, Party, Right, Silence
 
 Count = Annotated[int, Field(strict=True, ge=0, le=1_000_000)]
 Price = Annotated[int, Field(strict=True, ge=0, le=10**15)]
 Flag = Annotated[bool, Field(strict=True)]
 Roles = tuple[Party, ...]
-Name = Annotated[str, Field(min_length=1, max_length=200)]
 
 
 def hours(hours: int) -> timedelta:

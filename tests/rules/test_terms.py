@@ -1,11 +1,15 @@
 """What an order is opened with (rules, 1)."""
 
+from collections.abc import Iterator
+from contextlib import suppress
+from copy import deepcopy
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
+from resolution.order import Opening
 from tests.rules.given import MONDAY, Given
 
 
@@ -61,3 +65,36 @@ def test_all_of_the_money_is_in_escrow_at_first() -> None:
 def test_terms_that_cannot_be_used_are_an_error(terms: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         Given(**terms)
+
+
+def texts(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], bool]]:
+    """Where something has a text: the way there, and whether it is a key."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield (*path, key), True
+            yield from texts(inner, (*path, key))
+    elif isinstance(value, list):
+        for number, inner in enumerate(value):
+            yield from texts(inner, (*path, number))
+    elif isinstance(value, str):
+        yield path, False
+
+
+@pytest.mark.parametrize("unstorable", ["\x00", "\ud800"], ids=["U+0000", "a lone surrogate"])
+@pytest.mark.parametrize("policy", ["glimmer", "upwork"])
+def test_no_text_of_an_opening_is_one_that_the_database_cannot_keep(policy: str, unstorable: str) -> None:
+    given = Given(policy).order.opening.model_dump(mode="json")
+
+    taken = []
+    for path, is_key in texts(given):
+        bad = deepcopy(given)
+        inner = bad
+        for part in path[:-1]:
+            inner = inner[part]
+        inner[f"{path[-1]}{unstorable}" if is_key else path[-1]] = (
+            inner.pop(path[-1]) if is_key else inner[path[-1]] + unstorable
+        )
+        with suppress(ValidationError):
+            Opening.model_validate(bad)
+            taken.append(path)
+    assert taken == []
