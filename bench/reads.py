@@ -18,7 +18,7 @@ import asyncpg
 
 from bench.many_orders import BUSY, fill
 from database.facts import read_histories
-from database.lists import Wanted, list_orders, orders_due, undecided_cases
+from database.lists import Wanted, list_orders, orders_due, policies_in_use, undecided_cases
 from database.migrate import migrate, migrations
 from database.orders import read_order
 from database.outbox import undelivered
@@ -69,6 +69,7 @@ def reads(pool: Any, count: int, now: datetime) -> dict[str, Read]:
         "cases: all": lambda: undecided_cases(pool),
         "cases: overdue": lambda: undecided_cases(pool, due_by=now),
         "cases: of a policy": lambda: undecided_cases(pool, policy="glimmer"),
+        "cases: the policies to choose from": lambda: policies_in_use(pool),
         "cases: waiting for an operator": lambda: undecided_cases(pool, turn="operator"),
         **{f"stats: {view}": lambda view=view: read_view(pool, view, 50) for view in STATS},  # type: ignore[misc]
         "histories: of two that ordered little": lambda: read_histories(pool, "c-7", "f-7", policy, now),

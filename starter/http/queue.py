@@ -1,12 +1,13 @@
 """The cases that wait for operators."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from fastapi import APIRouter, Depends
 
 from database.lists import undecided_cases
+from resolution.fields import storable
 from starter.http.access import TheSite, answers, staff_only
 from starter.http.orders import After, Limit
 from starter.http.problems import malformed
@@ -22,11 +23,11 @@ def place_after(after: str) -> tuple[datetime, str] | None:
     at, _, order_id = after.partition(" ")
     try:
         due_at = datetime.fromisoformat(at)
-        if due_at.tzinfo is None or not order_id:
+        if due_at.tzinfo is None or not storable(order_id):
             raise ValueError("it names no place")
-    except ValueError as error:
+        return due_at.astimezone(UTC), order_id
+    except (ValueError, OverflowError) as error:
         raise malformed(**{"query.after": "is not the `next` of a page"}) from error
-    return due_at, order_id
 
 
 def place_of(row: Mapping[str, Any]) -> str:

@@ -11,6 +11,7 @@ from playwright.async_api import Browser, expect
 
 from starter.http.pages.rendering import written
 from tests.browser.conftest import PHONE, People, Site, site_on
+from tests.http.conftest import IDS
 
 
 async def test_they_work_where_no_script_runs(site: Site, person: People) -> None:
@@ -36,17 +37,41 @@ async def test_they_work_where_no_script_runs(site: Site, person: People) -> Non
     await expect(main).to_contain_text("This order is canceled")
 
 
+async def test_an_operator_narrows_the_queue_where_no_script_runs(site: Site, person: People) -> None:
+    order_id = await site.order("fiverr_guide")
+    for role, command, fields in (
+        ("client", "request", {"kind": "cancel", "reason": "other", "comment": "We stopped."}),
+        ("freelancer", "decline", {"comment": "I have begun."}),
+    ):
+        actor = {"role": role, "id": IDS[role]}
+        assert (await site.recourse.send(order_id, command, {"actor": actor, **fields})).applied
+    operator = await person("operator", viewport=PHONE, java_script_enabled=False)
+    policy, due = (operator.page.get_by_role("combobox", name=name, exact=True) for name in ("Policy", "Decide by"))
+    await policy.select_option("fiverr guide")
+    await operator.press("Show")
+    main = operator.page.locator("main")
+    await expect(main).to_contain_text(order_id)
+    await due.select_option("Overdue")
+    await operator.press("Show")
+    await expect(main).to_contain_text("No case waits that fits these filters.")
+    await expect(policy).to_have_value("fiverr_guide")
+    await expect(due).to_have_value("overdue")
+    await operator.page.get_by_role("link", name="Show all").click()
+    await expect(main).to_contain_text(order_id)
+
+
 async def test_times_are_on_the_readers_clock_and_the_countdown_moves(site: Site, person: People) -> None:
     order_id = await site.order("resolution_center", delivery_time=timedelta(minutes=30))
     client = await person("client", order_id, timezone_id="America/New_York")
     await client.see("UTC-05:00", "29 minutes")
-    await expect(client.page.locator("footer")).to_contain_text("America/New_York")
     [first, *_] = await client.page.locator(".left").all_inner_texts()
     await expect(client.page.locator(".left").first).not_to_have_text(first)
     # The script writes instants as the server does.
-    for shown in await client.page.locator("time").all():
-        at = datetime.fromisoformat(await shown.get_attribute("datetime") or "")
-        assert await shown.inner_text() == written(at, "America/New_York")
+    for zone, reader in (("America/New_York", client), ("UTC", await person("client", order_id, timezone_id="UTC"))):
+        await expect(reader.page.locator("footer")).to_contain_text(zone)
+        for shown in await reader.page.locator("time").all():
+            at = datetime.fromisoformat(await shown.get_attribute("datetime") or "")
+            assert await shown.inner_text() == written(at, zone)
 
 
 async def test_a_double_click_confirms_once(site: Site, person: People) -> None:
@@ -123,7 +148,7 @@ async def test_every_page_can_be_read_by_everybody(site: Site, person: People, s
         await client.press("See what it leads to")
         await client.see("This was not done")
         operator = await person("operator", color_scheme=scheme, **options)
-        for place in ("queue", f"orders/{order_id}"):
+        for place in ("queue", "queue?policy=glimmer&due=overdue&waits=operator", f"orders/{order_id}"):
             await operator.page.goto(f"{site.address}/pages/{place}")
             await operator.check()
         await operator.page.goto(site.link("client"))

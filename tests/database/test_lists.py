@@ -9,7 +9,7 @@ import pytest
 
 from bench.many_orders import fill
 from bench.reads import KEY, reads
-from database.lists import ANY, Wanted, list_orders, orders_due, undecided_cases
+from database.lists import ANY, Wanted, list_orders, orders_due, policies_in_use, undecided_cases
 from database.outbox import orders_with_undelivered, undelivered
 from database.pool import connect
 from tests.conftest import run_on
@@ -122,6 +122,13 @@ async def test_cases_are_found_by_policy_by_turn_and_by_what_is_overdue(many: An
     middle = everything[len(everything) // 2]["due_at"]
     due = await undecided_cases(many, due_by=middle, limit=COUNT)
     assert due == [row for row in everything if row["due_at"] <= middle]
+
+
+async def test_the_policies_in_use_are_those_that_orders_have(many: Any, pool: Any) -> None:
+    expected = [row[0] for row in await many.fetch("SELECT DISTINCT policy FROM orders ORDER BY 1")]
+    assert await policies_in_use(many) == expected
+    assert len(expected) > 1
+    assert await policies_in_use(pool) == []
 
 
 async def test_the_outbox_has_what_was_tried_and_not_taken_page_by_page(many: Any) -> None:

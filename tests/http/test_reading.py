@@ -163,7 +163,7 @@ async def test_the_queue_has_the_undecided_cases_those_due_next_first(order: Ord
 
 
 async def test_a_place_in_the_queue_that_is_none_is_malformed(by: Callers) -> None:
-    for after in ("x", "2025-01-01 t-1", "2025-01-01T00:00:00Z"):
+    for after in ("x", "2025-01-01 t-1", "2025-01-01T00:00:00Z", "0001-01-01T00:00:00+05:00 t-1"):
         answer = await by("operator").get("/queue", after=after)
         assert (answer.status_code, answer.json()["code"]) == (422, "malformed")
 

@@ -26,12 +26,12 @@ def sign_in_token(role: BearerRole, holder: str | None = None, lifetime: timedel
 
 
 class _Forms(HTMLParser):
-    """The form of a page that names an action, and what is in it."""
+    """The forms of a page that name an action, and what is in each."""
 
     def __init__(self) -> None:
         super().__init__()
         self.forms: list[tuple[str, dict[str, list[str]]]] = []
-        self._area = ""
+        self._area = self._select = ""
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         said = {name: value or "" for name, value in attrs}
@@ -41,6 +41,10 @@ class _Forms(HTMLParser):
             chosen = said.get("type") not in ("radio", "checkbox") or "checked" in said
             if chosen:
                 self.forms[-1][1].setdefault(said["name"], []).append(said.get("value", ""))
+        elif tag == "select":
+            self._select = said["name"]
+        elif tag == "option" and "selected" in said:
+            self.forms[-1][1][self._select] = [said["value"]]
         elif tag == "textarea":
             self._area = said["name"]
             self.forms[-1][1].setdefault(self._area, []).append("")
@@ -80,6 +84,11 @@ class Visitor:
     async def enter(self, role: BearerRole, holder: str | None = None) -> httpx2.Response:
         """Sign in by a link."""
         return await self.open(f"sign-in?token={sign_in_token(role, holder)}")
+
+    async def go_on(self) -> httpx2.Response:
+        """Turn to the next page of a list."""
+        [address] = re.findall(r'rel="next" href="/pages/([^"]+)"', self.text)
+        return await self.open(unescape(address))
 
     def fields(self, action: str = "") -> tuple[str, dict[str, list[str]]]:
         """The last form of the page that is shown, with what stands in it."""

@@ -1,8 +1,16 @@
 """A party's orders, and the operators' queue."""
 
+from datetime import timedelta
+from itertools import repeat
 from typing import Any
+from urllib.parse import urlencode
 
-from tests.http.conftest import Orders
+import pytest
+
+from database.lists import undecided_cases
+from starter.http.app import make_app
+from starter.http.pages import lists, words
+from tests.http.conftest import KEYS, Orders
 from tests.pages.conftest import Visitors, started
 from tests.process.conftest import Marketplace
 
@@ -29,8 +37,7 @@ async def test_a_long_list_is_read_a_page_at_a_time(visitor: Visitors, order: Or
     client = await visitor("client")
     first = {order_id for order_id in ids if order_id in client.text}
     assert len(first) == 25
-    [address] = [part.split('"')[0] for part in client.text.split('rel="next" href="')[1:]]
-    await client.open(address.removeprefix("/pages/"))
+    await client.go_on()
     assert ids - first == {order_id for order_id in ids if order_id in client.text}
     assert 'rel="next"' not in client.text
 
@@ -51,8 +58,63 @@ async def test_the_queue_holds_the_cases_that_wait_and_can_be_narrowed(
     assert fresh in operator.text
     assert proposed not in operator.text
     await operator.open("queue?stage=ruling")
-    assert "No case waits that fits this filter" in operator.words
+    assert "No case waits that fits these filters" in operator.words
     assert (await operator.open("queue?after=nonsense")).status_code == 422
+    assert (await operator.open("queue?after=2026-01-01T00:00Z+t%00")).status_code == 422
+
+
+async def test_the_queue_is_narrowed_to_the_cases_of_one_policy(
+    marketplace: Marketplace, visitor: Visitors, order: Orders
+) -> None:
+    one = await started(marketplace, order, *ESCALATED)
+    other = await started(marketplace, order, *ESCALATED[:2], policy="fiverr_guide")
+    operator = await visitor("operator")
+    assert "Policy All fiverr guide resolution center" in operator.words
+    await operator.open("queue?policy=fiverr_guide")
+    assert (one in operator.text, other in operator.text) == (False, True)
+    assert operator.fields("/queue")[1]["policy"] == ["fiverr_guide"]
+    await operator.open("queue?policy=that-nobody-has%00")
+    assert "No case waits that fits these filters" in operator.words
+    assert operator.fields("/queue")[1]["policy"] == ["that-nobody-has"]
+
+
+async def test_the_queue_is_narrowed_to_what_is_overdue_or_due_soon(
+    marketplace: Marketplace, visitor: Visitors, order: Orders
+) -> None:
+    order_id = await started(marketplace, order, *ESCALATED)
+    [row] = await undecided_cases(marketplace.recourse.pool)
+    for early, found in (
+        (timedelta(days=7, minutes=1), {""}),
+        (timedelta(days=6), {"", "week"}),
+        (timedelta(hours=23), {"", "week", "day"}),
+        (timedelta(0), {"", "week", "day", "overdue"}),
+    ):
+        clock = repeat(row["due_at"] - early)
+        operator = await visitor("operator", to=make_app(marketplace.recourse, KEYS, now=clock.__next__))
+        for due in ("", "week", "day", "overdue", "in a while"):
+            await operator.open(f"queue?due={due}")
+            assert (order_id in operator.text) == (due in found or due == "in a while"), (early, due)
+            assert operator.fields("/queue")[1].get("due", []) == ([due] if due in words.DUE else [])
+
+
+async def test_the_next_page_of_the_queue_has_the_same_filters(
+    marketplace: Marketplace, visitor: Visitors, order: Orders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lists, "PAGE", 2)
+    ids = [await started(marketplace, order, *ESCALATED) for _ in range(3)]
+    other = await started(marketplace, order, *ESCALATED[:2], policy="fiverr_guide")
+    due_at = max(row["due_at"] for row in await undecided_cases(marketplace.recourse.pool))
+    operator = await visitor("operator", to=make_app(marketplace.recourse, KEYS, now=lambda: due_at))
+    filters = {"stage": "mediation", "policy": "resolution_center", "due": "overdue", "waits": "operator"}
+    await operator.open(f"queue?{urlencode(filters)}")
+    first = {order_id for order_id in ids if order_id in operator.text}
+    assert len(first) == 2
+    await operator.go_on()
+    assert {order_id for order_id in ids if order_id in operator.text} == set(ids) - first
+    assert other not in operator.text
+    assert operator.fields("/queue")[1] == {name: [value] for name, value in filters.items()}
+    # What the form sends begins at the first page again.
+    assert "after" not in operator.fields("/queue")[1]
 
 
 async def test_an_operator_opens_any_order_by_its_id(visitor: Visitors, order: Orders) -> None:

@@ -1,13 +1,17 @@
 """Lists: a party's orders, and the cases that wait for operators."""
 
-from datetime import datetime
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Self
 from urllib.parse import urlencode
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from database.lists import Wanted, list_orders, undecided_cases
-from resolution.words import PARTIES
+from database.lists import Wanted, list_orders, policies_in_use, undecided_cases
+from resolution.words import PARTIES, Stage
+from starter.http.pages import words
 from starter.http.pages.entering import to
 from starter.http.pages.rendering import render, site_of
 from starter.http.pages.sessions import signed_in
@@ -15,7 +19,31 @@ from starter.http.problems import forbidden
 from starter.http.queue import place_after, place_of
 
 PAGE = 25
-STAGES = ("mediation", "ruling", "appeal")
+STAGES: tuple[Stage, ...] = ("mediation", "ruling", "appeal")
+# How long it may still be until time decides a case; what is overdue is among all of them.
+_DUE_WITHIN = {"overdue": timedelta(0), "day": timedelta(days=1), "week": timedelta(days=7)}
+
+
+@dataclass(frozen=True)
+class Filters:
+    """How the queue is narrowed, as its address says it; empty: not."""
+
+    stage: str = ""
+    policy: str = ""
+    due: str = ""
+    waits: str = ""
+
+    @classmethod
+    def of(cls, asked: Mapping[str, str]) -> Self:
+        """Those of an address. What none of them can be is left out, and so shows as not chosen."""
+        known = {"stage": STAGES, "due": _DUE_WITHIN, "waits": ("operator",)}
+        chosen = {name: asked[name] for name, values in known.items() if asked.get(name) in values}
+        return cls(policy=asked.get("policy", "").replace("\x00", ""), **chosen)
+
+    @property
+    def kept(self) -> dict[str, str]:
+        """What the address of another page says of them."""
+        return {name: value for name, value in vars(self).items() if value}
 
 
 async def own_orders(request: Request) -> Response:
@@ -36,19 +64,29 @@ async def queue(request: Request) -> Response:
     site = site_of(request)
     if signed_in(request, site.keys).bearer.role != "operator":
         raise forbidden("The queue is the operators'.")
-    asked = request.query_params
-    stage = asked.get("stage", "") if asked.get("stage") in STAGES else ""
-    mine = asked.get("waits") == "operator"
+    asked, now = request.query_params, site.now()
+    filters = Filters.of(asked)
     rows = await undecided_cases(
         site.recourse.pool,
         after=place_after(asked.get("after", "")),
         limit=PAGE,
-        stage=stage or None,
-        turn="operator" if mine else None,
+        stage=filters.stage or None,
+        turn=filters.waits or None,
+        policy=filters.policy or None,
+        due_by=now + _DUE_WITHIN[filters.due] if filters.due else None,
     )
-    kept = {**({"stage": stage} if stage else {}), **({"waits": "operator"} if mine else {})}
-    following = urlencode({**kept, "after": place_of(rows[-1])}) if len(rows) == PAGE else None
-    now: datetime = site.now()
+    policies = {*await policies_in_use(site.recourse.pool), filters.policy}
     return render(
-        request, "queue.html", rows=rows, following=following, stage=stage, mine=mine, stages=STAGES, at=now, reader=""
+        request,
+        "queue.html",
+        rows=rows,
+        following=urlencode({**filters.kept, "after": place_of(rows[-1])}) if len(rows) == PAGE else None,
+        filters=filters,
+        choices={
+            "stage": {stage: words.STAGES[stage] for stage in STAGES},
+            "policy": {name: words.plain(name) for name in sorted(policies - {""})},
+            "due": words.DUE,
+        },
+        at=now,
+        reader="",
     )

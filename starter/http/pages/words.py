@@ -21,6 +21,7 @@ STAGES: dict[Stage, str] = {
     "appeal": "Appeal",
     "closed": "Closed",
 }
+DUE = {"overdue": "Overdue", "day": "Within a day", "week": "Within a week"}
 ASKS: dict[RequestKind, str] = {
     "cancel": "to cancel the order",
     "extension": "for more time",

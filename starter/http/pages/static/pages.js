@@ -9,7 +9,7 @@
   });
   const written = (at) => {
     const part = Object.fromEntries(clock.formatToParts(at).map(({ type, value }) => [type, value]));
-    const offset = part.timeZoneName.replace("GMT", "UTC");
+    const offset = part.timeZoneName.replace("GMT", "UTC").replace("+00:00", "");
     return `${part.weekday} ${part.day} ${part.month.slice(0, 3)} ${part.year}, ${part.hour}:${part.minute} ${offset}`;
   };
   const some = (count, name) => `${count} ${name}${count === 1 ? "" : "s"}`;
