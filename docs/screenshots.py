@@ -1,6 +1,7 @@
 """Make the pictures in docs/images: orders of each policy as the Temporal UI and the pages show them."""
 
 import asyncio
+import json
 import secrets
 import socket
 import time
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 IMAGES = Path(__file__).parent / "images"
 WIDE: "ViewportSize" = {"width": 1280, "height": 1400}
 MENU = 205  # pixels
+# Low enough for the dialog to stand below the name of the order.
+DIALOG: "ViewportSize" = {"width": 1280, "height": 1000}
 PHONE: "ViewportSize" = {"width": 390, "height": 844}
 NOTE = "They were rude to me."
 IDS: Mapping[BearerRole, str] = {"client": "c-3", "freelancer": "f-7", "operator": "op-1"}
@@ -166,11 +169,28 @@ async def photograph(made: Market, chromium: "Browser") -> None:
     # Room for the rows below the start's long input, and for the summaries at their ends.
     await desk.set_viewport_size({"width": 1700, "height": 1500})
     await _save(desk, "ui-history", "Local Activity")
+    await _fill_in(desk, "rule", IDS["operator"])
+    await _save(desk, "ui-update", "Half of it is done.")
     phone = await (await chromium.new_context(viewport=PHONE)).new_page()
     await _shoot(phone, made.link("freelancer", "1001"), "page-freelancer", "What has happened")
     operator = await (await chromium.new_context(viewport=WIDE)).new_page()
     await _shoot(operator, made.link("operator"), "page-queue", "1005")
     await _shoot(operator, f"{made.pages}/pages/orders/1005", "page-operator", "What has happened")
+
+
+async def _fill_in(page: "Page", command: str, actor_id: str) -> None:
+    # As somebody does who takes the sample from what the dialog itself says of the command.
+    await page.set_viewport_size(DIALOG)
+    await page.get_by_role("button", name="More Actions").click()
+    await page.get_by_role("menuitem", name="Send an Update").click()
+    dialog = page.get_by_role("dialog", name="Send an Update")
+    await dialog.get_by_role("button", name="Select an Update").click()
+    option = dialog.get_by_role("option", name=f"{command} ")
+    message = json.loads((await option.inner_text()).partition(" Send ")[2])
+    message["actor"]["id"] = actor_id
+    await option.click()
+    await dialog.get_by_role("textbox").last.click()
+    await page.keyboard.insert_text(json.dumps(message, indent=2))
 
 
 async def _shoot(page: "Page", address: str, name: str, *shows: str) -> None:
@@ -184,9 +204,10 @@ async def _save(page: "Page", name: str, *shows: str) -> None:
             await asyncio.sleep(0.2)
     await asyncio.sleep(AT_REST_AFTER)
     size = page.viewport_size or WIDE
+    height = min(size["height"], await page.evaluate("document.body.offsetHeight"))
     # The UI's own menu is left out.
     left = MENU if name.startswith("ui-") else 0
-    clip: FloatRect = {"x": left, "y": 0, "width": size["width"] - left, "height": size["height"]}
+    clip: FloatRect = {"x": left, "y": 0, "width": size["width"] - left, "height": height}
     await page.screenshot(path=IMAGES / f"{name}.png", clip=clip)
     say(f"docs/images/{name}.png")
 
