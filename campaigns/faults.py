@@ -249,7 +249,7 @@ async def _orders(crash: Crash) -> None:
         except Exception as error:  # noqa: BLE001 - whatever it is, the order did not live through it
             order = await driven.order()
             wrong = [f"{type(error).__name__}: {error}; the order was {order.phase if order else 'not there'}"]
-            wrong.append(await driven.standing())
+            wrong += [await driven.standing(), *await driven.redecided()]
         finally:
             crash.under_way.remove(driven)
         wrong += await persist(partial(_told_and_paid, crash, driven))

@@ -9,6 +9,8 @@ from resolution.clocks import clocks, next_clock
 
 LONGEST_WAIT = timedelta(seconds=12)
 PATIENCE = 600.0  # seconds until an order counts as stuck
+# A notice that failed through an outage of minutes is tried again minutes later, and its order ends after that.
+TOLD_WITHIN = 1500.0  # seconds
 
 
 async def lead(driven: Driven, life: list[Move], *, by_clock_alone: bool) -> list[str]:
@@ -28,8 +30,8 @@ async def lead(driven: Driven, life: list[Move], *, by_clock_alone: bool) -> lis
     if not by_clock_alone:
         await _close(driven)
     await driven.until(lambda order: order.closed and not clocks(order), PATIENCE)
-    await driven.ended(PATIENCE)
-    wrong = await persist(driven.wrong)
+    await driven.ended(TOLD_WITHIN)
+    wrong = await persist(driven.wrong) + await driven.redecided()
     order = await driven.order()
     for key in waiting:
         # What came when the order answered no more is refused by the order, and leaves nothing.

@@ -15,6 +15,7 @@ from temporalio.client import WorkflowUpdateRPCTimeoutOrCancelledError
 from temporalio.service import RPCError, RPCStatusCode
 
 from campaigns.comparing import differences
+from campaigns.redeciding import redecided
 from database.orders import read_answer, read_order
 from database.pool import DatabaseUnreachable
 from resolution.order import Opening, Order
@@ -140,6 +141,12 @@ class Driven:
         failed = [str(event.workflow_task_failed_event_attributes.failure)[:2000] for event in events[-12:]]
         task, activities = described.pending_workflow_task, list(described.pending_activities)
         return f"at {last}, task {task}, activities {activities}, failures {list(filter(None, failed))}"
+
+    async def redecided(self) -> list[str]:
+        """What a replay of its history decides otherwise than it did."""
+        client = self.recourse.temporal
+        history = await persist(client.get_workflow_handle(workflow_id(self.id)).fetch_history)
+        return await persist(lambda: redecided(client, self.recourse.pool, self.id, history))
 
     async def wrong(self) -> list[str]:
         """What is not as the rules alone would have it, and what somebody was told that is not so."""

@@ -1,6 +1,7 @@
 """The life of one order: it waits for what the parties do, and for what they fail to do in time."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -17,7 +18,7 @@ with workflow.unsafe.imports_passed_through():
     from resolution.clocks import next_clock
     from resolution.fields import UNNAMED, whole_second
     from resolution.inbox import Inbox
-    from resolution.order import Opening, read_state
+    from resolution.order import Opening, Order, read_state
     from resolution.process import Desk, Draft
     from resolution.reading import Message
     from resolution.refusals import SENTENCES
@@ -60,7 +61,10 @@ class OrderWorkflow:
         # With signal-with-start a handler runs before `run`, so everything it touches is made here.
         self.inbox: Inbox[Ticket] = Inbox()
         self.signals = 0
+        self.kept_apart: datetime | None = None
         self.desk: Desk | None = None
+        # What anybody is shown: the desk is ahead of it while a step is being written.
+        self.written: Order | None = None
         self.deliveries: Deliveries | None = None
         self.shown: dict[str, Any] = {}
         self.recent: list[str] = []
@@ -92,13 +96,13 @@ class OrderWorkflow:
             return
         # Nothing is due at an open order without clocks, such as one whose policy turned all of them off.
         left = None if deadline is None else deadline - workflow.now()
-        try:
+        # The loop decides by the absolute deadline, whatever woke it.
+        with suppress(TimeoutError):
             await workflow.wait_condition(
                 lambda: bool(self.inbox), timeout=left, timeout_summary=page.timer(clock) if left else None
             )
-        except TimeoutError:
-            # The loop decides by the absolute deadline, whatever woke it.
-            return
+        if deadline is None or deadline <= workflow.now():
+            self.keep_this_task_apart()
 
     async def decide_what_waits(self) -> None:
         """Decide the messages and the due clocks one by one, in the order of their instants."""
@@ -218,7 +222,7 @@ class OrderWorkflow:
 
     def show(self) -> None:
         """Keep what orders are found by in Temporal as it is now."""
-        order = self.at_desk.order
+        order = self.written = self.at_desk.order
         fresh = {pair.key.name: pair for pair in page.search_attributes(order)}
         changed: list[SearchAttributeUpdate[Any]] = [
             pair.key.value_set(pair.value) for name, pair in fresh.items() if self.shown.get(name) != pair.value
@@ -231,14 +235,15 @@ class OrderWorkflow:
 
     def case_file(self) -> str:
         """The order's page in the Temporal UI as it is now."""
-        if self.desk is None:
+        if self.written is None:
             return ""
         # Temporal keeps the title of a run for that run only.
-        return page.current_details(self.desk.order, self.now, self.recent, title=self.continued)
+        return page.current_details(self.written, self.now, self.recent, title=self.continued)
 
     def take_over(self, carried: Carried) -> Desk:
         """Go on from where a former run stopped."""
         self.continued = True
+        self.keep_this_task_apart()
         desk = self.desk = Desk.of(read_state(carried.order), carried.steps)
         self.deliveries = Deliveries(desk.order.terms.order_id, upto=carried.to_deliver, told_upto=carried.delivered_to)
         self.shown = {pair.key.name: pair.value for pair in page.search_attributes(desk.order)}
@@ -270,6 +275,8 @@ class OrderWorkflow:
         if not workflow.info().is_continue_as_new_suggested():
             return
         await workflow.wait_condition(lambda: bool(self.inbox) or workflow.all_handlers_finished())
+        if self.inbox:
+            self.keep_this_task_apart()
         if not self.goes_on_in_a_new_run() or self.deliveries is None:
             return
         # A delivery that is on its way goes on by itself; the new run asks for what it does not get done.
@@ -290,11 +297,25 @@ class OrderWorkflow:
         while not self.everybody_is_off():
             await self.decide_what_waits()
             await workflow.wait_condition(lambda: bool(self.inbox) or self.everybody_is_off())
+            if self.inbox:
+                self.keep_this_task_apart()
 
     def everybody_is_off(self) -> bool:
         """Whether nothing waits, and nobody for anything."""
         told = self.deliveries is None or self.deliveries.done
         return told and not self.inbox and workflow.all_handlers_finished()
+
+    def keep_this_task_apart(self) -> None:
+        """Have the workflow task in which something came be the one in which it comes when it is replayed.
+
+        While the database answers late, a worker keeps a task alive by further ones without a command. The SDK joins
+        such tasks when it replays them, and `now` would be when the last of them began. A canceled timer is a command;
+        where there is none, this gives one that says nothing, and that older histories are replayed without.
+        """
+        if self.kept_apart == workflow.now():
+            return
+        self.kept_apart = workflow.now()
+        workflow.deprecate_patch(f"task at {self.kept_apart.isoformat(timespec='milliseconds')}")
 
     def receive(self, name: str, arguments: Sequence[Any], update_id: str | None = None) -> Ticket:
         """Put one message, whatever it holds, into the inbox.
@@ -311,7 +332,11 @@ class OrderWorkflow:
 
     def put(self, ticket: Ticket) -> None:
         """Put a message into the inbox, as coming now."""
-        self.inbox.put(ticket, ticket.message.sent_at, self.now)
+        stamp = ticket.message.sent_at
+        if stamp is not None and stamp > self.now:
+            # It counts as of its arrival.
+            self.keep_this_task_apart()
+        self.inbox.put(ticket, stamp, self.now)
 
     async def answer(self, name: str, arguments: Sequence[Any], update_id: str | None) -> dict[str, Any]:
         """Put one message into the inbox and wait until its step is written."""
@@ -332,7 +357,7 @@ class OrderWorkflow:
     @workflow.query(name="page", description="The order as an operator sees it, with instants and amounts.")
     def order_page(self) -> dict[str, Any]:
         """The operator's view, also while the database is away. Closed orders are read from PostgreSQL."""
-        return view(self.at_desk.order, "operator", self.now) if self.desk else {"phase": "opening"}
+        return view(self.written, "operator", self.now) if self.written else {"phase": "opening"}
 
     @property
     def now(self) -> datetime:

@@ -1,0 +1,160 @@
+"""What an order decides again when its history is replayed is what it decided, whatever held it up.
+
+A database that answers late makes a worker keep its workflow task alive by empty ones. The SDK joins those when it
+replays them, and the order then would think that it was woken at the end of the wait.
+"""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from temporalio.api.enums.v1 import EventType
+
+from activities.webhook import WebhookChannel
+from campaigns.redeciding import redecided
+from database.orders import read_order, read_record
+from policies import load_policy
+from resolution.order import Opening
+from starter.client import workflow_id
+from tests.activities.conftest import web
+from tests.activities.receivers import HttpReceiver
+from tests.process.conftest import Marketplace, working
+from workflows.messages import ORDER
+
+__all__ = ["web"]
+
+SECRET = "whsec_" + "c2VjcmV0" * 5
+CLIENT = {"role": "client", "id": "c-1"}
+WITHOUT_CLOCKS = {
+    "order.late_grace": "never",
+    "order.dormant_after": "never",
+    "requests.cancel.without_approval.client": [],
+}
+
+
+async def order(marketplace: Marketplace, changes: Any = None) -> str:
+    """An order whose workflow tasks are kept alive after 0.8 s each, instead of 8."""
+    policy = load_policy("resolution_center", changes)
+    opening = Opening(terms=marketplace.terms(), policy=policy, record_salt=secrets.token_hex(16))
+    order_id = opening.terms.order_id
+    await marketplace.client.start_workflow(
+        ORDER,
+        opening,
+        id=workflow_id(order_id),
+        task_queue=marketplace.queue,
+        task_timeout=timedelta(seconds=1),
+    )
+    async with asyncio.timeout(30):
+        while await read_order(marketplace.recourse.pool, order_id) is None:  # noqa: ASYNC110 - it is in the database
+            await asyncio.sleep(0.05)
+    return order_id
+
+
+@pytest.fixture
+async def marketplace(web: HttpReceiver, temporal_address: str, pool: Any) -> AsyncIterator[Marketplace]:
+    """One that tells its parties, as all do: the task after that gives no command, nor does the next one."""
+    async with working(temporal_address, pool, WebhookChannel(web.url, [SECRET])) as made:
+        yield made
+
+
+@asynccontextmanager
+async def held_up(marketplace: Marketplace, order_id: str) -> AsyncIterator[None]:
+    """No step of the order is written as long as this lasts."""
+    async with marketplace.recourse.pool.acquire() as connection, connection.transaction():
+        await connection.execute("SELECT 1 FROM orders WHERE order_id = $1 FOR UPDATE", order_id)
+        yield
+
+
+async def kept_alive(marketplace: Marketplace, order_id: str, since: int, tasks: int) -> None:
+    """Wait until so many workflow tasks more than `since` have been completed."""
+    async with asyncio.timeout(30):
+        while await completed(marketplace, order_id) < since + tasks:  # noqa: ASYNC110 - they are on the server
+            await asyncio.sleep(0.05)
+
+
+async def completed(marketplace: Marketplace, order_id: str) -> int:
+    events = (await marketplace.handle(order_id).fetch_history()).events
+    return sum(event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED for event in events)
+
+
+async def recorded(marketplace: Marketplace, order_id: str, entries: int) -> list[Any]:
+    async with asyncio.timeout(30):
+        while len(record := await read_record(marketplace.recourse.pool, order_id)) < entries:  # noqa: ASYNC110 - it is in the database
+            await asyncio.sleep(0.05)
+    # Its task is over as well, so that it is in the history.
+    await marketplace.by("client", order_id, "message", comment="That was it.")
+    return record
+
+
+async def replayed(marketplace: Marketplace, order_id: str) -> list[str]:
+    history = await marketplace.handle(order_id).fetch_history()
+    return await redecided(marketplace.client, marketplace.recourse.pool, order_id, history)
+
+
+async def test_a_clock_that_ran_out_while_the_database_answered_late(
+    marketplace: Marketplace, web: HttpReceiver
+) -> None:
+    order_id = await order(
+        marketplace, {"requests.cancel.window.freelancer_asked": "2s", "requests.cancel.reminder": "never"}
+    )
+    assert (await marketplace.by("client", order_id, "request", kind="cancel")).applied
+    await web.has(1)
+    async with held_up(marketplace, order_id):
+        await kept_alive(marketplace, order_id, since=await completed(marketplace, order_id), tasks=3)
+
+    [_, silence] = await recorded(marketplace, order_id, 2)
+    assert silence.content["command"] == "answer_due"
+    assert await replayed(marketplace, order_id) == []
+
+
+async def test_a_message_to_an_order_that_waited_for_no_clock(marketplace: Marketplace, web: HttpReceiver) -> None:
+    order_id = await order(marketplace, WITHOUT_CLOCKS)
+    assert (await marketplace.by("client", order_id, "message", comment="Hello?")).applied
+    await web.has(1)
+    async with held_up(marketplace, order_id):
+        since = await completed(marketplace, order_id)
+        await marketplace.recourse.tell(order_id, "message", {"actor": CLIENT, "comment": "Hello?"})
+        await kept_alive(marketplace, order_id, since, tasks=3)
+
+    await recorded(marketplace, order_id, 2)
+    assert await replayed(marketplace, order_id) == []
+
+
+async def test_a_message_from_a_clock_that_is_ahead(marketplace: Marketplace) -> None:
+    order_id = await order(marketplace)
+
+    async def say(comment: str, ahead: int) -> None:
+        stamp = (datetime.now(UTC) + timedelta(seconds=ahead)).isoformat(timespec="seconds")
+        message = {"actor": CLIENT, "command_id": comment, "comment": comment, "sent_at": stamp}
+        since = await completed(marketplace, order_id)
+        await marketplace.handle(order_id).signal("message", message)
+        await kept_alive(marketplace, order_id, since, tasks=4)
+
+    async with held_up(marketplace, order_id):
+        await say("the one that holds it up", ahead=0)
+        await say("ahead", ahead=4)
+        await say("after it", ahead=-1)
+
+    record = await recorded(marketplace, order_id, 3)
+    assert [entry.content["fields"]["comment"] for entry in record[1:3]] == ["ahead", "after it"]
+    assert await replayed(marketplace, order_id) == []
+
+
+async def test_nobody_is_shown_a_step_before_it_is_written(marketplace: Marketplace) -> None:
+    order_id = await order(marketplace)
+    async with held_up(marketplace, order_id):
+        since = await completed(marketplace, order_id)
+        asking = {"actor": CLIENT, "kind": "cancel"}
+        await marketplace.recourse.tell(order_id, "request", asking)
+        await kept_alive(marketplace, order_id, since, tasks=1)
+        page = await marketplace.handle(order_id).query("page")
+        metadata = await marketplace.handle(order_id).query("__temporal_workflow_metadata")
+
+    assert page["request"] is None
+    assert "must answer" not in metadata.current_details
+    await recorded(marketplace, order_id, 1)
+    assert (await marketplace.handle(order_id).query("page"))["request"] is not None
