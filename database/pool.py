@@ -8,6 +8,10 @@ import asyncpg
 from pydantic_core import to_json
 
 CONNECTIONS = 8
+UNREADABLE = (
+    "DATABASE_URL cannot be read: write postgresql://user:password@host:5432/recourse, and signs such as / # ? @ "
+    "in the password as %2F %23 %3F %40."
+)
 
 
 class DatabaseUnreachable(Exception):
@@ -21,19 +25,23 @@ async def connect(dsn: str, most: int = CONNECTIONS) -> "asyncpg.Pool[asyncpg.Re
             dsn, min_size=1, max_size=most, command_timeout=30, timeout=10, init=_read_json, reset=_leave_as_it_is
         )
     except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as error:
+        if where(dsn) is None:
+            # Neither the address nor the error is repeated: what could not be told apart may be the password.
+            raise DatabaseUnreachable(UNREADABLE) from None
         raise DatabaseUnreachable(
             f"PostgreSQL at {where(dsn)} cannot be used ({type(error).__name__}: {error}); "
             "check that it runs and that DATABASE_URL names it."
         ) from error
 
 
-def where(dsn: str) -> str:
-    """Host, port and database of a connection address, never its password."""
+def where(dsn: str) -> str | None:
+    """Host, port and database of a connection address, never its password; None for one that cannot be read."""
     try:
         parts = urlsplit(dsn)
-        return f"{parts.hostname or 'localhost'}:{parts.port or 5432}{parts.path}"
+        place = f"{parts.hostname or 'localhost'}:{parts.port or 5432}{parts.path}"
     except ValueError:
-        return "an address that cannot be read"
+        return None
+    return place if parts.scheme in ("postgresql", "postgres") else None
 
 
 async def _read_json(connection: Any) -> None:

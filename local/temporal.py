@@ -15,7 +15,7 @@ from pathlib import Path
 from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSearchAttributesRequest
 from temporalio.client import Client
-from temporalio.service import RPCError
+from temporalio.service import RPCError, RPCStatusCode
 from temporalio.testing import WorkflowEnvironment
 
 from local.gobuild import GoProgram, build, workshop
@@ -148,8 +148,11 @@ async def register_search_attributes(client: Client) -> None:
                 AddSearchAttributesRequest(namespace=client.namespace, search_attributes=kinds)
             )
     except RPCError as error:
+        why = error.message.rstrip(".")
+        if error.status is RPCStatusCode.NOT_FOUND:
+            raise LocalError(f"Temporal: {why}; check TEMPORAL_NAMESPACE.") from error
         raise LocalError(
-            f"Temporal: the search attributes {', '.join(SEARCH_ATTRIBUTES)} could not be registered: {error.message}. "
+            f"Temporal: the search attributes {', '.join(SEARCH_ATTRIBUTES)} could not be registered: {why}. "
             "Register them by hand, with `temporal operator search-attribute create`."
         ) from error
 

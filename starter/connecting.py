@@ -31,6 +31,15 @@ async def database(settings: Settings) -> AsyncIterator[Any]:
         await pool.close()
 
 
+async def may_write_orders(pool: Any) -> None:
+    """Return where this user may do what a worker does. Raises DatabaseUnreachable, also before a migration."""
+    with in_one_sentence():
+        if not await pool.fetchval("SELECT has_table_privilege('orders', 'INSERT')"):
+            raise DatabaseUnreachable(
+                "The database does not let this user write orders: connect as a member of recourse_app."
+            )
+
+
 @contextmanager
 def in_one_sentence() -> Iterator[None]:
     """A database that does not answer says so in one sentence. Raises DatabaseUnreachable."""

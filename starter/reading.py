@@ -1,12 +1,13 @@
 """Reading orders: where each stands, what can be done, what a command would lead to, what was recorded and told."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any, Self
 
 from activities.settings import Settings, read_settings
-from database.lists import ANY, Wanted, list_orders
+from database.lists import ANY, Wanted, list_orders, read_parties
 from database.orders import read_export, read_notices, read_order
 from resolution.looking_ahead import available_actions, opens_later, preview
 from resolution.order import Order
@@ -16,6 +17,8 @@ from resolution.step import Notice
 from resolution.views import view
 from starter.answers import NoSuchOrder, stamped
 from starter.connecting import database, in_one_sentence
+
+SOON_WRITTEN = 2.0  # seconds
 
 
 def now() -> datetime:
@@ -51,6 +54,18 @@ class Orders:
         if stored is None:
             raise NoSuchOrder(f"There is no order {order_id}.")
         return stored.order
+
+    async def soon_written(self, order_id: str) -> bool:
+        """Whether an order that has started can be read; a worker writes it within milliseconds, unless all of them
+        are away."""
+        try:
+            async with asyncio.timeout(SOON_WRITTEN):
+                with in_one_sentence():
+                    while await read_parties(self.pool, order_id) is None:  # noqa: ASYNC110 - it is in the database
+                        await asyncio.sleep(0.02)
+        except TimeoutError:
+            return False
+        return True
 
     async def show(self, order_id: str, reader: Reader) -> dict[str, Any]:
         """The order's page as one role sees it now. Raises NoSuchOrder."""

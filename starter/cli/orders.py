@@ -11,11 +11,13 @@ from pydantic import ValidationError
 from policies import load_policy
 from resolution.durations import parse_duration
 from resolution.order import Terms
+from resolution.record import Export
 from resolution.words import Party
 from starter.cli.commands import ALL, As, actor, add_commands
-from starter.cli.output import DONE, Json, Stop, console, say_json
+from starter.cli.output import DONE, Json, Stop, Zone, console, say_json
 from starter.cli.pages import actions_table, notices_table, order_page, outcome_page, outlook_page
 from starter.client import Orders, Outcome, Recourse
+from starter.timeline import timeline
 
 app = App(name="order", help="Start orders, give their commands, see where they stand.")
 looking_ahead = App(name="preview", help="What a command would lead to, without giving it.")
@@ -86,11 +88,22 @@ async def start(
             await recourse.start(terms, chosen, provider=provider, emails=emails)
         except ValueError as error:
             raise Stop(f"The order cannot start: {error}.") from error
-    answer = {"status": "started", "order_id": order_id, "workflow_id": f"order-{order_id}", "policy": chosen.name}
+        taken_up = await recourse.soon_written(order_id)
     if json:
-        say_json(answer)
+        say_json(
+            {
+                "status": "started",
+                "order_id": order_id,
+                "workflow_id": f"order-{order_id}",
+                "policy": chosen.name,
+                "can_be_read": taken_up,
+            }
+        )
     else:
         console().print(f"Order {order_id} has started under policy {chosen.name}.")
+        if not taken_up:
+            queue = recourse.task_queue
+            console().print(f"No worker has taken it up yet: run one on the task queue {queue}.", markup=False)
     return DONE
 
 
@@ -109,6 +122,17 @@ async def show(order_id: str, /, *, reader: For = "operator", zone: str = "UTC",
         say_json(page)
     else:
         console().print(order_page(page, zone))
+
+
+@app.command(name="timeline")
+async def show_timeline(order_id: str, /, *, reader: For = "operator", zone: Zone = "UTC", json: Json = False) -> None:
+    """What has happened in an order: its record, as one role may read it."""
+    async with Orders.connect() as orders:
+        record = await orders.record(order_id, reader)
+    if json:
+        say_json(record)
+    else:
+        console().print(timeline(Export.model_validate(record), zone=zone))
 
 
 @app.command

@@ -41,6 +41,8 @@ async def list_undelivered(
     """
     at = now()
     async with Orders.connect() as orders:
+        if order_id is not None:
+            await orders.order(order_id)
         with in_one_sentence():
             found = await undelivered(orders.pool, order_id=order_id, after=_place(after), limit=limit)
     for row in found:

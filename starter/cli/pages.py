@@ -146,7 +146,8 @@ def outcome_page(outcome: Outcome) -> RenderableType:
 def outlook_page(answer: Mapping[str, Any], currency: str) -> RenderableType:
     """What a command would lead to."""
     if "refused" in answer:
-        return Text(f"would be refused ({answer['refused']}): {answer['message']}")
+        details = [(words(key), str(value)) for key, value in answer.items() if key not in ("refused", "message")]
+        return Group(Text(f"would be refused ({answer['refused']}): {answer['message']}"), rows(details))
     parts: list[RenderableType] = [Text("now"), rows(_outlook(answer, currency))]
     if "if_accepted" in answer:
         parts += [Text("if the other side accepts"), rows(_outlook(answer["if_accepted"], currency))]

@@ -11,7 +11,7 @@ from activities.settings import read_settings
 from database.migrate import migrate as apply_migrations
 from local.temporal import register_search_attributes
 from starter.cli.output import Json, Stop, console, say_json
-from starter.connecting import database, database_address
+from starter.connecting import database, database_address, may_write_orders
 from workflows.connecting import connect
 from workflows.tracing import tracing
 
@@ -45,6 +45,7 @@ async def _lead() -> None:
     providers = load_providers(settings.payment_providers)
     log_to(metrics=settings.metrics_address)
     async with database(settings) as pool:
+        await may_write_orders(pool)
         client = await connect()
         await register_search_attributes(client)
         health = Health(client, pool, settings.task_queue)

@@ -1,6 +1,5 @@
 """Starting orders, and reading where they stand."""
 
-import asyncio
 from datetime import timedelta
 from typing import Annotated, Any
 
@@ -8,14 +7,14 @@ from fastapi import APIRouter, Depends, Query, Response
 from fastapi.responses import JSONResponse
 from pydantic import Field
 
-from database.lists import Wanted, list_orders, read_parties
+from database.lists import Wanted, list_orders
 from database.orders import write_contacts
 from resolution.order import Terms
 from resolution.record import Export
 from resolution.step import Notice
 from resolution.words import PARTIES, Frozen
 from starter.client import workflow_id
-from starter.http.access import Caller, OrderId, Site, TheReader, TheSite, answers, service_only
+from starter.http.access import Caller, OrderId, TheReader, TheSite, answers, service_only
 from starter.http.patience import patient
 from starter.http.problems import malformed
 from starter.http.shapes import Actions, OrderList, OrderShown, Started
@@ -27,7 +26,6 @@ After = Annotated[str, Query(description="The `next` of the page before.", max_l
 Limit = Annotated[int, Query(ge=1, le=200)]
 # What another machine's clock may be ahead of ours when it says that an order was placed just now.
 CLOCKS_DIFFER = timedelta(minutes=5)
-SOON_WRITTEN = 2.0  # seconds
 
 
 class StartOrder(Frozen):
@@ -53,14 +51,14 @@ async def start_order(site: TheSite, body: StartOrder, response: Response) -> St
     """Start an order; its money is then in escrow. Starting it again with the same terms changes nothing."""
     terms, policy = body.terms, site.policies.get(body.policy)
     if policy is None:
-        raise malformed(policy=f"is not one of {', '.join(sorted(site.policies))}")
+        raise malformed(policy=f"is not one of {', '.join(sorted(site.policies))}; `serve --policy FILE` adds one")
     if terms.ordered_at > site.now() + CLOCKS_DIFFER:
         raise malformed(**{"terms.ordered_at": "lies in the future"})
     async with patient(site.patience):
         await site.recourse.start(terms, policy, provider=body.provider)
     emails = {"client": body.client_email, "freelancer": body.freelancer_email}
     await write_contacts(site.recourse.pool, terms.order_id, {role: email for role, email in emails.items() if email})
-    can_be_read = await written(site, terms.order_id)
+    can_be_read = await site.recourse.soon_written(terms.order_id)
     response.status_code = 201 if can_be_read else 202
     response.headers["Location"] = f"/orders/{terms.order_id}"
     return Started(
@@ -69,17 +67,6 @@ async def start_order(site: TheSite, body: StartOrder, response: Response) -> St
         policy=policy.name,
         can_be_read=can_be_read,
     )
-
-
-async def written(site: Site, order_id: str) -> bool:
-    """Whether the order can be read; a worker writes it within milliseconds, unless all of them are away."""
-    try:
-        async with asyncio.timeout(SOON_WRITTEN):
-            while await read_parties(site.recourse.pool, order_id) is None:  # noqa: ASYNC110 - it is in the database
-                await asyncio.sleep(0.02)
-    except TimeoutError:
-        return False
-    return True
 
 
 @router.get("/orders", response_model=OrderList, responses=answers(422))

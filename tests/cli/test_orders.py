@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass
@@ -88,10 +89,58 @@ async def test_an_order_from_start_to_end(environment: dict[str, str], worker: a
     assert [notice["name"] for notice in told.json] == ["request_opened", "order_canceled"]
     again = await run(environment, "order", "request", name, *asked, "--command-id", "ask", "--json")
     assert again.json["repeated"] is True
+    lived = (await run(environment, "order", "timeline", name)).output
+    assert [told in lived for told in ("We stopped.", "refused: not yours to answer", "canceled")] == [True] * 3, lived
+    record = await run(environment, "order", "timeline", name, "--for", "client", "--json")
+    assert (record.json["order_id"], record.json["for"], len(record.json["entries"])) == (name, "client", 3)
 
     worker.terminate()
     async with asyncio.timeout(40):
         assert await worker.wait() == 0
+
+
+async def test_a_start_that_no_worker_has_taken_up_says_so(environment: dict[str, str]) -> None:
+    name = f"cli-{token_hex(3)}"
+    terms = ("--client", "c-1", "--freelancer", "f-1", "--price", "10000")
+    started = await run(environment, "order", "start", name, *terms)
+    assert started.status == 0
+    assert f"No worker has taken it up yet: run one on the task queue {environment['RECOURSE_TASK_QUEUE']}" in (
+        started.output
+    )
+    again = await run(environment, "order", "start", name, *terms, "--json")
+    assert (again.status, again.json["can_be_read"]) == (0, False)
+
+
+async def test_a_preview_of_what_would_be_refused_names_the_bounds(
+    environment: dict[str, str], worker: asyncio.subprocess.Process
+) -> None:
+    name = f"cli-{token_hex(3)}"
+    terms = ("--client", "c-1", "--freelancer", "f-1", "--price", "10000", "--policy", "glimmer")
+    assert (await run(environment, "order", "start", name, *terms)).status == 0
+    confirmed = (
+        "--attestations",
+        "discussed",
+        "--attestations",
+        "tried_to_resolve",
+        "--attestations",
+        "agreed_compensation",
+    )
+    asked = (
+        "--as",
+        "client",
+        "--kind",
+        "cancel",
+        "--comment",
+        "Enough.",
+        "--reason",
+        "no_longer_needed",
+        *confirmed,
+        "--amount",
+        "300000",
+    )
+    ahead = await run(environment, "order", "preview", "request", name, *asked)
+    assert "would be refused (amount_out_of_range)" in ahead.output
+    assert re.search(r"^at most +10000$", ahead.output, re.MULTILINE), ahead.output
 
 
 @pytest.mark.parametrize(
@@ -103,6 +152,8 @@ async def test_an_order_from_start_to_end(environment: dict[str, str], worker: a
         (("order", "start", "a/b", "--client", "c", "--freelancer", "f", "--price", "1"), 2, "order_id"),
         (("order", "start", "x", "--client", "c", "--freelancer", "f", "--price", "1", "--policy", "none"), 2, "none"),
         (("order", "fly", "x"), 2, "fly"),
+        (("order", "timeline", "nobody"), 1, "There is no order nobody"),
+        (("outbox", "list", "nobody"), 1, "There is no order nobody"),
     ],
 )
 async def test_what_cannot_be_done_is_said_in_a_sentence(
@@ -120,6 +171,7 @@ async def test_what_cannot_be_done_is_said_in_a_sentence(
         ({"DATABASE_URL": "postgresql://postgres@127.0.0.1:1/none"}, ("orders", "list"), 3, "127.0.0.1:1"),
         ({"TEMPORAL_ADDRESS": "127.0.0.1:1"}, ("worker",), 3, "127.0.0.1:1"),
         ({"DATABASE_URL": ""}, ("migrate",), 2, "DATABASE_URL is not set"),
+        ({"TEMPORAL_NAMESPACE": "nosuch"}, ("worker",), 3, "check TEMPORAL_NAMESPACE"),
     ],
 )
 async def test_a_server_that_is_not_there_is_named(
@@ -128,3 +180,22 @@ async def test_a_server_that_is_not_there_is_named(
     ended = await run({**environment, **over}, *words)
     assert (ended.status, says in ended.error) == (status, True), ended.error
     assert "Traceback" not in ended.error
+
+
+@pytest.mark.parametrize("address", ["shop:pass/word@db/orders", "postgresql://shop:pass/word@db/orders", "db:5432/o"])
+async def test_an_address_that_cannot_be_read_is_not_repeated(environment: dict[str, str], address: str) -> None:
+    ended = await run({**environment, "DATABASE_URL": address}, "orders", "list")
+    assert (ended.status, "DATABASE_URL cannot be read" in ended.error) == (3, True), ended.error
+    assert "pass" not in ended.error.replace("user:password@", "").replace("in the password", "")
+
+
+async def test_a_worker_that_may_not_write_orders_does_not_begin(environment: dict[str, str]) -> None:
+    reader = {**environment, "DATABASE_URL": f"{environment['DATABASE_URL']}?role=recourse_reader"}
+    ended = await run(reader, "worker")
+    assert (ended.status, "member of recourse_app" in ended.error) == (3, True), ended.error
+
+
+async def test_a_worker_does_not_begin_before_the_database_is_migrated(environment: dict[str, str]) -> None:
+    empty = {**environment, "DATABASE_URL": f"{environment['DATABASE_URL']}?search_path=pg_catalog"}
+    ended = await run(empty, "worker")
+    assert (ended.status, "recourse migrate" in ended.error) == (3, True), ended.error

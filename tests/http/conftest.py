@@ -9,7 +9,6 @@ import pytest
 from fastapi import FastAPI
 
 from starter.http.app import make_app
-from starter.http.orders import written
 from starter.http.tokens import Bearer, BearerRole, KeyRing
 from tests.process.conftest import Marketplace, client, marketplace
 
@@ -73,7 +72,7 @@ def order(marketplace: Marketplace, app: FastAPI) -> Orders:
 
     async def start(*args: Any, **terms: Any) -> str:
         order_id = await marketplace.order(*args, **terms)
-        assert await written(app.state.site, order_id)
+        assert await app.state.site.recourse.soon_written(order_id)
         return order_id
 
     return start
