@@ -60,7 +60,7 @@ class OrderWorkflow:
     def __init__(self) -> None:
         # With signal-with-start a handler runs before `run`, so everything it touches is made here.
         self.inbox: Inbox[Ticket] = Inbox()
-        self.signals = 0
+        self.signals = self.apart = 0
         self.kept_apart: datetime | None = None
         self.desk: Desk | None = None
         # What anybody is shown: the desk is ahead of it while a step is being written.
@@ -315,7 +315,8 @@ class OrderWorkflow:
         if self.kept_apart == workflow.now():
             return
         self.kept_apart = workflow.now()
-        workflow.deprecate_patch(f"task at {self.kept_apart.isoformat(timespec='milliseconds')}")
+        self.apart += 1
+        workflow.deprecate_patch(f"task {self.apart}")
 
     def receive(self, name: str, arguments: Sequence[Any], update_id: str | None = None) -> Ticket:
         """Put one message, whatever it holds, into the inbox.
