@@ -78,6 +78,7 @@ class OrderWorkflow:
             desk = self.take_over(start)
         else:
             desk = self.desk = Desk(start)
+            self.written = desk.order
             self.deliveries = Deliveries(desk.order.terms.order_id)
             await self.write(desk.opening_step())
         while self.inbox or not await self.is_over():
