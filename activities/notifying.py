@@ -19,6 +19,10 @@ LEASE = timedelta(seconds=45)
 # So much of an attempt's time is kept for the notice that is being sent when it runs out.
 RESERVE = timedelta(seconds=30)
 GIVEN_UP_AFTER = timedelta(days=7)
+# A receiver that took some is there, and one that could not be asked because of us need not wait for long. Only who
+# takes nothing is tried less and less often.
+AFTER_SOME_WERE_TAKEN = timedelta(seconds=1)
+AFTER_A_FAULT_OF_OURS = timedelta(seconds=30)
 
 
 class Channel(Protocol):
@@ -78,10 +82,18 @@ class Waiting(NamedTuple):
     notices: Sequence[Notice]
 
 
+class Served(NamedTuple):
+    """How many notices one receiver took, and why it got no more, if any are left: they wait, to be in order."""
+
+    taken: int
+    failure: str | None = None
+
+
 class Delivered(NamedTuple):
-    """How many notices waited, and why some still do."""
+    """How many notices waited, how many were taken, and why some still wait."""
 
     waited: int
+    taken: int
     failures: Sequence[str]
 
 
@@ -102,9 +114,17 @@ class Notifying:
         Each receiver has its own queue, so that one that fails, or is slow, holds back no other. `upto_step` is for the
         order's history; what has been written since is delivered with it.
         """
-        delivered = await self.deliver(order_id, within=_time_for_an_attempt())
+        try:
+            delivered = await self.deliver(order_id, within=_time_for_an_attempt())
+        except Exception as error:  # the database is away
+            text = f"{type(error).__name__}: {error}"
+            raise ApplicationError(text, type="not_tried", next_retry_delay=AFTER_A_FAULT_OF_OURS) from error
         if delivered.failures:
-            raise ApplicationError("; ".join(delivered.failures), type="not_delivered")
+            raise ApplicationError(
+                "; ".join(delivered.failures),
+                type="not_delivered",
+                next_retry_delay=AFTER_SOME_WERE_TAKEN if delivered.taken else None,
+            )
         return f"{delivered.waited} delivered, up to step {upto_step}"
 
     async def deliver(self, order_id: str, *, within: timedelta, given_up_too: bool = False) -> Delivered:
@@ -115,8 +135,9 @@ class Notifying:
         for end in ends:
             if isinstance(end, BaseException):
                 raise end
-        failures = [end for end in ends if isinstance(end, str)]
-        return Delivered(sum(len(queue.notices) for queue in queues), failures)
+        failures = [end.failure for end in ends if isinstance(end, Served) and end.failure]
+        taken = sum(end.taken for end in ends if isinstance(end, Served))
+        return Delivered(sum(len(queue.notices) for queue in queues), taken, failures)
 
     async def waiting(self, order_id: str, *, given_up_too: bool = False) -> list[Waiting]:
         """What an attempt to deliver would send now."""
@@ -134,30 +155,30 @@ class Notifying:
             queues += [Waiting(channel, address, notices) for address, notices in waiting.items()]
         return queues
 
-    async def _serve(self, queue: Waiting, until: float) -> str | None:
-        """Send one receiver its notices, in order; why it stopped, if it did: those behind wait, to be in order."""
+    async def _serve(self, queue: Waiting, until: float) -> Served:
+        """Send one receiver its notices, in order."""
         channel, receiver, notices = queue
-        for notice in notices:
+        for taken, notice in enumerate(notices):
             if asyncio.get_running_loop().time() > until:
-                return f"{channel.name}: {notice.name} and what is behind it wait for the next attempt"
+                return Served(taken, f"{channel.name}: {notice.name} and what is behind it wait for the next attempt")
             if (notice.id, channel.name) not in self._unmarked:
                 attempt = await self._pool.fetchval(_CLAIM, notice.id, channel.name, LEASE)
                 if attempt is None and await self._has(notice, channel):
                     continue
                 if attempt is None:
-                    return f"{channel.name}: another attempt is sending {notice.name}"
+                    return Served(taken, f"{channel.name}: another attempt is sending {notice.name}")
                 try:
                     await channel.send(notice, receiver)
                 except NotDelivered as error:
                     self._counts.sent(channel.name, "failed")
                     answer = f"{error} {error.answer}".replace("\x00", "").strip()[:500]
                     await self._pool.execute(_REFUSED, notice.id, channel.name, attempt, answer)
-                    return f"{notice.name} to the {notice.to}: {error}"
+                    return Served(taken, f"{notice.name} to the {notice.to}: {error}")
                 self._unmarked.add((notice.id, channel.name))
             lag = await self._pool.fetchval(_DELIVERED, notice.id, channel.name)
             self._counts.sent(channel.name, "delivered", lag)
             self._unmarked.discard((notice.id, channel.name))
-        return None
+        return Served(len(notices))
 
     async def _has(self, notice: Notice, channel: Channel) -> bool:
         delivered: bool = await self._pool.fetchval(

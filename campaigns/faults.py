@@ -20,7 +20,7 @@ from campaigns import BANK
 from campaigns.grounds import Grounds, grounds
 from campaigns.leading import LONGEST_WAIT, lead
 from campaigns.lives import Move, hurried, some_life, some_opening, some_policy, with_changes
-from campaigns.orders import Driven, persist
+from campaigns.orders import Driven, SameAgain, persist
 from campaigns.pace import WHOLE, Pace
 from campaigns.receiving import Bank, Inbox, Receiver, listening
 from campaigns.report import Report
@@ -85,7 +85,7 @@ async def faults(report: Report, *, pace: Pace = WHOLE, on_postgres: bool = Fals
         queue = f"faults-{secrets.token_hex(4)}"
         async with grounds(queue, environment, on_postgres=on_postgres) as playing:
             pool = await connect_database(playing.dsn)
-            recourse = Recourse(await connect(target_host=playing.address), pool, task_queue=queue)
+            recourse = SameAgain(await connect(target_host=playing.address), pool, task_queue=queue)
             crash = Crash(playing, recourse, report, pace, bank, inbox, receiver)
             try:
                 async with _in_background(crash.keep_the_worker()):

@@ -41,6 +41,16 @@ GIVES_UP_AFTER = 2.0  # seconds
 Found = TypeVar("Found")
 
 
+class SameAgain(Recourse):
+    """A client whose messages keep the stamp of their first sending when they are sent again, so that it is known which
+    one an order decided by."""
+
+    def stamped(self, fields: Mapping[str, Any]) -> dict[str, Any]:
+        """The message that is sent."""
+        message = super().stamped(fields)
+        return {**message, "sent_at": fields.get("sent_at", message["sent_at"])}
+
+
 @dataclass
 class Driven:
     """One order, everything that was said in it, and how many seconds each update took."""

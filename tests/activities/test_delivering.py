@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from temporalio.exceptions import ApplicationError
 from activities.mail import MailChannel
 from activities.notifying import Notifying
 from activities.webhook import WebhookChannel
+from database.pool import connect
 from tests.activities.conftest import Written, attempt
 from tests.activities.receivers import HttpReceiver, MailReceiver
 
@@ -64,6 +66,30 @@ async def test_a_receiver_hears_in_order_also_after_it_failed(
     assert web.ids == notices[:2]
     await order.deliver(hooks)
     assert web.ids == [notices[0], notices[1], notices[1], notices[2], notices[3]]
+
+
+async def test_only_who_takes_nothing_is_tried_less_and_less_often(
+    pool: Any, web: HttpReceiver, hooks: WebhookChannel
+) -> None:
+    order = await Written(pool).open()
+    await order.messages(3)
+    web.will(204, 503, 500)
+
+    with pytest.raises(ApplicationError, match="answered 503") as some_taken:
+        await order.deliver(hooks)
+    with pytest.raises(ApplicationError, match="answered 500") as none_taken:
+        await order.deliver(hooks)
+
+    assert some_taken.value.next_retry_delay == timedelta(seconds=1)
+    assert none_taken.value.next_retry_delay is None
+
+
+async def test_an_outage_of_ours_does_not_keep_receivers_waiting_for_long(dsn: str, hooks: WebhookChannel) -> None:
+    gone = await connect(dsn)
+    await gone.close()
+    with pytest.raises(ApplicationError) as failed:
+        await attempt(gone, [hooks], "o-1")
+    assert failed.value.next_retry_delay == timedelta(seconds=30)
 
 
 async def test_one_that_fails_holds_back_neither_the_other_channel_nor_the_other_parties(
