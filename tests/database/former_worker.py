@@ -25,6 +25,7 @@ from database.orders import read_answer
 from database.pool import connect
 from database.steps import record_step
 from local.postgres import postgres
+from resolution.step import Step
 from tests.facts.lives import Life, live
 
 FOLDER = Path(__file__).parent / "former"
@@ -175,6 +176,8 @@ def _within(step: dict[str, Any]) -> set[str]:
 
 
 def _to_json(argument: Any) -> Any:
+    if isinstance(argument, Step):
+        return argument.model_dump(mode="json")
     return {"seconds": argument.total_seconds()} if isinstance(argument, timedelta) else argument
 
 

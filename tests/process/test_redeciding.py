@@ -57,8 +57,10 @@ async def order(marketplace: Marketplace, changes: Any = None) -> str:
 @pytest.fixture
 async def marketplace(web: HttpReceiver, temporal_address: str, pool: Any) -> AsyncIterator[Marketplace]:
     """One that tells its parties, as all do: the task after that gives no command, nor does the next one."""
-    async with working(temporal_address, pool, WebhookChannel(web.url, [SECRET])) as made:
+    channel = WebhookChannel(web.url, [SECRET])
+    async with working(temporal_address, pool, channel) as made:
         yield made
+    await channel.close()
 
 
 @asynccontextmanager
