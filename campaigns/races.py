@@ -33,7 +33,7 @@ TRIED_SAYINGS = 12
 HURRIED_DAY = timedelta(seconds=1)
 NEAR = 0.06  # seconds around a deadline
 ENOUGH_TIME = timedelta(seconds=1)
-TRIES = 20
+TRIES = 60  # orders, most of which are led to where nothing races with a deadline
 CHOICE = 4
 
 

@@ -194,6 +194,8 @@ async def test_a_site_that_is_named_embeds_them_and_people_act_there(
         await frame.get_by_label("Message").fill("From within the market.")
         await frame.get_by_role("button", name="See what it leads to").click()
         await frame.get_by_role("button", name="Send it").click()
+        # The page before shows the text as well: only the order's own offers to write another.
+        await expect(frame.get_by_role("link", name="Write a message")).to_be_visible()
         await expect(frame.locator("main")).to_contain_text("From within the market.")
         await page.close()
         assert (await site.recourse.show(order_id, "client"))["record_length"] == 1
