@@ -4,7 +4,7 @@ import asyncio
 import tempfile
 from collections import Counter
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from activities.webhook import WebhookChannel
 from campaigns.comparing import differences
 from campaigns.histories import lived
 from campaigns.lives import hurried
+from campaigns.orders import SameAgain
 from database.orders import read_record
 from local.temporal import LocalTemporal, find_program
 from policies import load_policy
@@ -147,11 +148,13 @@ async def test_clocks_and_the_end_come_as_they_would_have(marketplace: Marketpla
     await marketplace.recourse.start(terms, policy)
     ask = {"actor": CLIENT, "kind": "cancel", "reason": "other", "command_id": "ask"}
     sent = {}
+    recourse = SameAgain(marketplace.client, marketplace.recourse.pool, task_queue=marketplace.queue)
     for n, (name, payload) in enumerate(
         [("request", ask), *(("message", {"actor": FREELANCER, "comment": f"{n}"}) for n in range(30))]
     ):
-        message = {"command_id": f"c{n}", **payload}
-        await marketplace.recourse.send(order_id, name, message)
+        # It counts as of its stamp, so that what is compared must have the same.
+        message = {"command_id": f"c{n}", "sent_at": datetime.now(UTC).isoformat(timespec="seconds"), **payload}
+        await recourse.send(order_id, name, message)
         read = read_message(name, message, "unnamed")
         sent[read.key] = read
 
