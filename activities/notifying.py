@@ -135,9 +135,12 @@ class Notifying:
         for end in ends:
             if isinstance(end, BaseException):
                 raise end
-        failures = [end.failure for end in ends if isinstance(end, Served) and end.failure]
-        taken = sum(end.taken for end in ends if isinstance(end, Served))
-        return Delivered(sum(len(queue.notices) for queue in queues), taken, failures)
+        served = [end for end in ends if isinstance(end, Served)]
+        return Delivered(
+            waited=sum(len(queue.notices) for queue in queues),
+            taken=sum(one.taken for one in served),
+            failures=[one.failure for one in served if one.failure],
+        )
 
     async def waiting(self, order_id: str, *, given_up_too: bool = False) -> list[Waiting]:
         """What an attempt to deliver would send now."""

@@ -15,15 +15,13 @@ import pytest
 from temporalio.api.enums.v1 import EventType
 
 from activities.webhook import WebhookChannel
-from campaigns.redeciding import redecided
-from database.orders import read_order, read_record
+from campaigns.orders import Driven
+from database.orders import read_record
 from policies import load_policy
 from resolution.order import Opening
-from starter.client import workflow_id
 from tests.activities.conftest import web
 from tests.activities.receivers import HttpReceiver
 from tests.process.conftest import Marketplace, working
-from workflows.messages import ORDER
 
 __all__ = ["web"]
 
@@ -36,22 +34,13 @@ WITHOUT_CLOCKS = {
 }
 
 
-async def order(marketplace: Marketplace, changes: Any = None) -> str:
+async def order(marketplace: Marketplace, changes: Any = None) -> Driven:
     """An order whose workflow tasks are kept alive after 0.8 s each, instead of 8."""
     policy = load_policy("resolution_center", changes)
     opening = Opening(terms=marketplace.terms(), policy=policy, record_salt=secrets.token_hex(16))
-    order_id = opening.terms.order_id
-    await marketplace.client.start_workflow(
-        ORDER,
-        opening,
-        id=workflow_id(order_id),
-        task_queue=marketplace.queue,
-        task_timeout=timedelta(seconds=1),
-    )
-    async with asyncio.timeout(30):
-        while await read_order(marketplace.recourse.pool, order_id) is None:  # noqa: ASYNC110 - it is in the database
-            await asyncio.sleep(0.05)
-    return order_id
+    driven = Driven(marketplace.recourse, opening, task_timeout=timedelta(seconds=1))
+    await driven.start()
+    return driven
 
 
 @pytest.fixture
@@ -92,17 +81,13 @@ async def recorded(marketplace: Marketplace, order_id: str, entries: int) -> lis
     return record
 
 
-async def replayed(marketplace: Marketplace, order_id: str) -> list[str]:
-    history = await marketplace.handle(order_id).fetch_history()
-    return await redecided(marketplace.client, marketplace.recourse.pool, order_id, history)
-
-
 async def test_a_clock_that_ran_out_while_the_database_answered_late(
     marketplace: Marketplace, web: HttpReceiver
 ) -> None:
-    order_id = await order(
+    driven = await order(
         marketplace, {"requests.cancel.window.freelancer_asked": "2s", "requests.cancel.reminder": "never"}
     )
+    order_id = driven.id
     assert (await marketplace.by("client", order_id, "request", kind="cancel")).applied
     await web.has(1)
     async with held_up(marketplace, order_id):
@@ -110,11 +95,12 @@ async def test_a_clock_that_ran_out_while_the_database_answered_late(
 
     [_, silence] = await recorded(marketplace, order_id, 2)
     assert silence.content["command"] == "answer_due"
-    assert await replayed(marketplace, order_id) == []
+    assert await driven.redecided() == []
 
 
 async def test_a_message_to_an_order_that_waited_for_no_clock(marketplace: Marketplace, web: HttpReceiver) -> None:
-    order_id = await order(marketplace, WITHOUT_CLOCKS)
+    driven = await order(marketplace, WITHOUT_CLOCKS)
+    order_id = driven.id
     assert (await marketplace.by("client", order_id, "message", comment="Hello?")).applied
     await web.has(1)
     async with held_up(marketplace, order_id):
@@ -123,11 +109,12 @@ async def test_a_message_to_an_order_that_waited_for_no_clock(marketplace: Marke
         await kept_alive(marketplace, order_id, since, tasks=3)
 
     await recorded(marketplace, order_id, 2)
-    assert await replayed(marketplace, order_id) == []
+    assert await driven.redecided() == []
 
 
 async def test_a_message_from_a_clock_that_is_ahead(marketplace: Marketplace) -> None:
-    order_id = await order(marketplace)
+    driven = await order(marketplace)
+    order_id = driven.id
 
     async def say(comment: str, ahead: int) -> None:
         stamp = (datetime.now(UTC) + timedelta(seconds=ahead)).isoformat(timespec="seconds")
@@ -143,11 +130,11 @@ async def test_a_message_from_a_clock_that_is_ahead(marketplace: Marketplace) ->
 
     record = await recorded(marketplace, order_id, 3)
     assert [entry.content["fields"]["comment"] for entry in record[1:3]] == ["ahead", "after it"]
-    assert await replayed(marketplace, order_id) == []
+    assert await driven.redecided() == []
 
 
 async def test_nobody_is_shown_a_step_before_it_is_written(marketplace: Marketplace) -> None:
-    order_id = await order(marketplace)
+    order_id = (await order(marketplace)).id
     async with held_up(marketplace, order_id):
         since = await completed(marketplace, order_id)
         asking = {"actor": CLIENT, "kind": "cancel"}
