@@ -3,13 +3,13 @@
 Labels come from closed lists only: an id, a name or a text that somebody wrote never becomes one.
 """
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from temporalio.common import MetricMeter
 
 from resolution.commands import COMMANDS
 from resolution.refusals import CODES
-from resolution.step import Step
 
 UNKNOWN = "unknown"
 # By their names where they are scraped: the SDK puts `_total` and the unit behind those that it is told.
@@ -42,9 +42,9 @@ class Counts:
             self._refusals.add(0, {"code": code})
         self._lag = meter.create_histogram_float(LAG, MEANINGS[f"{LAG}_seconds"], "seconds")
 
-    def wrote(self, step: Step, *, late: bool) -> None:
-        """A step was written; `late`: by an activity that waited for the database."""
-        content = step.entry.content if step.entry else {}
+    def wrote(self, content: Mapping[str, Any], *, late: bool) -> None:
+        """A step was written, with what its entry in the record holds, if it has one; `late`: by an activity that
+        waited for the database."""
         if content:
             ours = content["command"] in COMMANDS or "due_at" in content
             command = content["command"] if ours else UNKNOWN

@@ -2,14 +2,32 @@
 
 from typing import Any
 
+from pydantic import BaseModel
 from temporalio import activity
+from temporalio.common import RawValue
 from temporalio.exceptions import ApplicationError
 
 from activities.counting import Counts
 from activities.shapes import FIND_ANSWER, RECORD_STEP, StepRecorded
 from database.orders import read_answer
 from database.steps import OrderIdTaken, record_step
-from resolution.step import Step
+
+
+class _Named(BaseModel):
+    id: str
+
+
+class _Entry(BaseModel):
+    content: dict[str, Any]
+
+
+class _Glance(BaseModel):
+    """What is looked at of a step on its way from the workflow to the database. To read the whole of it, and to write
+    it as JSON once more, would take as long as the rest of the activity."""
+
+    number: int
+    entry: _Entry | None = None
+    notices: tuple[_Named, ...] = ()
 
 
 class Recording:
@@ -21,17 +39,18 @@ class Recording:
         self._counts = counts or Counts()
 
     @activity.defn(name=RECORD_STEP)
-    async def record_step(self, step: Step) -> StepRecorded:
+    async def record_step(self, step: RawValue) -> StepRecorded:
         """Write one step whole; where the database has another one, that is what happened, and it is returned."""
+        glance = _Glance.model_validate_json(step.payload.data)
         try:
-            adopted = await record_step(self._pool, step)
+            adopted = await record_step(self._pool, step.payload.data)
         except OrderIdTaken as taken:
             raise ApplicationError(str(taken), type="order_id_taken", non_retryable=True) from taken
         if adopted is not None:
-            text = f"step {adopted.step} was there instead of step {step.number}"
+            text = f"step {adopted.step} was there instead of step {glance.number}"
             return StepRecorded(text=text, to_deliver=self._delivers, adopted=adopted)
-        self._counts.wrote(step, late=not activity.info().is_local)
-        return StepRecorded(text=f"step {step.number} written", to_deliver=self._delivers and bool(step.notices))
+        self._counts.wrote(glance.entry.content if glance.entry else {}, late=not activity.info().is_local)
+        return StepRecorded(text=f"step {glance.number} written", to_deliver=self._delivers and bool(glance.notices))
 
     @activity.defn(name=FIND_ANSWER)
     async def find_answer(self, order_id: str, sender: str, command_id: str) -> dict[str, Any] | None:

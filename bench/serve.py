@@ -7,6 +7,12 @@ import sys
 import uvloop
 
 from database.pool import connect
+from worker import spare_what_stays
+
+
+def as_users_write_it(name: str) -> bool:
+    """Whether it runs as Python does by default, and not as `recourse worker`."""
+    return name.startswith("naive")
 
 
 async def serve(name: str) -> None:
@@ -34,10 +40,11 @@ async def serve(name: str) -> None:
         cache = int(os.environ.get("BENCH_CACHE", "1000"))
         client = await connected(os.environ["TEMPORAL_ADDRESS"])
         async with worker_of(name, client, pool, channels, max_cached_workflows=cache):
+            if not as_users_write_it(name):
+                spare_what_stays()
             await asyncio.Event().wait()
 
 
 if __name__ == "__main__":
-    # As `recourse worker` runs, and so the others; the naive one as users write it.
-    with asyncio.Runner(loop_factory=None if sys.argv[1].startswith("naive") else uvloop.new_event_loop) as runner:
+    with asyncio.Runner(loop_factory=None if as_users_write_it(sys.argv[1]) else uvloop.new_event_loop) as runner:
         runner.run(serve(sys.argv[1]))

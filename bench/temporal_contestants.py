@@ -21,7 +21,7 @@ with workflow.unsafe.imports_passed_through():
     from resolution.process import Desk
     from resolution.reading import read_message
     from resolution.step import Step
-    from starter.client import workflow_id
+    from starter.client import start_options, workflow_id
     from worker import make_worker
 
 SOON = timedelta(seconds=30)
@@ -225,10 +225,11 @@ class TemporalDriver:
         self._type, self._queue, self.client = TYPES[name], queue, client
 
     async def start(self, order_id: str) -> None:
-        """Place the order."""
-        await self.client.start_workflow(
-            self._type, opening(order_id), id=workflow_id(order_id), task_queue=self._queue, result_type=str
-        )
+        """Place the order; ours as its client does."""
+        order = opening(order_id)
+        bare = {"id": workflow_id(order_id), "task_queue": self._queue}
+        options = start_options(order, self._queue) if self._type == "Order" else bare
+        await self.client.start_workflow(self._type, order, result_type=str, **options)
 
     async def command(self, order_id: str, name: str) -> None:
         """Give one command and wait for its answer."""

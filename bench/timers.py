@@ -25,7 +25,7 @@ from local.cluster import Cluster
 from local.progress import say
 from policies import load_policy
 from resolution.policy import Policy
-from starter.client import workflow_id
+from starter.client import start_options, workflow_id
 from starter.reading import Orders
 
 STARTS_A_SECOND = 60  # guessed for the first block; each block measures it anew
@@ -113,10 +113,8 @@ async def _start(driver: TemporalDriver, name: str, count: int, at: datetime) ->
             signal: dict[str, Any] = {"start_signal": "request", "start_signal_args": [REQUEST]}
             order_id = f"due-{number}"
             if name == "ours":
-                args: list[Any] = [opening(order_id, policy=_policy(left))]
-                await driver.client.start_workflow(
-                    "Order", args=args, id=workflow_id(order_id), task_queue=QUEUE, **signal
-                )
+                order = opening(order_id, policy=_policy(left))
+                await driver.client.start_workflow("Order", order, **start_options(order, QUEUE), **signal)
             else:
                 await driver.client.start_workflow(
                     "Due", at.isoformat(), id=workflow_id(order_id), task_queue=QUEUE, **signal

@@ -20,7 +20,7 @@ from database.orders import read_answer, read_order
 from database.pool import DatabaseUnreachable
 from resolution.order import Opening, Order
 from resolution.reading import Message, read_message
-from starter.client import Outcome, Recourse, Unanswered, workflow_id
+from starter.client import Outcome, Recourse, Unanswered, start_options, workflow_id
 from workflows.messages import ORDER
 
 # What somebody meets who calls while a server is away; a backend calls again, with the same id.
@@ -80,9 +80,8 @@ class Driven:
         await self.recourse.temporal.start_workflow(
             ORDER,
             self.opening,
-            id=workflow_id(self.id),
-            task_queue=self.recourse.task_queue,
             task_timeout=self.task_timeout,
+            **start_options(self.opening, self.recourse.task_queue),
         )
 
     def _payload(self, name: str, fields: Mapping[str, Any]) -> dict[str, Any]:

@@ -20,16 +20,17 @@ def _statement() -> str:
     return (files("database") / "record_step.sql").read_text(encoding="utf-8")
 
 
-async def record_step(pool: Any, step: Step) -> Adopted | None:
-    """Write `step` whole. None: it is written now, or was before.
+async def record_step(pool: Any, given: Step | bytes) -> Adopted | None:
+    """Write a step whole; as JSON it is handed on as it came. None: it is written now, or was before.
 
     Where the database has another step of this number, what it has is returned instead and nothing is written: an
     attempt that was forgotten committed it, so that is what happened. Raises StepOutOfOrder where the step before is
     missing, OrderIdTaken where the opening is that of another order.
     """
-    written = await pool.fetchval(_statement(), step)
+    written = await pool.fetchval(_statement(), given)
     if written:
         return None
+    step = given if isinstance(given, Step) else Step.model_validate_json(given)
     stored = await pool.fetchrow("SELECT step, state FROM orders WHERE order_id = $1", step.order_id)
     if stored is None or stored["step"] < step.number:
         at = "not in the database" if stored is None else f"at step {stored['step']} in the database"

@@ -26,7 +26,7 @@ from database.facts import read_histories
 from database.orders import read_answer, read_order, write_contacts
 from database.pool import DatabaseUnreachable
 from policies.calculators import register_installed_calculators
-from resolution.order import Histories, Opening, Terms
+from resolution.order import Histories, Opening, Terms, open_order
 from resolution.policy import Policy
 from resolution.reading import read_message
 from resolution.record import canonical
@@ -34,7 +34,7 @@ from resolution.words import Party
 from starter.answers import NoSuchOrder, OrderExists, OrderNotRunning, Outcome, Unanswered, refused, stamped, unsendable
 from starter.connecting import database, in_one_sentence
 from starter.reading import Orders, now
-from starter.temporal_errors import silence, takes_nothing_now, unanswered, unless_not_found
+from starter.temporal_errors import lacks_search_attributes, silence, takes_nothing_now, unanswered, unless_not_found
 from workflows import page
 from workflows.connecting import TemporalUnreachable
 from workflows.connecting import connect as connect_temporal
@@ -67,6 +67,23 @@ def workflow_id(order_id: str) -> str:
 def fingerprint(terms: Terms) -> str:
     """By what the same terms are known again: their SHA-256, for the memo may hold nothing personal."""
     return hashlib.sha256(canonical(_lasting(terms)).encode()).hexdigest()
+
+
+def start_options(opening: Opening, task_queue: str, web_url: str = "") -> dict[str, Any]:
+    """What the workflow of an order is started with, beside its opening; `web_url` is where the pages are."""
+    terms, policy = opening.terms, opening.policy
+    return {
+        "id": workflow_id(terms.order_id),
+        "task_queue": task_queue,
+        "id_reuse_policy": WorkflowIDReusePolicy.REJECT_DUPLICATE,
+        # So that no command reaches an order before it is known to be the one that is meant.
+        "id_conflict_policy": WorkflowIDConflictPolicy.FAIL,
+        "static_summary": page.summary(terms, policy.name),
+        "static_details": page.details(terms, policy.name, web_url),
+        "memo": {"terms": fingerprint(terms)},
+        # With the start, so that the order need not tell them in an event of its own.
+        "search_attributes": page.search_attributes(open_order(opening)),
+    }
 
 
 class Recourse(Orders):
@@ -144,19 +161,14 @@ class Recourse(Orders):
         started, history = await asyncio.gather(self._has_started(terms), self._history(terms, policy))
         terms = terms.model_copy(update={"history": history})
         opening = Opening(terms=terms, policy=policy, record_salt=secrets.token_hex(16), provider=provider)
-        options, doing = self._start_options(opening), f"order {terms.order_id} has started"
+        doing = f"order {terms.order_id} has started"
         payload = self.stamped(first[1]) if first else {}
+        sent = (first[0], payload) if first and not unsendable(payload) else None
         if not started:
             try:
-                if first is None or unsendable(payload):
-                    await self.temporal.start_workflow(OrderWorkflow.run, opening, start_delay=start_delay, **options)
-                else:
-                    starting = WithStartWorkflowOperation(OrderWorkflow.run, opening, **options)
-                    return Outcome.of(
-                        await self.temporal.execute_update_with_start_workflow(
-                            first[0], payload, start_workflow_operation=starting, result_type=dict
-                        )
-                    )
+                outcome = await self._begin(opening, sent, start_delay)
+                if outcome is not None or first is None:
+                    return outcome
             except WorkflowAlreadyStartedError:
                 await self._same_terms(terms)
             except WorkflowUpdateRPCTimeoutOrCancelledError as error:
@@ -170,18 +182,36 @@ class Recourse(Orders):
         # Under the id that it may have been sent with already.
         return await self.send(terms.order_id, first[0], payload) if first else None
 
-    def _start_options(self, opening: Opening) -> dict[str, Any]:
-        terms, policy = opening.terms, opening.policy
-        return {
-            "id": workflow_id(terms.order_id),
-            "task_queue": self.task_queue,
-            "id_reuse_policy": WorkflowIDReusePolicy.REJECT_DUPLICATE,
-            # So that no command reaches an order before it is known to be the one that is meant.
-            "id_conflict_policy": WorkflowIDConflictPolicy.FAIL,
-            "static_summary": page.summary(terms, policy.name),
-            "static_details": page.details(terms, policy.name, self.web_url),
-            "memo": {"terms": fingerprint(terms)},
-        }
+    async def _begin(
+        self, opening: Opening, sent: tuple[str, dict[str, Any]] | None, start_delay: timedelta | None
+    ) -> Outcome | None:
+        """Start the workflow, with what is sent along; the outcome of that."""
+        options = start_options(opening, self.task_queue, self.web_url)
+        try:
+            return await self._begin_with(options, opening, sent, start_delay)
+        except RPCError as error:
+            if not lacks_search_attributes(error):
+                raise
+            # The first worker makes them; the order is found by them as soon as one leads it.
+            del options["search_attributes"]
+            return await self._begin_with(options, opening, sent, start_delay)
+
+    async def _begin_with(
+        self,
+        options: Mapping[str, Any],
+        opening: Opening,
+        sent: tuple[str, dict[str, Any]] | None,
+        start_delay: timedelta | None,
+    ) -> Outcome | None:
+        if sent is None:
+            await self.temporal.start_workflow(OrderWorkflow.run, opening, start_delay=start_delay, **options)
+            return None
+        starting = WithStartWorkflowOperation(OrderWorkflow.run, opening, **options)
+        return Outcome.of(
+            await self.temporal.execute_update_with_start_workflow(
+                *sent, start_workflow_operation=starting, result_type=dict
+            )
+        )
 
     async def _has_started(self, terms: Terms) -> bool:
         """Whether the database knows the order; Temporal forgets closed ones. Raises OrderExists."""

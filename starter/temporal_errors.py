@@ -36,6 +36,11 @@ def takes_nothing_now(error: RPCError) -> bool:
     return bool(details) and details[0].Is(WorkflowNotReadyFailure.DESCRIPTOR)
 
 
+def lacks_search_attributes(error: RPCError) -> bool:
+    """Whether the namespace has not got the search attributes of orders yet."""
+    return error.status is RPCStatusCode.INVALID_ARGUMENT and "search attribute" in error.message
+
+
 def silence(
     error: WorkflowUpdateRPCTimeoutOrCancelledError, doing: str, payload: Mapping[str, Any]
 ) -> Unanswered | asyncio.CancelledError:

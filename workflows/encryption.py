@@ -7,7 +7,7 @@ personal may stand in them.
 
 import os
 from collections.abc import Sequence
-from typing import Self
+from typing import Self, cast
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -164,11 +164,12 @@ class ForgivingDataConverter(DataConverter):
         made.__dict__.update(self.__dict__, payload_codec=codec)
         return made
 
-    async def _decode_reference_payload_sequence(self, payloads: Sequence[Payload]) -> list[Payload]:
-        return list(payloads)
+    async def _as_they_are(self, payloads: Sequence[Payload]) -> list[Payload]:
+        # The very same, since the SDK would copy each that came in another list.
+        return cast(list[Payload], payloads)
 
-    async def _external_retrieve_payload_sequence(self, payloads: Sequence[Payload]) -> list[Payload]:
-        return list(payloads)
+    _decode_reference_payload_sequence = _external_retrieve_payload_sequence = _as_they_are
+    _external_store_payload_sequence = _encode_reference_payload_sequence = _as_they_are
 
 
 def for_callers(keys: KeyRing) -> DataConverter:

@@ -39,7 +39,7 @@ async def _lead() -> None:
     from starter.health import Health, health_app
     from starter.http.serving import answering
     from starter.logs import log_to
-    from worker import run_worker
+    from worker import run_worker, spare_what_stays
 
     settings = read_settings()
     providers = load_providers(settings.payment_providers)
@@ -50,6 +50,7 @@ async def _lead() -> None:
         await register_search_attributes(client)
         health = Health(client, pool, settings.task_queue)
         async with answering(settings.health_address, health_app(health)):
+            spare_what_stays()
             await run_worker(client, pool, settings, providers, health)
 
 

@@ -4,6 +4,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from temporalio.common import RawValue
+from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.exceptions import ApplicationError
 from temporalio.runtime import MetricBuffer, Runtime, TelemetryConfig
 from temporalio.testing import ActivityEnvironment
@@ -42,7 +44,8 @@ async def test_a_step_that_an_activity_of_its_own_had_to_write_is_an_outage(
     environment = ActivityEnvironment()
     environment.info = replace(environment.info, is_local=local)
     recording = Recording(pool, delivers=False, counts=counts)
-    await environment.run(recording.record_step, Written().opening)
+    [payload] = await pydantic_data_converter.encode([Written().opening])
+    await environment.run(recording.record_step, RawValue(payload))
     assert rose(buffer) == outages
 
 

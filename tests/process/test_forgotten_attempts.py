@@ -150,14 +150,14 @@ async def test_what_was_committed_is_told_also_when_the_order_has_stopped_answer
     recourse = Recourse(marketplace.client, marketplace.recourse.pool, task_queue=queue)
     terms = marketplace.terms(requirements="awaited")
     async with worker_of(marketplace, queue):
-        await recourse.start(terms, load_policy("resolution_center", {"order.reachable_after": "1s"}))
+        await recourse.start(terms, load_policy("resolution_center", {"order.reachable_after": "3s"}))
         await recourse.send(terms.order_id, "request", {"actor": CLIENT, "command_id": "end", "kind": "cancel"})
     say = {"actor": CLIENT, "command_id": "say", "comment": "A pity."}
     [step] = await committed_and_forgotten(marketplace, terms.order_id, ("message", say))
     asking = asyncio.create_task(recourse.send(terms.order_id, "message", say))
     order = await recourse.order(terms.order_id)
     assert order.closed_at is not None
-    await asyncio.sleep((order.closed_at + timedelta(seconds=1) - datetime.now(UTC)).total_seconds())
+    await asyncio.sleep((order.closed_at + timedelta(seconds=3) - datetime.now(UTC)).total_seconds())
 
     async with worker_of(marketplace, queue):
         outcome = await asking

@@ -5,13 +5,17 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from temporalio.client import WorkflowFailureError
+from google.protobuf.duration_pb2 import Duration
+from temporalio.api.enums.v1 import EventType
+from temporalio.api.workflowservice.v1 import RegisterNamespaceRequest
+from temporalio.client import Client, WorkflowExecutionStatus, WorkflowFailureError
 from temporalio.exceptions import ApplicationError
 
 from database.orders import read_balances, read_order
 from policies import load_policy
-from starter.client import NoSuchOrder, OrderExists, workflow_id
+from starter.client import NoSuchOrder, OrderExists, Recourse, workflow_id
 from tests.process.conftest import Marketplace
+from workflows import page
 
 POLICY = load_policy("resolution_center")
 
@@ -137,3 +141,32 @@ async def test_an_opening_that_cannot_be_read_is_told_by_field_and_nothing_of_it
     assert "; terms.price: Input should be greater than or equal to 1; " in told
     assert "policy.name: Field required" in told
     assert all(word not in told for word in ("secret", "somebody", "Carried", "pydantic"))
+
+
+async def test_an_order_is_found_before_any_worker_takes_it_up_and_tells_nothing_twice(
+    marketplace: Marketplace,
+) -> None:
+    terms = marketplace.terms()
+    nobody = Recourse(marketplace.client, marketplace.recourse.pool, task_queue=f"nobody-{marketplace.queue}")
+    await nobody.start(terms, POLICY)
+    described = await marketplace.handle(terms.order_id).describe()
+    led = await marketplace.order()
+    kinds = [event.event_type async for event in marketplace.handle(led).fetch_history_events()]
+
+    assert described.typed_search_attributes.get(page.PHASE) == "in_progress"
+    assert described.typed_search_attributes.get(page.TURN) == "freelancer"
+    assert EventType.EVENT_TYPE_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES not in kinds
+
+
+async def test_an_order_starts_in_a_namespace_that_has_no_search_attributes_yet(
+    marketplace: Marketplace, temporal_address: str
+) -> None:
+    new, terms = f"new-{marketplace.queue}", marketplace.terms()
+    await marketplace.client.workflow_service.register_namespace(
+        RegisterNamespaceRequest(namespace=new, workflow_execution_retention_period=Duration(seconds=86_400))
+    )
+    there = await Client.connect(temporal_address, namespace=new, data_converter=marketplace.client.data_converter)
+    await Recourse(there, marketplace.recourse.pool).start(terms, POLICY)
+
+    described = await there.get_workflow_handle(workflow_id(terms.order_id)).describe()
+    assert described.status is WorkflowExecutionStatus.RUNNING
