@@ -20,7 +20,7 @@ FULL, QUICK, TINY = 0, 1, 2
 # The sizes of each part: of a whole run, of a quick one, and of one that only shows that it works.
 SIZES: dict[str, tuple[tuple[int, ...], ...]] = {
     "cost": ((100, 7, 20), (30, 1, 20), (4, 1, 2)),
-    "latency": ((250, 3), (60, 1), (10, 1)),
+    "latency": ((600, 3), (60, 1), (10, 1)),
     "timers": ((2_000, 1), (150, 1), (20, 1)),
     "replay": ((50, 500, 3), (20, 200, 2), (3, 10, 1)),
     "open_orders": ((2_000, 8_000, 3), (200, 400, 1), (20, 40, 1)),

@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import asyncpg
+from temporalio.common import WorkflowIDConflictPolicy
 
 from bench.contestants import on_temporal
 from bench.cpu import Machine
@@ -114,7 +115,9 @@ async def _start(driver: TemporalDriver, name: str, count: int, at: datetime) ->
             order_id = f"due-{number}"
             if name == "ours":
                 order = opening(order_id, policy=_policy(left))
-                await driver.client.start_workflow("Order", order, **start_options(order, QUEUE), **signal)
+                # Together with a signal, Temporal takes no answer to what is to be done where the order runs already.
+                options = {**start_options(order, QUEUE), "id_conflict_policy": WorkflowIDConflictPolicy.UNSPECIFIED}
+                await driver.client.start_workflow("Order", order, **options, **signal)
             else:
                 await driver.client.start_workflow(
                     "Due", at.isoformat(), id=workflow_id(order_id), task_queue=QUEUE, **signal
