@@ -222,13 +222,13 @@ class TemporalDriver:
     """Plays the story on one of them."""
 
     def __init__(self, name: str, client: Client, queue: str = QUEUE) -> None:
-        self._type, self._queue, self.client = TYPES[name], queue, client
+        self._type, self.queue, self.client = TYPES[name], queue, client
 
     async def start(self, order_id: str) -> None:
         """Place the order; ours as its client does."""
         order = opening(order_id)
-        bare = {"id": workflow_id(order_id), "task_queue": self._queue}
-        options = start_options(order, self._queue) if self._type == "Order" else bare
+        bare = {"id": workflow_id(order_id), "task_queue": self.queue}
+        options = start_options(order, self.queue) if self._type == "Order" else bare
         await self.client.start_workflow(self._type, order, result_type=str, **options)
 
     async def command(self, order_id: str, name: str) -> None:

@@ -20,7 +20,7 @@ from bench.contestants import on_temporal
 from bench.cpu import Machine
 from bench.findings import Findings, Goal, median, quantile, table
 from bench.story import REQUEST, opening
-from bench.temporal_contestants import QUEUE, TemporalDriver
+from bench.temporal_contestants import TemporalDriver
 from database.pool import connect
 from local.cluster import Cluster
 from local.progress import say
@@ -89,7 +89,7 @@ async def _drain(name: str, count: int, starts_a_second: float) -> Drain:
     async with on_temporal(name) as (driver, _, running):
         began = time.monotonic()
         at = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=8 + int(1.5 * count / starts_a_second))
-        await _start(driver, name, count, at)
+        await start_due(driver, name, count, at)
         drain.started_in = time.monotonic() - began
         if datetime.now(UTC) > at:
             raise AssertionError(f"{count} orders took {drain.started_in:.0f} s to start, longer than was planned")
@@ -104,7 +104,8 @@ async def _drain(name: str, count: int, starts_a_second: float) -> Drain:
     return drain
 
 
-async def _start(driver: TemporalDriver, name: str, count: int, at: datetime) -> None:
+async def start_due(driver: TemporalDriver, name: str, count: int, at: datetime) -> None:
+    """Start so many, all of which have something due at this instant."""
     places = asyncio.Semaphore(AT_ONCE)
 
     async def one(number: int) -> None:
@@ -116,11 +117,14 @@ async def _start(driver: TemporalDriver, name: str, count: int, at: datetime) ->
             if name == "ours":
                 order = opening(order_id, policy=_policy(left))
                 # Together with a signal, Temporal takes no answer to what is to be done where the order runs already.
-                options = {**start_options(order, QUEUE), "id_conflict_policy": WorkflowIDConflictPolicy.UNSPECIFIED}
+                options = {
+                    **start_options(order, driver.queue),
+                    "id_conflict_policy": WorkflowIDConflictPolicy.UNSPECIFIED,
+                }
                 await driver.client.start_workflow("Order", order, **options, **signal)
             else:
                 await driver.client.start_workflow(
-                    "Due", at.isoformat(), id=workflow_id(order_id), task_queue=QUEUE, **signal
+                    "Due", at.isoformat(), id=workflow_id(order_id), task_queue=driver.queue, **signal
                 )
 
     async with asyncio.timeout(PATIENCE):
