@@ -23,11 +23,11 @@ check: setup  ## lint, formatting, strict types
 cluster-smoke: setup  ## play orders on a production-like Temporal on PostgreSQL; the first time builds it
 	@RECOURSE_CLUSTER=1 .venv/bin/pytest tests/deploy/test_cluster.py $(ARGS)
 
-bench: setup  ## measure side by side with other designs, some 15 minutes; the report goes to reports/; PARTS picks some
+bench: setup  ## measure side by side with other designs, some 20 minutes; the report goes to reports/; PARTS picks some
 	@.venv/bin/python -m pip install --quiet --no-deps --require-hashes -r requirements/bench.txt
 	@.venv/bin/python -m bench $(PARTS)
 
-bench-quick: setup  ## the same in some 3 minutes, with wider spread
+bench-quick: setup  ## the same in some 5 minutes, with wider spread
 	@.venv/bin/python -m pip install --quiet --no-deps --require-hashes -r requirements/bench.txt
 	@.venv/bin/python -m bench --quick $(PARTS)
 
