@@ -113,6 +113,9 @@ def _findings(loops: Sequence[Loop], capacity: float, bare: float, orders: int) 
     def each(name: str, share: float) -> list[float]:
         return [quantile(loop.answered, share) for loop in loops if loop.contestant == name]
 
+    def answered(name: str) -> list[float]:
+        return [one for loop in loops if loop.contestant == name for one in loop.answered]
+
     ours, steps, floor, busy = (median(each(name, 0.5)) for name in (*NAMES, BUSY))
     rounds = sum(loop.contestant == BUSY for loop in loops)
     committed = median([quantile(loop.committed, 0.5) for loop in loops if loop.committed])
@@ -132,14 +135,10 @@ def _findings(loops: Sequence[Loop], capacity: float, bare: float, orders: int) 
     ]
     curves = {
         "ours: call to commit": [one for loop in loops for one in loop.committed],
-        "ours: call to answer": [one for loop in loops if loop.contestant == "ours" for one in loop.answered],
-        "bare update with an empty step: call to answer": [
-            one for loop in loops if loop.contestant == "steps" for one in loop.answered
-        ],
-        "bare update: call to answer": [one for loop in loops if loop.contestant == "floor" for one in loop.answered],
-        f"bare update at {bare / 2:.0f} a second: call to answer": [
-            one for loop in loops if loop.contestant == BUSY for one in loop.answered
-        ],
+        "ours: call to answer": answered("ours"),
+        "bare update with an empty step: call to answer": answered("steps"),
+        "bare update: call to answer": answered("floor"),
+        f"bare update at {bare / 2:.0f} a second: call to answer": answered(BUSY),
     }
     found.lines = [
         f"{rounds} open loops each, of {orders} requests with random gaps, {capacity / 2:.0f} a second, half of the "

@@ -66,7 +66,6 @@ class OrderWorkflow:
         # What anybody is shown: the desk is ahead of it while a step is being written.
         self.written: Order | None = None
         self.deliveries: Deliveries | None = None
-        self.shown: dict[str, Any] = {}
         self.recent: list[str] = []
         self.continued = self.over = False
 
@@ -79,7 +78,6 @@ class OrderWorkflow:
         else:
             desk = self.desk = Desk(start)
             self.written = desk.order
-            self.shown = page.shown_in(workflow.info().typed_search_attributes)
             self.deliveries = Deliveries(desk.order.terms.order_id)
             await self.write(desk.opening_step())
         while self.inbox or not await self.is_over():
@@ -225,16 +223,14 @@ class OrderWorkflow:
     def show(self) -> None:
         """Keep what orders are found by in Temporal as it is now."""
         order = self.written = self.at_desk.order
-        attributes = page.search_attributes(order)
-        fresh = page.shown_in(attributes)
+        fresh, shown = page.search_attributes(order), workflow.info().typed_search_attributes
         changed: list[SearchAttributeUpdate[Any]] = [
-            pair.key.value_set(pair.value) for pair in attributes if self.shown.get(pair.key.name) != pair.value
+            pair.key.value_set(pair.value) for pair in fresh if shown.get(pair.key) != pair.value
         ]
-        gone = [key for key in page.SEARCH_ATTRIBUTES if key.name in self.shown and key.name not in fresh]
+        gone = [key for key in page.SEARCH_ATTRIBUTES if shown.get(key) is not None and fresh.get(key) is None]
         changed += [key.value_unset() for key in gone]
         if changed:
             workflow.upsert_search_attributes(changed)
-            self.shown = fresh
 
     def case_file(self) -> str:
         """The order's page in the Temporal UI as it is now."""
@@ -249,7 +245,6 @@ class OrderWorkflow:
         self.keep_this_task_apart()
         desk = self.desk = Desk.of(read_state(carried.order), carried.steps)
         self.deliveries = Deliveries(desk.order.terms.order_id, upto=carried.to_deliver, told_upto=carried.delivered_to)
-        self.shown = page.shown_in(page.search_attributes(desk.order))
         self.recent = carried.recent
         self.show()
         # What came to this run already comes after what the former one left, also in the numbers of the signals.

@@ -232,9 +232,3 @@ def search_attributes(order: Order) -> TypedSearchAttributes:
     if following:
         pairs.append(SearchAttributePair(NEXT_DUE_AT, following.at))
     return TypedSearchAttributes(pairs)
-
-
-def shown_in(attributes: TypedSearchAttributes) -> dict[str, Any]:
-    """What `attributes` show of an order, by their names; those of others are left out."""
-    ours = {key.name for key in SEARCH_ATTRIBUTES}
-    return {pair.key.name: pair.value for pair in attributes if pair.key.name in ours}
