@@ -1,25 +1,43 @@
 """E-mail addresses: one of them, and nothing that could become a header or a second receiver."""
 
+import unicodedata
 from email.errors import MessageError
 from email.headerregistry import Address
+from email.utils import unquote
+
+import idna
 
 LONGEST = 320  # characters: 64 before the sign, 255 behind it
+_WRONG = "not one e-mail address such as name@example.com"
 
 
 def read_address(text: str) -> Address:
-    """One address, `name@domain`. Raises ValueError, with a sentence that does not repeat it, for anything else.
+    """One address, `name@domain`, as a mail server takes it. Raises ValueError, with a sentence that does not repeat
+    it, for anything else.
 
-    Letters of any script are taken; they need a mail server that knows SMTPUTF8.
+    Letters of any script are taken. A domain becomes ASCII (`xn--…`), as every mail server and the domain name system
+    know it. A name stays as it is; it needs a mail server that knows SMTPUTF8.
     """
     # The standard library reads addresses strictly, but ASCII only.
-    plain = "".join("x" if letter.isalnum() and not letter.isascii() else letter for letter in text)
+    plain = "".join("x" if _foreign(letter) else letter for letter in text)
     try:
         read = Address(addr_spec=plain)
     except (ValueError, IndexError, MessageError):
         read = Address()
-    if not read.username or not read.domain or read.addr_spec != plain or len(text) > LONGEST:
-        raise ValueError("not one e-mail address such as name@example.com")
-    if plain == text:
+    fits = read.username and read.domain and read.addr_spec == plain and len(text) <= LONGEST and text.isprintable()
+    if not fits:
+        raise ValueError(_WRONG)
+    if text.isascii():
         return read
     name, _, domain = text.rpartition("@")
-    return Address(username=name, domain=domain)
+    try:
+        # Where a domain is ASCII it stays as it is, with signs that idna does not know.
+        known = domain if domain.isascii() else idna.encode(domain, uts46=True).decode()
+    except UnicodeError:
+        raise ValueError(_WRONG) from None
+    return Address(username=unquote(name), domain=known)
+
+
+def _foreign(letter: str) -> bool:
+    # Vowels of some scripts are marks, not letters.
+    return not letter.isascii() and (letter.isalnum() or unicodedata.category(letter).startswith("M"))

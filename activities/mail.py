@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import Mapping
-from email.headerregistry import Address
+from email.headerregistry import Address, HeaderRegistry, MessageIDHeader
 from email.message import EmailMessage
+from email.policy import default
 from urllib.parse import unquote, urlsplit
 from uuid import NAMESPACE_URL, uuid5
 
@@ -15,6 +16,11 @@ from activities.webhook import NotDelivered
 from resolution.step import Notice, Receiver
 
 PATIENCE = 20.0  # seconds for the whole exchange
+# The standard library takes References for free text: an id that is too long for a line becomes an encoded word, which
+# no mail program takes for an id.
+_HEADERS = HeaderRegistry()
+_HEADERS.map_to_type("references", MessageIDHeader)  # type: ignore[arg-type]  # typeshed has it for no header
+_POLICY = default.clone(header_factory=_HEADERS)
 
 
 class MailChannel:
@@ -73,7 +79,7 @@ class MailChannel:
             raise NotDelivered(f"mail: {type(error).__name__}{_code(error)}", str(error)) from error
 
     def _message(self, notice: Notice, address: Address) -> EmailMessage:
-        message = EmailMessage()
+        message = EmailMessage(policy=_POLICY)
         message["From"], message["To"] = self._sender, address
         message["Subject"] = subject(notice)
         message["Date"] = notice.at

@@ -48,7 +48,8 @@ MEANINGS = {
     "Required with `RECOURSE_DEPLOYMENT`.",
     "RECOURSE_WEB_URL": "Where `recourse serve` is reached, such as `https://orders.example`; orders that are started "
     "with it link to their page from the Temporal UI.",
-    "RECOURSE_MAIL_FROM": "The sender of mails.",
+    "RECOURSE_MAIL_FROM": "The sender of mails. Here and in the addresses of parties, letters beyond ASCII before the "
+    "`@` need a mail server that offers SMTPUTF8; a domain may always have them and is sent as `xn--…`.",
     "RECOURSE_OPERATOR_EMAIL": "Where notices to operators are mailed to. Without it they are not mailed.",
 }
 

@@ -1,10 +1,13 @@
 """Notices by e-mail, to a real mail server: one receiver each, nothing smuggled into a header, any script."""
 
+import contextlib
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from activities.addresses import read_address
 from activities.letters import letter
@@ -22,6 +25,7 @@ ODD = [
     '"a\\"b"@x.example',
     "a@[127.0.0.1]",
     "a@xn--bcher-kva.example",
+    "a_b@x_y.Example",
 ]
 NONE = [
     "",
@@ -128,13 +132,64 @@ async def test_what_is_not_one_address_is_refused_without_repeating_it(post: Mai
     assert post.mails == []
 
 
-async def test_addresses_in_any_script_need_a_server_that_knows_them(post: MailReceiver) -> None:
+async def test_names_in_any_script_need_a_server_that_knows_them(post: MailReceiver) -> None:
     told = await notice()
-    await channel(post).send(told, "用户@例子.example")
-    assert [mail.to for mail in post.mails] == [["用户@例子.example"]]
-    async with mail_receiver(utf8=False) as old:
-        with pytest.raises(NotDelivered, match="SMTPNotSupported"):
-            await channel(old).send(told, "用户@例子.example")
+    for name in ("用户", "हिन्दी", '"ä b"'):
+        await channel(post).send(told, f"{name}@x.example")
+        assert post.mails[-1].to == [f"{name}@x.example"]
+        async with mail_receiver(utf8=False) as old:
+            with pytest.raises(NotDelivered, match="SMTPNotSupported"):
+                await channel(old).send(told, f"{name}@x.example")
+
+
+@pytest.mark.parametrize(
+    ("domain", "sent"),
+    [
+        ("bücher.example", "xn--bcher-kva.example"),
+        ("Bu\u0308cher.example", "xn--bcher-kva.example"),
+        ("straße.example", "xn--strae-oqa.example"),
+        ("例子.example", "xn--fsqu00a.example"),
+        ("हिन्दी.example", "xn--j2bd4cyah0f.example"),
+    ],
+)
+@pytest.mark.parametrize("utf8", [False, True])
+async def test_a_domain_in_any_script_is_reached_through_any_server(domain: str, sent: str, utf8: bool) -> None:
+    async with mail_receiver(utf8=utf8) as post:
+        await MailChannel(post.url, f"orders@{domain}", patience=2).send(await notice(), f"anna@{domain}")
+    [mail] = post.mails
+    assert (mail.sender, mail.to) == (f"orders@{sent}", [f"anna@{sent}"])
+    for header in ("Message-ID", "References"):
+        assert mail.message[header].endswith(f"@{sent}>")
+
+
+@pytest.mark.parametrize(
+    "domain", ["ü" * 64 + ".example", "xn--ü.example", "\u0308a.example", "ü..example", "ü-.example"]
+)
+def test_a_domain_that_cannot_be_is_refused(domain: str) -> None:
+    with pytest.raises(ValueError, match=r"^not one e-mail address such as name@example\.com$"):
+        read_address(f"a@{domain}")
+
+
+@given(text=st.text() | st.tuples(st.text(min_size=1), st.text(min_size=1)).map("@".join))
+def test_any_text_is_an_address_that_is_taken_as_it_is_sent_or_none(text: str) -> None:
+    with contextlib.suppress(ValueError):
+        address = read_address(text)
+        assert address.domain.isascii()
+        assert read_address(address.addr_spec) == address
+
+
+@pytest.mark.parametrize("size", [20, 38, 39, 70, 250])
+async def test_ids_and_addresses_are_never_encoded_words_however_long_a_domain_is(
+    post: MailReceiver, size: int
+) -> None:
+    domain = f"{'m' * 60}.{'n' * 60}.{'o' * 60}.{'p' * 60}.example"[-size:]
+    for receiver in ("a@b.example", f"{'a' * 64}@{domain}"):
+        await MailChannel(post.url, f"orders@{domain}").send(await notice(), receiver)
+        headers = dict(post.mails[-1].message.raw_items())
+        for header in ("From", "To", "Message-ID", "References"):
+            assert "=?" not in headers[header]
+        for header in ("Message-ID", "References"):
+            assert headers[header].strip().endswith(f"@{domain}>")
 
 
 async def test_a_server_that_takes_it_and_then_fails_has_it_and_one_that_refuses_it_has_not(post: MailReceiver) -> None:
