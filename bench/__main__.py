@@ -15,6 +15,7 @@ from bench.report import save
 from bench.starting import starting
 from bench.timers import timers
 from local.progress import say
+from local.shell import forget_the_servers_of_the_shell
 
 FULL, QUICK, TINY = 0, 1, 2
 # The sizes of each part: of a whole run, of a quick one, and of one that only shows that it works.
@@ -48,6 +49,7 @@ async def run(sizes: dict[str, Sequence[int]], contestants: Sequence[str]) -> st
 
 def main() -> None:
     """The command line."""
+    forget_the_servers_of_the_shell()
     reader = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     reader.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(SIZES)}; all by default")
     reader.add_argument("--quick", action="store_const", dest="kind", const=QUICK, default=FULL)

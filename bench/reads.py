@@ -25,6 +25,7 @@ from database.outbox import undelivered
 from database.pool import connect
 from local.postgres import postgres
 from local.progress import say
+from local.shell import forget_the_servers_of_the_shell
 from policies import load_policy
 from starter.cli.stats import View, read_view
 
@@ -143,6 +144,7 @@ def markdown(found: Mapping[str, Any]) -> str:
 
 def main() -> None:
     """The command line."""
+    forget_the_servers_of_the_shell()
     reader = argparse.ArgumentParser(prog="python -m bench.reads", description=__doc__)
     reader.add_argument("--size", type=int, default=1_000_000, help="orders in the large database")
     reader.add_argument("--rounds", type=int, default=ROUNDS, help="times that each read is made")

@@ -11,6 +11,7 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from campaigns.report import Report
+from local.shell import forget_the_servers_of_the_shell
 from starter.cli.quiet import quiet
 
 Size = Annotated[int, Parameter(help="How much of it; each campaign says of what.")]
@@ -21,6 +22,7 @@ app = App(name="campaigns", help="Campaigns that try to break what docs/reliabil
 
 async def run(name: str, size: int, seed: int | None, campaign: Callable[[Report], Awaitable[None]]) -> int:
     """Run one campaign, save its report, and end in its closing line; the exit status."""
+    forget_the_servers_of_the_shell()
     quiet()
     # Connections that break on purpose are no news.
     for library in ("asyncio", "asyncpg"):

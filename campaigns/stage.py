@@ -28,7 +28,7 @@ async def worked(dsn: str, address: str, **options: Any) -> AsyncIterator[Recour
 
 @asynccontextmanager
 async def servers() -> AsyncIterator[tuple[str, str]]:
-    """The addresses of a migrated PostgreSQL and a Temporal server, both given or both ours."""
+    """The addresses of a migrated PostgreSQL and a Temporal server, both ours."""
     async with postgres() as dsn, temporal_server() as (address, _):
         await migrate(dsn)
         yield dsn, address

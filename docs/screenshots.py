@@ -17,6 +17,7 @@ from database.pool import connect as connect_to_database
 from local.browser import browser
 from local.postgres import postgres
 from local.progress import say
+from local.shell import forget_the_servers_of_the_shell
 from local.temporal import temporal_server
 from policies import load_policy
 from resolution.order import Terms
@@ -143,7 +144,7 @@ async def market() -> AsyncIterator[Market]:
     keys = KeyRing({"k1": secrets.token_hex(32)})
     async with temporal_server(ui=True) as (address, ui), postgres() as dsn:
         if ui is None:
-            raise RuntimeError("TEMPORAL_ADDRESS is set: unset it, so that a server with a UI of its own is started.")
+            raise AssertionError("a server that was started with a UI has one")
         await migrate(dsn)
         pool = await connect_to_database(dsn)
         client = await connect(target_host=address)
@@ -223,6 +224,7 @@ async def _is_shown(page: "Page", words: str) -> bool:
 
 async def main() -> None:
     """Make all pictures anew."""
+    forget_the_servers_of_the_shell()
     IMAGES.mkdir(exist_ok=True)
     say("Starting PostgreSQL, a Temporal server with its UI, a worker and the pages, all on loopback …")
     async with market() as made, browser() as chromium:

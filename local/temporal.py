@@ -1,4 +1,4 @@
-"""A real Temporal server on loopback, found or built; `TEMPORAL_ADDRESS`, when set, wins.
+"""A real Temporal server of our own on loopback; its program is found or built.
 
 There is no mock: where no server is installed, its sources come through the Go module proxy and are built once.
 """
@@ -21,7 +21,6 @@ from temporalio.testing import WorkflowEnvironment
 from local.gobuild import GoProgram, build, workshop
 from local.process import free_port, kill, last_words, start, stop
 from local.progress import LocalError, say, taking_long
-from workflows.connecting import connect
 
 VERSION = "1.8.2"
 PROGRAM = GoProgram(
@@ -188,7 +187,7 @@ async def _make(folder: Path) -> None:
     await build(
         PROGRAM,
         folder,
-        instead="Or install the `temporal` command (Temporal CLI), or set TEMPORAL_ADDRESS to a server that runs.",
+        instead="Or install the `temporal` command (Temporal CLI), or set TEMPORAL_CLI to one.",
     )
 
 
@@ -213,13 +212,7 @@ def _only_file(folder: Path) -> Path | None:
 
 @asynccontextmanager
 async def temporal_server(*, ui: bool = False) -> AsyncIterator[tuple[str, str | None]]:
-    """Address and UI address of a Temporal server: TEMPORAL_ADDRESS's, or one of our own that ends with this block."""
-    given = os.environ.get("TEMPORAL_ADDRESS")
-    if given:
-        say(f"Temporal: the server at {given}, as TEMPORAL_ADDRESS says")
-        await register_search_attributes(await connect())
-        yield given, None
-        return
+    """Address and UI address of a Temporal server of our own, which ends with this block."""
     program = await find_program()
     with tempfile.TemporaryDirectory(prefix="recourse-", ignore_cleanup_errors=True) as folder:
         server = LocalTemporal(program, Path(folder), ui=ui)

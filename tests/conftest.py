@@ -10,7 +10,11 @@ import pytest
 from database.migrate import migrate
 from database.pool import connect
 from local.postgres import postgres
+from local.shell import forget_the_servers_of_the_shell
 from local.temporal import temporal_server
+
+# Before any test module is read, so that nothing of the shell gets into one.
+forget_the_servers_of_the_shell()
 
 _numbers = itertools.count(1)
 

@@ -52,6 +52,7 @@ EXPECTED = {
     "activities.settings.BadSettings": BAD_INPUT,
     "resolution.policy.PolicyError": BAD_INPUT,
     "starter.simulate.story.StoryError": BAD_INPUT,
+    "starter.simulate.temporal.OthersOrders": BAD_INPUT,
     "activities.paying.BadProvider": BAD_INPUT,
     "starter.answers.OrderExists": NO,
     "starter.answers.NoSuchOrder": NO,

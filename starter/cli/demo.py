@@ -7,7 +7,8 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from local.progress import say
-from starter.cli.output import DONE, Stop, console
+from local.shell import forget_the_servers_of_the_shell
+from starter.cli.output import DONE, OnMyServers, Stop, console
 from starter.cli.quiet import quiet
 from starter.demo.show import show, stories
 from starter.simulate.play import Difference
@@ -15,20 +16,26 @@ from starter.simulate.temporal import stage
 from worker import until_told_to_stop
 
 
-async def demo(*, keep: Annotated[bool, Parameter(negative="")] = False) -> int:
+async def demo(*, keep: Annotated[bool, Parameter(negative="")] = False, on_my_servers: OnMyServers = False) -> int:
     """Play an order for each way it can end, on a real Temporal server and PostgreSQL, through its real time.
 
     Parameters
     ----------
     keep
         Leave the servers and the Temporal UI open afterwards, until Ctrl-C.
+    on_my_servers
+        Use the servers that DATABASE_URL and TEMPORAL_ADDRESS name, instead of servers that start and end with
+        this command. The demonstration leaves orders, money and scores there; a database with orders of others is
+        refused.
     """
     quiet()
     screen = console()
     told = stories()
     say(f"Recourse demo: {len(told)} orders, each through its real hours and days; the server skips the waiting.")
-    say("Starting PostgreSQL, a Temporal server and a worker, all on loopback …")
-    async with stage(ui=keep) as staged:
+    if not on_my_servers:
+        forget_the_servers_of_the_shell()
+        say("Starting PostgreSQL, a Temporal server and a worker, all on loopback …")
+    async with stage(ui=keep, on_my_servers=on_my_servers) as staged:
         try:
             shown = await show(staged, screen)
         except Difference as found:
@@ -37,7 +44,7 @@ async def demo(*, keep: Annotated[bool, Parameter(negative="")] = False) -> int:
         screen.print(f"{len(shown)} orders have ended, every cent accounted for.")
         if keep:
             screen.print(f"""
-Look around until Ctrl-C in this window. Temporal UI: {staged.ui_url}
+Look around until Ctrl-C in this window.{f" Temporal UI: {staged.ui_url}" if staged.ui_url else ""}
 In another window, in this folder:
 
   export TEMPORAL_ADDRESS={staged.address} RECOURSE_TASK_QUEUE={staged.queue} DATABASE_URL='{staged.dsn}'

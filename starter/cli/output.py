@@ -22,6 +22,7 @@ UNREACHABLE = 3
 INTERRUPTED = 130
 
 Json = Annotated[bool, Parameter(name="--json", negative="", help="Answer in JSON, for programs.")]
+OnMyServers = Annotated[bool, Parameter(negative="")]
 
 
 def _known_zone(_: type, name: str) -> None:

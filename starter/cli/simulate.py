@@ -5,7 +5,8 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from starter.cli.output import DONE, NO, Json, Stop, console, say_json
+from local.shell import forget_the_servers_of_the_shell
+from starter.cli.output import DONE, NO, Json, OnMyServers, Stop, console, say_json
 from starter.simulate.run import closing_line, play
 from starter.simulate.story import EngineName, StoryError, stories_in
 
@@ -21,6 +22,7 @@ async def simulate(
     /,
     *,
     engine: Literal["pure", "temporal", "both"] = "pure",
+    on_my_servers: OnMyServers = False,
     json: Json = False,
 ) -> int:
     """Play scenario files and say where they and the engine first differ.
@@ -32,17 +34,27 @@ async def simulate(
     engine
         `pure`: the rules with a simulated clock. `temporal`: a real worker, Temporal server and PostgreSQL, with
         time skipping. `both`: each story on both.
+    on_my_servers
+        Use the servers that DATABASE_URL and TEMPORAL_ADDRESS name, instead of servers that start and end with
+        this command. The stories leave orders, money and scores there; a database with orders of others is refused.
     """
     try:
         files = stories_in(paths)
     except StoryError as error:
         raise Stop(str(error)) from error
-    if engine != "pure":
+    if engine == "pure":
+        if on_my_servers:
+            raise Stop(
+                "--on-my-servers goes with `--engine temporal` or `--engine both`: the rules alone need no server."
+            )
+    else:
         from starter.cli.quiet import quiet  # the rules alone need no Temporal SDK
 
         quiet()
+        if not on_my_servers:
+            forget_the_servers_of_the_shell()
     results = []
-    async for result in play(files, ENGINES[engine]):
+    async for result in play(files, ENGINES[engine], on_my_servers=on_my_servers):
         results.append(result)
         if json:
             say_json(result.as_json())

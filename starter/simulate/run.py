@@ -60,8 +60,13 @@ def unreadable(path: Path, error: StoryError, engine: EngineName) -> Result:
     return Result(str(path), path.stem, "cannot be read", engine, "FAILED", line=error.line, why=error.reason)
 
 
-async def play(paths: Sequence[Path], engines: Sequence[EngineName]) -> AsyncIterator[Result]:
-    """Play every story on every engine that it is for; results come in the order of `paths` and `engines`."""
+async def play(
+    paths: Sequence[Path], engines: Sequence[EngineName], *, on_my_servers: bool = False
+) -> AsyncIterator[Result]:
+    """Play every story on every engine that it is for; results come in the order of `paths` and `engines`.
+
+    `on_my_servers`: on the servers that the environment names.
+    """
     stories: list[Story | tuple[Path, StoryError]] = []
     for path in paths:
         try:
@@ -71,7 +76,7 @@ async def play(paths: Sequence[Path], engines: Sequence[EngineName]) -> AsyncIte
     readable = [story for story in stories if isinstance(story, Story)]
     on_temporal = [story for story in readable if "temporal" in engines and story.only in (None, "temporal")]
     async with AsyncExitStack() as stack:
-        playing = await stack.enter_async_context(_Temporal.of(on_temporal)) if on_temporal else None
+        playing = await stack.enter_async_context(_Temporal(on_temporal, on_my_servers)) if on_temporal else None
         for story in stories:
             for engine in engines:
                 if not isinstance(story, Story):
@@ -113,7 +118,8 @@ async def _result(played: Play, engine: EngineName) -> Result:
 class _Temporal:
     """Stories under way on the Temporal server: many at once, and alone those that the machine was too slow for."""
 
-    def __init__(self, stories: Sequence[Story]) -> None:
+    def __init__(self, stories: Sequence[Story], on_my_servers: bool) -> None:
+        self._on_my_servers = on_my_servers
         self._tasks: dict[Path, asyncio.Task[Result]] = {}
         self._places = asyncio.Semaphore(AT_ONCE)
         self._alone = asyncio.Lock()
@@ -121,17 +127,12 @@ class _Temporal:
         self._in_crowd = len(stories)
         self._stories = stories
 
-    @classmethod
-    def of(cls, stories: Sequence[Story]) -> "_Temporal":
-        """All of `stories`, started with the block."""
-        return cls(stories)
-
     async def __aenter__(self) -> Self:
         from starter.simulate import temporal  # a pure run should not load the Temporal SDK
 
         self._exits = AsyncExitStack()
         await self._exits.__aenter__()
-        self._stage = await self._exits.enter_async_context(temporal.stage())
+        self._stage = await self._exits.enter_async_context(temporal.stage(on_my_servers=self._on_my_servers))
         self._tasks = {story.path: asyncio.create_task(self._play(story)) for story in self._stories}
         return self
 

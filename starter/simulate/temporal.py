@@ -19,16 +19,19 @@ from temporalio.service import RPCError, RPCStatusCode
 from temporalio.testing import TimeSkipper, TimeSkippingConfig
 from temporalio.testing._timeskipping import FastForwardConfig  # the SDK does not export it yet
 
+from activities.settings import read_settings
 from activities.shapes import Payment
 from database.migrate import migrate
 from database.orders import read_answer, read_balances, read_notices, read_order, read_record
-from database.pool import connect
+from database.pool import connect, where
 from local.postgres import postgres
-from local.temporal import temporal_server
+from local.progress import say
+from local.temporal import register_search_attributes, temporal_server
 from resolution.clocks import next_clock
 from resolution.order import Order
 from resolution.step import Notice, RecordEntry
 from starter.client import Recourse, workflow_id
+from starter.connecting import database_address
 from starter.simulate.engine import Outcome, over
 from starter.simulate.outages import AWAY_UNTIL, OrderWithOutages
 from starter.simulate.story import Story
@@ -42,7 +45,12 @@ OUTAGE_QUEUE = "stories-with-outages"
 ROOM = timedelta(milliseconds=250)
 PATIENCE = 60.0  # seconds until a step counts as stuck
 SKIPS = 10_000  # the server stops skipping silently after 200 otherwise
+PLAYED = "-[0-9a-f]{8}-[0-9]+$"  # how the ids of orders end that stories made
 Condition = Callable[[], Awaitable[bool]]
+
+
+class OthersOrders(Exception):
+    """The database that was named is in use; the text says so."""
 
 
 class TooSlow(Exception):
@@ -90,13 +98,16 @@ class Stage:
 
 
 @asynccontextmanager
-async def stage(*, ui: bool = False) -> AsyncIterator[Stage]:
-    """PostgreSQL, a Temporal server with time skipping, and workers; all of it ends with this block."""
-    async with postgres() as dsn, temporal_server(ui=ui) as (address, ui_url):
+async def stage(*, ui: bool = False, on_my_servers: bool = False) -> AsyncIterator[Stage]:
+    """PostgreSQL, a Temporal server with time skipping, and workers; all of it ends with this block.
+
+    `on_my_servers`: the servers that DATABASE_URL and TEMPORAL_ADDRESS name, which stay; raises OthersOrders.
+    """
+    async with _servers_of_the_shell() if on_my_servers else _own_servers(ui=ui) as (dsn, client, ui_url):
+        address = client.service_client.config.target_host
         await migrate(dsn)
         pool = await connect(dsn)
         try:
-            client = await connect_temporal(target_host=address)
             skipper = TimeSkipper(client, config=TimeSkippingConfig(enabled=False, max_session_skip_count=SKIPS))
             made = Stage(client, skipper, pool, dsn, address, ui_url)
             providers = {"story": made.provider}
@@ -107,6 +118,38 @@ async def stage(*, ui: bool = False) -> AsyncIterator[Stage]:
                 yield made
         finally:
             await pool.close()
+
+
+@asynccontextmanager
+async def _own_servers(*, ui: bool) -> AsyncIterator[tuple[str, Client, str | None]]:
+    async with postgres() as dsn, temporal_server(ui=ui) as (address, ui_url):
+        yield dsn, await connect_temporal(target_host=address), ui_url
+
+
+@asynccontextmanager
+async def _servers_of_the_shell() -> AsyncIterator[tuple[str, Client, str | None]]:
+    dsn = database_address(read_settings())
+    await _holds_stories_only(dsn)
+    client = await connect_temporal()
+    say(f"PostgreSQL: the server at {where(dsn)}, as DATABASE_URL says")
+    say(f"Temporal: the server at {client.service_client.config.target_host}, as TEMPORAL_ADDRESS says")
+    await register_search_attributes(client)
+    yield dsn, client, None
+
+
+async def _holds_stories_only(dsn: str) -> None:
+    pool = await connect(dsn)
+    try:
+        if await pool.fetchval("SELECT to_regclass('orders') IS NULL"):
+            return
+        found = await pool.fetchval("SELECT order_id FROM orders WHERE order_id !~ $1 LIMIT 1", PLAYED)
+    finally:
+        await pool.close()
+    if found is not None:
+        raise OthersOrders(
+            f"The database at {where(dsn)} holds orders that no story made, such as {found}: the stories would leave "
+            "orders, money and scores among them. Name an empty database, or leave out --on-my-servers."
+        )
 
 
 def shift_of(story: Story, now: datetime) -> timedelta:

@@ -9,12 +9,14 @@ import sys
 import time
 from collections.abc import Sequence
 
+from local.shell import forget_the_servers_of_the_shell
 from tests.histories.kept import FOLDER, Kept, fingerprint, newest, read_kept, write_kept
 from tests.histories.paths import PATHS, walk
 
 
 async def main(names: Sequence[str]) -> None:
     """Keep the history of each path whose commands differ from those of its newest one."""
+    forget_the_servers_of_the_shell()
     logging.disable(logging.CRITICAL)  # the failures that the paths are about
     FOLDER.mkdir(exist_ok=True)
     for name, runs in (await walk(names or list(PATHS))).items():
