@@ -27,16 +27,18 @@ ALWAYS = frozenset({"message", "add_evidence"})
 _NOBODY = "\x01 nobody"
 
 
-def available_actions(order: Order, role: Reader, now: datetime) -> dict[str, dict[str, Any]]:
+def available_actions(order: Order, role: Reader, now: datetime, operator: str = _NOBODY) -> dict[str, dict[str, Any]]:
     """Each command that would be applied now, by name, with its fields and bounds; `message` and `add_evidence`
     are left to the caller, since a party may always use them.
+
+    `operator` is the id of the operator who asks; without it, an operator who has done nothing on this order yet.
 
     A command is found by trying it, filled in as well as the policy allows; what is listed would be applied so. What is
     due but not decided yet comes before any command, so it does here.
     """
     order = let_time_pass(order, now)
     found: dict[str, dict[str, Any]] = {}
-    actor = {"role": role, "id": _NOBODY if role == "operator" else order.party(role)}
+    actor = {"role": role, "id": operator if role == "operator" else order.party(role)}
     for name in sorted(COMMANDS):
         if name in ALWAYS or role not in COMMANDS[name].by:
             continue

@@ -71,11 +71,16 @@ class Orders:
         """The order's page as one role sees it now. Raises NoSuchOrder."""
         return view(await self.order(order_id), reader, self._now())
 
-    async def actions(self, order_id: str, role: Reader) -> dict[str, Any]:
-        """What a role can do now, with bounds and until when, and what opens later. Raises NoSuchOrder."""
+    async def actions(self, order_id: str, role: Reader, operator: str | None = None) -> dict[str, Any]:
+        """What a role can do now, with bounds and until when, and what opens later. Raises NoSuchOrder.
+
+        `operator` is the id of the operator who asks: whoever made a ruling cannot decide its appeal.
+        """
         order, now = await self.order(order_id), self._now()
-        later = {} if role == "operator" else opens_later(order, role, now)
-        return {"actions": available_actions(order, role, now), "available_at": later}
+        if role == "operator":
+            known = {"operator": operator} if operator else {}
+            return {"actions": available_actions(order, role, now, **known), "available_at": {}}
+        return {"actions": available_actions(order, role, now), "available_at": opens_later(order, role, now)}
 
     async def preview(self, order_id: str, command: str, fields: Mapping[str, Any]) -> dict[str, Any]:
         """What a command would lead to, without doing it. Raises NoSuchOrder."""

@@ -156,6 +156,15 @@ async def the_reader(site: TheSite, caller: Caller, order_id: OrderId, as_: As =
     return caller.role
 
 
+def the_operator(caller: Caller, as_: As = None) -> str | None:
+    """The id of the operator who reads, or for whom a service reads; None where none is named."""
+    role, given = _named(as_)
+    if caller.role == "operator":
+        return caller.id
+    return given if role == "operator" and given else None
+
+
+TheOperator = Annotated[str | None, Depends(the_operator)]
 TheActor = Annotated[Actor, Depends(the_actor)]
 TheReader = Annotated[Reader, Depends(the_reader)]
 

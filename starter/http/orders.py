@@ -14,7 +14,7 @@ from resolution.record import Export
 from resolution.step import Notice
 from resolution.words import PARTIES, Frozen
 from starter.client import workflow_id
-from starter.http.access import Caller, OrderId, TheReader, TheSite, answers, service_only
+from starter.http.access import Caller, OrderId, TheOperator, TheReader, TheSite, answers, service_only
 from starter.http.patience import patient
 from starter.http.problems import malformed
 from starter.http.shapes import Actions, OrderList, OrderShown, Started
@@ -91,9 +91,9 @@ async def show_order(site: TheSite, order_id: OrderId, reader: TheReader) -> dic
     response_model_exclude_unset=True,
     responses=answers(403, 404, 422),
 )
-async def show_actions(site: TheSite, order_id: OrderId, reader: TheReader) -> dict[str, Any]:
-    """What the caller's role can do now, within which bounds and until when, and what opens later."""
-    return await site.recourse.actions(order_id, reader)
+async def show_actions(site: TheSite, order_id: OrderId, reader: TheReader, operator: TheOperator) -> dict[str, Any]:
+    """What the caller can do now, within which bounds and until when, and what opens later."""
+    return await site.recourse.actions(order_id, reader, operator)
 
 
 @router.get("/orders/{order_id}/notices", responses=answers(403, 404, 422))

@@ -17,6 +17,7 @@ from starlette.responses import Response
 from database.orders import read_answer
 from resolution.commands import Actor
 from resolution.record import Reader
+from resolution.trying import variants
 from starter.http.access import Site, the_actor, the_reader
 from starter.http.pages import words
 from starter.http.pages.entering import to
@@ -66,10 +67,13 @@ class Desk:
         if found:
             return found[0]
         name, _, kind = key.partition("-") if key.startswith("request-") else (key.replace("-", "_"), "", "")
-        fields = {"kind": kind.replace("-", "_")} if kind else {}
-        ahead = await self.site.recourse.preview(self.order_id, name, {**fields, "actor": self.actor})
-        code = str(ahead.get("refused", "wrong_phase"))
-        why = words.REFUSED["wrong_phase"] if code in OF_THE_MESSAGE else words.word(words.REFUSED, code)
+        code = "wrong_phase"
+        for fields in [{"kind": kind.replace("-", "_")}] if kind else variants(order, name, self.reader):
+            ahead = await self.site.recourse.preview(self.order_id, name, {**fields, "actor": self.actor})
+            if ahead.get("refused", code) not in OF_THE_MESSAGE:
+                code = str(ahead.get("refused", code))
+                break
+        why = words.word(words.REFUSED, code)
         raise Failure(409, code, "This cannot be done now.", detail=why, details={"order_id": self.order_id})
 
     async def has_done(self, command_id: str) -> bool:

@@ -1,5 +1,6 @@
 """The page of one order: where it stands, what can be done, the money, and what has happened."""
 
+from datetime import datetime
 from typing import Any
 
 from starlette.requests import Request
@@ -17,12 +18,13 @@ from starter.http.pages.outlook import money_rows, silent
 from starter.http.pages.rendering import render, site_of
 from starter.http.pages.sessions import Session, signed_in
 from starter.http.pages.standing import standing
-from starter.http.pages.telling import story
+from starter.http.pages.telling import offer, story
 
 
 async def possible(site: Site, order: Order, known: Session, reader: Reader) -> list[Form]:
     """The forms of everything that the reader may do now."""
-    actions = available_actions(order, reader, site.now())
+    named = {"operator": known.bearer.id} if reader == "operator" else {}
+    actions = available_actions(order, reader, site.now(), **named)
     return forms(order, reader, actions, alone=await _alone(site, order, known, reader))
 
 
@@ -41,21 +43,35 @@ async def show(request: Request) -> Response:
     known = signed_in(request, site.keys)
     order_id = str(request.path_params["order_id"])
     reader = await the_reader(site, known.bearer, order_id)
-    return render(request, "order.html", **await _said(site, order_id, known, reader, request))
+    done = request.query_params.get("done", "")
+    return render(request, "order.html", **await said(site, order_id, known, reader), done=done)
 
 
-async def _said(site: Site, order_id: str, known: Session, reader: Reader, request: Request) -> dict[str, Any]:
+async def said(site: Site, order_id: str, known: Session, reader: Reader) -> dict[str, Any]:
+    """What the page of an order is made of."""
     order, now = await site.recourse.order(order_id), site.now()
     exported = Export.model_validate(await site.recourse.record(order_id, reader))
-    seen = view(order, reader, now)
+    seen, final_at = view(order, reader, now), _final_at(order)
     return {
         "order": seen,
         "reader": reader,
-        "standing": standing(seen, reader),
+        "standing": standing(seen, reader, decided=final_at is not None, own_ruling=_ruled(order, known)),
+        "final_at": final_at,
+        "offer": offer(exported.entries, seen["request"], reader),
         "forms": await possible(site, order, known, reader),
         "later": {} if reader == "operator" else opens_later(order, reader, now),
         "silent": silent(if_nobody_acts(order, reader), reader),
         "money": money_rows(seen["money"], reader),
         "story": story(exported.entries, reader, order.terms.currency),
-        "done": request.query_params.get("done", ""),
     }
+
+
+def _final_at(order: Order) -> datetime | None:
+    """Until when the ruling can be appealed; None where there is none, or it is final or appealed."""
+    case = order.open_case
+    return case.appealable_until if case and case.ruling and case.stage == "ruling" else None
+
+
+def _ruled(order: Order, known: Session) -> bool:
+    case = order.open_case
+    return bool(known.bearer.role == "operator" and case and case.ruling and case.ruling.operator == known.bearer.id)

@@ -12,6 +12,7 @@ from starlette.responses import HTMLResponse, Response
 
 from policies.wording import span
 from resolution.amounts import write_amount
+from resolution.durations import parse_duration
 from resolution.instants import in_zone, read_zone
 from starter.http.access import Site
 from starter.http.pages import words
@@ -48,6 +49,11 @@ def left(until: datetime, now: datetime) -> str:
     return f"{' '.join(parts[:2])} left"
 
 
+def longer(length: str) -> str:
+    """A duration of a view, such as `3d`, in words."""
+    return span(parse_duration(length))
+
+
 def _address(name: str) -> str:
     return f"static/{name}?v={_VERSIONS[name]}"
 
@@ -60,7 +66,8 @@ _environment = Environment(
     loader=PackageLoader("starter.http.pages"),
     autoescape=True,
     undefined=StrictUndefined,
-    trim_blocks=True,
+    # A line break in a template is a blank on the page, also behind a tag of the template.
+    trim_blocks=False,
     lstrip_blocks=True,
 )
 _environment.filters |= {
@@ -70,7 +77,7 @@ _environment.filters |= {
     "sentence": words.sentence,
     "in_address": _in_address,
 }
-_environment.globals |= {"static": _address, "left": left, "span": span, "words": words}
+_environment.globals |= {"static": _address, "left": left, "longer": longer, "words": words}
 
 
 def zone_of(request: Request) -> str:

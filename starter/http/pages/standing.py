@@ -21,18 +21,24 @@ class Standing:
     deadline: str = ""
 
 
-def standing(view: Mapping[str, Any], reader: Reader) -> Standing:
-    """In the order of need in which `turn` goes: a request, a case, else the phase."""
+def standing(view: Mapping[str, Any], reader: Reader, *, decided: bool = False, own_ruling: bool = False) -> Standing:
+    """In the order of need in which `turn` goes: a request, a case, else the phase.
+
+    `decided`: there is a ruling that can still be appealed. `own_ruling`: the reader made it.
+    """
     request, case, until = view["request"], view["case"], view["turn"]["until"]
     yours = view["turn"]["who"] == reader or (view["turn"]["who"] == "both" and reader in PARTIES)
     if request and request["status"] == "open":
         return _asked(request, reader, yours)
-    if case and case["stage"] != "closed" and view["turn"]["who"] != "nobody":
-        return _case(case, reader, yours, until)
+    if decided and view["closed_at"]:
+        # Until when it is held is until when it can be appealed, which the page says of every such ruling.
+        return Standing("Decided: the order is canceled", words.HOW["ruling"])
+    if case and case["stage"] != "closed" and not decided:
+        return _case(case, reader, yours and not own_ruling, until, own_ruling)
     if view["closed_at"]:
         return _closed(view)
     title, text, deadline = _working(view["phase"], reader)
-    return Standing(title, text, yours, until, deadline)
+    return Standing("Decided: the order goes on" if decided else title, text, yours, until, deadline)
 
 
 def _asked(request: Mapping[str, Any], reader: Reader, yours: bool) -> Standing:
@@ -49,8 +55,11 @@ def _asked(request: Mapping[str, Any], reader: Reader, yours: bool) -> Standing:
     return Standing(f"Waiting for the {asked}'s answer", text, False, request["answer_due_at"], "They answer by")
 
 
-def _case(case: Mapping[str, Any], reader: Reader, yours: bool, until: datetime | None) -> Standing:
+def _case(case: Mapping[str, Any], reader: Reader, yours: bool, until: datetime | None, own_ruling: bool) -> Standing:
     if reader == "operator":
+        if own_ruling:
+            title, text = "Another operator decides the appeal", words.REFUSED["same_operator"]
+            return Standing(title, text, False, until, "Decided by")
         if case["proposal"] and not yours:
             return Standing("Your proposal waits for answers", "Both parties were asked.", False, until, "Answer by")
         titles = {"mediation": "Propose or rule", "ruling": "Rule", "appeal": "Decide the appeal"}

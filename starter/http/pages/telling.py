@@ -57,6 +57,25 @@ def story(entries: Sequence[ExportedEntry], reader: Reader, currency: str) -> li
     return chapters
 
 
+def offer(
+    entries: Sequence[ExportedEntry], request: Mapping[str, Any] | None, reader: Reader
+) -> tuple[str, str] | None:
+    """What was said with the offer that is to be answered, and a title that names its author; None where nothing was.
+
+    A request shows the words that opened it; who names another amount has words of its own.
+    """
+    if request is None or request["status"] != "open":
+        return None
+    for entry in reversed(entries):
+        content = entry.content or {}
+        made = [one for one in content.get("events", ()) if one["event"] in ("request_opened", "request_countered")]
+        if any(one["version"] == request["version"] for one in made):
+            who = _who(content["actor"]["role"], "", reader)
+            said = str(content["fields"].get("comment") or "").strip()
+            return (f"{who} {'write' if who == 'You' else 'writes'}", said) if said else None
+    return None
+
+
 def _chapter(number: int, content: Mapping[str, Any], reader: Reader, told: "_Told") -> Chapter:
     actor, fields = content.get("actor") or {}, content.get("fields") or {}
     role = str(actor.get("role", "unknown"))

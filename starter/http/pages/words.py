@@ -21,6 +21,9 @@ STAGES: dict[Stage, str] = {
     "appeal": "Appeal",
     "closed": "Closed",
 }
+# Of a case whose stage is that of a ruling which has been made.
+DECIDED = "Decided, can be appealed"
+RULED = {"cancel": "The order is canceled", "continue": "The order goes on"}
 DUE = {"overdue": "Overdue", "day": "Within a day", "week": "Within a week"}
 ASKS: dict[RequestKind, str] = {
     "cancel": "to cancel the order",

@@ -1,0 +1,240 @@
+"""Every page and every form, as each reader sees it, after each step of every scenario."""
+
+import re
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from starlette.requests import Request
+
+from resolution.amounts import write_amount
+from resolution.order import Opening, Order
+from resolution.record import Reader
+from starter.client import Recourse
+from starter.http.access import Site
+from starter.http.pages.app import make_pages
+from starter.http.pages.fields import Field
+from starter.http.pages.forms import Form
+from starter.http.pages.order_page import said
+from starter.http.pages.outlook import aheads
+from starter.http.pages.rendering import render
+from starter.http.pages.sessions import COOKIE, signed_in
+from starter.http.pages.words import REFUSED, word
+from starter.http.tokens import Bearer
+from starter.reading import Orders
+from starter.simulate.engine import SALT, PureEngine, exported
+from starter.simulate.play import READERS, Play
+from starter.simulate.story import Story, StoryStep, read_story, stories_in
+from tests.http.conftest import KEYS
+
+# Of the scenarios, so that each of these tests is a short one.
+PARTS = 6
+SCENARIOS = Path(__file__).resolve().parent.parent / "scenarios"
+# Elements that run on in their sentence; all others begin a line of their own.
+_INLINE = frozenset(("a", "b", "code", "em", "script", "span", "strong", "time"))
+_LEAKS = re.compile(r"\bNone\b|\bTrue\b|\bFalse\b|[{}]|timedelta|datetime|<\w+ object|StrictUndefined|\bUTC[A-Za-z]")
+_GLUED = re.compile(r"[a-z)][.!?;,][A-Za-z]|[a-z][A-Z]|\d(?:Until|over|less)|UTC\d|\s[.,;:!?](?:\s|$)")
+
+
+class _Words(HTMLParser):
+    """What a reader reads, line for line, and the values of attributes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines = [""]
+        self.values: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.values += [value for name, value in attrs if value is not None]
+        if tag not in _INLINE:
+            self.lines.append("")
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag not in _INLINE:
+            self.lines.append("")
+
+    def handle_data(self, data: str) -> None:
+        self.lines[-1] += data
+
+
+def faults(html: str, theirs: Sequence[str]) -> list[str]:
+    """What no page should say. `theirs` are the words of parties, which may say anything."""
+    read = _Words()
+    read.feed(html)
+    found = []
+    for line in [*(" ".join(line.split()) for line in read.lines), *read.values]:
+        ours = line
+        for text in theirs:
+            ours = ours.replace(text, "…")
+        ours = re.sub(r"https?://\S+", "…", ours)
+        leak = _LEAKS.search(ours) or (_GLUED.search(ours) if line not in read.values else None)
+        if leak:
+            found.append(f"{leak.group()!r} in {line[:200]!r}")
+    return found
+
+
+def words_of(story: Story) -> list[str]:
+    """The words that parties and operators say in a story, the longest first."""
+
+    def texts(value: Any) -> Iterator[str]:
+        if isinstance(value, str):
+            yield value
+            yield " ".join(value.split())
+        elif isinstance(value, dict):
+            for inner in value.values():
+                yield from texts(inner)
+        elif isinstance(value, list):
+            for inner in value:
+                yield from texts(inner)
+
+    sent = [one for step in story.steps for one in (*([step.sent] if step.sent else []), *step.together)]
+    said = {
+        *texts([one.fields for one in sent]),
+        *(one.by for one in sent),
+        *texts(story.terms.model_dump(mode="json")),
+    }
+    return sorted((text for text in said if re.search(r"[^\w-]|[A-Z]", text)), key=len, reverse=True)
+
+
+def filled(field: Field) -> dict[str, list[str]]:
+    """A value of a form's field as somebody may type it."""
+    match field.shape:
+        case "one":
+            return {field.name: [field.usual or field.choices[0].value]}
+        case "some":
+            return {field.name: [choice.value for choice in field.choices]}
+        case "money":
+            most = field.bounds[1] if field.bounds else 0
+            return {field.name: [write_amount(most, field.currency).split()[0]]}
+        case "length":
+            return {field.name: ["2"], f"{field.name}_unit": ["h"]}
+        case _:
+            known = {"sha256": "0" * 64, "address": "https://files.example/7"}
+            return {field.name: [known.get(field.name, "So it is.")]}
+
+
+class _Told(Orders):
+    """The orders of one story, as its engine has them."""
+
+    def __init__(self, engine: PureEngine) -> None:
+        super().__init__(None, now=lambda: engine.now)
+        self.engine = engine
+
+    async def order(self, order_id: str) -> Order:
+        return self.engine.desk.order
+
+    async def record(self, order_id: str, reader: Reader) -> dict[str, Any]:
+        return exported(self.engine.desk.order, await self.engine.record(), reader)
+
+
+class _Looking(Play):
+    """A story at which all of its readers look after each step."""
+
+    def __init__(self, story: Story) -> None:
+        engine = PureEngine(Opening(terms=story.terms, policy=story.policy, record_salt=SALT))
+        super().__init__(story, engine)
+        self.pure = engine
+        self.site = Site(
+            recourse=cast(Recourse, _Told(engine)), keys=KEYS, policies={}, now=lambda: engine.now, patience=1
+        )
+        self.pages = make_pages(self.site)
+        self.theirs = words_of(story)
+        self.seen: set[tuple[str, str]] = set()
+        self.shown = 0
+        self.found: list[str] = []
+
+    async def _step(self, step: StoryStep) -> None:
+        await super()._step(step)
+        await self.look(f"{self.story.id}:{step.position}")
+
+    async def look(self, where: str) -> None:
+        case = self.pure.desk.order.case
+        ruled = case.ruling.operator if case and case.ruling else None
+        for reader in READERS:
+            for holder in {self._id(reader), *([ruled] if reader == "operator" and ruled else [])}:
+                await self._read(f"{where} {reader} {holder}", reader, holder)
+
+    def _id(self, reader: Reader) -> str:
+        return "op-9" if reader == "operator" else self.story.terms.model_dump()[reader]
+
+    async def _read(self, where: str, reader: Reader, holder: str) -> None:
+        order_id, request = self.story.terms.order_id, self._request(reader, holder)
+        page = await said(self.site, order_id, signed_in(request, KEYS), reader)
+        self._look_at(request, where, "order.html", **page, done="")
+        for form in page["forms"]:
+            if (form.key, repr(form)) not in self.seen:
+                self.seen.add((form.key, repr(form)))
+                there = {"form": form, "order_id": order_id, "reader": reader}
+                await self._fill_in(request, f"{where} {form.key}", form, there)
+
+    async def _fill_in(self, request: Request, where: str, form: Form, there: dict[str, Any]) -> None:
+        """Look at a form as it is at first, when nothing was typed, and at what it leads to once it is filled in."""
+        self._look_at(request, where, "form.html", **there, typed=form.empty(), wrong={}, notice="")
+        self._look_at(request, where, "form.html", **there, typed={}, wrong=form.read({})[1], notice="Try again.")
+        typed = {**form.empty(), **{name: value for field in form.fields for name, value in filled(field).items()}}
+        fields, wrong = form.read(typed)
+        assert wrong == {}
+        bearer = signed_in(request, KEYS).bearer
+        actor = {"role": bearer.role, "id": bearer.id}
+        ahead = await self.site.recourse.preview(there["order_id"], form.command, {**fields, "actor": actor})
+        assert ahead.get("refused") not in ("malformed", "unknown_command"), (where, ahead)
+        if "refused" in ahead:
+            refusal = word(REFUSED, ahead["refused"])
+            self._look_at(request, where, "form.html", **there, typed=typed, wrong={}, notice=refusal)
+            return
+        shown = {"aheads": aheads(ahead, there["reader"]), "seen": "", "command_id": "", "changed": True}
+        currency = self.story.terms.currency
+        more = {"typed": typed, "unanswered": True, "currency": currency}
+        self._look_at(request, where, "preview.html", **there, **shown, **more)
+
+    def _request(self, reader: Reader, holder: str) -> Request:
+        signed = KEYS.sign(Bearer(role=reader, id=holder), "recourse-session", datetime.now(UTC) + timedelta(hours=1))
+        cookie = (b"cookie", f"{COOKIE}={signed}".encode())
+        return Request({"type": "http", "root_path": "/pages", "headers": [cookie], "app": self.pages})
+
+    def _look_at(self, request: Request, where: str, template: str, **said: Any) -> None:
+        self.shown += 1
+        try:
+            html = bytes(render(request, template, **said).body).decode()
+        except Exception as error:  # noqa: BLE001 - each is a page that answers 500
+            self.found.append(f"{where}: {type(error).__name__}: {error}")
+            return
+        self.found += [f"{where}: {fault}" for fault in faults(html, self.theirs)]
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+async def test_every_page_of_every_scenario_can_be_read(part: int) -> None:
+    found, shown = [], 0
+    for path in stories_in([SCENARIOS])[part::PARTS]:
+        story = read_story(path)
+        if story.only == "temporal":
+            continue
+        play = _Looking(story)
+        await play.run()
+        found += play.found
+        shown += play.shown
+    assert found == []
+    assert shown > 1000
+
+
+@pytest.mark.parametrize(
+    ("html", "found"),
+    [
+        ("<p>It is over.It moves on</p>", "r.I"),
+        ("<p><span>Late</span><span>Mediation</span></p>", "eM"),
+        ("<p>The reason is None</p>", "None"),
+        ('<a href="orders/None">See</a>', "None"),
+        ("<p>1 day, {name}</p>", "{"),
+        ("<p>datetime.timedelta(days=3)</p>", "datetime"),
+        ("<p>It ends on Tue 4 Mar 2025, 11:00 UTC2 days left</p>", "UTC2"),
+    ],
+)
+def test_what_no_page_should_say_is_found(html: str, found: str) -> None:
+    assert [fault.split("'")[1] for fault in faults(html, ())] == [found]
+
+
+def test_what_a_party_says_is_its_own_affair() -> None:
+    assert faults("<p>He said: {None}.And so on</p><p>It is <b>over</b>. It moves on</p>", ["{None}.And so on"]) == []
