@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
-import asyncpg
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import WorkflowUpdateRPCTimeoutOrCancelledError
 from temporalio.service import RPCError, RPCStatusCode
@@ -17,6 +16,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from campaigns.comparing import differences
 from campaigns.redeciding import redecided
 from database.orders import read_answer, read_order
+from database.pool import AWAY as DATABASE_AWAY
 from database.pool import DatabaseUnreachable
 from resolution.order import Opening, Order
 from resolution.reading import Message, read_message
@@ -24,12 +24,8 @@ from starter.client import Outcome, Recourse, Unanswered, start_options, workflo
 from workflows.messages import ORDER
 
 # What somebody meets who calls while a server is away; a backend calls again, with the same id.
-AWAY = (
-    OSError,
-    TimeoutError,
-    asyncpg.PostgresError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,
+AWAY: tuple[type[Exception], ...] = (
+    *DATABASE_AWAY,
     DatabaseUnreachable,
     RPCError,
     Unanswered,

@@ -1,51 +1,158 @@
 """Connections to PostgreSQL."""
 
+import asyncio
 import json
 from typing import Any
-from urllib.parse import urlsplit
 
 import asyncpg
 from pydantic_core import to_json
 
+from database.address import CACHE, Address, Unreadable
+
 CONNECTIONS = 8
+# Seconds. A host that says nothing must not use up the time of the next one.
+PATIENCE = 10.0
+PATIENCE_WITH_EACH = 3.0
 UNREADABLE = (
-    "DATABASE_URL cannot be read: write postgresql://user:password@host:5432/recourse, and signs such as / # ? @ "
-    "in the password as %2F %23 %3F %40."
+    "DATABASE_URL cannot be read: {}; write postgresql://user:password@host:5432/recourse, and signs such as "
+    "/ # ? @ in the password as %2F %23 %3F %40."
 )
+READ_ONLY = (
+    "The database takes no writes: it is a standby, or set to read-only. DATABASE_URL must lead to the primary; where "
+    "it names several hosts, add ?target_session_attrs=read-write."
+)
+POOLED = (
+    "A pooler in transaction mode stands before the database and loses prepared statements: add "
+    f"?{CACHE}=0 to DATABASE_URL, or use its session mode."
+)
+_STATEMENT_LOST = (asyncpg.DuplicatePreparedStatementError, asyncpg.InvalidSQLStatementNameError)
+_OUT_OF_DATE = (
+    asyncpg.UndefinedTableError,
+    asyncpg.UndefinedColumnError,
+    asyncpg.UndefinedFunctionError,
+    asyncpg.UndefinedObjectError,
+    asyncpg.InvalidSchemaNameError,
+)
+# The database is away: it does not answer, is not what we need at the moment, or our session is not. Nothing is wrong
+# with the query. All other errors of the driver are faults of ours.
+AWAY: tuple[type[Exception], ...] = (
+    OSError,
+    TimeoutError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InvalidTransactionStateError,
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.InvalidCatalogNameError,
+    asyncpg.InvalidCachedStatementError,
+    asyncpg.TransactionRollbackError,
+    asyncpg.InsufficientPrivilegeError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.ObjectNotInPrerequisiteStateError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.PostgresSystemError,
+    asyncpg.InternalServerError,
+    *_STATEMENT_LOST,
+    *_OUT_OF_DATE,
+)
+# With an address that PostgreSQL or the driver refuses, such as one with a setting that there is not.
+_CANNOT_BE_USED: tuple[type[Exception], ...] = (*AWAY, asyncpg.PostgresError, ValueError)
 
 
 class DatabaseUnreachable(Exception):
-    """Nobody answers at the database's address; the text names it, without the password, and what to do."""
+    """The database is away; the text names its address, without the password, and what to do.
+
+    `plain` is what of that anybody may read: no address, no name.
+    """
+
+    def __init__(self, text: str, plain: str = "") -> None:
+        super().__init__(text)
+        self.plain = plain
+
+
+def unreachable(error: Exception) -> DatabaseUnreachable:
+    """What an error of AWAY means, in one sentence."""
+    if isinstance(error, DatabaseUnreachable):
+        return error
+    if isinstance(error, _STATEMENT_LOST):
+        return DatabaseUnreachable(POOLED, POOLED)
+    if isinstance(error, (asyncpg.ReadOnlySQLTransactionError, asyncpg.TargetServerAttributeNotMatched)):
+        return DatabaseUnreachable(READ_ONLY, READ_ONLY)
+    if isinstance(error, _OUT_OF_DATE):
+        return DatabaseUnreachable(
+            f"The database is not up to date ({error}): run `recourse migrate` first, or let the search_path of this "
+            "user lead to the tables."
+        )
+    if isinstance(error, asyncpg.InsufficientPrivilegeError):
+        return DatabaseUnreachable(
+            f"The database does not let this user read or write that ({error}): connect as a member of recourse_app."
+        )
+    return DatabaseUnreachable(
+        f"PostgreSQL does not answer ({type(error).__name__}); check that it runs, then try again."
+    )
 
 
 async def connect(dsn: str, most: int = CONNECTIONS) -> "asyncpg.Pool[asyncpg.Record]":
-    """A pool of at most `most` connections. Raises DatabaseUnreachable where none can be made."""
+    """A pool of at most `most` connections. Raises DatabaseUnreachable where none can be made.
+
+    A session keeps what held when it was made: it is read-only after a failover, it has a role, a search_path, limits.
+    So whenever a query fails and the database counts as away, every session is made anew before it is used once more,
+    but for a query of the same moment.
+    """
     try:
-        return await asyncpg.create_pool(
-            dsn, min_size=1, max_size=most, command_timeout=30, timeout=10, init=_read_json, reset=_leave_as_it_is
-        )
-    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as error:
-        if where(dsn) is None:
-            # Neither the address nor the error is repeated: what could not be told apart may be the password.
-            raise DatabaseUnreachable(UNREADABLE) from None
+        address = Address.read(dsn)
+    except Unreadable as error:
+        # The address is not repeated: what could not be told apart may be the password.
+        raise DatabaseUnreachable(UNREADABLE.format(error)) from None
+    renewing: set[asyncio.Task[None]] = set()
+
+    def look(query: Any) -> None:
+        if _of_the_session(query.exception):
+            renewal = asyncio.create_task(pool.expire_connections())
+            renewing.add(renewal)
+            renewal.add_done_callback(renewing.discard)
+
+    async def prepare(connection: Any) -> None:
+        await connection.set_type_codec("jsonb", encoder=_as_json, decoder=json.loads, schema="pg_catalog")
+        connection.add_query_logger(look)
+
+    async def reach(*_: Any, **options: Any) -> Any:
+        return await _reach(address, **options)
+
+    pool: asyncpg.Pool[asyncpg.Record] = asyncpg.create_pool(
+        min_size=1, max_size=most, command_timeout=30, connect=reach, init=prepare, reset=_leave_as_it_is
+    )
+    try:
+        await pool
+    except _CANNOT_BE_USED as error:
+        known = unreachable(error)
+        if known.plain:
+            raise known from error
         raise DatabaseUnreachable(
-            f"PostgreSQL at {where(dsn)} cannot be used ({type(error).__name__}: {error}); "
+            f"PostgreSQL at {address.place} cannot be used ({type(error).__name__}: {error}); "
             "check that it runs and that DATABASE_URL names it."
         ) from error
+    return pool
 
 
-def where(dsn: str) -> str | None:
-    """Host, port and database of a connection address, never its password; None for one that cannot be read."""
-    try:
-        parts = urlsplit(dsn)
-        place = f"{parts.hostname or 'localhost'}:{parts.port or 5432}{parts.path}"
-    except ValueError:
-        return None
-    return place if parts.scheme in ("postgresql", "postgres") else None
+async def _reach(address: Address, **options: Any) -> Any:
+    """A connection to the first host that takes it. The driver itself stops at the first that only keeps silent."""
+    if not address.prepares:
+        options[CACHE] = 0
+    if len(address.hosts) < 2:
+        return await asyncpg.connect(address.dsn, timeout=PATIENCE, **options)
+    for host, port in address.hosts:
+        try:
+            return await asyncpg.connect(address.dsn, host=host, port=port, timeout=PATIENCE_WITH_EACH, **options)
+        except AWAY as error:
+            last = error
+    raise last
 
 
-async def _read_json(connection: Any) -> None:
-    await connection.set_type_codec("jsonb", encoder=_as_json, decoder=json.loads, schema="pg_catalog")
+def _of_the_session(error: BaseException | None) -> bool:
+    """Whether another session might not have met this error."""
+    # Transactions that are in each other's way say nothing of their sessions.
+    return isinstance(error, AWAY) and not isinstance(error, asyncpg.TransactionRollbackError)
 
 
 def _as_json(value: Any) -> str:

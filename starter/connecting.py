@@ -4,10 +4,8 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
-import asyncpg
-
 from activities.settings import BadSettings, Settings
-from database.pool import DatabaseUnreachable
+from database.pool import AWAY, DatabaseUnreachable, unreachable
 from database.pool import connect as connect_database
 
 
@@ -31,27 +29,42 @@ async def database(settings: Settings) -> AsyncIterator[Any]:
         await pool.close()
 
 
+# What a worker and a web server write.
+_WRITTEN = """
+SELECT wanted.name, wanted.privilege FROM (VALUES
+    ('orders', 'INSERT'), ('orders', 'UPDATE'), ('record_entries', 'INSERT'), ('answers', 'INSERT'),
+    ('ledger_entries', 'INSERT'), ('facts', 'INSERT'), ('notices', 'INSERT'),
+    ('deliveries', 'INSERT'), ('deliveries', 'UPDATE'), ('contacts', 'INSERT'), ('contacts', 'UPDATE')
+) AS wanted (name, privilege)
+WHERE NOT has_table_privilege(wanted.name, wanted.privilege)
+LIMIT 1
+"""
+# Locks no row, and is refused where nothing can be written: on a standby, and in a session that is read-only.
+_TAKES_WRITES = "SELECT 1 FROM orders LIMIT 0 FOR NO KEY UPDATE"
+
+
 async def may_write_orders(pool: Any) -> None:
     """Return where this user may do what a worker does. Raises DatabaseUnreachable, also before a migration."""
     with in_one_sentence():
-        if not await pool.fetchval("SELECT has_table_privilege('orders', 'INSERT')"):
+        lacking = await pool.fetchrow(_WRITTEN)
+        if lacking is not None:
             raise DatabaseUnreachable(
-                "The database does not let this user write orders: connect as a member of recourse_app."
+                f"The database does not let this user write orders ({lacking['privilege']} on {lacking['name']}): "
+                "connect as a member of recourse_app."
             )
+
+
+async def takes_writes(pool: Any) -> None:
+    """Return where the database takes what a worker writes, now. Raises DatabaseUnreachable."""
+    await may_write_orders(pool)
+    with in_one_sentence():
+        await pool.fetch(_TAKES_WRITES)
 
 
 @contextmanager
 def in_one_sentence() -> Iterator[None]:
-    """A database that does not answer says so in one sentence. Raises DatabaseUnreachable."""
+    """A database that is away says so in one sentence. Raises DatabaseUnreachable."""
     try:
         yield
-    except (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError, asyncpg.InvalidSchemaNameError) as error:
-        raise DatabaseUnreachable(f"The database is not up to date ({error}): run `recourse migrate` first.") from error
-    except asyncpg.InsufficientPrivilegeError as error:
-        raise DatabaseUnreachable(
-            f"The database does not let this user read or write that ({error}): connect as a member of recourse_app."
-        ) from error
-    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        raise DatabaseUnreachable(
-            f"PostgreSQL does not answer ({type(error).__name__}); check that it runs, then try again."
-        ) from error
+    except AWAY as error:
+        raise unreachable(error) from error

@@ -4,7 +4,6 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
-import asyncpg
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse
@@ -13,6 +12,9 @@ from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import Client
 from temporalio.service import RPCError
+
+from database.pool import DatabaseUnreachable
+from starter.connecting import takes_writes
 
 PATIENCE = 3.0  # seconds
 # A poll waits for a minute, then the next one begins.
@@ -40,9 +42,11 @@ class Health:
     async def _database(self) -> str | None:
         try:
             async with asyncio.timeout(PATIENCE):
-                await self._pool.fetchval("SELECT 1 FROM orders LIMIT 1")
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-            return f"does not answer ({type(error).__name__})"
+                await takes_writes(self._pool)
+        except TimeoutError:
+            return f"does not answer within {PATIENCE:g} s"
+        except DatabaseUnreachable as error:
+            return str(error)
         return None
 
     async def _temporal(self) -> str | None:

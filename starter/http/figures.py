@@ -8,13 +8,13 @@ from collections.abc import Callable
 from time import monotonic
 from typing import Any
 
-import asyncpg
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
 from database.figures import FIGURES, read_figures
+from database.pool import AWAY
 
 KEPT = 10.0  # seconds
 PATIENCE = 5.0  # seconds
@@ -42,7 +42,7 @@ class Collector:
         try:
             async with asyncio.timeout(PATIENCE):
                 found = await read_figures(self._pool)
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        except AWAY:
             found = {}
         lines = [_gauge(UP, UP_MEANING, bool(found))]
         lines += [_gauge(figure.name, figure.meaning, found[figure.name]) for figure in FIGURES if found]

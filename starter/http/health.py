@@ -6,6 +6,7 @@ from typing import Literal
 from fastapi import APIRouter
 from temporalio.service import RPCError
 
+from starter.connecting import takes_writes
 from starter.http.access import Site, TheSite
 from starter.http.problems import database_unreachable, temporal_unreachable
 from starter.http.shapes import Answered
@@ -33,9 +34,9 @@ async def healthz() -> Alive:
     return Alive()
 
 
-@router.get("/readyz", responses={503: {"description": "Temporal or PostgreSQL does not answer."}})
+@router.get("/readyz", responses={503: {"description": "Temporal does not answer, or PostgreSQL takes no writes."}})
 async def readyz(site: TheSite) -> Ready:
-    """Whether orders can be reached: the database and Temporal answer. It needs no token."""
+    """Whether orders can be reached: Temporal answers, and the database takes writes. It needs no token."""
     await asyncio.gather(_database(site), _temporal(site))
     return Ready()
 
@@ -43,7 +44,7 @@ async def readyz(site: TheSite) -> Ready:
 async def _database(site: Site) -> None:
     try:
         async with asyncio.timeout(PATIENCE):
-            await site.recourse.pool.fetchval("SELECT 1 FROM orders LIMIT 1")
+            await takes_writes(site.recourse.pool)
     except TimeoutError as error:
         raise database_unreachable() from error
 

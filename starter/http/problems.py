@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import asyncpg
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
@@ -12,7 +11,8 @@ from starlette.exceptions import HTTPException as AnyHTTPException
 from temporalio.client import WorkflowUpdateRPCTimeoutOrCancelledError
 from temporalio.service import RPCError
 
-from database.pool import DatabaseUnreachable
+from database.pool import AWAY, DatabaseUnreachable
+from database.pool import unreachable as away
 from resolution.fields import excerpt
 from resolution.refusals import SENTENCES
 from starter.answers import NoSuchOrder, OrderExists, OrderNotRunning, Outcome, Unanswered
@@ -35,15 +35,6 @@ OF_THE_MESSAGE = frozenset(
 )
 # What of an answer goes along with its refusal.
 _KEPT = ("order_id", "command", "command_id", "entry", "at", "repeated")
-# No connection, a server that starts or stops, or one that has no room: nothing that a mended query would mend.
-_DATABASE_AWAY: tuple[type[Exception], ...] = (
-    OSError,
-    TimeoutError,
-    asyncpg.InterfaceError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.OperatorInterventionError,
-    asyncpg.InsufficientResourcesError,
-)
 _TEMPORAL_AWAY: tuple[type[Exception], ...] = (RPCError, WorkflowUpdateRPCTimeoutOrCancelledError)
 
 
@@ -120,13 +111,14 @@ def no_such_order(order_id: str) -> Failure:
     return Failure(404, "no_such_order", "There is no such order.", detail=f"There is no order {excerpt(order_id)}.")
 
 
-def unreachable(what: str, code: str, **details: Any) -> Failure:
-    """Something of ours that does not answer now."""
+def unreachable(what: str, code: str, why: str = "", **details: Any) -> Failure:
+    """Something of ours that does not answer now; `why` goes to whoever called."""
+    again = "Nothing is wrong with the call. Try again; with the same Idempotency-Key nothing is done twice."
     return Failure(
         503,
         code,
         f"{what} cannot be reached at the moment.",
-        detail="Nothing is wrong with the call. Try again; with the same Idempotency-Key nothing is done twice.",
+        detail=f"{why} {again}".lstrip(),
         details=details,
         headers={"Retry-After": RETRY_AFTER},
     )
@@ -137,9 +129,9 @@ def temporal_unreachable(**details: Any) -> Failure:
     return unreachable("Temporal", "temporal_unreachable", **details)
 
 
-def database_unreachable() -> Failure:
-    """No answer from PostgreSQL."""
-    return unreachable("The database", "database_unreachable")
+def database_unreachable(error: Exception | None = None) -> Failure:
+    """No answer from PostgreSQL, or one of the errors by which it counts as away."""
+    return unreachable("The database", "database_unreachable", away(error).plain if error else "")
 
 
 def answer_with_problems(app: FastAPI) -> None:
@@ -180,9 +172,9 @@ FAILURES: dict[type[Exception], Callable[[Any], Failure]] = {
     Unanswered: lambda error: unreachable("The order", "no_answer", **_again(error)),
     OrderNotRunning: lambda error: unreachable("The order", "no_answer"),
     TemporalUnreachable: lambda error: temporal_unreachable(),
-    DatabaseUnreachable: lambda error: database_unreachable(),
+    DatabaseUnreachable: database_unreachable,
     **dict.fromkeys(_TEMPORAL_AWAY, lambda error: temporal_unreachable()),
-    **dict.fromkeys(_DATABASE_AWAY, lambda error: database_unreachable()),
+    **dict.fromkeys(AWAY, database_unreachable),
     Exception: lambda error: Failure(500, "internal", "Something is wrong on our side."),
 }
 

@@ -21,9 +21,10 @@ from temporalio.testing._timeskipping import FastForwardConfig  # the SDK does n
 
 from activities.settings import read_settings
 from activities.shapes import Payment
+from database.address import Address
 from database.migrate import migrate
 from database.orders import read_answer, read_balances, read_notices, read_order, read_record
-from database.pool import connect, where
+from database.pool import connect
 from local.postgres import postgres
 from local.progress import say
 from local.temporal import register_search_attributes, temporal_server
@@ -131,7 +132,7 @@ async def _servers_of_the_shell() -> AsyncIterator[tuple[str, Client, str | None
     dsn = database_address(read_settings())
     await _holds_stories_only(dsn)
     client = await connect_temporal()
-    say(f"PostgreSQL: the server at {where(dsn)}, as DATABASE_URL says")
+    say(f"PostgreSQL: the server at {Address.read(dsn).place}, as DATABASE_URL says")
     say(f"Temporal: the server at {client.service_client.config.target_host}, as TEMPORAL_ADDRESS says")
     await register_search_attributes(client)
     yield dsn, client, None
@@ -147,8 +148,8 @@ async def _holds_stories_only(dsn: str) -> None:
         await pool.close()
     if found is not None:
         raise OthersOrders(
-            f"The database at {where(dsn)} holds orders that no story made, such as {found}: the stories would leave "
-            "orders, money and scores among them. Name an empty database, or leave out --on-my-servers."
+            f"The database at {Address.read(dsn).place} holds orders that no story made, such as {found}: the stories "
+            "would leave orders, money and scores among them. Name an empty database, or leave out --on-my-servers."
         )
 
 

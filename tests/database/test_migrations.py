@@ -121,9 +121,12 @@ async def test_somebody_elses_table_of_migrations_is_left_alone(empty: str) -> N
     ("address", "said"),
     [
         ("postgresql://somebody:secret@127.0.0.1:1/none", "check that it runs and that DATABASE_URL names it"),
-        ("postgresql://somebody:secret@127.0.0.1:notaport/none", "DATABASE_URL cannot be read: write postgresql://"),
-        ("mysql://somebody:secret@127.0.0.1/none", "DATABASE_URL cannot be read: write postgresql://"),
-        ("secret", "DATABASE_URL cannot be read: write postgresql://"),
+        (
+            "postgresql://somebody:secret@127.0.0.1:notaport/none",
+            "DATABASE_URL cannot be read: .*; write postgresql://",
+        ),
+        ("mysql://somebody:secret@127.0.0.1/none", "DATABASE_URL cannot be read: .*; write postgresql://"),
+        ("secret", "DATABASE_URL cannot be read: .*; write postgresql://"),
     ],
 )
 async def test_an_address_at_which_no_database_answers_is_said_without_its_password(address: str, said: str) -> None:

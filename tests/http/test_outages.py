@@ -8,6 +8,7 @@ import httpx2
 from database.pool import connect
 from starter.client import Recourse
 from starter.http.app import make_app
+from tests.conftest import run_on
 from tests.http.conftest import KEYS, Caller, Orders, token
 from tests.http.lines import line
 from tests.process.conftest import Marketplace
@@ -72,3 +73,41 @@ async def test_without_the_database_every_call_says_to_try_again(
             assert (await client.get(f"/orders/{order_id}")).status_code == 200
             assert (await client.give(order_id, "message", comment="x")).status_code == 200
         await pool.close()
+
+
+async def test_a_database_that_takes_no_writes_is_away_until_it_does_and_no_address_is_lost(
+    marketplace: Marketplace, postgres_server: str, dsn: str
+) -> None:
+    database = urlsplit(dsn).path.removeprefix("/")
+    await run_on(postgres_server, f"ALTER DATABASE {database} SET default_transaction_read_only = on")
+    pool = await connect(dsn)
+    terms = marketplace.terms().model_dump(mode="json", exclude={"history"})
+    body = {"terms": terms, "client_email": "c@example.org"}
+    async with calling(Recourse(marketplace.client, pool, task_queue=marketplace.queue), patience=20.0) as http:
+        shop = Caller(http, token("service"))
+        for answer in (await http.get("/readyz"), await shop.post("/orders", body), await http.get("/readyz")):
+            assert problem(answer) == (503, "database_unreachable")
+            assert answer.headers["retry-after"] == "5"
+            assert "takes no writes" in answer.json()["detail"]
+        await run_on(postgres_server, f"ALTER DATABASE {database} RESET default_transaction_read_only")
+        for _ in range(2):  # the first to ask may still get a former session, and lets go of all
+            ready = await http.get("/readyz")
+        assert ready.json() == {"database": "ok", "temporal": "ok"}
+        assert (await shop.post("/orders", body)).status_code == 201
+    assert await pool.fetchval("SELECT email FROM contacts") == "c@example.org"
+    await pool.close()
+
+
+async def test_a_user_who_may_only_read_is_not_ready(marketplace: Marketplace, dsn: str) -> None:
+    await run_on(
+        dsn, "DROP ROLE IF EXISTS only_reads", "CREATE ROLE only_reads LOGIN", "GRANT SELECT ON orders TO only_reads"
+    )
+    pool = await connect(
+        urlsplit(dsn)._replace(netloc=urlsplit(dsn).netloc.replace("postgres@", "only_reads@")).geturl()
+    )
+    async with calling(Recourse(marketplace.client, pool, task_queue=marketplace.queue)) as http:
+        answer = await http.get("/readyz")
+        assert problem(answer) == (503, "database_unreachable")
+        assert "only_reads" not in answer.text
+    await pool.close()
+    await run_on(dsn, "DROP OWNED BY only_reads", "DROP ROLE only_reads")

@@ -10,6 +10,7 @@ from temporalio.client import Client
 
 from database.pool import connect
 from starter.client import Recourse
+from tests.conftest import run_on
 from tests.http.lines import line
 from tests.process.conftest import Marketplace
 from worker import make_worker
@@ -38,3 +39,30 @@ async def test_a_step_that_a_database_refuses_goes_to_an_activity_that_waits(cli
         await pool.close()
     # Each turn of a task that goes on in an outage is three events of history.
     assert counted[EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED] <= 5
+
+
+async def test_a_worker_whose_sessions_are_read_only_goes_on_as_soon_as_new_ones_may_write(
+    client: Client, postgres_server: str, dsn: str
+) -> None:
+    queue, database = f"read-only-{secrets.token_hex(4)}", urlsplit(dsn).path.removeprefix("/")
+    pool = await connect(dsn)
+    async with make_worker(client, pool, task_queue=queue):
+        marketplace = Marketplace(Recourse(client, pool, task_queue=queue), queue)
+        order_id = await marketplace.order()
+        await marketplace.by("client", order_id, "message", comment="Hello")
+        # The sessions that are made from here on cannot write, and the others are ended: a standby is all there is.
+        await run_on(
+            postgres_server,
+            f"ALTER DATABASE {database} SET default_transaction_read_only = on",
+            f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{database}'",
+        )
+        asking = asyncio.create_task(marketplace.by("client", order_id, "request", kind="cancel"))
+        async with asyncio.timeout(60):
+            async for event in marketplace.handle(order_id).fetch_history_events(wait_new_event=True):
+                if event.event_type == EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED:
+                    break
+        await run_on(postgres_server, f"ALTER DATABASE {database} RESET default_transaction_read_only")
+        async with asyncio.timeout(40):
+            assert (await asking).applied
+        assert (await marketplace.by("freelancer", order_id, "accept")).applied
+    await pool.close()

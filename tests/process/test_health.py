@@ -10,6 +10,7 @@ from local.process import free_ports, start
 from policies import load_policy
 from resolution.order import Opening
 from starter.client import Recourse
+from tests.conftest import run_on
 from tests.http.lines import line
 from tests.http.processes import environment
 from tests.process.conftest import Marketplace
@@ -32,6 +33,21 @@ async def test_a_worker_is_ready_while_it_polls_and_its_database_answers(
             assert (await worker.ask("/healthz"))[0] == 200
             await between.mend()
             await worker.until(200, "ok")
+
+
+async def test_a_worker_is_ready_while_its_database_takes_writes(
+    temporal_address: str, postgres_server: str, dsn: str, tmp_path: Path
+) -> None:
+    database = urlsplit(dsn).path.removeprefix("/")
+    await run_on(postgres_server, f"ALTER DATABASE {database} SET default_transaction_read_only = on")
+    async with worker_process(tmp_path, "health-and-writing", dsn, temporal_address) as worker:
+        await worker.until(503, "takes no writes")
+        await run_on(postgres_server, f"ALTER DATABASE {database} RESET default_transaction_read_only")
+        await worker.until(200, "ok")
+        await run_on(dsn, "ALTER TABLE deliveries RENAME TO away")
+        await worker.until(503, "not up to date")
+        await run_on(dsn, "ALTER TABLE away RENAME TO deliveries")
+        await worker.until(200, "ok")
 
 
 async def test_a_worker_that_is_told_to_stop_says_first_that_it_is_not_ready(

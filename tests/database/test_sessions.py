@@ -1,0 +1,94 @@
+"""What a session took along when it was made does not outlast its reason: after such an error new sessions are made."""
+
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from random import Random
+from typing import Any
+from urllib.parse import urlsplit
+
+import asyncpg
+import pytest
+
+from database.pool import AWAY, connect
+from database.steps import record_step
+from tests.conftest import run_on
+from tests.facts.lives import live
+
+MANY = 4
+
+
+@pytest.fixture
+async def nobody(postgres_server: str) -> AsyncIterator[str]:
+    """A role that may do nothing."""
+    await run_on(postgres_server, "DROP ROLE IF EXISTS recourse_nobody", "CREATE ROLE recourse_nobody")
+    yield "recourse_nobody"
+    await run_on(postgres_server, "DROP ROLE recourse_nobody")
+
+
+async def at_once(pool: Any, query: str) -> list[Any]:
+    """The answers of many sessions, all of them open."""
+    held = [await pool.acquire() for _ in range(MANY)]
+    try:
+        return [await connection.fetchval(query) for connection in held]
+    finally:
+        for connection in held:
+            await pool.release(connection)
+
+
+async def write(pool: Any) -> None:
+    await record_step(pool, live(Random(4), order_id="o-1").steps[0])
+
+
+async def try_again(pool: Any) -> None:
+    """What went wrong once may do so for one more query that comes at the same moment."""
+    with suppress(*AWAY):
+        await pool.execute("SELECT 1")
+    await write(pool)
+
+
+@pytest.mark.parametrize(
+    ("setting", "kind"),
+    [
+        ("default_transaction_read_only = on", asyncpg.ReadOnlySQLTransactionError),
+        ("search_path = nowhere", asyncpg.UndefinedTableError),
+        ("statement_timeout = 500", asyncpg.QueryCanceledError),
+        ("role = recourse_nobody", asyncpg.InsufficientPrivilegeError),
+    ],
+)
+@pytest.mark.usefixtures("nobody")
+async def test_sessions_with_a_former_setting_are_let_go(
+    postgres_server: str, dsn: str, setting: str, kind: type[Exception]
+) -> None:
+    name, database = setting.partition(" ")[0], urlsplit(dsn).path.removeprefix("/")
+    await run_on(postgres_server, f"ALTER DATABASE {database} SET {setting}")
+    pool = await connect(dsn)
+    [former] = set(await at_once(pool, f"SHOW {name}"))
+    await run_on(postgres_server, f"ALTER DATABASE {database} RESET {name}")
+
+    failing = pool.execute("SELECT pg_sleep(60)") if "timeout" in name else write(pool)
+    with pytest.raises(kind) as raised:
+        await failing
+    assert isinstance(raised.value, AWAY)
+    await try_again(pool)
+    assert former not in await at_once(pool, f"SHOW {name}")
+    await pool.close()
+
+
+async def test_an_error_of_the_data_keeps_the_sessions(pool: Any) -> None:
+    before = await at_once(pool, "SELECT pg_backend_pid()")
+    for query in ("SELECT 1 / 0", "INSERT INTO contacts VALUES ('o', 'client', NULL)"):
+        with pytest.raises(asyncpg.PostgresError) as raised:
+            await pool.execute(query)
+        assert not isinstance(raised.value, AWAY)
+    with pytest.raises(asyncpg.DataError, match="out of int32 range"):
+        await pool.fetchval("SELECT $1::int", 2**31)
+    assert sorted(await at_once(pool, "SELECT pg_backend_pid()")) == sorted(before)
+
+
+async def test_sessions_that_an_operator_ends_are_made_anew(pool: Any, dsn: str) -> None:
+    await at_once(pool, "SELECT 1")
+    ended = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
+    with pytest.raises(AWAY):
+        await pool.fetch(ended)  # its own session is among them
+    await try_again(pool)
+    assert await at_once(pool, "SELECT 1") == [1] * MANY
