@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
+from hypothesis import HealthCheck, settings
 
 from database.migrate import migrate
 from database.pool import connect
@@ -15,6 +16,10 @@ from local.temporal import temporal_server
 
 # Before any test module is read, so that nothing of the shell gets into one.
 forget_the_servers_of_the_shell()
+
+# No example of a searching test has to be quick on a machine that does other things as well.
+settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unhurried")
 
 _numbers = itertools.count(1)
 

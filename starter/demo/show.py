@@ -25,7 +25,7 @@ from starter.simulate.story import Story, StoryStep, read_story
 from starter.simulate.temporal import Stage, TemporalEngine, TooSlow, shift_of
 
 LONG = timedelta(hours=1)  # time that passes unmentioned
-TRIES = 3
+TRIES = 10
 
 
 def stories() -> list[Story]:

@@ -14,7 +14,7 @@ from starter.simulate.play import Difference, Play
 from starter.simulate.story import EngineName, Story, StoryError, read_story
 
 AT_ONCE = 12  # stories on the Temporal server at the same time
-TRIES = 4  # of a story that a busy machine could not play within its seconds; the later ones have it to themselves
+TRIES = 10  # of a story that a busy machine could not play within its seconds; the later ones have it to themselves
 
 
 @dataclass(frozen=True)
@@ -174,7 +174,7 @@ class _Temporal:
         except temporal.TooSlow as slow:
             return slow
         except TimeoutError:
-            why = "nothing happened for a minute"
+            why = f"nothing happened for {temporal.PATIENCE / 60:.0f} minutes"
             return Result(str(story.path), story.id, story.title, "temporal", "FAILED", line=1, why=why)
 
 

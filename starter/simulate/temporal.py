@@ -44,7 +44,7 @@ OUTAGE_QUEUE = "stories-with-outages"
 # A skip that is still going on when its target passes goes on to the next timer, so it ends this much before a clock,
 # and the rest passes in real time.
 ROOM = timedelta(milliseconds=250)
-PATIENCE = 60.0  # seconds until a step counts as stuck
+PATIENCE = 600.0  # seconds until a step counts as stuck
 SKIPS = 10_000  # the server stops skipping silently after 200 otherwise
 PLAYED = "-[0-9a-f]{8}-[0-9]+$"  # how the ids of orders end that stories made
 Condition = Callable[[], Awaitable[bool]]

@@ -7,6 +7,7 @@ from activities.mail import MailChannel
 from activities.webhook import WebhookChannel
 from policies import load_policy
 from tests.activities.receivers import HttpReceiver, MailReceiver
+from tests.patience import PATIENCE
 from tests.process.conftest import working
 
 SECRET = "whsec_" + "c2VjcmV0" * 5
@@ -29,7 +30,7 @@ async def test_one_that_does_not_listen_keeps_nobody_else_from_hearing_of_later_
         for number in range(6):
             assert (await marketplace.by("freelancer", order_id, "message", comment=f"{number}?")).applied
             assert (await marketplace.by("client", order_id, "message", comment=f"{number}!")).applied
-            async with asyncio.timeout(15):
+            async with asyncio.timeout(PATIENCE):
                 await post.has(number + 1)
         assert post.to("f@x.example") == ["message received"] * 6
         assert post.to(deaf) == []
@@ -57,7 +58,7 @@ async def test_an_address_is_in_the_database_and_nowhere_else(
         await marketplace.by("freelancer", agreed.order_id, "message", comment="Hello")
         handle = marketplace.handle(agreed.order_id)
         history = ""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             while "SMTPRecipientsRefused 550" not in history:
                 history = (await handle.fetch_history()).to_json()
                 assert (await marketplace.by("freelancer", agreed.order_id, "message", comment="There?")).applied

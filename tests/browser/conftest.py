@@ -23,12 +23,12 @@ from starter.http.app import make_app
 from starter.http.serving import make_server
 from starter.http.tokens import Bearer, BearerRole
 from tests.http.conftest import IDS, KEYS
+from tests.patience import PATIENCE
 from worker import make_worker
 from workflows.connecting import connect
 
 PHONE = {"width": 360, "height": 740}
 DESK = {"width": 1280, "height": 900}
-PATIENCE = 30.0  # seconds
 
 
 class Person:
@@ -150,6 +150,7 @@ async def chromium() -> AsyncIterator[Browser]:
     """A browser that all tests share; each person in it has cookies of their own."""
     if find_chromium() is None:
         pytest.skip(MISSING)
+    expect.set_options(timeout=PATIENCE * 1000)
     async with browser() as opened:
         yield opened
 
@@ -188,6 +189,7 @@ async def person(chromium: Browser, site: Site) -> AsyncIterator[People]:
 
     async def come(role: BearerRole, order_id: str = "", **options: Any) -> Person:
         context = await chromium.new_context(**{"viewport": DESK, "timezone_id": "Europe/Berlin", **options})
+        context.set_default_timeout(PATIENCE * 1000)
         contexts.append(context)
         made = Person(await context.new_page(), site)
         await made.page.goto(site.link(role, order_id))

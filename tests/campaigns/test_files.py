@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[2]
 POLICIES = [*sorted(ROOT.glob("policies/*.toml")), *sorted(ROOT.glob("tests/policies/*.toml"))]
 SCENARIOS = sorted(ROOT.glob("tests/scenarios/*.yaml"))
 seeds = given(seed=st.integers(0, 2**32))
-often = settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+often = settings(max_examples=120, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def spoiled_lines(random: Random, text: str) -> str:

@@ -15,6 +15,7 @@ from starter.cli.times import away, due, length
 from tests.activities.conftest import Written
 from tests.activities.receivers import http_receiver
 from tests.cli.test_orders import RECOURSE, environment, run, worker
+from tests.patience import PATIENCE
 
 __all__ = ["environment", "worker"]
 
@@ -35,7 +36,7 @@ async def answered(environment: dict[str, str], answer: str, *words: str) -> tup
     )
     os.close(theirs)
     os.write(ours, f"{answer}\n".encode())
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE):
         output, _ = await process.communicate()
     os.close(ours)
     return process.returncode or 0, output.decode()

@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from tests.patience import PATIENCE
+
 RECOURSE = Path(sys.executable).with_name("recourse")
 
 
@@ -43,7 +45,7 @@ async def run(environment: dict[str, str], *words: str) -> Ran:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE):
         output, error = await process.communicate()
     return Ran(process.returncode or 0, output.decode(), error.decode())
 
@@ -62,7 +64,7 @@ async def worker(environment: dict[str, str]) -> AsyncIterator[asyncio.subproces
     yield process
     if process.returncode is None:
         process.terminate()
-    async with asyncio.timeout(40):
+    async with asyncio.timeout(PATIENCE):
         await process.wait()
 
 
@@ -95,7 +97,7 @@ async def test_an_order_from_start_to_end(environment: dict[str, str], worker: a
     assert (record.json["order_id"], record.json["for"], len(record.json["entries"])) == (name, "client", 3)
 
     worker.terminate()
-    async with asyncio.timeout(40):
+    async with asyncio.timeout(PATIENCE):
         assert await worker.wait() == 0
 
 

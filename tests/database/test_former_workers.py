@@ -21,6 +21,7 @@ from tests.conftest import run_on
 from tests.database.former_worker import MARK, Session, first_level, former, listen
 from tests.database.tables import everything
 from tests.database.test_migrations import empty
+from tests.patience import PATIENCE
 
 __all__ = ["empty"]
 
@@ -76,7 +77,7 @@ async def writing(dsn: str, session: Session) -> AsyncIterator[list[str]]:
         finally:
             await pool.close()
 
-    async with asyncio.timeout(60), asyncio.TaskGroup() as workers:
+    async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as workers:
         for number in range(WRITERS):
             workers.create_task(write(number))
         await begun.wait()
@@ -161,7 +162,7 @@ async def test_a_migrator_that_is_killed_half_way_leaves_a_database_that_the_nex
             killed.send_signal(signal.SIGKILL)
             await killed.wait()
             next_one = asyncio.create_task(migrate(empty))
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE):
             await next_one
         assert [row["name"] for row in await server.fetch("SELECT name FROM migrations ORDER BY name")] == NAMES
         assert await server.fetch("SELECT indexrelid::regclass FROM pg_index WHERE NOT indisvalid") == []
@@ -186,7 +187,7 @@ async def until_one_waits(dsn: str) -> None:
     """Until a migrator waits for a lock."""
     server = await asyncpg.connect(dsn)
     try:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             while not await server.fetchval(  # noqa: ASYNC110 - what it waits for is on the server
                 "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
             ):

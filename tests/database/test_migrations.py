@@ -16,6 +16,7 @@ from database.orders import read_record
 from database.pool import DatabaseUnreachable, connect
 from database.steps import record_step
 from tests.facts.lives import live
+from tests.patience import PATIENCE
 
 MIGRATIONS = Path(__file__).parents[2] / "database" / "migrations"
 NAMES = [name for name, _ in migrations()]
@@ -147,7 +148,7 @@ def test_the_linter_for_migrations_finds_nothing() -> None:
         ],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
     assert linted.returncode == 0, linted.stdout + linted.stderr

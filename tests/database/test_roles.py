@@ -19,6 +19,7 @@ from database.pool import connect
 from database.steps import record_step
 from local.postgres import LocalPostgres
 from tests.facts.lives import live
+from tests.patience import PATIENCE
 
 GROWS_ONLY = ("record_entries", "answers", "ledger_entries", "facts", "notices")
 CHANGES = ("orders", "deliveries", "contacts")
@@ -195,7 +196,7 @@ async def test_a_role_that_another_database_is_just_creating_is_waited_for(fresh
     await other.execute("CREATE ROLE recourse_app NOLOGIN")
     migrating = asyncio.create_task(migrate(dsn))
     waiting = "SELECT count(*) FROM pg_stat_activity WHERE cardinality(pg_blocking_pids(pid)) > 0"
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         while not migrating.done() and not await said(fresh_cluster, waiting):
             pass
     assert not migrating.done()

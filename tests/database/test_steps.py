@@ -15,6 +15,7 @@ from resolution.step import LedgerLine, Step
 from resolution.summary import summary
 from tests.database.tables import everything
 from tests.facts.lives import READERS, Life, live
+from tests.patience import PATIENCE
 
 
 @pytest.fixture
@@ -125,7 +126,7 @@ async def test_the_steps_of_one_order_may_arrive_in_any_order_when_they_are_trie
                 await asyncio.sleep(0)
 
     try:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             await asyncio.gather(*(until_written(step) for step in reversed(life.steps)))
         assert await read_record(pool, "o-1") == life.entries
     finally:

@@ -24,11 +24,10 @@ from policies import load_policy
 from resolution.order import Terms
 from starter.client import Outcome, Recourse, workflow_id
 from tests.http.processes import environment
+from tests.patience import PATIENCE
 from tests.process.processes import RECOURSE
 from worker import make_worker
 from workflows.connecting import connect
-
-PATIENCE = 60.0  # seconds
 
 
 @dataclass(frozen=True)
@@ -145,7 +144,7 @@ async def test_migrations_worker_and_web_server_start_as_in_compose_and_lead_an_
         environment={**told, "RECOURSE_METRICS_ADDRESS": f"127.0.0.1:{metrics}"},
     )
     try:
-        async with httpx2.AsyncClient(timeout=30) as http:
+        async with httpx2.AsyncClient(timeout=PATIENCE) as http:
             for port in (health, web):
                 await answers(http, f"http://127.0.0.1:{port}/readyz")
             made = await asyncio.create_subprocess_exec(
@@ -176,7 +175,7 @@ async def test_migrations_worker_and_web_server_start_as_in_compose_and_lead_an_
             assert "recourse_database_up 1\n" in (await http.get(f"http://127.0.0.1:{metrics}/metrics")).text
     finally:
         await stop(serving, signal.SIGTERM)
-        await stop(worker, signal.SIGTERM, patience=40)
+        await stop(worker, signal.SIGTERM, patience=PATIENCE)
     assert (serving.returncode, worker.returncode) == (0, 0)
 
 

@@ -16,13 +16,13 @@ import pytest
 
 from local.temporal import LocalTemporal, find_program
 from tests.http.processes import environment
+from tests.patience import PATIENCE
 from tests.process.conftest import Marketplace, client, marketplace
 
 __all__ = ["ROOT", "Servers", "client", "commands", "copied", "marketplace", "needs", "run", "section"]
 
 ROOT = Path(__file__).resolve().parents[2]
 # The first time, a toolchain downloads its packages.
-PATIENCE = 240.0  # seconds
 # How each says its version, and the oldest that the examples are for; Go fetches a newer one by itself.
 OLDEST = {"node": ("--version", (20, 0)), "java": ("--version", (17, 0)), "go": ("version", (1, 21))}
 OFFLINE = re.compile(
@@ -141,7 +141,7 @@ async def api(servers: Servers) -> AsyncIterator[str]:
         *("recourse", "serve", "--port", "0"), env=environment(**servers.settings), stdout=subprocess.PIPE
     )
     assert process.stdout is not None
-    line = (await asyncio.wait_for(process.stdout.readline(), 60)).decode()
+    line = (await asyncio.wait_for(process.stdout.readline(), PATIENCE)).decode()
     yield "http://" + line.removeprefix("Listening on ").removesuffix(".\n")
     process.terminate()
-    await asyncio.wait_for(process.wait(), 30)
+    await asyncio.wait_for(process.wait(), PATIENCE)

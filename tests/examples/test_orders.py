@@ -15,7 +15,6 @@ from starter.schemas import schemas
 from tests.examples.conftest import ROOT, Servers, commands, copied, needs, run, section
 
 # The first time, compilers and packages are many; later runs take seconds.
-pytestmark = pytest.mark.timeout(600)
 PAGE = ROOT / "docs" / "integrating.md"
 
 STORY = """\

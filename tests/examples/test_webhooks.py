@@ -20,14 +20,14 @@ from standardwebhooks.webhooks import Webhook
 from activities.webhook import WebhookChannel
 from local.process import free_port
 from starter.client import Recourse
-from tests.examples.conftest import PATIENCE, copied, needs, run, section
+from tests.examples.conftest import copied, needs, run, section
 from tests.http.processes import environment
+from tests.patience import PATIENCE
 from tests.process.conftest import Marketplace
 from worker import make_worker
 from workflows.connecting import connect
 
 # The first time, packages are downloaded.
-pytestmark = pytest.mark.timeout(600)
 SECRET = "whsec_" + "c2VjcmV0" * 5
 # What each needs, and how it is made ready.
 TOOLS = {
@@ -86,7 +86,7 @@ async def listening(language: str, into: Path) -> AsyncIterator[Receiver]:
     finally:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGTERM)
-        await asyncio.wait_for(process.wait(), 30)
+        await asyncio.wait_for(process.wait(), PATIENCE)
 
 
 @asynccontextmanager

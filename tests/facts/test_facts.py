@@ -60,7 +60,7 @@ async def test_private_feedback_is_among_them_and_says_nothing_but_the_rating() 
     assert "He left us alone." not in fact.model_dump_json()
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(st.integers(0, 2**32).map(Random))
 def test_no_refund_undo_or_later_money_ever_removes_private_feedback(random: Random) -> None:
     """[R74]"""
@@ -75,7 +75,7 @@ def test_no_refund_undo_or_later_money_ever_removes_private_feedback(random: Ran
             assert of(order).client_private == said
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(st.integers(0, 2**32).map(Random))
 def test_steps_carry_them_exactly_where_they_change(random: Random) -> None:
     stood = None

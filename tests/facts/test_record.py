@@ -44,7 +44,7 @@ def at(document: Any, path: tuple[Any, ...]) -> Any:
     return document
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(seeds)
 def test_every_readers_export_of_every_life_verifies_and_ends_with_the_same_hash(random: Random) -> None:
     life = live(random)
@@ -55,7 +55,7 @@ def test_every_readers_export_of_every_life_verifies_and_ends_with_the_same_hash
     assert {document["head"] for document in documents} == {life.order.record_hash}
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(seeds)
 def test_an_export_holds_all_that_its_reader_may_read_and_nothing_else(random: Random) -> None:
     life = live(random)
@@ -70,7 +70,7 @@ def test_an_export_holds_all_that_its_reader_may_read_and_nothing_else(random: R
             assert "note-" not in read
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(seeds)
 def test_nothing_in_an_export_helps_to_guess_what_is_hidden(random: Random) -> None:
     life, reader = live(random), random.choice(READERS[:2])
@@ -89,7 +89,7 @@ def test_nothing_in_an_export_helps_to_guess_what_is_hidden(random: Random) -> N
             assert record._digest("leaf", "", record.canonical(entry.content[name])) not in text
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(seeds)
 def test_hidden_entries_all_look_alike(random: Random) -> None:
     life = live(random)
@@ -101,7 +101,7 @@ def test_hidden_entries_all_look_alike(random: Random) -> None:
                 assert ("hidden" in entry["fields"]["private"]) == (reader != "operator")
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(seeds)
 def test_altering_anything_anywhere_is_noticed(random: Random) -> None:
     document = exported(live(random), random.choice(READERS))
@@ -129,7 +129,7 @@ def test_altering_anything_anywhere_is_noticed(random: Random) -> None:
         assert verify(document) == []
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(seeds)
 def test_a_forger_who_renews_the_seal_still_breaks_the_chain(random: Random) -> None:
     document = exported(live(random), random.choice(READERS))
@@ -200,7 +200,7 @@ def test_a_forger_who_renews_the_seal_still_breaks_the_chain(random: Random) -> 
     assert not any(problem.startswith("seal") for problem in wrong)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(seeds)
 def test_entries_of_another_order_do_not_fit(random: Random) -> None:
     reader = random.choice(READERS)
@@ -244,7 +244,7 @@ json_values = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(json_values, st.data())
 def test_no_document_makes_verification_raise(value: Any, data: st.DataObject) -> None:
     assert verify(value)

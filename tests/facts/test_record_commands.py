@@ -13,6 +13,7 @@ from database.steps import record_step
 from resolution.record import export
 from tests.facts.lives import READERS, Life
 from tests.facts.stories import played
+from tests.patience import PATIENCE
 
 # What an offline command may not even load.
 PROBE = """
@@ -33,7 +34,7 @@ def recourse(*arguments: str, program: str = "from starter.cli import main; main
         env={**clean, **environment},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
 

@@ -31,6 +31,7 @@ from resolution.scores import (
 from resolution.views import view
 from tests.facts.lives import live
 from tests.facts.stories import played
+from tests.patience import PATIENCE
 
 counts = st.integers(0, 10**6)
 
@@ -50,7 +51,7 @@ def test_a_share_is_the_nearest_number_with_its_decimals_and_halves_go_up(good: 
         assert (2 * units - 1) * counted <= 2 * exact < (2 * units + 1) * counted
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 2**32).map(Random))
 def test_an_order_scores_the_same_whether_what_was_before_is_counted_or_told(random: Random) -> None:
     """The counts in an order's terms are the facts of the orders before it, in short."""
@@ -192,4 +193,6 @@ def with_package(folder: Path, value: str) -> Any:
         "from policies import load_policy\n"
         "print(load_policy('upwork', {'scores.calculator': 'on_time'}).scores.calculator)"
     )
-    return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=PATIENCE, check=False
+    )

@@ -52,7 +52,7 @@ AROUND_CHANGES = st.one_of(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     start=AROUND_CHANGES,
     minutes=st.integers(1, 5 * 24 * 60),

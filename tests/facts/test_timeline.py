@@ -21,7 +21,7 @@ def printed(record: Any, **options: Any) -> str:
     return paper.getvalue()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(0, 2**32).map(Random))
 def test_every_entry_of_every_readers_record_has_its_line(random: Random) -> None:
     life = live(random)
@@ -92,7 +92,7 @@ odd = st.recursive(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(odd, st.sampled_from(("at", "actor", "command", "fields", "events", "money", "outcome", "private", "from")))
 def test_odd_content_is_shown_as_far_as_it_goes(value: Any, field: str) -> None:
     entry = live(Random(11), moves=1).entries[0]

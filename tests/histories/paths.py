@@ -26,6 +26,7 @@ from starter.simulate.story import Story, read_story
 from starter.simulate.temporal import Stage, TemporalEngine, TooSlow, shift_of, stage
 from tests.activities.receivers import http_receiver
 from tests.histories.kept import Kept
+from tests.patience import PATIENCE
 from tests.process.conftest import Marketplace
 from tests.process.test_forgotten_attempts import committed_and_forgotten
 from tests.process.test_messages import JSON, MISFITS, signal, update
@@ -36,6 +37,7 @@ from workflows.connecting import connect
 from workflows.encryption import Encryption
 from workflows.keys import KeyRing
 
+GIVEN_UP_WITHIN = 20.0  # seconds, in which eight days of deliveries are skipped
 STORIES = Path(__file__).resolve().parent.parent / "scenarios"
 # Chosen so that together they have every policy, every command applied and refused, every clock and every ending.
 TOLD = (
@@ -195,7 +197,7 @@ async def notices_told(on: Ground) -> list[Kept]:
             await market.by("client", order_id, "message", comment="four")
             await web.has(7)
             with suppress(TimeoutError):
-                async with asyncio.timeout(20):
+                async with asyncio.timeout(GIVEN_UP_WITHIN):
                     await on.staged.skipper.fast_forward(market.handle(order_id), timedelta(days=8))
             found = [await history(market.handle(order_id))]
         await hooks.close()
@@ -292,7 +294,7 @@ async def bad_starts(on: Ground) -> list[Kept]:
 
 async def recorded(market: Marketplace, order_id: str, entries: int) -> None:
     """Wait until the record is that long."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE):
         while len(await read_record(market.recourse.pool, order_id)) < entries:  # noqa: ASYNC110 - in the database
             await asyncio.sleep(0.02)
 

@@ -1,6 +1,6 @@
 """Tokens: who may do and see what."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
@@ -16,11 +16,15 @@ from tests.http.conftest import KEYS, Callers, Orders, token
 from tests.process.conftest import Marketplace
 
 SECRET = "a secret of more than thirty-two characters"
-SOON = datetime.now(UTC) + timedelta(hours=1)
+
+
+def soon() -> datetime:
+    """When what a test signs ends to be good."""
+    return datetime.now(UTC) + timedelta(hours=1)
 
 
 def claims(**over: Any) -> dict[str, Any]:
-    usual = {"aud": "recourse-api", "role": "client", "sub": "c-1", "exp": int(SOON.timestamp())}
+    usual = {"aud": "recourse-api", "role": "client", "sub": "c-1", "exp": int(soon().timestamp())}
     return {name: value for name, value in {**usual, **over}.items() if value is not None}
 
 
@@ -47,26 +51,26 @@ async def test_a_token_that_any_jwt_library_made_is_good(http: httpx2.AsyncClien
 @pytest.mark.parametrize(
     "made",
     [
-        forged(secret="another secret of more than thirty-two characters"),
-        forged(kid="unknown"),
-        forged(kid=None),
-        forged(algorithm="HS512", secret=SECRET * 2),
-        forged(exp=int((SOON - timedelta(hours=2)).timestamp())),
-        forged(exp=None),
-        forged(exp="tomorrow"),
-        forged(aud="recourse-sign-in"),
-        forged(aud=None),
-        forged(role="system"),
-        forged(role=None),
-        forged(sub=""),
-        forged(sub=None),
-        jwt.encode(claims(), "", "none", headers={"kid": "test"}),
-        "no.token.atall",
-        "x",
+        lambda: forged(secret="another secret of more than thirty-two characters"),
+        lambda: forged(kid="unknown"),
+        lambda: forged(kid=None),
+        lambda: forged(algorithm="HS512", secret=SECRET * 2),
+        lambda: forged(exp=int((soon() - timedelta(hours=2)).timestamp())),
+        lambda: forged(exp=None),
+        lambda: forged(exp="tomorrow"),
+        lambda: forged(aud="recourse-sign-in"),
+        lambda: forged(aud=None),
+        lambda: forged(role="system"),
+        lambda: forged(role=None),
+        lambda: forged(sub=""),
+        lambda: forged(sub=None),
+        lambda: jwt.encode(claims(), "", "none", headers={"kid": "test"}),
+        lambda: "no.token.atall",
+        lambda: "x",
     ],
 )
-async def test_a_token_that_proves_nothing_opens_nothing(door: httpx2.AsyncClient, made: str) -> None:
-    refused = await answer(door, f"Bearer {made}")
+async def test_a_token_that_proves_nothing_opens_nothing(door: httpx2.AsyncClient, made: Callable[[], str]) -> None:
+    refused = await answer(door, f"Bearer {made()}")
     assert (refused.status_code, refused.json()["code"]) == (401, "bad_token")
     assert refused.headers["www-authenticate"] == 'Bearer error="invalid_token"'
 
@@ -83,7 +87,7 @@ def test_keys_can_be_changed_without_a_break() -> None:
     before, between = KeyRing.read(f"old:{old}"), KeyRing.read(f"new:{new}, old:{old}")
     after = KeyRing({"new": new})
     bearer = Bearer(role="freelancer", id="f-1")
-    first, second = before.sign(bearer, "recourse-api", SOON), between.sign(bearer, "recourse-api", SOON)
+    first, second = before.sign(bearer, "recourse-api", soon()), between.sign(bearer, "recourse-api", soon())
 
     assert between.read_token(first, "recourse-api") == bearer
     assert after.read_token(second, "recourse-api") == bearer
@@ -209,6 +213,6 @@ async def test_even_an_unknown_path_is_a_problem(http: httpx2.AsyncClient) -> No
 
 def test_the_ring_of_the_tests_signs_what_it_reads() -> None:
     bearer = Bearer(role="operator", id="op-1")
-    assert KEYS.read_token(KEYS.sign(bearer, "recourse-session", SOON), "recourse-session") == bearer
+    assert KEYS.read_token(KEYS.sign(bearer, "recourse-session", soon()), "recourse-session") == bearer
     with pytest.raises(BadToken):
-        KEYS.read_token(KEYS.sign(bearer, "recourse-session", SOON), "recourse-api")
+        KEYS.read_token(KEYS.sign(bearer, "recourse-session", soon()), "recourse-api")

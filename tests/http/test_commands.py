@@ -190,7 +190,7 @@ async def test_an_order_that_no_worker_leads_is_not_waited_for_without_end(
     order_id = await order()
     await marketplace.by("client", order_id, "message", comment="Hello")
     idle = Recourse(marketplace.client, pool, task_queue="nobody-works-here")
-    app = make_app(idle, KEYS, patience=0.5)
+    app = make_app(idle, KEYS, patience=3)
     async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://recourse.test") as http:
         started = await Caller(http, token("service")).post("/orders", {"terms": terms(marketplace)})
         path = f"/orders/{started.json()['order_id']}/commands/request"

@@ -28,7 +28,6 @@ CONFIG = {
 }
 EXAMPLES = settings(
     max_examples=3,
-    deadline=None,
     derandomize=True,
     database=None,
     phases=(Phase.explicit, Phase.generate),

@@ -11,6 +11,7 @@ from starter.http.app import make_app
 from tests.conftest import run_on
 from tests.http.conftest import KEYS, Caller, Orders, token
 from tests.http.lines import line
+from tests.patience import PATIENCE
 from tests.process.conftest import Marketplace
 from workflows.connecting import connect as connect_temporal
 
@@ -47,7 +48,7 @@ async def test_without_temporal_orders_are_read_but_not_acted_on(
             assert (await http.get("/healthz")).status_code == 200
             assert (await client.get(f"/orders/{order_id}")).json()["phase"] == "in_progress"
             await to_temporal.mend()
-        async with calling(recourse, patience=20.0) as http:
+        async with calling(recourse, patience=PATIENCE) as http:
             again = await Caller(http, token("client")).post(
                 f"/orders/{order_id}/commands/request", {"kind": "cancel"}, Idempotency_Key="again"
             )
@@ -61,7 +62,8 @@ async def test_without_the_database_every_call_says_to_try_again(
     parts = urlsplit(dsn)
     async with line(parts.hostname or "", parts.port or 0) as to_database:
         pool = await connect(parts._replace(netloc=f"{parts.username}@127.0.0.1:{to_database.port}").geturl())
-        async with calling(Recourse(marketplace.client, pool, task_queue=marketplace.queue)) as http:
+        recourse = Recourse(marketplace.client, pool, task_queue=marketplace.queue)
+        async with calling(recourse) as http, calling(recourse, patience=PATIENCE) as patiently:
             client = Caller(http, token("client"))
             assert (await client.get(f"/orders/{order_id}")).status_code == 200
             await to_database.cut()
@@ -70,6 +72,7 @@ async def test_without_the_database_every_call_says_to_try_again(
             assert problem(await client.give(order_id, "message", comment="x")) == (503, "database_unreachable")
             assert problem(await http.get("/readyz")) == (503, "database_unreachable")
             await to_database.mend()
+            client = Caller(patiently, token("client"))
             assert (await client.get(f"/orders/{order_id}")).status_code == 200
             assert (await client.give(order_id, "message", comment="x")).status_code == 200
         await pool.close()

@@ -13,6 +13,7 @@ import pytest
 
 from local.process import free_port
 from tests.http.processes import environment
+from tests.patience import PATIENCE
 from tests.process.conftest import Marketplace
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "http.md"
@@ -32,7 +33,7 @@ async def run(*command: str, **env: str) -> tuple[int | None, str, str]:
     process = await asyncio.create_subprocess_exec(
         *command, env=environment(**env), stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
-    out, err = await asyncio.wait_for(process.communicate(), 60)
+    out, err = await asyncio.wait_for(process.communicate(), PATIENCE)
     return process.returncode, out.decode(), err.decode()
 
 
@@ -47,7 +48,7 @@ async def test_it_says_where_it_listens_and_stops_cleanly_when_told_to(
         stderr=subprocess.PIPE,
     )
     assert process.stdout is not None
-    line = (await asyncio.wait_for(process.stdout.readline(), 60)).decode()
+    line = (await asyncio.wait_for(process.stdout.readline(), PATIENCE)).decode()
     listening = re.fullmatch(r"Listening on 127\.0\.0\.1:(\d+)\.\n", line)
     assert listening
     reader, writer = await asyncio.open_connection("127.0.0.1", int(listening[1]))
@@ -55,7 +56,7 @@ async def test_it_says_where_it_listens_and_stops_cleanly_when_told_to(
     assert b'{"database":"ok","temporal":"ok"}' in await reader.read()
     writer.close()
     process.send_signal(number)
-    out, err = await asyncio.wait_for(process.communicate(), 30)
+    out, err = await asyncio.wait_for(process.communicate(), PATIENCE)
     assert (process.returncode, out, err) == (0, b"", b"")
 
 
@@ -112,7 +113,7 @@ async def test_the_documents_commands_do_what_it_says(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
-    _, err = await asyncio.wait_for(process.communicate(), 120)
+    _, err = await asyncio.wait_for(process.communicate(), PATIENCE)
     assert process.returncode == 0, err.decode()
     for number, (commands, answer) in enumerate(said):
         text = (tmp_path / f"{number}.out").read_text()

@@ -10,6 +10,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from tests.activities.receivers import HttpReceiver, http_receiver
+from tests.patience import PATIENCE
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ class Collector:
 
     async def until(self, enough: Callable[[list[Traced]], Any]) -> None:
         """Wait until what has come is enough."""
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE):
             while not enough(self.spans):
                 await self._receiver.has(len(self._receiver.requests) + 1)
 

@@ -24,6 +24,7 @@ from starter.logs import prometheus
 from tests.activities.receivers import http_receiver
 from tests.conftest import _named, run_on
 from tests.http.processes import environment
+from tests.patience import PATIENCE
 from tests.process.conftest import Marketplace
 from tests.process.processes import RECOURSE, worker_process
 from workflows.connecting import connect
@@ -61,7 +62,7 @@ class Failing:
 
 
 async def _scrape(port: int, *until: str) -> str:
-    async with httpx2.AsyncClient(timeout=15) as http, asyncio.timeout(40):
+    async with httpx2.AsyncClient(timeout=PATIENCE) as http, asyncio.timeout(PATIENCE):
         while True:
             try:
                 text = (await http.get(f"http://127.0.0.1:{port}/metrics")).text

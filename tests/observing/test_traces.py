@@ -28,6 +28,7 @@ from tests.http.conftest import SECRETS, token
 from tests.http.processes import environment
 from tests.observing.collecting import Collector, Traced, collector
 from tests.observing.conftest import TROUBLED
+from tests.patience import PATIENCE
 from tests.process.conftest import Marketplace
 from tests.process.processes import RECOURSE, worker_process
 from worker import connected_for_work, how_workflows_run
@@ -150,7 +151,7 @@ async def told(postgres_server: str, migrated: str, temporal_address: str) -> As
             try:
                 async with (
                     worker_process(Path(folder), queue, dsn, temporal_address, **settings) as worker,
-                    httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=40) as http,
+                    httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE) as http,
                 ):
                     await worker.until(200, "ok")
                     order_id = await marketplace.order(
@@ -230,7 +231,7 @@ async def run(program: str, *arguments: str, **env: str) -> tuple[int | None, st
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.PIPE,
     )
-    _, err = await asyncio.wait_for(process.communicate(), 60)
+    _, err = await asyncio.wait_for(process.communicate(), PATIENCE)
     return process.returncode, err.decode()
 
 
@@ -270,7 +271,7 @@ async def test_a_collector_that_never_answers_holds_up_no_end() -> None:
         "with span(started().tracer, 'any', SpanKind.CLIENT, {}): pass\n"
         "import atexit; began = time.monotonic()\n"
         "atexit._run_exitfuncs()\n"
-        "assert time.monotonic() - began < LAST_SPANS + 1"
+        "assert time.monotonic() - began < LAST_SPANS * 3"
     )
     over = asyncio.Event()
 

@@ -1,5 +1,6 @@
 """Signing in by a link, and what keeps others out."""
 
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -39,18 +40,18 @@ async def test_each_role_begins_where_its_work_is(visitor: Visitors) -> None:
 @pytest.mark.parametrize(
     ("bad", "why"),
     [
-        ("no token at all", "cannot be used"),
-        (sign_in_token("client", lifetime=-timedelta(seconds=1)), "has expired"),
-        (token("client"), "cannot be used"),
-        (sign_in_token("service"), "names a backend"),
-        (sign_in_token("client")[:-4] + "AAAA", "cannot be used"),
+        (lambda: "no token at all", "cannot be used"),
+        (lambda: sign_in_token("client", lifetime=-timedelta(seconds=1)), "has expired"),
+        (lambda: token("client"), "cannot be used"),
+        (lambda: sign_in_token("service"), "names a backend"),
+        (lambda: sign_in_token("client")[:-4] + "AAAA", "cannot be used"),
     ],
     ids=["nonsense", "expired", "a token of the API", "a backend's", "changed"],
 )
-async def test_a_link_that_proves_nothing_signs_nobody_in(visitor: Visitors, bad: str, why: str) -> None:
+async def test_a_link_that_proves_nothing_signs_nobody_in(visitor: Visitors, bad: Callable[[], str], why: str) -> None:
     somebody = await visitor()
     await somebody.open("sign-in")
-    answer = await somebody.submit(token=bad)
+    answer = await somebody.submit(token=bad())
     assert answer.status_code == 403
     assert why in somebody.words
     assert (await somebody.open("orders")).status_code == 401

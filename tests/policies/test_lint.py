@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import policies
@@ -206,7 +206,7 @@ _scraps = st.recursive(
 _prefixes = sorted({key[:length] for key in KEYS for length in range(1, len(key) + 1)})
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.lists(st.tuples(st.sampled_from(_prefixes), _scraps), min_size=1, max_size=4))
 def test_no_values_whatever_make_the_lint_itself_fail(changes: list[tuple[Key, Any]]) -> None:
     document: dict[str, Any] = {}

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from policies import PRESETS, load_policy
@@ -61,7 +61,7 @@ def test_what_is_shown_of_files_that_extend_each_other_loads_to_the_same_policy(
 _names = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), min_size=1, max_size=6)
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(
     st.sets(st.sampled_from([key for key in KEYS if key != ("reasons",)]), max_size=8),
     st.dictionaries(_names, st.sampled_from([{"by": ["client"]}, {"by": [], "fault": "client"}]), max_size=2),

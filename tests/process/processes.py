@@ -14,6 +14,7 @@ import pytest
 
 from local.process import free_ports, start, stop
 from tests.http.processes import environment
+from tests.patience import PATIENCE
 
 RECOURSE = Path(sys.executable).with_name("recourse")
 
@@ -27,7 +28,7 @@ class Process:
 
     async def ask(self, path: str) -> tuple[int, dict[str, Any]]:
         """Status and body of a probe."""
-        async with httpx2.AsyncClient(timeout=15) as http:
+        async with httpx2.AsyncClient(timeout=PATIENCE) as http:
             answer = await http.get(self._health + path)
         return answer.status_code, answer.json()
 
@@ -35,7 +36,7 @@ class Process:
         """Ask until it is ready, or not, and says so."""
         seen: Any = None
         try:
-            async with asyncio.timeout(40):
+            async with asyncio.timeout(PATIENCE):
                 while True:
                     try:
                         seen = await self.ask("/readyz")
@@ -71,4 +72,4 @@ async def worker_process(folder: Path, queue: str, dsn: str, address: str, **mor
     try:
         yield Process(running, log, health, metrics)
     finally:
-        await stop(running, signal.SIGTERM, patience=40)
+        await stop(running, signal.SIGTERM, patience=PATIENCE)

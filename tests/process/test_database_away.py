@@ -12,6 +12,7 @@ from database.pool import connect
 from starter.client import Recourse
 from tests.conftest import run_on
 from tests.http.lines import line
+from tests.patience import PATIENCE
 from tests.process.conftest import Marketplace
 from worker import make_worker
 
@@ -27,7 +28,7 @@ async def test_a_step_that_a_database_refuses_goes_to_an_activity_that_waits(cli
             await cable.cut()
             asking = asyncio.create_task(marketplace.by("client", order_id, "request", kind="cancel"))
             counted: Counter[int] = Counter()
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(PATIENCE):
                 async for event in marketplace.handle(order_id).fetch_history_events(wait_new_event=True):
                     counted[event.event_type] += 1
                     if event.event_type == EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED:

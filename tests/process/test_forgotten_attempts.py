@@ -22,6 +22,7 @@ from resolution.reading import read_message
 from resolution.record import verify
 from resolution.step import Step
 from starter.client import Recourse
+from tests.patience import in_real_time, in_time
 from tests.process.conftest import Marketplace
 from worker import make_worker
 
@@ -146,46 +147,57 @@ async def worker_of(marketplace: Marketplace, queue: str, **options: Any) -> Asy
 async def test_what_was_committed_is_told_also_when_the_order_has_stopped_answering_meanwhile(
     marketplace: Marketplace,
 ) -> None:
-    queue = f"{marketplace.queue}-late"
-    recourse = Recourse(marketplace.client, marketplace.recourse.pool, task_queue=queue)
-    terms = marketplace.terms(requirements="awaited")
-    async with worker_of(marketplace, queue):
-        await recourse.start(terms, load_policy("resolution_center", {"order.reachable_after": "3s"}))
-        await recourse.send(terms.order_id, "request", {"actor": CLIENT, "command_id": "end", "kind": "cancel"})
-    say = {"actor": CLIENT, "command_id": "say", "comment": "A pity."}
-    [step] = await committed_and_forgotten(marketplace, terms.order_id, ("message", say))
-    asking = asyncio.create_task(recourse.send(terms.order_id, "message", say))
-    order = await recourse.order(terms.order_id)
-    assert order.closed_at is not None
-    await asyncio.sleep((order.closed_at + timedelta(seconds=3) - datetime.now(UTC)).total_seconds())
+    async def played(window: int) -> None:
+        queue = f"{marketplace.queue}-late-{window}"
+        recourse = Recourse(marketplace.client, marketplace.recourse.pool, task_queue=queue)
+        terms = marketplace.terms(requirements="awaited")
+        async with worker_of(marketplace, queue):
+            await recourse.start(terms, load_policy("resolution_center", {"order.reachable_after": f"{window}s"}))
+            await recourse.send(terms.order_id, "request", {"actor": CLIENT, "command_id": "end", "kind": "cancel"})
+        order = await recourse.order(terms.order_id)
+        assert order.closed_at is not None
+        until = order.closed_at + timedelta(seconds=window)
+        in_time(until)
+        say = {"actor": CLIENT, "command_id": "say", "comment": "A pity."}
+        [step] = await committed_and_forgotten(marketplace, terms.order_id, ("message", say))
+        asking = asyncio.create_task(recourse.send(terms.order_id, "message", say))
+        await asyncio.sleep((until - datetime.now(UTC)).total_seconds())
 
-    async with worker_of(marketplace, queue):
-        outcome = await asking
-        await marketplace.handle(terms.order_id).result()
+        async with worker_of(marketplace, queue):
+            outcome = await asking
+            await marketplace.handle(terms.order_id).result()
 
-    assert step.answer is not None
-    assert outcome.whole == step.answer.outcome
-    assert len(await read_record(recourse.pool, terms.order_id)) == 2
+        assert step.answer is not None
+        assert outcome.whole == step.answer.outcome
+        assert len(await read_record(recourse.pool, terms.order_id)) == 2
+
+    await in_real_time(played)
 
 
 async def test_the_last_thing_that_was_committed_and_forgotten_is_told_before_the_order_ends(
     marketplace: Marketplace,
 ) -> None:
-    queue, inbox = f"{marketplace.queue}-told", Inbox(Random(1), fails=0)
-    recourse = Recourse(marketplace.client, marketplace.recourse.pool, task_queue=queue)
-    terms = marketplace.terms(requirements="awaited")
-    async with listening(inbox.answer) as receiver:
-        channel = WebhookChannel(receiver.url, ["whsec_" + "A" * 32])
-        async with worker_of(marketplace, queue, channels=[channel]):
-            await recourse.start(terms, load_policy("resolution_center", {"order.reachable_after": "2s"}))
-            await recourse.send(terms.order_id, "request", {"actor": CLIENT, "command_id": "end", "kind": "cancel"})
-            say = {"actor": CLIENT, "command_id": "say", "comment": "A pity."}
-            [step] = await committed_and_forgotten(marketplace, terms.order_id, ("message", say))
-            await marketplace.handle(terms.order_id).result()
-        await channel.close()
+    async def played(window: int) -> None:
+        queue, inbox = f"{marketplace.queue}-told-{window}", Inbox(Random(1), fails=0)
+        recourse = Recourse(marketplace.client, marketplace.recourse.pool, task_queue=queue)
+        terms = marketplace.terms(requirements="awaited")
+        async with listening(inbox.answer) as receiver:
+            channel = WebhookChannel(receiver.url, ["whsec_" + "A" * 32])
+            async with worker_of(marketplace, queue, channels=[channel]):
+                await recourse.start(terms, load_policy("resolution_center", {"order.reachable_after": f"{window}s"}))
+                await recourse.send(terms.order_id, "request", {"actor": CLIENT, "command_id": "end", "kind": "cancel"})
+                order = await recourse.order(terms.order_id)
+                assert order.closed_at is not None
+                in_time(order.closed_at + timedelta(seconds=window))
+                say = {"actor": CLIENT, "command_id": "say", "comment": "A pity."}
+                [step] = await committed_and_forgotten(marketplace, terms.order_id, ("message", say))
+                await marketplace.handle(terms.order_id).result()
+            await channel.close()
 
-    assert [notice.name for notice in step.notices] == ["message_received"]
-    assert inbox.first[-1] == step.notices[0].id
+        assert [notice.name for notice in step.notices] == ["message_received"]
+        assert inbox.first[-1] == step.notices[0].id
+
+    await in_real_time(played)
 
 
 class Till:
@@ -199,21 +211,25 @@ class Till:
 
 
 async def test_nothing_is_paid_for_what_a_forgotten_attempt_has_undone(marketplace: Marketplace) -> None:
-    queue, till = f"{marketplace.queue}-paid", Till()
-    recourse = Recourse(marketplace.client, marketplace.recourse.pool, task_queue=queue)
-    terms = marketplace.terms()
-    policy = load_policy("resolution_center", {"undo.by": ["client"], "undo.window": "3s"})
-    async with worker_of(marketplace, queue, providers={"till": till}):
-        await recourse.start(terms, policy, provider="till")
-        await recourse.send(terms.order_id, "request", {"actor": CLIENT, "command_id": "ask", "kind": "cancel"})
-        await recourse.send(terms.order_id, "accept", {"actor": FREELANCER, "command_id": "yes"})
-        held = await recourse.order(terms.order_id)
-        undo = {"actor": CLIENT, "command_id": "undo"}
-        await committed_and_forgotten(marketplace, terms.order_id, ("undo", undo))
-        assert held.hold_until is not None
-        await asyncio.sleep((held.hold_until + timedelta(seconds=1) - datetime.now(UTC)).total_seconds())
-        outcome = await recourse.send(terms.order_id, "message", {"actor": CLIENT, "comment": "Go on, please."})
+    async def played(window: int) -> None:
+        queue, till = f"{marketplace.queue}-paid-{window}", Till()
+        recourse = Recourse(marketplace.client, marketplace.recourse.pool, task_queue=queue)
+        terms = marketplace.terms()
+        policy = load_policy("resolution_center", {"undo.by": ["client"], "undo.window": f"{window}s"})
+        async with worker_of(marketplace, queue, providers={"till": till}):
+            await recourse.start(terms, policy, provider="till")
+            await recourse.send(terms.order_id, "request", {"actor": CLIENT, "command_id": "ask", "kind": "cancel"})
+            await recourse.send(terms.order_id, "accept", {"actor": FREELANCER, "command_id": "yes"})
+            held = await recourse.order(terms.order_id)
+            assert held.hold_until is not None
+            in_time(held.hold_until)
+            undo = {"actor": CLIENT, "command_id": "undo"}
+            await committed_and_forgotten(marketplace, terms.order_id, ("undo", undo))
+            await asyncio.sleep((held.hold_until + timedelta(seconds=1) - datetime.now(UTC)).total_seconds())
+            outcome = await recourse.send(terms.order_id, "message", {"actor": CLIENT, "comment": "Go on, please."})
 
-    assert outcome.whole["phase"] == "in_progress"
-    assert till.paid == []
-    assert (await read_balances(recourse.pool, terms.order_id))["escrow"] == 10_550
+        assert outcome.whole["phase"] == "in_progress"
+        assert till.paid == []
+        assert (await read_balances(recourse.pool, terms.order_id))["escrow"] == 10_550
+
+    await in_real_time(played)

@@ -13,6 +13,7 @@ from starter.client import Recourse
 from tests.conftest import run_on
 from tests.http.lines import line
 from tests.http.processes import environment
+from tests.patience import PATIENCE
 from tests.process.conftest import Marketplace
 from tests.process.processes import RECOURSE, worker_process
 from workflows.connecting import connect
@@ -66,7 +67,7 @@ async def test_a_worker_that_is_told_to_stop_says_first_that_it_is_not_ready(
             )
             workflow = f"order-{opening.terms.order_id}"
             await client.start_workflow("Order", opening, id=workflow, task_queue=queue)
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(PATIENCE):
                 while not await connection.fetchval(WAITING):  # noqa: ASYNC110 - PostgreSQL tells nobody
                     await asyncio.sleep(0.05)
             worker.running.send_signal(signal.SIGTERM)

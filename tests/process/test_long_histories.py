@@ -23,6 +23,7 @@ from resolution.reading import read_message
 from starter.client import workflow_id
 from tests.activities.conftest import web
 from tests.activities.receivers import HttpReceiver
+from tests.patience import PATIENCE, in_real_time, in_time
 from tests.process.busy_orders import BusyOrder
 from tests.process.conftest import Marketplace, working
 from tests.process.late_runs import LateOrder
@@ -73,7 +74,7 @@ async def comments(marketplace: Marketplace, order_id: str) -> list[str]:
 
 async def has(marketplace: Marketplace, order_id: str, entries: int) -> None:
     """Wait until the record is that long."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE):
         while len(await comments(marketplace, order_id)) < entries:
             await marketplace.by("operator", order_id, "message", comment="Anything new?", command_id="tick")
             await asyncio.sleep(0.05)
@@ -141,28 +142,36 @@ async def test_what_cannot_be_read_is_handed_on_as_it_came(marketplace: Marketpl
 
 
 async def test_clocks_and_the_end_come_as_they_would_have(marketplace: Marketplace) -> None:
-    # Two days to answer take three seconds, so that the messages fill more than one history before they are over.
-    policy = hurried(load_policy("resolution_center", {"order.reachable_after": "0h"}), timedelta(seconds=1.5))
-    terms = marketplace.terms()
-    order_id = terms.order_id
-    await marketplace.recourse.start(terms, policy)
-    ask = {"actor": CLIENT, "kind": "cancel", "reason": "other", "command_id": "ask"}
-    sent = {}
-    recourse = SameAgain(marketplace.client, marketplace.recourse.pool, task_queue=marketplace.queue)
-    for n, (name, payload) in enumerate(
-        [("request", ask), *(("message", {"actor": FREELANCER, "comment": f"{n}"}) for n in range(30))]
-    ):
-        # It counts as of its stamp, so that what is compared must have the same.
-        message = {"command_id": f"c{n}", "sent_at": datetime.now(UTC).isoformat(timespec="seconds"), **payload}
-        await recourse.send(order_id, name, message)
-        read = read_message(name, message, "unnamed")
-        sent[read.key] = read
+    async def played(window: int) -> None:
+        # Two days to answer take the window's seconds, so that the messages fill more than one history before.
+        usual = load_policy("resolution_center", {"order.reachable_after": "0h"})
+        policy = hurried(usual, timedelta(seconds=window / 2))
+        terms = marketplace.terms()
+        order_id = terms.order_id
+        await marketplace.recourse.start(terms, policy)
+        ask = {"actor": CLIENT, "kind": "cancel", "reason": "other", "command_id": "ask"}
+        sent, due = {}, None
+        recourse = SameAgain(marketplace.client, marketplace.recourse.pool, task_queue=marketplace.queue)
+        for n, (name, payload) in enumerate(
+            [("request", ask), *(("message", {"actor": FREELANCER, "comment": f"{n}"}) for n in range(30))]
+        ):
+            if due is not None:
+                in_time(due, timedelta(seconds=0.3))
+            # It counts as of its stamp, so that what is compared must have the same.
+            message = {"command_id": f"c{n}", "sent_at": datetime.now(UTC).isoformat(timespec="seconds"), **payload}
+            await recourse.send(order_id, name, message)
+            read = read_message(name, message, "unnamed")
+            sent[read.key] = read
+            request = (await recourse.order(order_id)).open_request
+            due = request.answer_due_at if request else due
 
-    ended = await marketplace.handle(order_id).result()
+        ended = await marketplace.handle(order_id).result()
 
-    assert ended == "canceled: expired_accepted"
-    assert await differences(marketplace.recourse.pool, order_id, sent) == []
-    assert len(await runs(marketplace.client, order_id)) > 1
+        assert ended == "canceled: expired_accepted"
+        assert await differences(marketplace.recourse.pool, order_id, sent) == []
+        assert len(await runs(marketplace.client, order_id)) > 1
+
+    await in_real_time(played)
 
 
 async def test_notices_that_are_on_their_way_go_on(short_histories: str, pool: Any, web: HttpReceiver) -> None:
@@ -174,7 +183,7 @@ async def test_notices_that_are_on_their_way_go_on(short_histories: str, pool: A
         for n in range(40):
             assert (await marketplace.by("client", order_id, "message", comment=f"{n}")).applied
         lengths = await runs(marketplace.client, order_id)
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE):
             while await pool.fetchval("SELECT count(*) FROM deliveries WHERE delivered_at IS NOT NULL") < 40:
                 await marketplace.by("operator", order_id, "message", comment="Anything new?", command_id="tick")
                 await asyncio.sleep(0.05)

@@ -6,6 +6,7 @@ import textwrap
 from pathlib import Path
 from typing import Any
 
+from tests.patience import PATIENCE
 from tests.process.conftest import Marketplace
 
 README = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
@@ -18,7 +19,7 @@ async def test_the_example_cancels_the_order(marketplace: Marketplace) -> None:
     program = f"async def example():\n{textwrap.indent(example, '    ')}\n    return outcome"
     exec(compile(program, "README.md", "exec"), names)
 
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         outcome = await names["example"]()
 
     assert (outcome["status"], outcome["phase"], outcome["settlement"]) == ("applied", "canceled", "settled")

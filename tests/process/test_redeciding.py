@@ -21,6 +21,7 @@ from policies import load_policy
 from resolution.order import Opening
 from tests.activities.conftest import web
 from tests.activities.receivers import HttpReceiver
+from tests.patience import PATIENCE, in_real_time, in_time
 from tests.process.conftest import Marketplace, working
 
 __all__ = ["web"]
@@ -62,7 +63,7 @@ async def held_up(marketplace: Marketplace, order_id: str) -> AsyncIterator[None
 
 async def kept_alive(marketplace: Marketplace, order_id: str, since: int, tasks: int) -> None:
     """Wait until so many workflow tasks more than `since` have been completed."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         while await completed(marketplace, order_id) < since + tasks:  # noqa: ASYNC110 - they are on the server
             await asyncio.sleep(0.05)
 
@@ -73,7 +74,7 @@ async def completed(marketplace: Marketplace, order_id: str) -> int:
 
 
 async def recorded(marketplace: Marketplace, order_id: str, entries: int) -> list[Any]:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         while len(record := await read_record(marketplace.recourse.pool, order_id)) < entries:  # noqa: ASYNC110 - it is in the database
             await asyncio.sleep(0.05)
     # Its task is over as well, so that it is in the history.
@@ -84,18 +85,23 @@ async def recorded(marketplace: Marketplace, order_id: str, entries: int) -> lis
 async def test_a_clock_that_ran_out_while_the_database_answered_late(
     marketplace: Marketplace, web: HttpReceiver
 ) -> None:
-    driven = await order(
-        marketplace, {"requests.cancel.window.freelancer_asked": "2s", "requests.cancel.reminder": "never"}
-    )
-    order_id = driven.id
-    assert (await marketplace.by("client", order_id, "request", kind="cancel")).applied
-    await web.has(1)
-    async with held_up(marketplace, order_id):
-        await kept_alive(marketplace, order_id, since=await completed(marketplace, order_id), tasks=3)
+    async def played(window: int) -> None:
+        driven = await order(
+            marketplace, {"requests.cancel.window.freelancer_asked": f"{window}s", "requests.cancel.reminder": "never"}
+        )
+        order_id = driven.id
+        assert (await marketplace.by("client", order_id, "request", kind="cancel")).applied
+        await web.has(1)
+        async with held_up(marketplace, order_id):
+            request = (await marketplace.recourse.order(order_id)).open_request
+            in_time(request.answer_due_at if request else None)
+            await kept_alive(marketplace, order_id, since=await completed(marketplace, order_id), tasks=3)
 
-    [_, silence] = await recorded(marketplace, order_id, 2)
-    assert silence.content["command"] == "answer_due"
-    assert await driven.redecided() == []
+        [_, silence] = await recorded(marketplace, order_id, 2)
+        assert silence.content["command"] == "answer_due"
+        assert await driven.redecided() == []
+
+    await in_real_time(played)
 
 
 async def test_a_message_to_an_order_that_waited_for_no_clock(marketplace: Marketplace, web: HttpReceiver) -> None:

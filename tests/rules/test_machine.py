@@ -247,7 +247,6 @@ def _without_record(order: Order) -> dict[str, Any]:
 Orders.TestCase.settings = settings(
     max_examples=80 * SIZE,
     stateful_step_count=30,
-    deadline=None,
     derandomize=SIZE == 1,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )

@@ -14,6 +14,7 @@ from typing import Any
 from aiosmtpd.smtp import SMTP
 
 from local.process import start, stop
+from tests.patience import PATIENCE
 from tests.secrets.conftest import NEW, OLD
 
 SECRET = "whsec_" + base64.b64encode(b"a secret of at least twenty-four bytes").decode()
@@ -36,7 +37,7 @@ class Outside:
 
     async def until(self, condition: Callable[[], bool]) -> None:
         """Wait until enough has come."""
-        async with asyncio.timeout(60), self._heard:
+        async with asyncio.timeout(PATIENCE), self._heard:
             await self._heard.wait_for(condition)
 
     async def receive(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

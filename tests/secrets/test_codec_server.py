@@ -20,6 +20,7 @@ from temporalio.common import RawValue
 
 from local.temporal import find_program
 from starter.codec import LARGEST, CodecServer, Open, ProxyLogin, TokenLogin
+from tests.patience import PATIENCE
 from tests.process.test_messages import JSON
 from tests.secrets.conftest import NEW, NONE, OLD, ONLY_OLD, RING, Keyed
 from workflows.encryption import Encryption
@@ -156,7 +157,7 @@ async def codec_process(said: list[str], **environment: str) -> AsyncIterator[st
     )
     assert process.stdout is not None
     try:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             first = (await process.stdout.readline()).decode()
         assert first.startswith("Listening on "), first
         yield first.removeprefix("Listening on ").strip().rstrip(".")
@@ -240,7 +241,7 @@ async def test_it_does_not_start_where_nobody_or_everybody_could_use_it(
     process = await asyncio.create_subprocess_exec(
         *codec_command(*options), env={**os.environ, **keys, **environment}, stderr=asyncio.subprocess.PIPE
     )
-    _, said = await asyncio.wait_for(process.communicate(), 30)
+    _, said = await asyncio.wait_for(process.communicate(), PATIENCE)
 
     assert process.returncode == 2
     assert why in said.decode()

@@ -18,6 +18,7 @@ from policies import load_policy
 from resolution.order import Opening
 from resolution.record import verify
 from starter.client import Recourse, workflow_id
+from tests.patience import PATIENCE
 from tests.process.conftest import Marketplace
 from tests.upgrades.other_builds import Broken, Differing
 from worker import make_worker, version_of
@@ -51,7 +52,7 @@ class Deployment:
             yield
 
     async def until_known(self, build_id: str) -> None:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             while (  # noqa: ASYNC110 - what it waits for is on the server
                 await self.temporal(
                     *("worker", "deployment", "describe-version"),
@@ -102,7 +103,7 @@ class Deployment:
 
     async def led_by(self, order_id: str, build_id: str) -> None:
         """Say something until this build hears it: task queues learn of a new current build a little later."""
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE):
             while (await self.built_by(order_id))[-1] != build_id:
                 await self.says(order_id, "who is there?")
 
@@ -117,7 +118,7 @@ class Deployment:
         return [build for n, build in enumerate(found) if n == 0 or found[n - 1] != build]
 
     async def until_a_task_fails(self, order_id: str) -> str:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE):
             async for event in self.market.handle(order_id).fetch_history_events(wait_new_event=True):
                 if event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED:
                     return event.workflow_task_failed_event_attributes.failure.message
