@@ -9,7 +9,7 @@ from temporalio.exceptions import ApplicationError
 
 from activities.counting import Counts
 from activities.shapes import FIND_ANSWER, RECORD_STEP, StepRecorded
-from database.orders import read_answer
+from database.orders import read_answered
 from database.steps import OrderIdTaken, record_step
 
 
@@ -54,5 +54,6 @@ class Recording:
 
     @activity.defn(name=FIND_ANSWER)
     async def find_answer(self, order_id: str, sender: str, command_id: str) -> dict[str, Any] | None:
-        """The first answer to a command of an earlier run of the order."""
-        return await read_answer(self._pool, order_id, sender, command_id)
+        """The first answer to a command of an earlier run of the order, and the `fingerprint` of that command."""
+        first = await read_answered(self._pool, order_id, sender, command_id)
+        return {**first.outcome, "fingerprint": first.fingerprint} if first else None

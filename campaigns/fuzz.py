@@ -25,6 +25,7 @@ from policies import load_policy
 from resolution.fields import UNNAMED
 from resolution.process import Desk
 from resolution.reading import Message
+from resolution.refusals import Refusal
 from starter.client import Recourse, workflow_id
 from workflows.messages import command_id_of
 
@@ -135,18 +136,24 @@ async def _ask(target: Target, misfit: Misfit) -> None:
     except Exception as error:  # noqa: BLE001 - whatever it is, the sender got no answer
         target.wrong.append((misfit, f"no answer: {type(error).__name__}: {error}"))
         answer = None
-    _take(target, misfit, message)
+    recorded = _take(target, misfit, message)
     if answer is not None:
-        target.driven.told.append((message.key, answer))
+        target.driven.told.append((recorded.key, answer))
 
 
-def _take(target: Target, misfit: Misfit, message: Message) -> None:
+def _take(target: Target, misfit: Misfit, message: Message) -> Message:
+    """Take note of a message that the server took; as it is recorded."""
+    first = target.driven.sent.get(message.key)
+    reused = first is not None and first.fingerprint != message.fingerprint
+    recorded = message.without_its_id(Refusal(code="command_id_reused")) if reused else message
     target.report.count(f"as {misfit.how}s")
     kinds = target.report.figures.setdefault("kinds", {})
     kinds[misfit.kind] = kinds.get(misfit.kind, 0) + 1
     target.report.count("bytes", misfit.size)
-    target.taken.append((misfit, message))
-    target.driven.sent.setdefault(message.key, message)
+    target.taken.append((misfit, recorded))
+    # As it was sent: whoever decides it anew finds out by itself that its id was used.
+    target.driven.sent.setdefault(recorded.key, message)
+    return recorded
 
 
 async def _judge(target: Target) -> None:
@@ -170,7 +177,7 @@ async def _judge(target: Target) -> None:
         answer = answers.get(message.key)
         if answer is None:
             problems.append(f"nothing is recorded of {message.key}")
-        elif driven.sent[message.key] is message:
+        elif driven.sent[message.key].unnamed == message.unnamed:
             report.count(f"{answer['status']} {answer.get('code', '')}".strip())
             if misfit.codes and answer.get("code") not in misfit.codes:
                 problems.append(f"answered {answer['status']} {answer.get('code')}, not {sorted(misfit.codes)}")

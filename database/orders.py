@@ -1,12 +1,14 @@
 """Reading orders, their record, their money and their notices."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
 from resolution.order import Order, read_state
+from resolution.reading import fingerprint
 from resolution.record import Reader, export
-from resolution.step import Notice, RecordEntry
+from resolution.step import Answered, Notice, RecordEntry
 
 
 class Stored(BaseModel):
@@ -57,15 +59,38 @@ async def read_balances(pool: Any, order_id: str) -> dict[str, int]:
     }
 
 
-async def read_answer(pool: Any, order_id: str, sender: str, command_id: str) -> dict[str, Any] | None:
-    """The first answer to a command, also of an order that answers no more."""
-    outcome: dict[str, Any] | None = await pool.fetchval(
-        "SELECT outcome FROM answers WHERE order_id = $1 AND sender = $2 AND command_id = $3",
-        order_id,
-        sender,
-        command_id,
+# What was sent is in the entry that its answer names, so that no table keeps it twice.
+ANSWERED = """
+    SELECT a.sender, a.command_id, a.outcome, e.content ->> 'command' AS command,
+        (e.content -> 'fields') || (e.content -> 'private') AS fields
+    FROM answers AS a
+    LEFT JOIN record_entries AS e ON e.order_id = a.order_id AND e.number = (a.outcome ->> 'entry')::bigint
+"""
+
+
+def answered(row: Mapping[str, Any]) -> Answered:
+    """A row of `ANSWERED`, read."""
+    known = row["command"] is not None and isinstance(row["fields"], dict)
+    return Answered(
+        sender=row["sender"],
+        command_id=row["command_id"],
+        outcome=row["outcome"],
+        fingerprint=fingerprint(row["command"], row["fields"]) if known else None,
     )
-    return outcome
+
+
+async def read_answered(pool: Any, order_id: str, sender: str, command_id: str) -> Answered | None:
+    """The first answer to a command, also of an order that answers no more, with what it was given to."""
+    row = await pool.fetchrow(
+        f"{ANSWERED} WHERE a.order_id = $1 AND a.sender = $2 AND a.command_id = $3", order_id, sender, command_id
+    )
+    return answered(row) if row else None
+
+
+async def read_answer(pool: Any, order_id: str, sender: str, command_id: str) -> dict[str, Any] | None:
+    """The first answer to a command, whatever the command was."""
+    first = await read_answered(pool, order_id, sender, command_id)
+    return first.outcome if first else None
 
 
 async def write_contacts(pool: Any, order_id: str, emails: dict[str, str]) -> None:

@@ -4,7 +4,8 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from resolution.step import Adopted, Answer, Step
+from database.orders import ANSWERED, answered
+from resolution.step import Adopted, Step
 
 
 class StepOutOfOrder(Exception):
@@ -40,9 +41,7 @@ async def record_step(pool: Any, given: Step | bytes) -> Adopted | None:
     if stored["state"]["opening"] != step.order["opening"]:
         raise OrderIdTaken(f"The database has another order {step.order_id}; an order id is never used again.")
     rows = await pool.fetch(
-        "SELECT sender, command_id, outcome FROM answers WHERE order_id = $1 AND step >= $2 ORDER BY step",
-        step.order_id,
-        step.number,
+        f"{ANSWERED} WHERE a.order_id = $1 AND a.step >= $2 ORDER BY a.step", step.order_id, step.number
     )
-    answers = tuple(Answer(**dict(row)) for row in rows)
+    answers = tuple(answered(row) for row in rows)
     return Adopted(step=stored["step"], order=stored["state"], answers=answers)

@@ -58,8 +58,9 @@ def messages_page() -> str:
             "",
             "## Commands",
             "",
-            "Each carries an `actor` and a `command_id`, and may carry a `comment` and the `expected_version` of the "
-            "offer that it answers. The command's name links to its JSON Schema.",
+            "Each carries an `actor` and a `command_id`, which stands for this command with these fields and for no "
+            "other. Each may carry a `comment` and the `expected_version` of the offer that it answers. The command's "
+            "name links to its JSON Schema.",
             "",
             "| command | by | | fields of its own |",
             "|---|---|---|---|",

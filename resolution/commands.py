@@ -20,8 +20,9 @@ class Actor(Frozen):
 class Command(Frozen):
     """What every command carries.
 
-    `command_id` is unique per sender: the same sender's same id again gets the first answer. `sent_at` is stamped
-    by our own client on arrival, never by the sender. `expected_version` is that of the offer answered.
+    `command_id` is unique per sender: the same sender's same id with the same command and fields gets the first answer.
+    `sent_at` is stamped by our own client on arrival, never by the sender. `expected_version` is that of the offer
+    answered.
 
     For people: `about` says what the command does, `sample` has such fields as it takes besides the actor.
     """

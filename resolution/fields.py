@@ -27,8 +27,13 @@ def _not_ours(command_id: str) -> str:
     return command_id
 
 
+def is_blank(value: Any) -> bool:
+    """Whether a value is a text that says nothing; it counts as left out."""
+    return isinstance(value, str) and not value.strip()
+
+
 def _not_blank(text: str) -> str:
-    if not text.strip():
+    if is_blank(text):
         raise ValueError("may not be blank")
     return text
 

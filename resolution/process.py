@@ -19,7 +19,7 @@ from resolution.paying import make_failed, make_paid, payment_due
 from resolution.reading import Message
 from resolution.record import hidden_counts, make_entry
 from resolution.refusals import Refusal
-from resolution.step import Adopted, Answer, LedgerLine, RecordEntry, Step
+from resolution.step import Adopted, Answer, Answered, LedgerLine, RecordEntry, Step
 from resolution.summary import summary
 from resolution.turn import turn
 from resolution.words import PARTIES
@@ -62,6 +62,8 @@ class Desk:
     def __init__(self, opening: Opening) -> None:
         self.order = open_order(opening)
         self.answers: dict[tuple[str, str], dict[str, Any]] = {}
+        # Of the commands that were answered; one without a fingerprint counts as the same, whatever it holds.
+        self.fingerprints: dict[tuple[str, str], str | None] = {}
         self.untold: set[tuple[str, str]] = set()
         self.steps = 0
 
@@ -79,8 +81,13 @@ class Desk:
         self.order = read_state(stored.order)
         self.steps = stored.step + 1
         for answer in stored.answers:
-            self.answers[answer.sender, answer.command_id] = answer.outcome
+            self.know(answer)
             self.untold.add((answer.sender, answer.command_id))
+
+    def know(self, answer: Answered) -> None:
+        """Take note of an answer that was given before."""
+        self.answers[answer.sender, answer.command_id] = answer.outcome
+        self.fingerprints[answer.sender, answer.command_id] = answer.fingerprint
 
     def opening_step(self) -> Step:
         """Step 0: the order exists, all of its money is in escrow."""
@@ -103,15 +110,26 @@ class Desk:
         return counts_at(message.sent_at, now, self.order.decided_at)
 
     def repeated(self, message: Message) -> dict[str, Any] | None:
-        """The first answer, if this sender has used this id before."""
+        """The first answer, if this sender has sent the same command with the same fields under this id before."""
         first = self.answers.get(message.key)
-        if first is None:
+        if first is None or self._is_other(message):
             return None
         if message.key in self.untold:
             # Decided by an attempt that was forgotten before it could answer: this is still the first asking.
             self.untold.remove(message.key)
             return first
         return {**first, "repeated": True}
+
+    def free(self, message: Message) -> Message:
+        """The message under an id that its sender has not used for anything else; refused where its own was."""
+        while message.key in self.answers and self._is_other(message):
+            first = self.answers[message.key]
+            details = {"used_for": first.get("command"), "entry": first.get("entry")}
+            message = message.without_its_id(Refusal(code="command_id_reused", details=details))
+        return message
+
+    def _is_other(self, message: Message) -> bool:
+        return self.fingerprints.get(message.key) not in (None, message.fingerprint)
 
     def is_over(self, now: datetime) -> bool:
         """Whether the order answers no more: closed for long enough, and none of its clocks runs."""
@@ -126,7 +144,8 @@ class Desk:
         return None if closed_at is None else closed_at + self.order.policy.order.reachable_after
 
     def take(self, message: Message, now: datetime) -> Draft:
-        """Decide one message."""
+        """Decide one message that has no answer yet. The draft's message may go by another id."""
+        message = self.free(message)
         counted = self._counted(message, now)
         order = self.order.model_copy(update={"decided_at": counted})
         refusal = message.refusal
@@ -181,6 +200,7 @@ class Desk:
         if message is not None:
             outcome = _outcome(draft, order, entry)
             self.answers[message.key] = outcome
+            self.fingerprints[message.key] = message.fingerprint
             answer = Answer(sender=message.sender, command_id=message.command_id, outcome=outcome)
         self.order = order
         lines: tuple[LedgerLine, ...] = ()

@@ -7,6 +7,7 @@ from resolution.words import Frozen
 Code = Literal[
     "malformed",
     "actor_unproven",
+    "command_id_reused",
     "unknown_command",
     "not_a_party",
     "role_not_allowed",
@@ -39,8 +40,8 @@ Code = Literal[
     "dialogue_required",
     "escalation_not_offered",
     "appeal_not_offered",
-    "appeal_closed",
     "appeal_used",
+    "appeal_closed",
     "same_operator",
     "proposal_too_late",
     "feedback_not_allowed",
@@ -51,6 +52,7 @@ _RANK = {code: rank for rank, code in enumerate(CODES)}
 SENTENCES: dict[Code, str] = {
     "malformed": "The message cannot be read; see `problems`.",
     "actor_unproven": "It is not proven who sends this; see `problem`.",
+    "command_id_reused": "This command id was used for another command or other fields; choose a new one.",
     "unknown_command": "There is no such command; see `commands`.",
     "not_a_party": "Only this order's client and freelancer may do this.",
     "role_not_allowed": "This role may not give this command.",
@@ -102,6 +104,11 @@ class Refusal(Frozen):
         """What it means, in words."""
         return SENTENCES[self.code]
 
+    @property
+    def rank(self) -> int:
+        """Its place in `CODES`: of several refusals, the one with the least is given."""
+        return _RANK[self.code]
+
 
 class Checks:
     """Collects what speaks against a command, in any order, and gives the refusal that the contract ranks first."""
@@ -116,4 +123,4 @@ class Checks:
 
     def first(self) -> Refusal | None:
         """The earliest ranked refusal, or None: nothing speaks against it."""
-        return min(self._found, key=lambda refusal: _RANK[refusal.code], default=None)
+        return min(self._found, key=lambda refusal: refusal.rank, default=None)

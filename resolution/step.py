@@ -65,6 +65,13 @@ class Answer(BaseModel):
     outcome: dict[str, Any]
 
 
+class Answered(Answer):
+    """An answer that the database has; `fingerprint` is that of the command it was given to, None where no entry of
+    the record tells it."""
+
+    fingerprint: str | None = None
+
+
 class Adopted(BaseModel):
     """What the database has instead of a step that was to be written.
 
@@ -77,7 +84,7 @@ class Adopted(BaseModel):
 
     step: int
     order: dict[str, Any]
-    answers: tuple[Answer, ...] = ()
+    answers: tuple[Answered, ...] = ()
 
 
 class Summary(BaseModel):

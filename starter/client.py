@@ -23,9 +23,10 @@ from temporalio.service import RPCError, RPCStatusCode
 from activities.addresses import read_address
 from activities.settings import Settings, read_settings
 from database.facts import read_histories
-from database.orders import read_answer, read_order, write_contacts
+from database.orders import read_answered, read_order, write_contacts
 from database.pool import DatabaseUnreachable
 from policies.calculators import register_installed_calculators
+from resolution.fields import UNNAMED
 from resolution.order import Histories, Opening, Terms, open_order
 from resolution.policy import Policy
 from resolution.reading import read_message
@@ -38,6 +39,7 @@ from starter.temporal_errors import lacks_search_attributes, silence, takes_noth
 from workflows import page
 from workflows.connecting import TemporalUnreachable
 from workflows.connecting import connect as connect_temporal
+from workflows.messages import TOKEN
 from workflows.order import OrderWorkflow
 
 __all__ = [
@@ -249,9 +251,10 @@ class Recourse(Orders):
     ) -> Outcome:
         """Send a command and wait for its outcome, which comes after its step is written.
 
-        `fields` holds `actor` and whatever the command takes; without a `command_id` one is made. Sending the same
-        id again gets the first answer. Raises NoSuchOrder, OrderNotRunning; Unanswered where no answer came within
-        `patience`, since no worker runs or a server does not answer.
+        `fields` holds `actor` and whatever the command takes; without a `command_id` one is made. The same command with
+        the same id gets the first answer, something else with that id is refused `command_id_reused`. Raises
+        NoSuchOrder, OrderNotRunning; Unanswered where no answer came within `patience`, since no worker runs or a
+        server does not answer.
         """
         payload = self.stamped(fields)
         problem = unsendable(payload)
@@ -315,12 +318,12 @@ class Recourse(Orders):
         self, order_id: str, command: str, payload: Mapping[str, Any]
     ) -> Mapping[str, Any] | None:
         """The answer of an order that Temporal says is not there; None where it runs after all."""
-        key = read_message(command, payload, "unnamed").key
+        message = read_message(command, {key: value for key, value in payload.items() if key != TOKEN}, UNNAMED)
         with in_one_sentence():
             stored = await read_order(self.pool, order_id)
-            first = await read_answer(self.pool, order_id, *key)
-        if first is not None:
-            return {**first, "repeated": True}
+            first = await read_answered(self.pool, order_id, *message.key)
+        if first is not None and first.fingerprint in (None, message.fingerprint):
+            return {**first.outcome, "repeated": True}
         if await self._runs(order_id):
             return None
         if stored is None:

@@ -22,7 +22,7 @@ with workflow.unsafe.imports_passed_through():
     from resolution.process import Desk, Draft
     from resolution.reading import Message
     from resolution.refusals import SENTENCES
-    from resolution.step import Step
+    from resolution.step import Answered, Step
     from resolution.views import view
     from workflows import page
     from workflows.delivering import Deliveries
@@ -36,11 +36,16 @@ CARRIED_AT_MOST = 256 * 1024  # bytes
 
 @dataclass(eq=False)
 class Ticket:
-    """A message in the inbox, and its outcome once it has one."""
+    """A message in the inbox, and its outcome once it has one.
+
+    `looked_up` is the key under which a continued run has looked for a first answer, `signal` the number of a signal
+    among those of this run.
+    """
 
     message: Message
     outcome: dict[str, Any] | None = None
-    looked_up: bool = False
+    looked_up: tuple[str, str] | None = None
+    signal: int | None = None
 
     @cached_property
     def size(self) -> int:
@@ -123,11 +128,15 @@ class OrderWorkflow:
     async def answer_to(self, ticket: Ticket) -> None:
         """Decide one message, unless it was decided before; where that took time or failed, it has no outcome yet."""
         desk = self.at_desk
-        if self.continued and not ticket.looked_up:
+        if self.continued and ticket.looked_up != ticket.message.key:
             await self.look_up(ticket)
             return
         ticket.outcome = desk.repeated(ticket.message)
         if ticket.outcome is not None:
+            return
+        free = desk.free(ticket.message)
+        if free is not ticket.message:
+            ticket.message = free
             return
         if desk.is_over(self.now):
             ticket.outcome = _over() if await self.is_over() else None
@@ -143,9 +152,11 @@ class OrderWorkflow:
             dict,
             "was this answered before?",
         )
-        ticket.looked_up = True
-        if first is not None:
-            self.at_desk.answers.setdefault(ticket.message.key, first)
+        ticket.looked_up = key = ticket.message.key
+        if first is not None and key not in self.at_desk.answers:
+            # Former versions gave no fingerprint.
+            found = first.pop("fingerprint", None)
+            self.at_desk.know(Answered(sender=key[0], command_id=key[1], outcome=first, fingerprint=found))
 
     async def carry_out(self, draft: Draft) -> bool:
         """Make a decision's payment, if it has one, and write the step.
@@ -252,9 +263,8 @@ class OrderWorkflow:
         for message in carried.messages:
             self.put(Ticket(Message.again(message)))
         for ticket in came:
-            number = ticket.message.command_id.removeprefix(UNNAMED)
-            if number != ticket.message.command_id:
-                ticket.message = ticket.message.named(f"{UNNAMED}{carried.signals + int(number)}")
+            if ticket.signal is not None:
+                ticket.message = ticket.message.called(f"{UNNAMED}{carried.signals + ticket.signal}")
             self.put(ticket)
         self.signals += carried.signals
         return desk
@@ -322,10 +332,10 @@ class OrderWorkflow:
         One without an id goes by its update's, or by its number among the signals, whose order never changes. (That
         of updates may, while none of them is in the history yet.)
         """
+        number: int | None = None
         if update_id is None:
-            self.signals += 1
-        unnamed = update_id or f"{UNNAMED}{self.signals}"
-        ticket = Ticket(message_of(name, arguments, unnamed))
+            self.signals = number = self.signals + 1
+        ticket = Ticket(message_of(name, arguments, update_id or f"{UNNAMED}{number}"), signal=number)
         self.put(ticket)
         return ticket
 

@@ -26,7 +26,7 @@ HELP = {
     "amount": "In minor units: the freelancer's gross, or what the client gets back in a partial refund.",
     "extend_by": "Such as `48h` or `3d`.",
     "expected_version": "The version of the offer that is answered; refused if it has changed.",
-    "command_id": "A name of your own for this command; the same one again gets the first answer.",
+    "command_id": "A name of your own for this command; the same command with the same one gets the first answer.",
     "approval": "`if_needed`: cancel at once where one may; `ask`: ask anyway; `skip`: only if one may.",
     "no_agreement": "The two do not agree: an operator decides.",
     "sha256": "The file's fingerprint, 64 hexadecimal digits.",

@@ -20,8 +20,8 @@ CommandId = Annotated[
     str | None,
     Header(
         alias="Idempotency-Key",
-        description="Your own id of this command: the same sender's same id again gets the first answer. Without one, "
-        "an id is made.",
+        description="Your own id of this command: the same sender's same id and command get the first answer; with "
+        "another command or other fields they are refused `command_id_reused`. Without one, an id is made.",
         pattern=r"^[\x21-\x7e]{1,200}$",
     ),
 ]

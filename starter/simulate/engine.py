@@ -67,6 +67,7 @@ class PureEngine:
         self.provider_works = True
         self.inbox: Inbox[Message] = Inbox()
         self.arrived = 0
+        self._answers: dict[int, Outcome] = {}
         self.steps: list[Step] = [self.desk.opening_step()]
 
     async def move_to(self, at: datetime) -> None:
@@ -88,7 +89,7 @@ class PureEngine:
         if not self.up:
             return None
         self._work()
-        return [self._answer(message) for message in messages]
+        return [self._answers.pop(id(message)) for message in messages]
 
     async def worker(self, up: bool) -> list[Outcome]:
         self.up = up
@@ -96,7 +97,7 @@ class PureEngine:
             return []
         waited = list(self.inbox)
         self._work()
-        return [self._answer(message) for message in waited]
+        return [self._answers.pop(id(message)) for message in waited]
 
     async def provider(self, works: bool) -> None:
         self.provider_works = works
@@ -122,17 +123,24 @@ class PureEngine:
             message = waiting.item
             while (clock := self.desk.due(self.now, message)) is not None:
                 self._finish(self.desk.fire(clock, self.now))
-            if self.desk.repeated(message) is None and not self.desk.is_over(self.now):
-                self._finish(self.desk.take(message, self.now))
+            self._answers[id(message)] = self._decide(message)
         while (clock := self.desk.due(self.now)) is not None:
             self._finish(self.desk.fire(clock, self.now))
 
-    def _answer(self, message: Message) -> Outcome:
-        # Asked right after the work: every message has its first answer by now, or the order is over.
-        return self.desk.answers.get((message.sender, message.command_id)) or over(message.name)
+    def _decide(self, message: Message) -> Outcome:
+        first = self.desk.repeated(message)
+        if first is not None:
+            return first
+        if self.desk.is_over(self.now):
+            return over(message.name)
+        step = self._finish(self.desk.take(message, self.now))
+        if step.answer is None:
+            raise AssertionError("a message without an answer")
+        return step.answer.outcome
 
-    def _finish(self, draft: Draft) -> None:
+    def _finish(self, draft: Draft) -> Step:
         self.steps.append(self.desk.finish(draft, paid=self.provider_works))
+        return self.steps[-1]
 
 
 def exported(order: Order, entries: Sequence[RecordEntry], reader: Reader) -> dict[str, Any]:

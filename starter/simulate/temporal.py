@@ -284,7 +284,8 @@ class TemporalEngine:
         return outcomes
 
     async def _told(self, command: str, payload: Any) -> Outcome:
-        """The answer to what was sent while the worker was away; it was a signal, so the database has it."""
+        """The answer to what was sent while the worker was away; it was a signal, so the database has it under its id,
+        which a story uses once then."""
         sender = f"{payload['actor']['role']}:{payload['actor']['id']}"
         answers: list[Outcome] = []
 

@@ -11,7 +11,7 @@ from database.orders import read_answer, read_balances, read_export, read_notice
 from database.pool import connect
 from database.steps import OrderIdTaken, StepOutOfOrder, record_step
 from resolution.record import verify
-from resolution.step import LedgerLine, Step
+from resolution.step import Answer, LedgerLine, Step
 from resolution.summary import summary
 from tests.database.tables import everything
 from tests.facts.lives import READERS, Life, live
@@ -87,7 +87,9 @@ async def test_a_step_of_the_past_is_answered_with_what_is_there(pool: Any, life
         assert adopted is not None
         assert (adopted.step, adopted.order) == (life.steps[-1].number, life.steps[-1].order)
         given = [one.answer for one in life.steps if one.answer and one.number >= step.number]
-        assert list(adopted.answers) == given
+        assert [Answer(**one.model_dump(exclude={"fingerprint"})) for one in adopted.answers] == given
+        known = life.desk.fingerprints
+        assert all(one.fingerprint == known[one.sender, one.command_id] for one in adopted.answers)
     assert await everything(pool) == before
 
 

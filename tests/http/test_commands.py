@@ -118,6 +118,18 @@ async def test_the_same_idempotency_key_gets_the_first_answer(
     assert len(await read_record(marketplace.recourse.pool, order_id)) == 2
 
 
+async def test_an_idempotency_key_that_was_used_for_something_else_is_refused(order: Orders, by: Callers) -> None:
+    order_id = await order()
+    path = f"/orders/{order_id}/commands"
+    await by("client").post(f"{path}/request", {"kind": "cancel"}, Idempotency_Key="web-1")
+    fields = await by("client").post(f"{path}/request", {"kind": "update"}, Idempotency_Key="web-1")
+    command = await by("client").post(f"{path}/withdraw", Idempotency_Key="web-1")
+
+    for answer in (fields, command):
+        assert (answer.status_code, answer.json()["code"]) == (409, "command_id_reused")
+        assert answer.json()["details"] == {"used_for": "request", "entry": 1}
+
+
 async def test_an_idempotency_key_that_no_command_can_have_is_refused(order: Orders, by: Callers) -> None:
     order_id = await order()
     answer = await by("client").post(f"/orders/{order_id}/commands/complete", Idempotency_Key="x" * 201)

@@ -84,11 +84,13 @@ async def test_nobody_who_asks_notices(marketplace: Marketplace) -> None:
     order_id = await marketplace.order()
     first = [await marketplace.by("client", order_id, "message", comment=f"{n}", command_id=f"m{n}") for n in range(60)]
 
-    again = await marketplace.by("client", order_id, "message", comment="another", command_id="m3")
+    again = await marketplace.by("client", order_id, "message", comment="3", command_id="m3")
+    other = await marketplace.by("client", order_id, "message", comment="another", command_id="m3")
 
     assert [outcome.applied for outcome in first] == [True] * 60
     assert again.whole == {**first[3].whole, "repeated": True}
-    assert await comments(marketplace, order_id) == [f"{n}" for n in range(60)]
+    assert (other.code, other.details) == ("command_id_reused", {"used_for": "message", "entry": 4})
+    assert await comments(marketplace, order_id) == [*(f"{n}" for n in range(60)), "another"]
     lengths = await runs(marketplace.client, order_id)
     assert len(lengths) > 3
     assert max(lengths) < 100

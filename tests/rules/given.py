@@ -145,8 +145,10 @@ class Given:
             drafts += self._fire_due(message)
             first = self.desk.repeated(message)
             if first is None:
-                drafts.append(self._finish(self.desk.take(message, self.now)))
-                first = self.desk.answers[(message.sender, message.command_id)]
+                draft = self._finish(self.desk.take(message, self.now))
+                drafts.append(draft)
+                assert draft.message is not None
+                first = self.desk.answers[draft.message.key]
             answer = first if message is messages[-1] else answer
         drafts += self._fire_due()
         return Then(tuple(self.steps[before:]), tuple(drafts), answer)
@@ -155,7 +157,7 @@ class Given:
         """The same order once more; what happens to one does not happen to the other."""
         twin = copy(self)
         twin.desk = copy(self.desk)
-        twin.desk.answers = dict(self.desk.answers)
+        twin.desk.answers, twin.desk.fingerprints = dict(self.desk.answers), dict(self.desk.fingerprints)
         twin.steps, twin.attempts = list(self.steps), list(self.attempts)
         return twin
 

@@ -147,17 +147,24 @@ class Orders(RuleBasedStateMachine):
     @precondition(lambda self: self.sent)
     @rule(data=st.data())
     def repeat(self, data: st.DataObject) -> None:
-        """The same sender's same id again, with whatever content: the first answer, and nothing else."""
+        """The same sender's same id again: the first answer, and nothing else; for something else: a refusal."""
         given = self.given
         message = data.draw(st.sampled_from(self.sent))
-        again = message.model_copy(update={"name": data.draw(st.sampled_from([message.name, "withdraw"]))})
-        before, first = given.order, given.desk.answers[(message.sender, message.command_id)]
+        other = data.draw(st.booleans())
+        again = message.model_copy(update={"fields": {**message.fields, "comment": "else"}}) if other else message
+        before, first = given.order, given.desk.answers[message.key]
 
         then = given.take(again)
 
-        assert then.answer == {**first, "repeated": True}
-        assert then.steps == ()
-        assert given.order == before
+        if not other:
+            assert then.answer == {**first, "repeated": True}
+            assert then.steps == ()
+            assert given.order == before
+            return
+        self._check_steps(before, then)
+        assert then.refused in ("command_id_reused", "malformed")
+        assert given.desk.answers[message.key] == first
+        assert given.record[-1].content["command_id"] != message.command_id
 
     @rule(data=st.data(), length=st.sampled_from(["1h", "24h", "72h"]), count=st.integers(1, 4))
     def outage(self, data: st.DataObject, length: str, count: int) -> None:

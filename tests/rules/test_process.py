@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from resolution.reading import Message, read_message
+from resolution.step import Adopted, Answered
 from tests.rules.given import ATTESTED, MONDAY, Given, hours
 
 CLIENT = {"role": "client", "id": "c-1"}
@@ -186,15 +187,82 @@ class TestRepetition:
         assert again.steps == ()
         assert given.order == before
 
-    def test_whatever_it_holds_now(self) -> None:
+    @pytest.mark.parametrize(
+        ("command", "fields"),
+        [("request", {"kind": "cancel"}), ("request", {"kind": "update", "comment": "Now?"}), ("withdraw", {})],
+    )
+    def test_an_id_that_was_used_for_something_else_is_refused(self, command: str, fields: Any) -> None:
+        given = Given()
+        first = given.client("request", kind="update", command_id="once").answer
+
+        then = given.client(command, command_id="once", **fields)
+
+        assert then.refused == "command_id_reused"
+        assert then.details == {"used_for": "request", "entry": 1}
+        assert [entry.content["command_id"] for entry in given.record] == ["once", "unnamed-2"]
+        assert given.client("request", kind="update", command_id="once").answer == {**(first or {}), "repeated": True}
+
+    def test_each_of_them_is_recorded_and_what_cannot_be_read_is_malformed_first(self) -> None:
         given = Given()
         given.client("message", comment="Hello.", command_id="once")
 
-        again = given.client("request", kind="cancel", command_id="once")
+        codes = [given.client("message", comment="Bye.", command_id="once").refused for _ in range(2)]
+        codes.append(given.client("message", comment=7, command_id="once").refused)
+        codes.append(given.client("dance", command_id="once").refused)
+
+        assert codes == ["command_id_reused", "command_id_reused", "malformed", "command_id_reused"]
+        assert [entry.number for entry in given.record] == [1, 2, 3, 4, 5]
+        assert len({entry.content["command_id"] for entry in given.record}) == 5
+
+    def test_when_it_was_sent_and_what_is_left_out_make_no_difference(self) -> None:
+        given = Given("glimmer")
+        said = {"kind": "cancel", "reason": "other", "amount": 0, "command_id": "once"}
+        assert given.client("request", **said, attestations=ATTESTED).refused is None
+        given.after("1h")
+        later = {"sent_at": "2025-03-03T10:00:00Z", "comment": " ", "approval": "if_needed"}
+
+        again = given.client("request", **said, **later, attestations=ATTESTED[::-1])
 
         assert again.answer is not None
-        assert again.answer["command"] == "message"
-        assert given.order.request is None
+        assert again.answer["repeated"] is True
+
+    def test_a_refusal_that_was_forgotten_before_it_was_answered_is_answered_once(self) -> None:
+        given = Given()
+        given.client("message", comment="Hello.", command_id="once")
+        forgotten = given.fork()
+        reused = given.message(CLIENT, "message", {"comment": "Bye.", "command_id": "once"})
+        [step] = forgotten.take(reused).steps
+        assert step.answer is not None
+        answered = Answered(**step.answer.model_dump(), fingerprint=reused.fingerprint)
+        given.desk.adopt(Adopted(step=step.number, order=step.order, answers=(answered,)))
+
+        assert given.desk.repeated(given.desk.free(reused)) == step.answer.outcome
+
+    def test_an_answer_of_which_nobody_knows_to_what_it_was_given_is_the_first_answer(self) -> None:
+        given = Given()
+        answered = Answered(sender="client:c-1", command_id="once", outcome={"status": "applied"})
+        given.desk.know(answered)
+
+        then = given.client("withdraw", command_id="once")
+
+        assert (then.answer, then.steps) == ({"status": "applied", "repeated": True}, ())
+
+    def test_a_message_without_an_id_gets_another_number_instead(self) -> None:
+        given = Given()
+        for text in ("One.", "Two.", "Three."):
+            given.take(read_message("message", {"actor": CLIENT, "comment": text}, "unnamed-1"))
+
+        named = [(entry.content["command_id"], entry.content["fields"]["comment"]) for entry in given.record]
+        assert named == [("unnamed-1", "One."), ("unnamed-1.2", "Two."), ("unnamed-1.3", "Three.")]
+
+    def test_what_an_update_id_names_goes_by_our_name_for_it(self) -> None:
+        given = Given()
+        given.client("message", comment="One.", command_id="once")
+
+        then = given.take(read_message("message", {"actor": CLIENT, "comment": "Two."}, "once"))
+
+        assert then.refused == "command_id_reused"
+        assert given.record[-1].content["command_id"].startswith("unnamed-")
 
     def test_a_refusal_is_a_first_answer_too(self) -> None:
         given = Given()

@@ -60,8 +60,15 @@ def a_silent_dispute() -> Given:
     return given
 
 
+def reused() -> Then:
+    given = Given()
+    given.client("message", comment="One.", command_id="once")
+    return given.client("message", comment="Two.", command_id="once")
+
+
 PROVOKED: dict[str, Callable[[], Then]] = {
     "malformed": lambda: Given().client("message"),
+    "command_id_reused": reused,
     "actor_unproven": lambda: Given().take(unproven_message("complete", {"actor": CLIENT}, "no token", "unnamed-1")),
     "unknown_command": lambda: Given().client("sing"),
     "not_a_party": lambda: Given().says({"role": "client", "id": "stranger"}, "request", {"kind": "cancel"}),

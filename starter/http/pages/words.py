@@ -99,6 +99,7 @@ RATINGS = {"positive": "Positive", "negative": "Negative"}
 REFUSED: dict[Code, str] = {
     "malformed": "Something in the form cannot be used. Change it and try again.",
     "actor_unproven": "This server may not act for you at the moment. Tell the marketplace; nothing has changed.",
+    "command_id_reused": "This form was sent before with something else in it. Go back to the order to see it.",
     "unknown_command": "This order does not know that action. Go back to the order to see what can be done.",
     "not_a_party": "Only this order's client and freelancer may do this.",
     "role_not_allowed": "The other side may do this, you may not.",
