@@ -18,11 +18,11 @@ def read_address(text: str) -> Address:
     Letters of any script are taken. A domain becomes ASCII (`xn--…`), as every mail server and the domain name system
     know it. A name stays as it is; it needs a mail server that knows SMTPUTF8.
     """
-    # The standard library reads addresses strictly, but ASCII only.
-    plain = "".join("x" if _foreign(letter) else letter for letter in text)
+    # The standard library reads addresses strictly, but ASCII only; at some texts it trips over its own feet.
+    plain = "".join("x" if _foreign(letter) else letter for letter in text[: LONGEST + 1])
     try:
         read = Address(addr_spec=plain)
-    except (ValueError, IndexError, MessageError):
+    except (ValueError, IndexError, AttributeError, TypeError, MessageError):
         read = Address()
     fits = read.username and read.domain and read.addr_spec == plain and len(text) <= LONGEST and text.isprintable()
     if not fits:

@@ -5,13 +5,13 @@ from collections.abc import Mapping
 from email.headerregistry import Address, HeaderRegistry, MessageIDHeader
 from email.message import EmailMessage
 from email.policy import default
-from urllib.parse import unquote, urlsplit
 from uuid import NAMESPACE_URL, uuid5
 
 import aiosmtplib
 
 from activities.addresses import read_address
 from activities.letters import letter, subject
+from activities.urls import read_url
 from activities.webhook import NotDelivered
 from resolution.step import Notice, Receiver
 
@@ -35,11 +35,10 @@ class MailChannel:
     def __init__(
         self, smtp_url: str, sender: str, operator_email: str | None = None, *, patience: float = PATIENCE
     ) -> None:
-        parts = urlsplit(smtp_url)
-        self._tls = parts.scheme == "smtps"
-        self._host, self._port = parts.hostname or "localhost", parts.port or (465 if self._tls else 25)
-        self._user = unquote(parts.username) if parts.username else None
-        self._password = unquote(parts.password) if parts.password else None
+        server = read_url(smtp_url, "smtp", "smtps", path=False)
+        self._tls = server.scheme == "smtps"
+        self._host, self._port = server.host, server.port or (465 if self._tls else 25)
+        self._user, self._password = server.user, server.password
         self._sender, self._operator = read_address(sender), operator_email
         self._patience = patience
 

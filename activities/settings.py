@@ -1,16 +1,35 @@
 """What a worker is told by its environment."""
 
-from typing import Annotated, Literal
+import os
+from collections.abc import Callable, Iterable
+from typing import Annotated, Any, Literal, TypeVar
+from urllib.request import getproxies
 
-from pydantic import AliasChoices, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, AliasChoices, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from activities.addresses import read_address
+from activities.urls import read_listener, read_origin, read_url
 from activities.webhook import read_secrets
 from workflows.keys import BadKeys, KeyRing
 
-# An address of this machine to listen on.
-ADDRESS = r"^(\d{1,3}(\.\d{1,3}){3}|\[[0-9a-fA-F:]+\]):\d{1,5}$"
+
+def _readable(read: Callable[[str], Any]) -> AfterValidator:
+    """A text that can be read; a variable that is not set is not."""
+
+    def check(text: str | None) -> str | None:
+        if text:
+            read(text)
+        return text
+
+    return AfterValidator(check)
+
+
+_WEB = _readable(lambda text: read_url(text, "https", "http"))
+_PAGES = _readable(lambda text: read_url(text, "https", "http", user=False, query=False))
+_SMTP = _readable(lambda text: read_url(text, "smtp", "smtps", path=False))
+_MAIL = _readable(read_address)
+_LISTENER = _readable(read_listener)
 
 
 class BadSettings(Exception):
@@ -25,27 +44,28 @@ class Settings(BaseSettings):
 
     database_url: Annotated[str, Field(validation_alias=AliasChoices("RECOURSE_DATABASE_URL", "DATABASE_URL"))] = ""
     task_queue: Annotated[str, Field(validation_alias="RECOURSE_TASK_QUEUE")] = "recourse"
-    webhook_url: Annotated[str | None, Field(validation_alias="RECOURSE_WEBHOOK_URL", pattern=r"^https?://.")] = None
+    webhook_url: Annotated[str | None, Field(validation_alias="RECOURSE_WEBHOOK_URL"), _WEB] = None
     webhook_secret: Annotated[str, Field(validation_alias="RECOURSE_WEBHOOK_SECRET")] = ""
-    smtp_url: Annotated[str | None, Field(validation_alias="RECOURSE_SMTP_URL", pattern=r"^smtps?://.")] = None
-    mail_from: Annotated[str, Field(validation_alias="RECOURSE_MAIL_FROM")] = "orders@localhost"
-    operator_email: Annotated[str | None, Field(validation_alias="RECOURSE_OPERATOR_EMAIL")] = None
+    smtp_url: Annotated[str | None, Field(validation_alias="RECOURSE_SMTP_URL"), _SMTP] = None
+    mail_from: Annotated[str, Field(validation_alias="RECOURSE_MAIL_FROM"), _MAIL] = "orders@localhost"
+    operator_email: Annotated[str | None, Field(validation_alias="RECOURSE_OPERATOR_EMAIL"), _MAIL] = None
     payload_keys: Annotated[SecretStr, Field(validation_alias="RECOURSE_PAYLOAD_KEYS")] = SecretStr("")
     payloads_plain: Annotated[Literal["accept", "refuse"], Field(validation_alias="RECOURSE_PAYLOADS_PLAIN")] = "accept"
-    web_url: Annotated[str, Field(validation_alias="RECOURSE_WEB_URL", pattern=r"^(https?://\S+)?$")] = ""
+    web_url: Annotated[str, Field(validation_alias="RECOURSE_WEB_URL"), _PAGES] = ""
     payment_providers: Annotated[str, Field(validation_alias="RECOURSE_PAYMENT_PROVIDERS")] = ""
 
-    metrics_address: Annotated[str | None, Field(validation_alias="RECOURSE_METRICS_ADDRESS", pattern=ADDRESS)] = None
-    health_address: Annotated[str | None, Field(validation_alias="RECOURSE_HEALTH_ADDRESS", pattern=ADDRESS)] = None
+    metrics_address: Annotated[str | None, Field(validation_alias="RECOURSE_METRICS_ADDRESS"), _LISTENER] = None
+    health_address: Annotated[str | None, Field(validation_alias="RECOURSE_HEALTH_ADDRESS"), _LISTENER] = None
     actor_keys: Annotated[SecretStr, Field(validation_alias="RECOURSE_ACTOR_KEYS")] = SecretStr("")
 
     deployment: Annotated[str, Field(validation_alias="RECOURSE_DEPLOYMENT", pattern=r"^[^.\s]{1,200}$|^$")] = ""
     build_id: Annotated[str, Field(validation_alias="RECOURSE_BUILD_ID", max_length=200)] = ""
 
-    # Only whether it is set is read here; OpenTelemetry reads this and all of its OTEL_* itself.
+    # OpenTelemetry reads this and all of its OTEL_* itself. It would log what it cannot use, whatever is in it.
     traces_endpoint: Annotated[
         str,
         Field(validation_alias=AliasChoices("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")),
+        _WEB,
     ] = ""
 
     @property
@@ -67,14 +87,52 @@ def read_ring(variable: str, text: SecretStr, *, size: int) -> KeyRing:
         raise BadSettings(f"{variable}: {error}") from error
 
 
+Some = TypeVar("Some", bound=BaseSettings)
+
+
+def _variable(kind: type[BaseSettings], name: str) -> str:
+    """Which variable is meant, where the setting of this name has several."""
+    for field in kind.model_fields.values():
+        choices = field.validation_alias.choices if isinstance(field.validation_alias, AliasChoices) else []
+        if name in choices:
+            return next((str(choice) for choice in choices if os.environ.get(str(choice))), name)
+    return name
+
+
+def read_environment(kind: type[Some]) -> Some:
+    """Settings of one kind. Raises BadSettings, which repeats no value."""
+    try:
+        return kind()
+    except ValidationError as error:
+        wrong = (f"{_variable(kind, str(found['loc'][0]))}: {found['msg']}" for found in error.errors())
+        # Not "from error": that one repeats values.
+        raise BadSettings("; ".join(line.replace("Value error, ", "", 1) for line in wrong)) from None
+
+
+def read_origins(variable: str, origins: Iterable[str]) -> tuple[str, ...]:
+    """The origins that a variable holds. Raises BadSettings."""
+    found = []
+    for number, origin in enumerate(origins, 1):
+        try:
+            found.append(read_origin(origin))
+        except ValueError as error:
+            raise BadSettings(f"{variable}: number {number} is not an origin: {error}") from None
+    return tuple(found)
+
+
+def _check_proxies() -> None:
+    """Raises BadSettings where webhooks would go to a proxy whose address cannot be used."""
+    for scheme, address in getproxies().items():
+        if scheme in ("http", "https", "all"):
+            try:
+                read_url(address if "://" in address else f"http://{address}", "http", "https")
+            except ValueError as error:
+                raise BadSettings(f"{scheme.upper()}_PROXY: {error}") from None
+
+
 def read_settings() -> Settings:
     """The settings of this process. Raises BadSettings."""
-    try:
-        settings = Settings()
-    except ValidationError as error:
-        raise BadSettings(
-            "; ".join(f"{'.'.join(map(str, found['loc']))}: {found['msg']}" for found in error.errors())
-        ) from error
+    settings = read_environment(Settings)
     if settings.webhook_url and not settings.webhook_secret.strip():
         raise BadSettings("RECOURSE_WEBHOOK_URL is set but RECOURSE_WEBHOOK_SECRET is not: webhooks are always signed.")
     if settings.payloads_plain == "refuse" and not settings.payload_ring:
@@ -87,13 +145,6 @@ def read_settings() -> Settings:
         read_secrets(settings.webhook_secret)
     except ValueError as error:
         raise BadSettings(f"RECOURSE_WEBHOOK_SECRET: {error}") from error
-    for name, address in (
-        ("RECOURSE_MAIL_FROM", settings.mail_from),
-        ("RECOURSE_OPERATOR_EMAIL", settings.operator_email),
-    ):
-        try:
-            if address is not None:
-                read_address(address)
-        except ValueError as error:
-            raise BadSettings(f"{name}: {error}") from error
+    if settings.webhook_url:
+        _check_proxies()
     return settings

@@ -26,7 +26,8 @@ MEANINGS = {
     "RECOURSE_WEBHOOK_SECRET": "What webhooks are signed with, as Standard Webhooks describes: `whsec_` and base64. "
     "Required with `RECOURSE_WEBHOOK_URL`.",
     "RECOURSE_SMTP_URL": "The mail server for notices to parties whose address is known: "
-    "`smtp://user:password@host:587`. Without it there is no mail.",
+    "`smtp://user:password@host:587`, with signs such as `/ # ? @` in user and password as `%2F %23 %3F %40`. Without "
+    "it there is no mail.",
     "RECOURSE_PAYMENT_PROVIDERS": "Payment providers of your own: `name=package.module:factory`, several with blanks "
     "between. An order names the one that executes its settlements.",
     "RECOURSE_PAYLOAD_KEYS": "What payloads are encrypted with: `name=base64,name2=base64`, each key of 32 bytes; the "

@@ -10,7 +10,8 @@ from temporalio.client import Client
 from temporalio.envconfig import ClientConfig
 from temporalio.service import RPCError
 
-from activities.settings import read_settings
+from activities.settings import BadSettings, read_settings
+from activities.urls import read_url
 from workflows.actors import Actors, SignsCommands
 from workflows.encryption import for_callers
 from workflows.tracing import tracing
@@ -39,7 +40,11 @@ async def connect(**over: Any) -> Client:
         config: dict[str, Any] = {**ClientConfig.load_client_connect_config(), **over}
     except (RuntimeError, ValueError, OSError) as error:
         raise TemporalUnreachable(f"Temporal: its settings cannot be read: {error}") from error
-    config.setdefault("target_host", "localhost:7233")
+    address = config.setdefault("target_host", "localhost:7233")
+    try:
+        read_url(address if "://" in address else f"http://{address}", "http", "https", user=False, path=False)
+    except ValueError as error:
+        raise BadSettings(f"TEMPORAL_ADDRESS: {error}, or host:port alone") from None
     try:
         async with asyncio.timeout(PATIENCE):
             _let_the_sdk_rest()
@@ -47,7 +52,7 @@ async def connect(**over: Any) -> Client:
     except (RuntimeError, RPCError, TimeoutError) as error:
         reason = str(error).splitlines()[0][:160] if str(error) else "no answer"
         raise TemporalUnreachable(
-            f"Temporal at {config['target_host']} cannot be reached ({reason}); "
+            f"Temporal at {address} cannot be reached ({reason}); "
             "check that it runs and that TEMPORAL_ADDRESS names it."
         ) from error
 

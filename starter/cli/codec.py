@@ -11,7 +11,7 @@ from cyclopts import Parameter
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from activities.settings import read_ring, read_settings
+from activities.settings import read_environment, read_origins, read_ring, read_settings
 from starter.cli.output import Stop, console
 from starter.codec import CodecServer, Login, Open, ProxyLogin, TokenLogin
 from worker import until_told_to_stop
@@ -59,11 +59,12 @@ async def codec(
     open_to_all
         Ask nobody who they are; on loopback only.
     """
-    settings, keys = CodecSettings(), read_settings().payload_ring
+    settings, keys = read_environment(CodecSettings), read_settings().payload_ring
     if not keys:
         raise Stop("RECOURSE_PAYLOAD_KEYS is not set: there is nothing to decrypt with.")
     logins = _logins(settings, open_to_all=open_to_all, host=host)
-    origins = [origin.strip().rstrip("/") for origin in settings.origins.split(",") if origin.strip()]
+    written = (origin.strip().rstrip("/") for origin in settings.origins.split(","))
+    origins = read_origins("RECOURSE_CODEC_ORIGINS", filter(None, written))
     try:
         listener = socket.create_server((host, port))
     except OSError as error:

@@ -114,6 +114,7 @@ def token(
     """
     from pydantic import ValidationError
 
+    from activities.urls import read_url
     from resolution.durations import parse_duration
     from starter.http.pages.sessions import LINK_LASTS
     from starter.http.pages.sessions import link as make_link
@@ -129,6 +130,11 @@ def token(
         raise Stop(f"{bearer!r} names nobody: write ROLE:ID, such as `service:shop` or `client:c-3`.") from error
     except ValueError as error:
         raise Stop(f"--lifetime: {error}") from error
+    if link is not None:
+        try:
+            read_url(link, "https", "http", user=False, query=False)
+        except ValueError as error:
+            raise Stop(f"--link: {error}.") from None
     keys = read_keys()
     if link is None:
         name, made = "token", keys.sign(named, "recourse-api", expires_at)

@@ -45,6 +45,8 @@ NONE = [
     "a..b@x.example",
     "a" * 400 + "@x.example",
     "undisclosed-recipients:;",
+    "\\@[",
+    "=?utf-8?q?x?=@x.example",
 ]
 
 
@@ -170,7 +172,11 @@ def test_a_domain_that_cannot_be_is_refused(domain: str) -> None:
         read_address(f"a@{domain}")
 
 
-@given(text=st.text() | st.tuples(st.text(min_size=1), st.text(min_size=1)).map("@".join))
+@given(
+    text=st.text()
+    | st.tuples(st.text(min_size=1), st.text(min_size=1)).map("@".join)
+    | st.text(st.sampled_from('=?q[]@."\\(), ab'), max_size=20)
+)
 def test_any_text_is_an_address_that_is_taken_as_it_is_sent_or_none(text: str) -> None:
     with contextlib.suppress(ValueError):
         address = read_address(text)

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import httpx2
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -213,3 +214,30 @@ async def test_an_address_where_nobody_listens_is_not_taken_for_an_answer(pool: 
     with pytest.raises(NotDelivered, match="ConnectError"):
         await nobody.send(notices[0], "http://127.0.0.1:1/")
     await nobody.close()
+
+
+async def test_webhooks_take_the_proxy_of_the_environment_but_for_the_hosts_that_it_excepts(
+    monkeypatch: pytest.MonkeyPatch, pool: Any, web: HttpReceiver
+) -> None:
+    order = await Written(pool).open()
+    [first] = await order.by("client", "message", comment="1")
+    for name in ("http_proxy", "no_proxy", "NO_PROXY", "ALL_PROXY", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{web.port}")
+    through = WebhookChannel("http://market.example/hooks", [NEW])
+    await through.send(first, "http://market.example/hooks")
+    await through.close()
+    assert [request.path for request in web.requests] == ["http://market.example/hooks"]
+
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    proxied = WebhookChannel(web.url, [NEW])
+    with pytest.raises(NotDelivered, match="ConnectError"):
+        await proxied.send(first, web.url)
+    await proxied.close()
+    monkeypatch.setenv("NO_PROXY", "localhost,127.0.0.1,::1,.internal.example")
+    direct = WebhookChannel(web.url, [NEW])
+    await direct.send(first, web.url)
+    for elsewhere in ("http://[::1]:1/", "http://localhost:1/", "http://hooks.internal.example:1/"):
+        assert direct._client._transport_for_url(httpx2.URL(elsewhere)) is direct._client._transport
+    await direct.close()
+    assert [request.path for request in web.requests[1:]] == ["/hooks"]
