@@ -16,7 +16,6 @@ from typing import Any
 
 from policies import load_policy
 from resolution.commands import COMMANDS
-from resolution.durations import parse_duration
 from resolution.looking_ahead import available_actions, opens_later, preview
 from resolution.order import Histories, Opening, Order, Terms
 from resolution.reading import read_message
@@ -24,8 +23,19 @@ from resolution.record import Reader
 from resolution.views import view
 from starter.cli.app import app
 from starter.cli.commands import actor
+from starter.cli.orders import read_terms
 from starter.cli.output import console, plain
-from starter.cli.pages import actions_table, notices_table, order_page, outcome_page, outlook_page
+from starter.cli.pages import (
+    actions_table,
+    announced,
+    has_started,
+    notices_table,
+    order_page,
+    outcome_page,
+    outlook_page,
+    starting,
+)
+from starter.cli.typed import with_amount
 from starter.client import Outcome
 from starter.simulate.engine import SALT, PureEngine
 
@@ -96,7 +106,7 @@ class Walk:
         elif name == "actions":
             later = {} if reader == "operator" else opens_later(order, reader, self.now)
             found = {"actions": available_actions(order, reader, self.now), "available_at": later}
-            console().print(actions_table(found, reader))
+            console().print(actions_table(found, reader, order.terms.currency))
         elif name == "notices":
             told = [notice for notice in await self.engine.notices() if notice.to == reader]
             console().print(notices_table(told, reader))
@@ -105,25 +115,28 @@ class Walk:
 
     async def _command(self, name: str, order: Order, options: dict[str, Any], *, ahead: bool, decided: bool) -> None:
         self.given += 1
-        payload = {key: options[key] for key in COMMANDS[name].model_fields if options.get(key) is not None}
+        typed = {key: options[key] for key in COMMANDS[name].model_fields if options.get(key) is not None}
+        payload, amount = with_amount(order, name, typed)
         payload |= {"actor": actor(order, options["sender"]), "command_id": f"walk-{self.given}"}
         if ahead or decided:
             look = preview(order, read_message(name, payload, "preview"), self.now, payload["actor"]["role"])
-            console().print(outlook_page(look, order.terms.currency))
+            console().print(outlook_page(look, order.terms.currency, amount))
             ahead = ahead or "refused" in look
+        if amount and not ahead and not decided:
+            console().print(announced(name, order.terms.order_id, amount), markup=False)
         if not ahead and self.engine:
             [outcome] = await self.engine.send([(name, payload)]) or []
-            console().print(outcome_page(Outcome.of(outcome)))
+            console().print(outcome_page(Outcome.of(outcome), order.terms.currency, amount))
 
     def _start(self, order_id: str, options: dict[str, Any]) -> None:
         policy = load_policy(options["policy"])
         behind = BEHIND.search(self.page)
         history = Histories.model_validate(json.loads(behind[1]) if behind else {})
-        options["delivery_time"] = parse_duration(options["delivery_time"])
         agreed = {key: value for key, value in options.items() if key in Terms.model_fields}
-        terms = Terms(order_id=order_id, ordered_at=self.now, history=history, **agreed)
+        terms = read_terms(order_id, ordered_at=self.now, history=history, **agreed)
         self.engine = PureEngine(Opening(terms=terms, policy=policy, record_salt=SALT))
-        console().print(f"Order {order_id} has started under policy {policy.name}.")
+        console().print(starting(terms), markup=False)
+        console().print(has_started(policy.name), markup=False)
 
 
 async def answered(text: str) -> str:

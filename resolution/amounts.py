@@ -1,6 +1,9 @@
-"""Amounts for people: minor units of a currency written with the decimals that ISO 4217 gives it."""
+"""Amounts as people write and type them: minor units of a currency with the decimals that ISO 4217 gives it."""
 
 import re
+
+# The most that a price or a fee may be, in minor units.
+LARGEST = 10**15
 
 # Every currency of ISO 4217 that does not have two decimals.
 _DECIMALS = {
@@ -11,6 +14,7 @@ _DECIMALS = {
     **dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3),
     **dict.fromkeys(("CLF", "UYW"), 4),
 }
+_TYPED = re.compile(r" *([0-9]{1,16})(?:\.([0-9]+))? ?([A-Z]{3})? *")
 
 
 def decimals(currency: str) -> int:
@@ -27,15 +31,24 @@ def write_amount(minor: int, currency: str) -> str:
 
 
 def read_amount(text: str, currency: str) -> int:
-    """The minor units of what somebody typed: `105.50`, `105,5` or `105`. Raises ValueError with a sentence."""
+    """The minor units of what somebody typed: `105.50`, `105.5 USD` or `105`, which is 105.00.
+
+    Raises ValueError with a sentence that says how to write it.
+    """
     places = decimals(currency)
-    match = re.fullmatch(r"\s*([0-9]{1,15})(?:[.,]([0-9]*))?\s*", text)
+    sample = write_amount(12345, currency)
+    match = _TYPED.fullmatch(text)
     if match is None:
         raise ValueError(
-            f"Write an amount in {currency} with digits only, such as {write_amount(12345, currency)[:-4]}."
+            f"Write an amount in {currency} with digits{' and a point' if places else ' only'}, "
+            f"such as {sample.removesuffix(f' {currency}')} or {sample}."
         )
-    whole, rest = str(match[1]), str(match[2] or "")
+    whole, rest, named = str(match[1]), str(match[2] or ""), match[3]
+    if named not in (None, currency):
+        raise ValueError(f"The amount must be in {currency}, not in {named}.")
     if len(rest) > places:
-        raise ValueError(f"An amount in {currency} has {places or 'no'} decimals.")
+        raise ValueError(f"An amount in {currency} has {places or 'no'} decimals{' at most' if places else ''}.")
     minor: int = int(whole) * 10**places + int(f"{rest:0<{places}}" or "0")
+    if minor > LARGEST:
+        raise ValueError(f"An amount in {currency} is at most {write_amount(LARGEST, currency)}.")
     return minor

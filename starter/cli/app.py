@@ -4,7 +4,19 @@ import sys
 
 from cyclopts import App, CycloptsError
 
-from starter.cli.output import BAD_INPUT, INTERRUPTED, NO, UNREACHABLE, Stop, complain
+from starter.cli.output import (
+    BAD_INPUT,
+    BROKEN_PIPE,
+    INTERRUPTED,
+    NO,
+    UNREACHABLE,
+    Stop,
+    check_text,
+    complain,
+    console,
+    leave_the_broken_pipe,
+    let_everything_be_written,
+)
 
 app = App(
     name="recourse",
@@ -63,20 +75,34 @@ EXPECTED = {
 
 def main() -> None:
     """The entry point of `recourse`."""
+    let_everything_be_written()
     try:
-        status = app(exit_on_error=False, print_error=True)
-    except CycloptsError:  # printed already
-        status = BAD_INPUT
+        sys.exit(_run())
+    except BrokenPipeError:
+        leave_the_broken_pipe()
+        sys.exit(BROKEN_PIPE)
+
+
+def _run() -> int:
+    try:
+        check_text(sys.argv)
+        # Its own screen for help would end the process where the reader has read enough.
+        status = app(sys.argv[1:], exit_on_error=False, print_error=False, console=console())
+    except CycloptsError as error:
+        from starter.cli.refusing import misfit
+
+        status = complain(Stop(misfit(error)))
     except Stop as stop:
         status = complain(stop)
     except KeyboardInterrupt:
         status = INTERRUPTED
+    except BrokenPipeError:
+        raise
     except Exception as error:
         kinds = (f"{kind.__module__}.{kind.__qualname__}" for kind in type(error).__mro__)
         known = next((EXPECTED[kind] for kind in kinds if kind in EXPECTED), None)
         if known is None:  # a fault of ours keeps its traceback
             raise
         status = complain(Stop(str(error), known))
-    finally:
-        sys.stdout.flush()
-    sys.exit(status if isinstance(status, int) else 0)
+    sys.stdout.flush()
+    return status if isinstance(status, int) else 0

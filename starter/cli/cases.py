@@ -20,9 +20,24 @@ from resolution.step import RecordEntry
 from resolution.words import Fault
 from starter.answers import stamped
 from starter.cli.finding import place, read_place
-from starter.cli.output import DONE, NO, Json, Stop, Yes, Zone, ask, console, printable, say_json, say_more
+from starter.cli.output import (
+    DONE,
+    NO,
+    After,
+    Json,
+    OrderId,
+    Stop,
+    Yes,
+    Zone,
+    ask,
+    console,
+    printable,
+    say_json,
+    say_more,
+)
 from starter.cli.pages import order_page, outcome_page, outlook_page, rows, words
 from starter.cli.times import away, due
+from starter.cli.typed import Limit, Money, with_amount
 from starter.connecting import in_one_sentence
 from starter.reading import Orders, now
 
@@ -30,6 +45,9 @@ app = App(name="cases", help="Cases that wait for operators.")
 
 By = Annotated[str, Parameter(name="--as", help="Who decides: `operator:ID`.")]
 Explanation = Annotated[str, Parameter(help="Why; both parties get it.")]
+Gross = Annotated[
+    Money, Parameter(help="What the freelancer gets in all before commission, such as `30.50` or `30.50 USD`.")
+]
 Stage = Literal["mediation", "ruling", "appeal"]
 
 
@@ -40,8 +58,8 @@ async def list_open(
     waiting: Annotated[bool, Parameter(negative="")] = False,
     stage: Stage | None = None,
     policy: str | None = None,
-    after: str = "",
-    limit: int = 50,
+    after: After = "",
+    limit: Limit = 50,
     json: Json = False,
 ) -> None:
     """The undecided cases, those due next first: whose turn it is, the money at stake, and what silence means.
@@ -52,8 +70,10 @@ async def list_open(
         Only those that time should have decided: no worker leads them.
     waiting
         Only those in which the parties wait for an operator.
-    after
-        Where the page before ended.
+    stage
+        Only those at this stage.
+    policy
+        Only those of orders under the policy of this name.
     """
     at = now()
     async with Orders.connect() as orders:
@@ -113,7 +133,7 @@ def silence(order: Order, at: datetime) -> str:
 
 
 @app.command
-async def show(order_id: str, /, *, zone: Zone = "UTC", json: Json = False) -> None:
+async def show(order_id: OrderId, /, *, zone: Zone = "UTC", json: Json = False) -> None:
     """A case whole: the order, what each side said and offers, what you can do, and what silence means."""
     at = now()
     async with Orders.connect() as orders:
@@ -155,10 +175,11 @@ def _case_lines(order: Order, can: Mapping[str, Any], said: list[dict[str, Any]]
         bounds = found.get("amount")
         if bounds:
             least, most = (write_amount(bounds[end], currency) for end in ("at_least", "at_most"))
-            yield f"you can {name}", f"{least} to {most} for the freelancer, which --amount says in minor units:"
+            yield f"you can {name}", f"{least} to {most} for the freelancer, before commission:"
+        sample = least.removesuffix(f" {currency}") if bounds else "AMOUNT"
         outcome = " --outcome cancel" if name == "rule" else ""
-        typed = f"recourse cases {name} {order.terms.order_id} --as operator:YOU{outcome} --amount N --explanation WHY"
-        yield "", typed
+        given = f"--as operator:YOU{outcome} --amount {sample} --explanation WHY"
+        yield "", f"recourse cases {name} {order.terms.order_id} {given}"
 
 
 def _said(record: Sequence[RecordEntry]) -> Iterator[dict[str, Any]]:
@@ -176,27 +197,21 @@ def _said(record: Sequence[RecordEntry]) -> Iterator[dict[str, Any]]:
 
 @app.command
 async def propose(
-    order_id: str, /, *, sender: By, amount: int, explanation: Explanation, yes: Yes = False, json: Json = False
+    order_id: OrderId, /, *, sender: By, amount: Gross, explanation: Explanation, yes: Yes = False, json: Json = False
 ) -> int:
-    """Propose to both parties how to end it. Shows what it leads to, and asks.
-
-    Parameters
-    ----------
-    amount
-        The freelancer's gross in all, in minor units.
-    """
+    """Propose to both parties how to end it. Shows what it leads to, and asks."""
     return await _decide(order_id, "propose", sender, {"amount": amount, "explanation": explanation}, yes, json)
 
 
 @app.command
 async def rule(
-    order_id: str,
+    order_id: OrderId,
     /,
     *,
     sender: By,
     outcome: Literal["cancel", "continue", "let_them_decide"],
     explanation: Explanation,
-    amount: int | None = None,
+    amount: Gross | None = None,
     fault: Fault = "none",
     exempt: Annotated[bool, Parameter(negative="")] = False,
     yes: Yes = False,
@@ -206,8 +221,8 @@ async def rule(
 
     Parameters
     ----------
-    amount
-        The freelancer's gross in all, in minor units; for `cancel`.
+    outcome
+        `cancel` needs an amount; `let_them_decide` closes the case and leaves it to the two.
     fault
         Whose fault it was.
     exempt
@@ -225,21 +240,23 @@ async def _decide(order_id: str, command: str, sender: str, fields: Mapping[str,
     role, _, operator = sender.partition(":")
     if role != "operator" or not operator:
         raise Stop(f"--as {sender!r} is no operator: write `operator:ID` with your id.")
-    message = stamped({"actor": {"role": "operator", "id": operator}, **fields}, now())
     async with Orders.connect() as orders:
         order = await orders.order(order_id)
+        given, amount = with_amount(order, command, fields)
+        message = stamped({"actor": {"role": "operator", "id": operator}, **given}, now())
         ahead = await orders.preview(order_id, command, message)
     if not json:
-        console().print(outlook_page(ahead, order.terms.currency))
+        console().print(outlook_page(ahead, order.terms.currency, amount))
     if "refused" in ahead:
         if json:
             say_json(ahead)
         return NO
-    ask(f"{command.capitalize()} this for order {order_id}?", yes=yes)
+    says = f": {amount}" if amount else ""
+    ask(f"{command.capitalize()} this for order {order_id}{says}?", yes=yes)
     async with Recourse.connect() as recourse:
         outcome = await recourse.send(order_id, command, message)
     if json:
         say_json(outcome.whole)
     else:
-        console().print(outcome_page(outcome))
+        console().print(outcome_page(outcome, order.terms.currency, amount))
     return DONE if outcome.code is None else NO

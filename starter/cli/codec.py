@@ -13,6 +13,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from activities.settings import read_environment, read_origins, read_ring, read_settings
 from starter.cli.output import Stop, console
+from starter.cli.typed import Port
 from starter.codec import CodecServer, Login, Open, ProxyLogin, TokenLogin
 from worker import until_told_to_stop
 from workflows.encryption import Encryption
@@ -40,7 +41,7 @@ class _Server(uvicorn.Server):
 async def codec(
     *,
     host: str = "127.0.0.1",
-    port: int = 8081,
+    port: Port = 8081,
     encode: Annotated[bool, Parameter(negative="")] = False,
     open_to_all: Annotated[bool, Parameter(name="--open", negative="")] = False,
 ) -> None:
@@ -52,8 +53,10 @@ async def codec(
 
     Parameters
     ----------
-    host, port
-        Where to listen; TLS is the reverse proxy's.
+    host
+        The address to listen on; TLS is the reverse proxy's.
+    port
+        The port to listen on.
     encode
         Encrypt too, so that commands can be typed into the UI.
     open_to_all

@@ -9,7 +9,8 @@ from cyclopts import App, Parameter
 
 from resolution.commands import COMMANDS, Command
 from resolution.order import Order
-from starter.cli.output import Json, Stop
+from starter.cli.output import Json, OrderId, Stop
+from starter.cli.typed import Money, Whole
 
 ALL = [name for name, command in COMMANDS.items() if command.by != ("system",)]
 As = Annotated[
@@ -23,7 +24,8 @@ HELP = {
     "reason": "A reason code of the order's policy.",
     "private_note": "Words that only operators can read.",
     "attestations": "What is confirmed; repeat for several.",
-    "amount": "In minor units: the freelancer's gross, or what the client gets back in a partial refund.",
+    "amount": "Money, such as `30.50` or `30.50 USD`: what the freelancer gets before commission, or what the client "
+    "gets back in a partial refund.",
     "extend_by": "Such as `48h` or `3d`.",
     "expected_version": "The version of the offer that is answered; refused if it has changed.",
     "command_id": "A name of your own for this command; the same command with the same one gets the first answer.",
@@ -31,7 +33,17 @@ HELP = {
     "no_agreement": "The two do not agree: an operator decides.",
     "sha256": "The file's fingerprint, 64 hexadecimal digits.",
     "address": "Where the file is kept.",
+    "kind": "What is asked for.",
+    "title": "What the file is called.",
+    "explanation": "Why; both parties get it.",
+    "outcome": "How the case ends; `cancel` needs an amount.",
+    "fault": "Whose fault a cancellation is.",
+    "exempt": "A cancellation does not count in the freelancer's score.",
+    "visibility": "Whether the other side may read it.",
+    "rating": "How it was.",
+    "text": "What you say about it.",
 }
+FILE_KIND = "What kind of file it is, such as `screenshot`."
 
 
 def actor(order: Order, sender: str) -> dict[str, str]:
@@ -61,13 +73,13 @@ def _typed(name: str, command: type[Command], give: Give, can_be_signals: bool) 
 
     keyword = inspect.Parameter.KEYWORD_ONLY
     parameters = [
-        inspect.Parameter("order_id", inspect.Parameter.POSITIONAL_ONLY, annotation=str),
+        inspect.Parameter("order_id", inspect.Parameter.POSITIONAL_ONLY, annotation=OrderId),
         inspect.Parameter("sender", keyword, annotation=As),
     ]
     for field in fields:
         known = command.model_fields[field]
-        note = Parameter(help=HELP.get(field), negative="")
-        plain = _plain_type(known.annotation)
+        note = Parameter(help=FILE_KIND if (name, field) == ("add_evidence", "kind") else HELP[field], negative="")
+        plain = Money if field == "amount" else _plain_type(known.annotation)
         if known.is_required():
             parameters.append(inspect.Parameter(field, keyword, annotation=Annotated[plain, note]))
         else:
@@ -93,4 +105,6 @@ def _plain_type(annotation: Any) -> Any:
         return annotation
     if get_origin(annotation) is tuple:
         return list[str]
-    return annotation if annotation in (str, int, bool) else str
+    if annotation is int:
+        return Whole
+    return annotation if annotation in (str, bool) else str

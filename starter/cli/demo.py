@@ -51,7 +51,7 @@ In another window, in this folder:
   PATH="{Path(sys.executable).parent}:$PATH"
   recourse orders list
   recourse order show {shown[5]}
-  recourse order start 1001 --client c-3 --freelancer f-7 --price 10000 --service-fee 550
+  recourse order start 1001 --client c-3 --freelancer f-7 --price 100 --service-fee 5.50
   recourse order request 1001 --as client --kind cancel --comment "We stopped the campaign."
   recourse order show 1001
 """)

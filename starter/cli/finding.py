@@ -10,9 +10,10 @@ from rich.text import Text
 from database.lists import Wanted, list_orders, orders_due
 from resolution.durations import parse_duration
 from resolution.words import How, Phase, SettlementStatus
-from starter.cli.output import Json, Stop, console, printable, say_json, say_more
+from starter.cli.output import After, Json, Stop, console, printable, say_json, say_more
 from starter.cli.pages import words
 from starter.cli.times import away
+from starter.cli.typed import Limit
 from starter.connecting import in_one_sentence
 from starter.reading import Orders, now
 
@@ -69,22 +70,28 @@ async def list_some(
     how: How | None = None,
     due_before: Within = None,
     stuck: Annotated[bool, Parameter(negative="")] = False,
-    after: str = "",
-    limit: int = 50,
+    after: After = "",
+    limit: Limit = 50,
     json: Json = False,
 ) -> None:
     """Orders by id, or by what is due, a page at a time.
 
     Parameters
     ----------
+    phase
+        Where the order stands.
+    policy
+        The name of its policy.
+    client
+        The client's id.
+    freelancer
+        The freelancer's id.
     settlement
         Where the money is: `held` until an undo window is over, `retrying` where the payment provider has failed.
     how
         How a cancellation came about.
     stuck
         Orders whose clock was due minutes ago and has not fired: no worker leads them.
-    after
-        Where the page before ended.
     """
     if stuck and due_before:
         raise Stop("--stuck and --due-before are two questions: ask them one by one.")

@@ -8,21 +8,36 @@ from typing import Annotated, Any, Literal
 from cyclopts import App, Parameter
 from pydantic import ValidationError
 
+from activities.currencies import check_currency
 from policies import load_policy
 from resolution.durations import parse_duration
 from resolution.order import Terms
 from resolution.record import Export
 from resolution.words import Party
 from starter.cli.commands import ALL, As, actor, add_commands
-from starter.cli.output import DONE, Json, Stop, Zone, console, say_json
-from starter.cli.pages import actions_table, notices_table, order_page, outcome_page, outlook_page
+from starter.cli.output import DONE, Json, OrderId, Stop, Zone, console, say_json
+from starter.cli.pages import (
+    actions_table,
+    announced,
+    has_started,
+    notices_table,
+    order_page,
+    outcome_page,
+    outlook_page,
+    starting,
+)
+from starter.cli.refusing import readable
+from starter.cli.typed import Money, read_money, with_amount
 from starter.client import Orders, Outcome, Recourse
 from starter.timeline import timeline
+from starter.unfit import unfit
 
 app = App(name="order", help="Start orders, give their commands, see where they stand.")
 looking_ahead = App(name="preview", help="What a command would lead to, without giving it.")
 
-For = Annotated[Literal["client", "freelancer", "operator"], Parameter(name="--for")]
+For = Annotated[
+    Literal["client", "freelancer", "operator"], Parameter(name="--for", help="Who reads it: what this role may see.")
+]
 
 
 @app.command
@@ -32,8 +47,8 @@ async def start(
     *,
     client: str,
     freelancer: str,
-    price: int,
-    service_fee: int = 0,
+    price: Money,
+    service_fee: Money = "0",
     currency: str = "USD",
     delivery_time: str = "5d",
     requirements: Literal["received", "awaited"] = "received",
@@ -49,40 +64,46 @@ async def start(
     ----------
     order_id
         The marketplace's own id of the order; never used again.
-    client, freelancer
-        The ids by which the marketplace knows the parties.
-    price, service_fee
-        In minor units (cents) of `currency`; the client has paid both.
+    client
+        The id by which the marketplace knows the client.
+    freelancer
+        The id by which the marketplace knows the freelancer.
+    price
+        Money, such as `100`, `99.99` or `99.99 USD`; the client has paid it.
+    service_fee
+        Money that the client has paid on top.
+    currency
+        The three letters of ISO 4217.
     delivery_time
         Such as `48h` or `5d`; runs from now, or from the requirements if they are awaited.
+    requirements
+        Whether the freelancer has what it needs to begin.
     policy
         A preset, or the path of a policy file; see `recourse policy list`.
     provider
         The payment provider that moves its money, as the worker knows it (RECOURSE_PAYMENT_PROVIDERS); `ledger` is the
         built-in escrow ledger.
-    client_email, freelancer_email
-        Where they hear of it, if the worker sends mail; kept in the database only.
+    client_email
+        Where the client hears of it, if the worker sends mail; kept in the database only.
+    freelancer_email
+        Where the freelancer hears of it.
     """
-    try:
-        terms = Terms(
-            order_id=order_id,
-            client=client,
-            freelancer=freelancer,
-            currency=currency,
-            price=price,
-            service_fee=service_fee,
-            ordered_at=datetime.now(UTC).replace(microsecond=0),
-            delivery_time=parse_duration(delivery_time),
-            requirements=requirements,
-        )
-    except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(map(str, found['loc']))}: {found['msg']}" for found in error.errors())
-        raise Stop(f"These terms cannot be used: {wrong}") from error
-    except ValueError as error:
-        raise Stop(f"--delivery-time: {error}") from error
+    terms = read_terms(
+        order_id,
+        client=client,
+        freelancer=freelancer,
+        price=price,
+        service_fee=service_fee,
+        currency=currency,
+        delivery_time=delivery_time,
+        requirements=requirements,
+        ordered_at=datetime.now(UTC).replace(microsecond=0),
+    )
     chosen = load_policy(policy)
     given: dict[Party, str | None] = {"client": client_email, "freelancer": freelancer_email}
     emails = {role: email for role, email in given.items() if email}
+    if not json:
+        console().print(starting(terms), markup=False)
     async with Recourse.connect() as recourse:
         try:
             await recourse.start(terms, chosen, provider=provider, emails=emails)
@@ -100,22 +121,40 @@ async def start(
             }
         )
     else:
-        console().print(f"Order {order_id} has started under policy {chosen.name}.")
+        console().print(has_started(chosen.name), markup=False)
         if not taken_up:
             queue = recourse.task_queue
             console().print(f"No worker has taken it up yet: run one on the task queue {queue}.", markup=False)
     return DONE
 
 
-@app.command
-async def show(order_id: str, /, *, reader: For = "operator", zone: str = "UTC", json: Json = False) -> None:
-    """Where an order stands, as one role sees it.
+def read_terms(
+    order_id: str, *, currency: str, price: str, service_fee: str, delivery_time: str, **others: Any
+) -> Terms:
+    """The terms of what was typed. Raises Stop with a sentence for each option that cannot be used."""
+    try:
+        check_currency(currency)
+    except ValueError as error:
+        raise Stop(f"--currency: {error}.") from error
+    try:
+        lasts = parse_duration(delivery_time)
+    except ValueError as error:
+        raise Stop(f"--delivery-time: {error}") from error
+    paid = {
+        "price": read_money(price, currency, "--price"),
+        "service_fee": read_money(service_fee, currency, "--service-fee"),
+    }
+    try:
+        return Terms(order_id=order_id, currency=currency, delivery_time=lasts, **paid, **others)
+    except ValidationError as error:
+        named = {"order_id": "the order's id"}
+        wrong = [f"{named.get(where, '--' + where.replace('_', '-'))} {why}" for where, why in unfit(error).items()]
+        raise Stop(f"These terms cannot be used: {'; '.join(wrong)}.") from error
 
-    Parameters
-    ----------
-    zone
-        The time zone in which instants are shown, such as `Europe/Berlin`; JSON is always in UTC.
-    """
+
+@app.command
+async def show(order_id: OrderId, /, *, reader: For = "operator", zone: Zone = "UTC", json: Json = False) -> None:
+    """Where an order stands, as one role sees it."""
     async with Orders.connect() as orders:
         page = await orders.show(order_id, reader)
     if json:
@@ -125,7 +164,9 @@ async def show(order_id: str, /, *, reader: For = "operator", zone: str = "UTC",
 
 
 @app.command(name="timeline")
-async def show_timeline(order_id: str, /, *, reader: For = "operator", zone: Zone = "UTC", json: Json = False) -> None:
+async def show_timeline(
+    order_id: OrderId, /, *, reader: For = "operator", zone: Zone = "UTC", json: Json = False
+) -> None:
     """What has happened in an order: its record, as one role may read it."""
     async with Orders.connect() as orders:
         record = await orders.record(order_id, reader)
@@ -136,18 +177,19 @@ async def show_timeline(order_id: str, /, *, reader: For = "operator", zone: Zon
 
 
 @app.command
-async def actions(order_id: str, /, *, reader: For = "client", json: Json = False) -> None:
+async def actions(order_id: OrderId, /, *, reader: For = "client", json: Json = False) -> None:
     """What a role can do now, within which bounds and until when, and what opens later."""
     async with Orders.connect() as orders:
+        order = await orders.order(order_id)
         found = await orders.actions(order_id, reader)
     if json:
         say_json(found)
     else:
-        console().print(actions_table(found, reader))
+        console().print(actions_table(found, reader, order.terms.currency))
 
 
 @app.command
-async def notices(order_id: str, /, *, reader: For = "client", json: Json = False) -> None:
+async def notices(order_id: OrderId, /, *, reader: For = "client", json: Json = False) -> None:
     """What a role was told about an order."""
     async with Orders.connect() as orders:
         told = await orders.notices(order_id, reader)
@@ -160,7 +202,10 @@ async def notices(order_id: str, /, *, reader: For = "client", json: Json = Fals
 async def _give(command: str, order_id: str, sender: As, fields: Mapping[str, Any], signal: bool, json: bool) -> int:
     async with Recourse.connect() as recourse:
         order = await recourse.order(order_id)
-        message = {"actor": actor(order, sender), **fields}
+        given, amount = with_amount(order, command, fields)
+        message = readable(command, {"actor": actor(order, sender), **given})
+        if amount and not json:
+            console().print(announced(command, order_id, amount), markup=False)
         if signal:
             sent = await recourse.tell(order_id, command, message)
             outcome = Outcome.of({"status": "sent"} if sent else {"status": "refused", "code": "order_closed"})
@@ -169,19 +214,20 @@ async def _give(command: str, order_id: str, sender: As, fields: Mapping[str, An
     if json:
         say_json(outcome.whole)
     else:
-        console().print(outcome_page(outcome))
+        console().print(outcome_page(outcome, order.terms.currency, amount))
     return DONE if outcome.code is None else 1
 
 
 async def _preview(command: str, order_id: str, sender: As, fields: Mapping[str, Any], signal: bool, json: bool) -> int:
     async with Orders.connect() as orders:
         order = await orders.order(order_id)
-        message = {"actor": actor(order, sender), "command_id": secrets.token_hex(8), **fields}
+        given, amount = with_amount(order, command, fields)
+        message = readable(command, {"actor": actor(order, sender), "command_id": secrets.token_hex(8), **given})
         answer = await orders.preview(order_id, command, message)
     if json:
         say_json(answer)
     else:
-        console().print(outlook_page(answer, order.terms.currency))
+        console().print(outlook_page(answer, order.terms.currency, amount))
     return DONE if "refused" not in answer else 1
 
 

@@ -12,9 +12,10 @@ from rich.text import Text
 from activities.notifying import GIVEN_UP_AFTER, Notifying
 from activities.settings import read_settings
 from database.outbox import orders_with_undelivered, undelivered
-from starter.cli.output import DONE, NO, Json, Stop, Yes, ask, console, printable, say_json, say_more
+from starter.cli.output import DONE, NO, After, Json, Stop, Yes, ask, console, printable, say_json, say_more
 from starter.cli.pages import words
 from starter.cli.times import away, length
+from starter.cli.typed import Limit
 from starter.connecting import in_one_sentence
 from starter.reading import Orders, now
 
@@ -28,7 +29,7 @@ IN_A_ROW = 5
 
 @app.command(name="list")
 async def list_undelivered(
-    order_id: str | None = None, /, *, after: str = "", limit: int = 50, json: Json = False
+    order_id: str | None = None, /, *, after: After = "", limit: Limit = 50, json: Json = False
 ) -> None:
     """Notices that were tried and not taken, those that wait longest first, of one order or of all.
 
@@ -36,8 +37,6 @@ async def list_undelivered(
     ----------
     order_id
         Only those of this order.
-    after
-        Where the page before ended.
     """
     at = now()
     async with Orders.connect() as orders:

@@ -1,10 +1,12 @@
 """How commands answer: tables and sentences for people, one JSON document for programs, and exit statuses."""
 
 import json
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from io import TextIOWrapper
 from typing import Annotated, Any
 
 from cyclopts import Parameter
@@ -20,9 +22,12 @@ NO = 1
 BAD_INPUT = 2
 UNREACHABLE = 3
 INTERRUPTED = 130
+BROKEN_PIPE = 141
 
 Json = Annotated[bool, Parameter(name="--json", negative="", help="Answer in JSON, for programs.")]
 OnMyServers = Annotated[bool, Parameter(negative="")]
+OrderId = Annotated[str, Parameter(help="The order's id.")]
+After = Annotated[str, Parameter(help="Where the page before ended.")]
 
 
 def _known_zone(_: type, name: str) -> None:
@@ -61,10 +66,35 @@ def ask(question: str, *, yes: bool) -> None:
         raise Stop("Nothing was done.", NO)
 
 
+class _Screen(Console):
+    def on_broken_pipe(self) -> None:
+        """Leave it to `main`, for every output alike: rich would end the process with a refusal's status."""
+        raise BrokenPipeError
+
+
 def console() -> Console:
     """Where people read. Long lines are kept whole when the output is not a terminal."""
     terminal = sys.stdout.isatty()
-    return Console(highlight=False, soft_wrap=not terminal, width=None if terminal else 160)
+    return _Screen(highlight=False, soft_wrap=not terminal, width=None if terminal else 160)
+
+
+def check_text(arguments: Sequence[str]) -> None:
+    """Raise Stop for an argument that is no text: bytes that the terminal's encoding does not have."""
+    for argument in arguments:
+        if any("\ud800" <= letter <= "\udfff" for letter in argument):
+            raise Stop(f"{printable(argument)!r} cannot be read: it is not text in the encoding of this terminal.")
+
+
+def let_everything_be_written() -> None:
+    """Have letters that the output's encoding lacks written as escapes, instead of failing at them."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def leave_the_broken_pipe() -> None:
+    """Let what is still buffered go nowhere: the reader has read enough."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def say_more(end: str) -> None:
@@ -79,7 +109,13 @@ def printable(text: str) -> str:
 
 def say_json(value: Any) -> None:
     """One JSON document on standard output, on one line."""
-    sys.stdout.write(json.dumps(plain(value), ensure_ascii=False) + "\n")
+    sys.stdout.write(as_json(plain(value)) + "\n")
+
+
+def as_json(value: Any, indent: int | None = None) -> str:
+    """JSON for standard output: in ASCII where that is not UTF-8, so that it stays JSON."""
+    ascii_only = (sys.stdout.encoding or "").lower().replace("-", "") != "utf8"
+    return json.dumps(value, ensure_ascii=ascii_only, indent=indent)
 
 
 def plain(value: Any) -> Any:

@@ -9,9 +9,11 @@ from rich.table import Table
 from rich.text import Text
 
 from resolution.amounts import write_amount
-from resolution.instants import read_zone, write_instant
+from resolution.instants import write_instant
+from resolution.order import Terms
 from resolution.step import Notice
-from starter.cli.output import Stop
+from starter.cli.output import printable
+from starter.cli.refusing import explain
 from starter.client import Outcome
 
 SILENCE = {
@@ -37,12 +39,24 @@ def rows(pairs: Iterable[tuple[str, str]]) -> Table:
     return table
 
 
+def starting(terms: Terms) -> str:
+    """What an order is about to start with."""
+    price, fee = (write_amount(minor, terms.currency) for minor in (terms.price, terms.service_fee))
+    return f"Starting order {terms.order_id}: price {price}, service fee {fee}."
+
+
+def has_started(policy: str) -> str:
+    """That an order has started, under the policy of this name."""
+    return f"It has started under policy {policy}."
+
+
+def announced(command: str, order_id: str, amount: str) -> str:
+    """What a command with an amount is about to say; `amount` is in words what it gives to whom."""
+    return f"{words(command).capitalize()} for order {order_id}: {amount}."
+
+
 def order_page(page: Mapping[str, Any], zone: str) -> RenderableType:
     """The page of one order; `page` is `resolution.views.view`, `zone` the reader's time zone."""
-    try:
-        read_zone(zone)
-    except ValueError as error:
-        raise Stop(f"--zone: {error}") from error
     currency = page["currency"]
     turn, request, case, ended = page["turn"], page["request"], page["case"], page["resolution"]
     lines = [
@@ -92,21 +106,24 @@ def money_table(money: Mapping[str, Any], currency: str, paid: int) -> Table:
     return table
 
 
-def actions_table(found: Mapping[str, Any], reader: str) -> RenderableType:
+def actions_table(found: Mapping[str, Any], reader: str, currency: str) -> RenderableType:
     """What a role can do now, and what opens later."""
     table = Table(title=f"what the {reader} can do now", title_justify="left", show_edge=False)
     for heading in ("command", "what it does", "bounds", "until"):
         table.add_column(heading)
     for name, described in found["actions"].items():
-        bounds = "; ".join(_bound(key, described[key]) for key in ("kinds", "amount", "refund") if key in described)
+        bounds = "; ".join(
+            _bound(key, described[key], currency) for key in ("kinds", "amount", "refund") if key in described
+        )
         table.add_row(name, described["about"], bounds, write_instant(described["until"]))
     later = [f"{words(what)} from {write_instant(at)}" for what, at in found["available_at"].items()]
     return Group(table, *(Text(f"later: {line}") for line in later))
 
 
-def _bound(key: str, value: Any) -> str:
+def _bound(key: str, value: Any, currency: str) -> str:
     if isinstance(value, Mapping):
-        return f"{key} {value['at_least']} to {value['at_most']}"
+        least, most = (write_amount(value[end], currency) for end in ("at_least", "at_most"))
+        return f"{key} {least} to {most}"
     return ", ".join(map(str, value))
 
 
@@ -124,16 +141,16 @@ def notices_table(told: Sequence[Notice], reader: str) -> Table:
     return table
 
 
-def outcome_page(outcome: Outcome) -> RenderableType:
-    """What came of a command."""
+def outcome_page(outcome: Outcome, currency: str, amount: str | None) -> RenderableType:
+    """What came of a command; `amount` is in words what it gives to whom."""
     whole = outcome.whole
     if outcome.code is not None:
-        details = [(words(key), str(value)) for key, value in outcome.details.items()]
-        return Group(Text(f"refused ({outcome.code}): {outcome.message}"), rows(details))
+        return refusal_page("refused", outcome.code, outcome.details, currency)
     if whole["status"] == "sent":
         return Text("sent as a signal; `recourse order show` tells what came of it")
     again = " (the first answer again: this id was used before)" if outcome.repeated else ""
-    lines = [("events", ", ".join(words(event) for event in whole["events"])), ("phase", words(whole["phase"]))]
+    lines = [("amount", amount)] if amount else []
+    lines += [("events", ", ".join(words(event) for event in whole["events"])), ("phase", words(whole["phase"]))]
     turn, following = whole["turn"], whole["next"]
     until = datetime.fromisoformat(turn["until"]) if turn["until"] else None
     lines.append(("turn", words(turn["who"]) + (f" until {write_instant(until)}" if until else "")))
@@ -143,12 +160,19 @@ def outcome_page(outcome: Outcome) -> RenderableType:
     return Group(Text(f"applied{again}"), rows(lines))
 
 
-def outlook_page(answer: Mapping[str, Any], currency: str) -> RenderableType:
-    """What a command would lead to."""
+def refusal_page(verb: str, code: str, details: Mapping[str, Any], currency: str) -> RenderableType:
+    """Why a command is refused: a sentence, and what it does not say yet."""
+    sentence, more = explain(code, details, currency)
+    return Group(Text(f"{verb} ({code}): {printable(sentence)}"), rows(more))
+
+
+def outlook_page(answer: Mapping[str, Any], currency: str, amount: str | None) -> RenderableType:
+    """What a command would lead to; `amount` is in words what it gives to whom."""
+    said: list[RenderableType] = [rows([("amount", amount)])] if amount else []
     if "refused" in answer:
-        details = [(words(key), str(value)) for key, value in answer.items() if key not in ("refused", "message")]
-        return Group(Text(f"would be refused ({answer['refused']}): {answer['message']}"), rows(details))
-    parts: list[RenderableType] = [Text("now"), rows(_outlook(answer, currency))]
+        details = {key: value for key, value in answer.items() if key not in ("refused", "message")}
+        return Group(*said, refusal_page("would be refused", answer["refused"], details, currency))
+    parts = [*said, Text("now"), rows(_outlook(answer, currency))]
     if "if_accepted" in answer:
         parts += [Text("if the other side accepts"), rows(_outlook(answer["if_accepted"], currency))]
     if "if_nobody_acts" in answer:

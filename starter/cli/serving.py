@@ -11,6 +11,7 @@ from activities.settings import read_settings
 from database.migrate import migrate as apply_migrations
 from local.temporal import register_search_attributes
 from starter.cli.output import Json, Stop, console, say_json
+from starter.cli.typed import Port
 from starter.connecting import database, database_address, may_write_orders
 from workflows.connecting import connect
 from workflows.tracing import tracing
@@ -55,7 +56,7 @@ async def _lead() -> None:
 
 
 async def serve(
-    *, host: str = "127.0.0.1", port: int = 8000, policy: Annotated[list[Path] | None, Parameter(negative="")] = None
+    *, host: str = "127.0.0.1", port: Port = 8000, policy: Annotated[list[Path] | None, Parameter(negative="")] = None
 ) -> None:
     """Serve the HTTP API, and under /pages the pages, until SIGINT or SIGTERM.
 
@@ -63,8 +64,10 @@ async def serve(
 
     Parameters
     ----------
-    host, port
-        Where to listen; TLS is the reverse proxy's.
+    host
+        The address to listen on; TLS is the reverse proxy's.
+    port
+        The port to listen on.
     policy
         A policy file that orders can be started with, beside the presets; repeat for several.
     """

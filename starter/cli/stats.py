@@ -1,15 +1,21 @@
 """`recourse stats`: what the views for analysis say (docs/analysis.md)."""
 
 import asyncio
+from collections.abc import Mapping
 from decimal import Decimal
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from cyclopts import App, Parameter
+from cyclopts import App
+from rich.console import Group, RenderableType
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from resolution.amounts import write_amount
 from resolution.instants import write_instant
 from starter.cli.output import Json, Zone, console, printable, say_json
+from starter.cli.pages import rows, words
+from starter.cli.typed import Limit
 from starter.connecting import in_one_sentence
 from starter.reading import Orders
 
@@ -37,6 +43,7 @@ _ORDER: dict[View, str] = {
     "case_endings": "policy, cases DESC, ended_because, ended_by",
 }
 # Too many for a screen; `--json` has all of them.
+_MONEY = ("gross", "price")
 _OF_ORDERS = ("order_id", "policy", "closed_at", "ending", "how", "initiator", "reason", "fault", "gross", "price")
 
 
@@ -44,7 +51,7 @@ _OF_ORDERS = ("order_id", "policy", "closed_at", "ending", "how", "initiator", "
 def stats(
     view: View,
     *,
-    limit: Annotated[int, Parameter(help="At most so many rows.")] = 50,
+    limit: Limit = 50,
     zone: Zone = "UTC",
     json: Json = False,
 ) -> None:
@@ -57,21 +64,18 @@ def stats(
     view
         Which one.
     """
-    rows = asyncio.run(_read(view, limit))
+    found = asyncio.run(_read(view, limit))
     if json:
-        say_json(rows)
+        say_json(found)
         return
-    if not rows:
+    if not found:
         console().print("Nothing yet: no closed order counts here.")
         return
-    table = Table(title=f"analysis.{view}")
-    names = _OF_ORDERS if view == "closed_orders" else tuple(rows[0])
-    for name in names:
-        right = isinstance(rows[0][name], int | Decimal)
-        table.add_column(name, justify="right" if right else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(_shown(row[name], zone)) for name in names))
-    console().print(table)
+    names = _OF_ORDERS if view == "closed_orders" else tuple(found[0])
+    cells = [[_shown(name, row, zone) for name in names] for row in found]
+    right = [isinstance(found[0][name], int | Decimal) for name in names]
+    screen = console()
+    screen.print(_shaped([words(name) for name in names], cells, right, screen.width))
 
 
 async def read_view(pool: Any, view: View, limit: int) -> list[dict[str, Any]]:
@@ -86,7 +90,25 @@ async def _read(view: View, limit: int) -> list[dict[str, Any]]:
             return await read_view(orders.pool, view, limit)
 
 
-def _shown(value: Any, zone: str) -> str:
+def _shaped(names: list[str], cells: list[list[str]], right: list[bool], width: int) -> RenderableType:
+    """A table, where its values fit on a line; else each row as lines of its own, so that no value is broken."""
+    columns = list(zip(names, zip(*cells, strict=True), strict=True))
+    # A heading breaks between its words.
+    needed = sum(max(map(len, (*name.split(), *column))) + 3 for name, column in columns) + 1
+    if needed > width:
+        return Group(*(Padding(rows(zip(names, row, strict=True)), (0, 0, 1, 0)) for row in cells))
+    table = Table()
+    for name, to_the_right in zip(names, right, strict=True):
+        table.add_column(name, justify="right" if to_the_right else "left")
+    for row in cells:
+        table.add_row(*(Text(cell, no_wrap=True) for cell in row))
+    return table
+
+
+def _shown(name: str, row: Mapping[str, Any], zone: str) -> str:
+    value = row[name]
     if value is None:
         return "-"
+    if name in _MONEY:
+        return write_amount(value, row["currency"])
     return write_instant(value, zone) if hasattr(value, "tzinfo") else printable(str(value))

@@ -46,7 +46,7 @@ async def test_a_case_is_found_seen_and_decided(
     environment: dict[str, str], worker: asyncio.subprocess.Process
 ) -> None:
     name = f"case-{token_hex(3)}"
-    terms = ("--client", "c-1", "--freelancer", "f-1", "--price", "10000", "--policy", "glimmer")
+    terms = ("--client", "c-1", "--freelancer", "f-1", "--price", "100", "--policy", "glimmer")
     assert (await run(environment, "order", "start", name, *terms)).status == 0
     asked = ("--as", "client", "--kind", "cancel", "--reason", "no_longer_needed", "--comment", "It never worked.")
     attested = ("--attestations", "discussed", "--attestations", "tried_to_resolve", "--no-agreement")
@@ -65,13 +65,24 @@ async def test_a_case_is_found_seen_and_decided(
     assert "It never worked." in shown.output
     assert "0.00 USD to 100.00 USD for the freelancer" in shown.output
 
-    ruling = ("rule", name, "--as", "operator:op-1", "--outcome", "cancel", "--amount", "2500", "--explanation", "So.")
+    ruling = ("rule", name, "--as", "operator:op-1", "--outcome", "cancel", "--amount", "25", "--explanation", "So.")
     unasked = await run(environment, "cases", *ruling)
     assert (unasked.status, "Add --yes to do it" in unasked.error) == (2, True)
     status, output = await answered(environment, "n", "cases", *ruling)
     assert (status, "client 75.00 USD" in output, "Nothing was done" in output) == (1, True, True)
+    assert f"Rule this for order {name}: the freelancer gets 25.00 USD before commission?" in " ".join(output.split())
     proposed = await run(
-        environment, "cases", "propose", name, "--as", "operator:op-1", "--amount", "100", "--explanation", "P", "--yes"
+        environment,
+        "cases",
+        "propose",
+        name,
+        "--as",
+        "operator:op-1",
+        "--amount",
+        "1.00",
+        "--explanation",
+        "P",
+        "--yes",
     )
     assert (proposed.status, "applied" in proposed.output) == (0, True)
     status, output = await answered(environment, "y", "cases", *ruling)

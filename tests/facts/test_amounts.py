@@ -6,8 +6,10 @@ from decimal import Decimal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from iso4217 import Currency
 
-from resolution.amounts import decimals, write_amount
+from activities.currencies import check_currency
+from resolution.amounts import decimals, read_amount, write_amount
 from resolution.clocks import Clock
 from resolution.order import Terms
 from workflows import page
@@ -58,3 +60,70 @@ def test_the_page_of_an_order_in_yen_shows_no_cents() -> None:
 def test_timers_in_the_user_interface_name_the_instant_with_its_zone() -> None:
     clock = Clock.model_validate({"name": "answer_due", "at": "2025-03-06T10:00:00Z"})
     assert re.search(r"Thu 2025-03-06 10:00 UTC$", page.timer(clock))
+
+
+@pytest.mark.parametrize(
+    ("text", "currency", "minor"),
+    [
+        ("30.50", "USD", 3050),
+        ("30.5", "USD", 3050),
+        ("30.50 USD", "USD", 3050),
+        ("30.50USD", "USD", 3050),
+        ("100", "USD", 10_000),
+        ("0", "USD", 0),
+        ("007", "USD", 700),
+        ("10550", "JPY", 10_550),
+        ("10550 JPY", "JPY", 10_550),
+        ("1.234", "BHD", 1234),
+        ("0.0001", "CLF", 1),
+        ("10000000000000", "USD", 10**15),
+    ],
+)
+def test_an_amount_is_typed_as_money(text: str, currency: str, minor: int) -> None:
+    assert read_amount(text, currency) == minor
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["1,5", "1e3", "+5", "-5", ".5", "5.", " ", "", "NaN", "inf", "٣", "1٫5", "1_000", "0x10", "1 000", "$5", "5 usd"],
+)
+def test_what_is_not_money_is_refused_with_how_to_write_it(text: str) -> None:
+    with pytest.raises(ValueError, match=re.escape("such as 123.45 or 123.45 USD.")):
+        read_amount(text, "USD")
+
+
+@pytest.mark.parametrize(
+    ("text", "currency", "says"),
+    [
+        ("1.005", "USD", "2 decimals at most"),
+        ("1.500", "USD", "2 decimals at most"),
+        ("1.5", "JPY", "no decimals"),
+        ("1.2345", "BHD", "3 decimals at most"),
+        ("30.50 EUR", "USD", "must be in USD, not in EUR"),
+        ("10000000000000.01", "USD", "at most 10000000000000.00 USD"),
+    ],
+)
+def test_an_amount_that_the_order_cannot_have_is_refused(text: str, currency: str, says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        read_amount(text, currency)
+
+
+@given(st.integers(0, 10**15), st.sampled_from(["USD", "JPY", "BHD", "UYW"]))
+def test_what_is_written_is_read_again(minor: int, currency: str) -> None:
+    assert read_amount(write_amount(minor, currency), currency) == minor
+
+
+def test_the_decimals_are_those_of_the_list_by_which_orders_start() -> None:
+    listed = {one.code: one.exponent for one in Currency if one.exponent is not None}
+    assert {code: decimals(code) for code in listed} == listed
+
+
+@pytest.mark.parametrize("code", ["USD", "EUR", "JPY", "BHD", "CLF", "XOF", "XCG"])
+def test_a_currency_of_today_is_taken(code: str) -> None:
+    check_currency(code)
+
+
+@pytest.mark.parametrize("code", ["UDS", "XXX", "XTS", "XAU", "XDR", "DEM", "HRK", "usd", "US", "", "EURO", "840"])
+def test_what_money_cannot_be_counted_in_today_is_refused(code: str) -> None:
+    with pytest.raises(ValueError, match="is not a currency that ISO 4217 has today"):
+        check_currency(code)
