@@ -37,6 +37,13 @@ def migrations() -> list[tuple[str, str]]:
     return [(name, (folder / name).read_text(encoding="utf-8")) for name in named]
 
 
+async def missing_migrations(pool: Any) -> list[str]:
+    """The names of the migrations that a database lacks."""
+    begun = await pool.fetchval("SELECT to_regclass('migrations') IS NOT NULL")
+    applied = {row["name"] for row in await pool.fetch("SELECT name FROM migrations")} if begun else set()
+    return [name for name, _ in migrations() if name not in applied]
+
+
 async def migrate(dsn: str, wanted: Sequence[tuple[str, str]] | None = None) -> list[str]:
     """Apply what is missing of `wanted` (every migration there is); returns the names of what was applied now.
 

@@ -24,7 +24,43 @@ class NoSuchOrder(Exception):
 
 
 class OrderNotRunning(Exception):
-    """The database has the order as open, but no workflow leads it: it was terminated, or runs on another Temporal."""
+    """The order needs a workflow, but none leads it: it was terminated or deleted, or it runs on another Temporal.
+
+    `remedy` is the command with which an operator puts that right. What was sent has had no effect.
+    """
+
+    def __init__(self, sentence: str, remedy: str) -> None:
+        super().__init__(sentence)
+        self.remedy = remedy
+
+
+def not_running(order_id: str, phase: str) -> OrderNotRunning:
+    """The order is in the database, and no workflow of it runs."""
+    remedy = f"recourse order revive {order_id}"
+    return OrderNotRunning(
+        f"Order {order_id} is {phase.replace('_', ' ')} in the database, but no workflow leads it: it was terminated "
+        "or deleted, or TEMPORAL_ADDRESS or TEMPORAL_NAMESPACE names another Temporal. Nothing of it is lost: "
+        f"`{remedy}` has it go on.",
+        remedy,
+    )
+
+
+def database_is_behind(order_id: str) -> OrderNotRunning:
+    """The workflow has ended by itself, and the database has the order as open."""
+    remedy = f"recourse order repair {order_id}"
+    return OrderNotRunning(
+        f"Order {order_id} has ended, but the database was set back to before that: `{remedy}` writes what it lost.",
+        remedy,
+    )
+
+
+def ended_unwritten(order_id: str) -> OrderNotRunning:
+    """The workflow was ended, and the database does not have the order."""
+    remedy = f"recourse doctor {order_id}"
+    return OrderNotRunning(
+        f"Order {order_id} is not in the database, and its workflow was ended: `{remedy}` says what can be done.",
+        remedy,
+    )
 
 
 class Unanswered(Exception):

@@ -23,16 +23,29 @@ from temporalio.service import RPCError, RPCStatusCode
 from activities.addresses import read_address
 from activities.settings import Settings, read_settings
 from database.facts import read_histories
-from database.orders import read_answered, read_order, write_contacts
+from database.orders import Stored, read_answered, read_order, write_contacts
 from database.pool import DatabaseUnreachable
 from policies.calculators import register_installed_calculators
 from resolution.fields import UNNAMED
 from resolution.order import Histories, Opening, Terms, open_order
 from resolution.policy import Policy
+from resolution.process import Desk
 from resolution.reading import read_message
 from resolution.record import canonical
 from resolution.words import Party
-from starter.answers import NoSuchOrder, OrderExists, OrderNotRunning, Outcome, Unanswered, refused, stamped, unsendable
+from starter.answers import (
+    NoSuchOrder,
+    OrderExists,
+    OrderNotRunning,
+    Outcome,
+    Unanswered,
+    database_is_behind,
+    ended_unwritten,
+    not_running,
+    refused,
+    stamped,
+    unsendable,
+)
 from starter.connecting import database, in_one_sentence
 from starter.reading import Orders, now
 from starter.temporal_errors import lacks_search_attributes, silence, takes_nothing_now, unanswered, unless_not_found
@@ -59,6 +72,7 @@ PATIENCE = timedelta(seconds=60)
 # An update that a closing run turns away is taken by the next run, if there is one.
 TRIES = 3
 AGAIN_AFTER = 0.1  # seconds
+_RUNS_OR_ENDED_BY_ITSELF = (WorkflowExecutionStatus.RUNNING, WorkflowExecutionStatus.COMPLETED)
 
 
 def workflow_id(order_id: str) -> str:
@@ -140,8 +154,8 @@ class Recourse(Orders):
         `provider` executes its settlements. `emails`: where the parties hear of it, kept in the database only.
         `first`: a command and its fields, sent with the start in one go; its outcome is returned.
         `start_delay`: how long the order waits before it begins; it cannot go together with `first`.
-        Raises OrderExists where the id belongs to an order with other terms, ValueError for an address that is none,
-        Unanswered where nobody knows whether it has started.
+        Raises OrderExists where the id belongs to an order with other terms, OrderNotRunning where it has started and
+        lost its workflow, ValueError for an address that is none, Unanswered where nobody knows whether it has started.
         """
         for email in (emails or {}).values():
             read_address(email)
@@ -166,9 +180,13 @@ class Recourse(Orders):
         doing = f"order {terms.order_id} has started"
         payload = self.stamped(first[1]) if first else {}
         sent = (first[0], payload) if first and not unsendable(payload) else None
-        if not started:
+        if started:
+            await self._is_led(terms.order_id)
+        else:
             try:
-                outcome = await self._begin(opening, sent, start_delay)
+                outcome = await self.begin(
+                    start_options(opening, self.task_queue, self.web_url), opening, sent, start_delay
+                )
                 if outcome is not None or first is None:
                     return outcome
             except WorkflowAlreadyStartedError:
@@ -184,11 +202,14 @@ class Recourse(Orders):
         # Under the id that it may have been sent with already.
         return await self.send(terms.order_id, first[0], payload) if first else None
 
-    async def _begin(
-        self, opening: Opening, sent: tuple[str, dict[str, Any]] | None, start_delay: timedelta | None
+    async def begin(
+        self,
+        options: dict[str, Any],
+        opening: Opening,
+        sent: tuple[str, dict[str, Any]] | None = None,
+        start_delay: timedelta | None = None,
     ) -> Outcome | None:
-        """Start the workflow, with what is sent along; the outcome of that."""
-        options = start_options(opening, self.task_queue, self.web_url)
+        """Start the workflow with these `start_options` and what is sent along; the outcome of that."""
         try:
             return await self._begin_with(options, opening, sent, start_delay)
         except RPCError as error:
@@ -245,6 +266,17 @@ class Recourse(Orders):
             raise
         if known is not None and known != fingerprint(terms):
             raise _exists(terms)
+        if described.status not in _RUNS_OR_ENDED_BY_ITSELF:
+            raise ended_unwritten(terms.order_id)
+
+    async def _is_led(self, order_id: str) -> None:
+        """Return unless an order that the database has needs a workflow and has none. Raises OrderNotRunning."""
+        try:
+            with in_one_sentence():
+                await self._has_ended(order_id, await read_order(self.pool, order_id))
+        except TemporalUnreachable:
+            # It has started, whatever Temporal would say.
+            return
 
     async def send(
         self, order_id: str, command: str, fields: Mapping[str, Any], *, patience: timedelta = PATIENCE
@@ -324,26 +356,31 @@ class Recourse(Orders):
             first = await read_answered(self.pool, order_id, *message.key)
         if first is not None and first.fingerprint in (None, message.fingerprint):
             return {**first.outcome, "repeated": True}
-        if await self._runs(order_id):
-            return None
-        if stored is None:
-            raise NoSuchOrder(f"There is no order {order_id}.")
-        if stored.order.closed:
-            return refused(order_id, command, "order_closed")
-        raise OrderNotRunning(
-            f"Order {order_id} is {stored.order.phase.replace('_', ' ')} in the database, but no workflow "
-            f"{workflow_id(order_id)} runs in namespace {self.temporal.namespace}: it was terminated, or "
-            "TEMPORAL_ADDRESS or TEMPORAL_NAMESPACE names another Temporal than the one it runs on."
-        )
+        return refused(order_id, command, "order_closed") if await self._has_ended(order_id, stored) else None
 
-    async def _runs(self, order_id: str) -> bool:
+    async def _has_ended(self, order_id: str, stored: Stored | None) -> bool:
+        """Whether an order answers no more; False where its workflow runs. Raises NoSuchOrder, OrderNotRunning."""
+        status = await self._status(order_id)
+        if status is WorkflowExecutionStatus.RUNNING:
+            return False
+        if stored is None:
+            if status in (None, WorkflowExecutionStatus.FAILED):
+                raise NoSuchOrder(f"There is no order {order_id}.")
+            raise ended_unwritten(order_id)
+        # By its own clock, which may be ahead of ours.
+        by_itself = status is WorkflowExecutionStatus.COMPLETED
+        if Desk.of(stored.order, stored.step + 1).is_over(self._now()) or (by_itself and stored.order.closed):
+            return True
+        raise database_is_behind(order_id) if by_itself else not_running(order_id, stored.order.phase)
+
+    async def _status(self, order_id: str) -> WorkflowExecutionStatus | None:
+        """How the workflow of an order stands; None: Temporal has none."""
         try:
-            described = await self._handle(order_id).describe()
+            return (await self._handle(order_id).describe()).status
         except RPCError as error:
             if error.status is RPCStatusCode.NOT_FOUND:
-                return False
+                return None
             raise TemporalUnreachable(f"Temporal does not answer: {error.message}") from error
-        return described.status is WorkflowExecutionStatus.RUNNING
 
     def _handle(self, order_id: str) -> WorkflowHandle[Any, Any]:
         return self.temporal.get_workflow_handle(workflow_id(order_id))

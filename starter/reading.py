@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
 from activities.settings import Settings, read_settings
@@ -19,6 +19,8 @@ from starter.answers import NoSuchOrder, stamped
 from starter.connecting import database, in_one_sentence
 
 SOON_WRITTEN = 2.0  # seconds
+# A worker fires a clock within seconds; one that restarts, or waits for a database, takes a little longer.
+STUCK_AFTER = timedelta(minutes=5)
 
 
 def now() -> datetime:

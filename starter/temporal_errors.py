@@ -1,7 +1,8 @@
 """What an error of Temporal's means to somebody who sent a command or started an order."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from temporalio.api.errordetails.v1 import NamespaceNotFoundFailure, WorkflowNotReadyFailure
@@ -28,6 +29,15 @@ def unless_not_found(error: RPCError, doing: str, payload: Mapping[str, Any] | N
             raise ValueError(f"Temporal does not take this: {error.message}") from error
         case _:
             raise unanswered(doing, f"Temporal says: {error.message}", payload) from error
+
+
+@contextmanager
+def temporal_in_one_sentence() -> Iterator[None]:
+    """A Temporal that does not answer says so in one sentence. Raises TemporalUnreachable."""
+    try:
+        yield
+    except RPCError as error:
+        raise TemporalUnreachable(f"Temporal does not answer ({error.message}); check that it runs.") from error
 
 
 def takes_nothing_now(error: RPCError) -> bool:

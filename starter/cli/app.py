@@ -41,6 +41,9 @@ app.command(
 )
 app.command("starter.cli.policies:app", name="policy", help="Read, check, draw and compare policies.")
 app.command("starter.cli.orders:app", name="order", help="Start orders, give their commands, see where they stand.")
+app.command(
+    "starter.cli.doctor:doctor", name="doctor", help="Whether database and Temporal agree, and what to do if not."
+)
 app.command("starter.cli.schemas:schema", name="schema", help="JSON Schemas of what orders are sent and say.")
 app.command("starter.cli.finding:app", name="orders", help="Find orders: by phase, party, money, or what is late.")
 app.command("starter.cli.cases:app", name="cases", help="Cases that wait for operators: see them, propose, rule.")

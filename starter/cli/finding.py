@@ -1,6 +1,6 @@
 """`recourse orders`: find orders among many."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 from cyclopts import App, Parameter
@@ -15,12 +15,9 @@ from starter.cli.pages import words
 from starter.cli.times import away
 from starter.cli.typed import Limit
 from starter.connecting import in_one_sentence
-from starter.reading import Orders, now
+from starter.reading import STUCK_AFTER, Orders, now
 
 app = App(name="orders", help="Find orders among many.")
-
-# A worker fires a clock within seconds; one that restarts, or waits for a database, takes a little longer.
-STUCK_AFTER = timedelta(minutes=5)
 
 Within = Annotated[
     str | None, Parameter(help="Open orders whose work is due before then: an instant, or a duration such as `24h`.")

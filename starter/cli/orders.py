@@ -235,3 +235,9 @@ async def _preview(command: str, order_id: str, sender: As, fields: Mapping[str,
 add_commands(app, _give, [name for name in ALL if name not in ("propose", "rule")], can_be_signals=True)
 add_commands(looking_ahead, _preview, ALL, can_be_signals=False)
 app.command(looking_ahead)
+app.command(
+    "starter.cli.recovering:revive", name="revive", help="Have an order go on whose workflow is lost, or out of date."
+)
+app.command(
+    "starter.cli.recovering:repair", name="repair", help="Write the steps that a database lost when it was set back."
+)

@@ -124,6 +124,18 @@ def unreachable(what: str, code: str, why: str = "", **details: Any) -> Failure:
     )
 
 
+def order_not_running(error: OrderNotRunning) -> Failure:
+    """An order that has lost its workflow: to try again is of no use before an operator has brought it back."""
+    return Failure(
+        503,
+        "order_not_running",
+        "This order stands still at the moment.",
+        detail="Nothing of it is lost, and what you sent has had no effect. The marketplace has to bring the order "
+        "back; then send it again.",
+        details={"remedy": error.remedy},
+    )
+
+
 def temporal_unreachable(**details: Any) -> Failure:
     """No answer from Temporal."""
     return unreachable("Temporal", "temporal_unreachable", **details)
@@ -170,7 +182,7 @@ FAILURES: dict[type[Exception], Callable[[Any], Failure]] = {
     NoSuchOrder: lambda error: Failure(404, "no_such_order", "There is no such order.", detail=str(error)),
     OrderExists: lambda error: Failure(409, "order_exists", "This order id is taken.", detail=str(error)),
     Unanswered: lambda error: unreachable("The order", "no_answer", **_again(error)),
-    OrderNotRunning: lambda error: unreachable("The order", "no_answer"),
+    OrderNotRunning: lambda error: order_not_running(error),
     TemporalUnreachable: lambda error: temporal_unreachable(),
     DatabaseUnreachable: database_unreachable,
     **dict.fromkeys(_TEMPORAL_AWAY, lambda error: temporal_unreachable()),

@@ -215,6 +215,22 @@ async def test_an_order_that_no_worker_leads_is_not_waited_for_without_end(
     assert answer.headers["retry-after"] == "5"
 
 
+async def test_an_order_that_lost_its_workflow_is_no_order_to_try_again(
+    marketplace: Marketplace, order: Orders, by: Callers
+) -> None:
+    order_id = await order()
+    await marketplace.handle(order_id).terminate()
+
+    commanded = await by("client").give(order_id, "message", comment="Hello")
+    started = await by("service").post("/orders", {"terms": terms(marketplace, order_id=order_id)})
+
+    for answer in (commanded, started):
+        assert (answer.status_code, answer.json()["code"]) == (503, "order_not_running")
+        assert answer.json()["details"] == {"remedy": f"recourse order revive {order_id}"}
+        assert "Try again" not in answer.json()["detail"]
+        assert "retry-after" not in answer.headers
+
+
 def terms(marketplace: Marketplace, **over: Any) -> dict[str, Any]:
     plain: dict[str, Any] = marketplace.terms(**over).model_dump(mode="json", exclude={"history"})
     return plain

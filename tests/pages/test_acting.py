@@ -190,6 +190,22 @@ async def test_a_closed_order_says_how_it_ended_and_takes_no_answer(
     assert "The order is closed" in freelancer.words
 
 
+async def test_what_was_written_to_an_order_that_lost_its_workflow_stays_on_the_page(
+    marketplace: Marketplace, visitor: Visitors, order: Orders
+) -> None:
+    order_id, client = await started(marketplace, order, CANCEL), await visitor("client")
+    await client.open(f"orders/{order_id}/message")
+    await client.submit("preview", comment="Are you there?")
+    await marketplace.handle(order_id).terminate()
+
+    await client.submit("confirm")
+
+    assert client.answer.status_code == 503
+    assert "This order stands still" in client.words
+    assert "this has not arrived" in client.words
+    assert "Are you there?" in client.words
+
+
 async def test_others_orders_do_not_exist(visitor: Visitors, order: Orders) -> None:
     order_id, stranger = await order(), await visitor("client", "c-2")
     assert (await stranger.open(f"orders/{order_id}")).status_code == 404

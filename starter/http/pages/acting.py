@@ -18,6 +18,7 @@ from database.orders import read_answer
 from resolution.commands import Actor
 from resolution.record import Reader
 from resolution.trying import variants
+from starter.answers import OrderNotRunning
 from starter.http.access import Site, the_actor, the_reader
 from starter.http.pages import words
 from starter.http.pages.entering import to
@@ -159,6 +160,8 @@ async def _confirmed(
             raise
         # Nobody knows whether it arrived: with the same id it can be sent again.
         return _preview(desk, form, typed, ahead, command_id=command_id, status=503)
+    except OrderNotRunning:
+        return _preview(desk, form, typed, ahead, command_id=command_id, status=503, stands_still=True)
     if not outcome.applied:
         return _refused(desk, form, typed, str(outcome.code), outcome.details)
     return _done(desk, form.key)
@@ -173,6 +176,7 @@ def _preview(
     changed: bool = False,
     command_id: str = "",
     status: int = 200,
+    stands_still: bool = False,
 ) -> Response:
     return render(
         desk.request,
@@ -185,6 +189,7 @@ def _preview(
         command_id=command_id or uuid.uuid4().hex,
         changed=changed,
         unanswered=status == 503,
+        stands_still=stands_still,
         order_id=desk.order_id,
         currency=desk.currency,
     )

@@ -1,0 +1,58 @@
+"""`recourse doctor`: what is wrong, and what to do."""
+
+from collections import Counter
+from dataclasses import asdict
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from starter.cli.output import DONE, NO, Json, console, printable, say_json
+from starter.client import Recourse
+from starter.doctor import Ailment, Doctor
+
+# Where many orders are ill alike, so many of them are shown.
+SHOWN = 20
+
+
+async def doctor(
+    order_id: str | None = None,
+    /,
+    *,
+    full: Annotated[bool, Parameter(negative="")] = False,
+    json: Json = False,
+) -> int:
+    """Compare the database with Temporal and say what is wrong and what to do; nothing is changed.
+
+    Orders without a workflow, workflows without an order, either of them behind the other, clocks that nobody decided,
+    notices that nobody took, ledgers that do not balance; also whether the schema is up to date and a worker runs.
+
+    Parameters
+    ----------
+    order_id
+        Look at this order only, at all of it.
+    full
+        Also compare every order with its history in Temporal, and verify every record; some hundredths of a second
+        each.
+    """
+    found, kinds = list[Ailment](), Counter[str]()
+    async with Recourse.connect() as recourse:
+        looking = Doctor(recourse)
+        async for ailment in looking.everything(full=full) if order_id is None else looking.one(order_id):
+            kinds[ailment.kind] += 1
+            if json:
+                found.append(ailment)
+            elif kinds[ailment.kind] <= SHOWN:
+                about = f"Order {ailment.order_id}: " if ailment.order_id else ""
+                says = f"{about}{ailment.says}."
+                console().print(f"{says[0].upper()}{printable(says[1:])}", markup=False)
+                console().print(f"  {ailment.do}", markup=False)
+    if json:
+        say_json({"healthy": not kinds, "orders": looking.checked, "findings": [asdict(one) for one in found]})
+        return NO if kinds else DONE
+    for kind, count in kinds.items():
+        if count > SHOWN:
+            console().print(f"And {count - SHOWN} more: {kind.replace('_', ' ')}. --json names them all.")
+    orders = f"{looking.checked} orders were looked at"
+    total = kinds.total()
+    console().print(f"Nothing is wrong; {orders}." if not total else f"{total} findings; {orders}.")
+    return NO if kinds else DONE

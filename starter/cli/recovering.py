@@ -1,0 +1,115 @@
+"""`recourse order revive` and `repair`: an order and its workflow are brought together again."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import asdict
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from starter.cli.output import DONE, NO, Json, Stop, Yes, ask, console, printable, say_json
+from starter.client import Recourse
+from starter.doctor import suspects
+from starter.recovering import CannotRecover, Done, Finding, Recovery, State
+from starter.temporal_errors import temporal_in_one_sentence
+
+All = Annotated[bool, Parameter(name="--all", negative="")]
+
+
+async def revive(order_id: str | None = None, /, *, all_: All = False, yes: Yes = False, json: Json = False) -> int:
+    """Have an order go on whose workflow is lost, or older than the database. Nothing is paid or told twice.
+
+    A workflow that was terminated, deleted or restored from a backup starts again from the database: answers, money
+    and notices stay as they are, and what nobody had decided is decided. An order that runs, or is over, is left alone.
+
+    Parameters
+    ----------
+    order_id
+        This order.
+    all_
+        Every order that needs it; shows which, and asks.
+    """
+    return await _bring_together(order_id, all_, yes, json, "revive", ("orphaned", "temporal_behind"), Recovery.revive)
+
+
+async def repair(order_id: str | None = None, /, *, all_: All = False, yes: Yes = False, json: Json = False) -> int:
+    """Write the steps that a database lost when it was set back, exactly as they were, from Temporal's histories.
+
+    Where the histories do not hold all of them, nothing of the order is changed.
+
+    Parameters
+    ----------
+    order_id
+        This order.
+    all_
+        Every order that needs it; looks at each, shows which, and asks.
+    """
+    return await _bring_together(order_id, all_, yes, json, "repair", ("database_behind",), Recovery.repair)
+
+
+async def _bring_together(
+    order_id: str | None,
+    every: bool,
+    yes: bool,
+    json: bool,
+    verb: str,
+    states: tuple[State, ...],
+    do: Callable[[Recovery, str], Awaitable[Done]],
+) -> int:
+    if (order_id is None) != every:
+        raise Stop("Name an order, or say --all.")
+    async with Recourse.connect() as recourse:
+        with temporal_in_one_sentence():
+            return await _with(Recovery(recourse), recourse, order_id, yes, json, verb, states, do)
+
+
+async def _with(
+    recovery: Recovery,
+    recourse: Recourse,
+    order_id: str | None,
+    yes: bool,
+    json: bool,
+    verb: str,
+    states: tuple[State, ...],
+    do: Callable[[Recovery, str], Awaitable[Done]],
+) -> int:
+    if order_id is not None:
+        try:
+            done = await do(recovery, order_id)
+        except CannotRecover as error:
+            raise Stop(str(error), NO) from error
+        _say([done], json)
+        return DONE
+    found = [one async for one in _wanted(recourse, recovery, states)]
+    if not found:
+        console().print(f"No order is to {verb}.") if not json else say_json([])
+        return DONE
+    if not json:
+        for one in found:
+            console().print(f"{one.order_id}: {printable(one.says)}.", markup=False)
+    ask(f"{verb.capitalize()} {len(found)} orders now?", yes=yes)
+    all_done, failed = list[Done](), 0
+    for one in found:
+        try:
+            all_done.append(await do(recovery, one.order_id))
+        except CannotRecover as error:
+            failed += 1
+            all_done.append(Done(one.order_id, str(error)))
+    _say(all_done, json)
+    return NO if failed else DONE
+
+
+async def _wanted(recourse: Recourse, recovery: Recovery, states: tuple[State, ...]) -> AsyncIterator[Finding]:
+    # What a database lost need not show in what Temporal lists.
+    async for order_id in suspects(recourse, each="database_behind" in states):
+        finding = await recovery.examine(order_id)
+        if finding.state in states:
+            yield finding
+
+
+def _say(done: list[Done], json: bool) -> None:
+    if json:
+        say_json([asdict(one) for one in done])
+        return
+    for one in done:
+        again = f" {one.sent_again} messages that were not decided are sent again." if one.sent_again else ""
+        console().print(f"{printable(one.says)}{again}", markup=False)

@@ -1,0 +1,228 @@
+"""Whether the database and Temporal agree, and what to do where they do not: what `recourse doctor` asks.
+
+Temporal's lists may lag, so they only say which orders to look at. All of it goes by pages, so that it takes the same
+memory for any number of orders.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest
+from temporalio.api.taskqueue.v1 import TaskQueue
+from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
+from temporalio.common import TypedSearchAttributes
+
+from database.lists import ANY, orders_due, read_orders
+from database.migrate import missing_migrations
+from database.orders import read_export, read_order
+from database.outbox import undelivered
+from database.recovering import PAGE, known_orders, ledgers, orders_to_lead
+from resolution.order import Order
+from resolution.record import verify
+from starter.answers import NoSuchOrder
+from starter.client import PREFIX, Recourse, workflow_id
+from starter.connecting import in_one_sentence
+from starter.reading import STUCK_AFTER, now
+from starter.recovering import Recovery, State
+from starter.temporal_errors import temporal_in_one_sentence
+from workflows import page
+from workflows.messages import ORDER
+
+Kind = State | Literal["schema", "search_attributes", "no_worker", "stuck", "not_delivered", "ledger", "record"]
+
+
+@dataclass(frozen=True)
+class Ailment:
+    """Something that is wrong, and what to do: a command, or what to read. `order_id`: of this order only."""
+
+    kind: Kind
+    says: str
+    do: str
+    order_id: str | None = None
+
+
+async def suspects(recourse: Recourse, *, each: bool = False, open_only: bool = False) -> AsyncIterator[str]:
+    """The orders that may not stand as their database and Temporal should, by Temporal's list; with `each` all orders
+    that anybody leads or should lead. `open_only`: of those that the database has, the open ones.
+
+    Raises DatabaseUnreachable, TemporalUnreachable.
+    """
+    with in_one_sentence(), temporal_in_one_sentence():
+        async for order_ids in orders_to_lead(recourse.pool, open_only=open_only):
+            listed = {} if each else await _listed(recourse, order_ids)
+            orders = {} if each else await read_orders(recourse.pool, order_ids)
+            for order_id in order_ids:
+                if order_id not in listed or not _shows(listed[order_id], orders[order_id]):
+                    yield order_id
+        async for order_id in _without_order(recourse):
+            yield order_id
+
+
+async def _listed(recourse: Recourse, order_ids: Sequence[str]) -> dict[str, TypedSearchAttributes]:
+    """Those of these orders whose workflow runs, with what they are found by."""
+    names = ", ".join(f"'{workflow_id(order_id)}'" for order_id in order_ids)
+    query = f"WorkflowType = '{ORDER}' AND ExecutionStatus = 'Running' AND WorkflowId IN ({names})"
+    found = recourse.temporal.list_workflows(query, page_size=PAGE)
+    return {flow.id.removeprefix(PREFIX): flow.typed_search_attributes async for flow in found}
+
+
+def _shows(listed: TypedSearchAttributes, order: Order) -> bool:
+    meant = page.search_attributes(order)
+    return all(listed.get(key) == meant.get(key) for key in page.SEARCH_ATTRIBUTES)
+
+
+async def _without_order(recourse: Recourse) -> AsyncIterator[str]:
+    """Orders that have a workflow which began, and that the database does not have."""
+    waiting = dict[str, None]()
+    # One that waits to begin has not been written yet, and one that failed was never an order. On another task queue
+    # there may be orders of another database.
+    query = (
+        f"WorkflowType = '{ORDER}' AND TaskQueue = '{recourse.task_queue}' AND ExecutionStatus != 'Failed' "
+        f"AND ExecutionTime < '{now().isoformat().replace('+00:00', 'Z')}'"
+    )
+    async for flow in recourse.temporal.list_workflows(query, page_size=PAGE):
+        if flow.id.startswith(PREFIX):
+            waiting[flow.id.removeprefix(PREFIX)] = None
+        if len(waiting) == PAGE:
+            for order_id in await _unknown(recourse, waiting):
+                yield order_id
+            waiting.clear()
+    for order_id in await _unknown(recourse, waiting):
+        yield order_id
+
+
+async def _unknown(recourse: Recourse, order_ids: Sequence[str] | dict[str, None]) -> list[str]:
+    known = await known_orders(recourse.pool, list(order_ids))
+    return [order_id for order_id in order_ids if order_id not in known]
+
+
+class Doctor:
+    """Looks for what is wrong. `checked` counts the orders that were looked at, one by one or in the ledger."""
+
+    def __init__(self, recourse: Recourse) -> None:
+        self._recourse = recourse
+        self._recovery = Recovery(recourse)
+        self.checked = 0
+
+    async def everything(self, *, full: bool = False) -> AsyncIterator[Ailment]:
+        """All that is wrong. `full`: every order is compared with its history and every record verified, which takes
+        some hundredths of a second each. Raises DatabaseUnreachable, TemporalUnreachable."""
+        with in_one_sentence(), temporal_in_one_sentence():
+            async for ailment in self._basics():
+                yield ailment
+                if ailment.kind == "schema":
+                    return
+            async for order_id in suspects(self._recourse, each=full):
+                async for ailment in self._state(order_id):
+                    yield ailment
+            async for ailment in self._stuck():
+                yield ailment
+            async for ailment in self._not_delivered():
+                yield ailment
+            async for ailment in self._ledgers(records=full):
+                yield ailment
+
+    async def one(self, order_id: str) -> AsyncIterator[Ailment]:
+        """All that is wrong with one order. Raises NoSuchOrder."""
+        with in_one_sentence(), temporal_in_one_sentence():
+            async for ailment in self._state(order_id, known=False):
+                yield ailment
+            async for ailment in self._not_delivered(order_id):
+                yield ailment
+            async for ailment in self._ledgers(order_id, records=True):
+                yield ailment
+
+    async def _basics(self) -> AsyncIterator[Ailment]:
+        recourse = self._recourse
+        missing = await missing_migrations(recourse.pool)
+        if missing:
+            yield Ailment("schema", f"the database lacks {', '.join(missing)}", "recourse migrate")
+        known = await recourse.temporal.operator_service.list_search_attributes(
+            ListSearchAttributesRequest(namespace=recourse.temporal.namespace)
+        )
+        lacking = [key.name for key in page.SEARCH_ATTRIBUTES if key.name not in known.custom_attributes]
+        if lacking:
+            why = f"the namespace {recourse.temporal.namespace} lacks the search attributes {', '.join(lacking)}"
+            yield Ailment("search_attributes", why, "recourse worker")
+        queue = await recourse.temporal.workflow_service.describe_task_queue(
+            DescribeTaskQueueRequest(
+                namespace=recourse.temporal.namespace, task_queue=TaskQueue(name=recourse.task_queue)
+            )
+        )
+        if not queue.pollers:
+            why = f"no worker has asked for work on the task queue {recourse.task_queue} for minutes"
+            yield Ailment("no_worker", why, "recourse worker")
+
+    async def _state(self, order_id: str, *, known: bool = True) -> AsyncIterator[Ailment]:
+        self.checked += 1
+        try:
+            found = await self._recovery.examine(order_id)
+        except NoSuchOrder:
+            if known:  # it was there a moment ago
+                return
+            raise
+        if found.state in ("well", "over"):
+            return
+        yield Ailment(found.state, found.says, found.command or "docs/runbooks/tasks-fail.md", order_id)
+
+    async def _stuck(self) -> AsyncIterator[Ailment]:
+        after = None
+        while True:
+            due = now() - STUCK_AFTER
+            rows = await orders_due(self._recourse.pool, "next_clock_at", due, ANY, after=after, limit=PAGE)
+            for row in rows:
+                clock = row["next_clock"].replace("_", " ")
+                says = f"{clock} was due at {row['next_clock_at']:%Y-%m-%d %H:%M} UTC and has not been decided"
+                yield Ailment("stuck", says, "docs/runbooks/orders-stuck.md", row["order_id"])
+            if len(rows) < PAGE:
+                return
+            after = rows[-1]["next_clock_at"], rows[-1]["order_id"]
+
+    async def _not_delivered(self, order_id: str | None = None) -> AsyncIterator[Ailment]:
+        after, told = None, ""
+        while True:
+            rows = await undelivered(self._recourse.pool, order_id=order_id, after=after, limit=PAGE)
+            for row in rows:
+                # Of an order's notices one waits for another; what is being sent is on its way.
+                if row["order_id"] != told and not row["sending"]:
+                    told = row["order_id"]
+                    says = f"{row['name']} was not taken by {row['channel']}: {row['last_error'] or 'no answer'}"
+                    yield Ailment("not_delivered", says, f"recourse outbox retry {told}", told)
+            if len(rows) < PAGE:
+                return
+            after = rows[-1]["since"], rows[-1]["notice_id"], rows[-1]["channel"]
+
+    async def _ledgers(self, order_id: str | None = None, *, records: bool) -> AsyncIterator[Ailment]:
+        async for rows in ledgers(self._recourse.pool, order_id):
+            for row in rows:
+                self.checked += not order_id
+                wrong = _unbalanced(row)
+                if wrong:
+                    yield Ailment("ledger", wrong, f"recourse record export {row['order_id']}", row["order_id"])
+                broken = await self._broken(row["order_id"]) if records else None
+                if broken:
+                    says = f"its record does not verify: {broken}"
+                    yield Ailment("record", says, f"recourse record export {row['order_id']}", row["order_id"])
+
+    async def _broken(self, order_id: str) -> str | None:
+        wrong: list[str] = []
+        for _ in range(2):  # between the two reads the order may have gone on
+            stored = await read_order(self._recourse.pool, order_id)
+            exported = await read_export(self._recourse.pool, order_id, "operator")
+            wrong = verify(exported, stored.order.record_hash or None) if stored else []
+            if not wrong:
+                return None
+        return wrong[0]
+
+
+def _unbalanced(row: dict[str, Any]) -> str | None:
+    """What is wrong with an order's ledger: its accounts add up to nothing, and say what the order says."""
+    moved = row["moved"]
+    left = row["paid"] - sum(moved.values())
+    meant = {**moved, "client": moved["client"] - row["paid"], "escrow": left}
+    for account, amount in meant.items():
+        found = int(row["sums"].get(account, 0))
+        if found != amount:
+            return f"its ledger has {found} for {account}, the order says {amount} (in minor units)"
+    return None

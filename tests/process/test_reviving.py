@@ -1,0 +1,171 @@
+"""An order outlives what people do to its workflow: it is started again from the database, and goes on."""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from temporalio.api.common.v1 import WorkflowExecution
+from temporalio.api.workflowservice.v1 import DeleteWorkflowExecutionRequest
+from temporalio.client import WorkflowExecutionStatus
+from temporalio.service import RPCError
+
+from database.orders import read_balances, read_record
+from policies import load_policy
+from resolution.record import verify
+from starter.answers import NoSuchOrder, OrderNotRunning
+from starter.client import Recourse
+from starter.recovering import CannotRecover, Recovery
+from tests.patience import PATIENCE
+from tests.process.conftest import Marketplace
+from tests.process.setting_back import held, set_back, without_clocks
+from worker import make_worker
+
+CLIENT = {"role": "client", "id": "c-1"}
+FREELANCER = {"role": "freelancer", "id": "f-1"}
+
+
+@asynccontextmanager
+async def a_worker(marketplace: Marketplace, recourse: Recourse) -> AsyncIterator[None]:
+    async with make_worker(marketplace.client, recourse.pool, task_queue=recourse.task_queue):
+        yield
+
+
+def elsewhere(marketplace: Marketplace) -> Recourse:
+    """Orders on a task queue whose worker comes and goes."""
+    return Recourse(
+        marketplace.client, marketplace.recourse.pool, task_queue=f"{marketplace.queue}-{secrets.token_hex(3)}"
+    )
+
+
+async def entries(marketplace: Marketplace, order_id: str, count: int) -> list[Any]:
+    """The record, once it has so many entries."""
+    async with asyncio.timeout(PATIENCE):
+        while len(record := await read_record(marketplace.recourse.pool, order_id)) < count:  # noqa: ASYNC110 - it is in the database
+            await asyncio.sleep(0.02)
+    return record
+
+
+async def deleted(marketplace: Marketplace, order_id: str) -> None:
+    """Delete an order's workflow, and wait until it is gone."""
+    handle = marketplace.handle(order_id)
+    await marketplace.client.workflow_service.delete_workflow_execution(
+        DeleteWorkflowExecutionRequest(
+            namespace=marketplace.client.namespace, workflow_execution=WorkflowExecution(workflow_id=handle.id)
+        )
+    )
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            try:
+                await handle.describe()
+            except RPCError:
+                return
+            await asyncio.sleep(0.05)
+
+
+@pytest.mark.parametrize("how", ["terminated", "deleted"])
+async def test_an_order_whose_workflow_is_lost_says_so_and_goes_on_once_it_is_revived(
+    marketplace: Marketplace, how: str
+) -> None:
+    terms = marketplace.terms()
+    recourse, order_id = marketplace.recourse, terms.order_id
+    await recourse.start(terms, load_policy("resolution_center"))
+    ask = {"actor": CLIENT, "command_id": "ask", "kind": "cancel"}
+    first = await recourse.send(order_id, "request", ask)
+    if how == "terminated":
+        await marketplace.handle(order_id).terminate()
+    else:
+        await deleted(marketplace, order_id)
+
+    for meets in (
+        recourse.send(order_id, "accept", {"actor": FREELANCER}),
+        recourse.tell(order_id, "accept", {"actor": FREELANCER}),
+        recourse.start(terms, load_policy("resolution_center")),
+    ):
+        with pytest.raises(OrderNotRunning, match=f"`recourse order revive {order_id}`"):
+            await meets
+
+    found = await Recovery(recourse).examine(order_id)
+    done = await Recovery(recourse).revive(order_id)
+    again = await recourse.send(order_id, "request", ask)
+    accepted = await marketplace.by("freelancer", order_id, "accept")
+
+    assert (found.state, found.command) == ("orphaned", f"recourse order revive {order_id}")
+    assert done.sent_again == 0
+    assert {**again.whole, "repeated": True} == {**first.whole, "repeated": True}
+    assert accepted.applied
+    assert verify(await recourse.record(order_id, "operator")) == []
+    assert set((await read_balances(recourse.pool, order_id)).values()) == {0}
+    assert len(await read_record(recourse.pool, order_id)) == 2
+
+
+async def test_an_order_that_runs_or_is_over_is_left_alone(marketplace: Marketplace) -> None:
+    runs = await marketplace.order()
+    await marketplace.by("client", runs, "message", comment="Hello")
+    over = await marketplace.order(changes={"order.reachable_after": "0h"}, requirements="awaited")
+    await marketplace.by("client", over, "request", kind="cancel")
+    await marketplace.handle(over).result()
+    recovery = Recovery(marketplace.recourse)
+    before = (await marketplace.handle(runs).describe()).run_id
+
+    assert (await recovery.examine(runs)).state == "well"
+    assert (await recovery.examine(over)).state == "over"
+    assert "its workflow runs" in (await recovery.revive(runs)).says
+    assert "over" in (await recovery.revive(over)).says
+    assert (await marketplace.handle(runs).describe()).run_id == before
+    assert (await marketplace.handle(over).describe()).status is WorkflowExecutionStatus.COMPLETED
+    with pytest.raises(NoSuchOrder):
+        await recovery.revive("nobody")
+
+
+async def test_a_closed_order_that_can_still_be_undone_needs_its_workflow(marketplace: Marketplace) -> None:
+    order_id = await marketplace.order(changes={"undo.by": ["client"], "undo.window": "24h"})
+    await marketplace.by("client", order_id, "request", kind="cancel")
+    await marketplace.by("freelancer", order_id, "accept")
+    await marketplace.handle(order_id).terminate()
+
+    with pytest.raises(OrderNotRunning):
+        await marketplace.by("client", order_id, "undo")
+    await Recovery(marketplace.recourse).revive(order_id)
+
+    assert (await marketplace.by("client", order_id, "undo")).applied
+
+
+async def test_an_order_that_was_ended_before_it_was_written_begins(marketplace: Marketplace) -> None:
+    recourse, terms = elsewhere(marketplace), marketplace.terms()
+    await recourse.start(terms, load_policy("resolution_center"))
+    await recourse.tell(terms.order_id, "message", {"actor": CLIENT, "comment": "Hello"})
+    await marketplace.handle(terms.order_id).terminate()
+
+    with pytest.raises(OrderNotRunning, match="recourse doctor"):
+        await recourse.start(terms, load_policy("resolution_center"))
+    done = await Recovery(recourse).revive(terms.order_id)
+    async with a_worker(marketplace, recourse):
+        await entries(marketplace, terms.order_id, 1)
+
+    assert done.sent_again == 1
+
+
+async def test_a_database_that_was_set_back_gets_its_steps_from_the_history(marketplace: Marketplace) -> None:
+    pool, order_id = marketplace.recourse.pool, await marketplace.order()
+    await marketplace.by("client", order_id, "message", comment="Hello")
+    before = await held(pool, order_id)
+    await marketplace.by("client", order_id, "request", kind="cancel")
+    await marketplace.by("freelancer", order_id, "accept")
+    after = await held(pool, order_id)
+    await set_back(pool, order_id, before)
+    recovery = Recovery(marketplace.recourse)
+
+    found = await recovery.examine(order_id)
+    with pytest.raises(CannotRecover, match="recourse order repair"):
+        await recovery.revive(order_id)
+    done = await recovery.repair(order_id)
+    again = await recovery.repair(order_id)
+
+    assert (found.state, found.command) == ("database_behind", f"recourse order repair {order_id}")
+    assert (done.written, again.written) == (2, 0)
+    assert without_clocks(await held(pool, order_id)) == without_clocks(after)
+    assert (await recovery.examine(order_id)).state == "well"
+    assert (await marketplace.by("client", order_id, "message", comment="Bye")).applied
