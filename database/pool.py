@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 from typing import Any
 
 import asyncpg
@@ -87,9 +88,22 @@ def unreachable(error: Exception) -> DatabaseUnreachable:
         return DatabaseUnreachable(
             f"The database does not let this user read or write that ({error}): connect as a member of recourse_app."
         )
-    return DatabaseUnreachable(
-        f"PostgreSQL does not answer ({type(error).__name__}); check that it runs, then try again."
-    )
+    return DatabaseUnreachable(f"PostgreSQL does not answer: {_why(error)}. Check that it runs, then try again.")
+
+
+def _why(error: Exception) -> str:
+    """What the driver or the system said, without their own names for it."""
+    match error:
+        case ConnectionRefusedError():
+            return "nothing listens there"
+        case socket.gaierror():
+            return "there is no machine of this name"
+        case TimeoutError():
+            return "no answer"
+        case asyncpg.PostgresError() | ValueError():
+            return str(error).rstrip(".")
+        case _:
+            return "the connection was lost"
 
 
 async def connect(dsn: str, most: int = CONNECTIONS) -> "asyncpg.Pool[asyncpg.Record]":
@@ -129,8 +143,8 @@ async def connect(dsn: str, most: int = CONNECTIONS) -> "asyncpg.Pool[asyncpg.Re
         if known.plain:
             raise known from error
         raise DatabaseUnreachable(
-            f"PostgreSQL at {address.place} cannot be used ({type(error).__name__}: {error}); "
-            "check that it runs and that DATABASE_URL names it."
+            f"PostgreSQL at {address.place} cannot be used: {_why(error)}. "
+            "Check that it runs and that DATABASE_URL names it."
         ) from error
     return pool
 

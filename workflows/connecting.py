@@ -50,11 +50,31 @@ async def connect(**over: Any) -> Client:
             _let_the_sdk_rest()
             return await Client.connect(**config)
     except (RuntimeError, RPCError, TimeoutError) as error:
-        reason = str(error).splitlines()[0][:160] if str(error) else "no answer"
         raise TemporalUnreachable(
-            f"Temporal at {address} cannot be reached ({reason}); "
-            "check that it runs and that TEMPORAL_ADDRESS names it."
+            f"Temporal at {address} cannot be reached: {_why(error)}. "
+            "Check that it runs and that TEMPORAL_ADDRESS names it."
         ) from error
+
+
+# What the SDK says holds Rust's own names; these parts of it are known, in lower case.
+_WHY = {
+    "connection refused": "nothing listens there",
+    "connectionrefused": "nothing listens there",
+    "dns error": "there is no machine of this name",
+    "failed to lookup": "there is no machine of this name",
+    "certificate": "the certificates do not fit",
+    "tls": "the two sides do not agree on TLS",
+    "invalid uri": "this is no address, such as temporal.example:7233",
+    "invalid url": "this is no address, such as temporal.example:7233",
+    "relative url": "this is no address, such as temporal.example:7233",
+    "unauth": "the credentials are not taken",
+    "permission": "the credentials are not taken",
+}
+
+
+def _why(error: Exception) -> str:
+    said = str(error).lower()
+    return next((words for part, words in _WHY.items() if part in said), "no answer")
 
 
 @cache

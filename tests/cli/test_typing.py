@@ -1,6 +1,5 @@
 """What is typed on the command line: every option has help, numbers are whole, money is money, errors are sentences."""
 
-import re
 import sys
 from collections.abc import Iterator
 from typing import Any, get_args
@@ -15,6 +14,7 @@ from starter.cli.app import app, main
 from starter.cli.output import Stop
 from starter.cli.refusing import explain, misfit, readable
 from starter.cli.stats import _shaped
+from tests.cli.internals import INTERNALS
 
 
 def commands(of: App, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], App]]:
@@ -30,10 +30,6 @@ ALL = {" ".join(path): list(one.assemble_argument_collection(parse_docstring=Tru
 OPTIONS = [(command, argument) for command, arguments in ALL.items() for argument in arguments if argument.show]
 NUMBERS = [(command, one) for command, one in OPTIONS if int in (one.hint, *get_args(one.hint))]
 MONEY = [(command, one) for command, one in OPTIONS if {"--amount", "--price", "--service-fee"} & set(one.names)]
-# Rust's and Python's own words, and what only programs read.
-INTERNALS = re.compile(
-    r"::|\w+Error|Traceback|\[Errno|Input should|\bNone\b|[\[{]'|\^\[|requires an argument|`problems`"
-)
 
 
 def name(option: tuple[str, Argument]) -> str:

@@ -121,7 +121,7 @@ async def test_somebody_elses_table_of_migrations_is_left_alone(empty: str) -> N
 @pytest.mark.parametrize(
     ("address", "said"),
     [
-        ("postgresql://somebody:secret@127.0.0.1:1/none", "check that it runs and that DATABASE_URL names it"),
+        ("postgresql://somebody:secret@127.0.0.1:1/none", "Check that it runs and that DATABASE_URL names it"),
         (
             "postgresql://somebody:secret@127.0.0.1:notaport/none",
             "DATABASE_URL cannot be read: .*; write postgresql://",
