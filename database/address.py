@@ -76,7 +76,9 @@ def _hosts(netloc: str, query: dict[str, str]) -> tuple[tuple[str, int], ...]:
         text = text or os.environ.get("PGHOST") or "localhost"
     named = [_host(part, quoted=quoted) for part in text.split(",")]
     usual = os.environ.get("PGPORT", _PORT).split(",")
-    ports = ports or [port or (usual[0] if len(usual) == 1 else "") for _, port in named]
+    if len(usual) == 1:
+        usual *= len(named)
+    ports = ports or [port or other for (_, port), other in zip(named, usual, strict=False)]
     if not quoted and len(ports) == 1:
         ports *= len(named)
     if len(ports) != len(named):

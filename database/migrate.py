@@ -8,7 +8,8 @@ from typing import Any
 
 import asyncpg
 
-from database.pool import connect
+from database.address import CACHE, Address
+from database.pool import AWAY, changes_servers, connect, unreachable
 
 _LOCK = 0x5EC0_0125  # any number that nobody else locks; two starters take turns by it
 _JOURNAL = """
@@ -23,7 +24,18 @@ PATIENCE = 24 * 3600.0
 AGAIN_AFTER = 0.1
 # The first line of a file that makes indexes while orders go on, which no transaction can. Each statement is one of its
 # own and may be run again, since what was done before a failure stays.
+_POOLED = (
+    "Migrations need a session of their own, which no pooler in transaction mode gives: set DATABASE_URL to the "
+    f"address of PostgreSQL itself, without {CACHE}=0, for `recourse migrate`."
+)
 _OUTSIDE = "-- outside a transaction\n"
+# The connection has ended, or nothing can be written there.
+_NOT_OF_THE_MIGRATION = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.ReadOnlySQLTransactionError,
+)
 
 
 class MigrationError(Exception):
@@ -50,11 +62,14 @@ async def migrate(dsn: str, wanted: Sequence[tuple[str, str]] | None = None) -> 
     Where nothing is missing nothing is changed, so a user without rights to change anything may ask too.
     Raises MigrationError where an applied file has changed since, or one cannot be applied; then nothing of that one
     is, except of one that makes indexes while orders go on: it is begun again. Raises DatabaseUnreachable where nothing
-    answers.
+    answers or takes writes.
     """
     pool = await connect(dsn, most=1)
     try:
         async with pool.acquire() as connection:
+            if not Address.read(dsn).prepares or await changes_servers(connection, dsn):
+                # A lock of a session stays with whoever gets that session next.
+                raise MigrationError(_POOLED)
             # Asked again and again: a starter that waits inside a statement would hold up an index that another one
             # makes concurrently, which waits for every older statement, until PostgreSQL stops one of the two.
             async with asyncio.timeout(PATIENCE):
@@ -63,7 +78,10 @@ async def migrate(dsn: str, wanted: Sequence[tuple[str, str]] | None = None) -> 
             try:
                 return await _apply(connection, migrations() if wanted is None else wanted)
             finally:
-                await connection.execute("SELECT pg_advisory_unlock($1)", _LOCK)
+                if not connection.is_closed():
+                    await connection.execute("SELECT pg_advisory_unlock($1)", _LOCK)
+    except AWAY as error:
+        raise unreachable(error) from error
     finally:
         await pool.close()
 
@@ -104,6 +122,8 @@ async def _apply(connection: Any, wanted: Sequence[tuple[str, str]]) -> list[str
                 f"Migration {name} is missing and this user may not apply it ({error}): "
                 "migrate as the owner of the tables or as a member of recourse_migrator."
             ) from error
+        except _NOT_OF_THE_MIGRATION:
+            raise
         except asyncpg.PostgresError as error:
             left = "what was done of it stays: migrate again" if outside else "nothing of it was"
             raise MigrationError(

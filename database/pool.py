@@ -56,6 +56,7 @@ AWAY: tuple[type[Exception], ...] = (
     *_STATEMENT_LOST,
     *_OUT_OF_DATE,
 )
+_SESSION = "SELECT pg_backend_pid()"
 # With an address that PostgreSQL or the driver refuses, such as one with a setting that there is not.
 _CANNOT_BE_USED: tuple[type[Exception], ...] = (*AWAY, asyncpg.PostgresError, ValueError)
 
@@ -138,7 +139,12 @@ async def connect(dsn: str, most: int = CONNECTIONS) -> "asyncpg.Pool[asyncpg.Re
     )
     try:
         await pool
+        if address.prepares:
+            # A statement that another server does not know fails; one of the same name there would be another query.
+            async with pool.acquire() as connection:
+                await changes_servers(connection, dsn)
     except _CANNOT_BE_USED as error:
+        pool.terminate()
         known = unreachable(error)
         if known.plain:
             raise known from error
@@ -147,6 +153,25 @@ async def connect(dsn: str, most: int = CONNECTIONS) -> "asyncpg.Pool[asyncpg.Re
             "Check that it runs and that DATABASE_URL names it."
         ) from error
     return pool
+
+
+async def changes_servers(connection: Any, dsn: str) -> bool:
+    """Whether a pooler gives each transaction of a connection any session that is free.
+
+    Raises what the driver does where such a pooler does not know our prepared statements.
+    """
+    before = await connection.fetchval(_SESSION)
+    if before == connection.get_server_pid():
+        return False  # nothing lies between
+    other = await _reach(Address.read(dsn))
+    try:
+        async with asyncio.timeout(PATIENCE_WITH_EACH), other.transaction():
+            await other.execute("SELECT 1")  # takes the session that was used last, if it is free
+            return bool(await connection.fetchval(_SESSION) != before)
+    except TimeoutError:
+        return False  # it waits for our session, which is ours alone
+    finally:
+        other.terminate()
 
 
 async def _reach(address: Address, **options: Any) -> Any:

@@ -19,7 +19,8 @@ RUN = ROOT / "requirements" / "run.txt"
 # Where Recourse runs; a requirement for another system is not installed there.
 SERVER = {"sys_platform": "linux", "platform_system": "Linux", "os_name": "posix", "python_full_version": "3.13.0"}
 MEANINGS = {
-    "DATABASE_URL": "The PostgreSQL database of the orders: `postgresql://user:password@host:5432/recourse`. Required.",
+    "DATABASE_URL": "The PostgreSQL database of the orders: `postgresql://user:password@host:5432/recourse`. Required. "
+    "See [PostgreSQL](#postgresql) for several hosts and for poolers.",
     "RECOURSE_DATABASE_URL": "The same, where `DATABASE_URL` means something else already; it wins.",
     "RECOURSE_TASK_QUEUE": "The Temporal task queue that orders are started on and workers work off.",
     "RECOURSE_WEBHOOK_URL": "Where notices are posted to. Without it there are no webhooks.",
