@@ -18,6 +18,7 @@ from activities.counting import Counts
 from activities.mail import MailChannel
 from activities.notifying import Channel, Notifying
 from activities.paying import Paying, PaymentProvider
+from activities.reading_zones import read_offsets
 from activities.recording import Recording
 from activities.settings import Settings
 from activities.webhook import WebhookChannel, read_secrets
@@ -95,7 +96,13 @@ def make_worker(
         connected_for_work(client, refuse_plain=refuse_plain),
         task_queue=task_queue,
         workflows=workflows,
-        activities=[recording.record_step, recording.find_answer, notifying.deliver_notices, paying.pay],
+        activities=[
+            recording.record_step,
+            recording.find_answer,
+            read_offsets,
+            notifying.deliver_notices,
+            paying.pay,
+        ],
         **how_workflows_run(actors),
         # A huge payload is refused by the order itself; the limit would wedge its workflow task instead.
         disable_payload_error_limit=True,

@@ -11,6 +11,7 @@ from activities.counting import Counts
 from activities.shapes import FIND_ANSWER, RECORD_STEP, StepRecorded
 from database.orders import read_answered
 from database.steps import OrderIdTaken, record_step
+from resolution.step import Answered
 
 
 class _Named(BaseModel):
@@ -53,7 +54,6 @@ class Recording:
         return StepRecorded(text=f"step {glance.number} written", to_deliver=self._delivers and bool(glance.notices))
 
     @activity.defn(name=FIND_ANSWER)
-    async def find_answer(self, order_id: str, sender: str, command_id: str) -> dict[str, Any] | None:
-        """The first answer to a command of an earlier run of the order, and the `fingerprint` of that command."""
-        first = await read_answered(self._pool, order_id, sender, command_id)
-        return {**first.outcome, "fingerprint": first.fingerprint} if first else None
+    async def find_answer(self, order_id: str, sender: str, command_id: str) -> Answered | None:
+        """The first answer to a command that this run of the order may know nothing of."""
+        return await read_answered(self._pool, order_id, sender, command_id)

@@ -8,6 +8,7 @@ from resolution.step import Adopted
 
 RECORD_STEP = "record_step"
 FIND_ANSWER = "find_answer"
+READ_OFFSETS = "read_offsets"
 DELIVER_NOTICES = "deliver_notices"
 PAY = "pay"
 

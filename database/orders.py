@@ -61,7 +61,7 @@ async def read_balances(pool: Any, order_id: str) -> dict[str, int]:
 
 # What was sent is in the entry that its answer names, so that no table keeps it twice.
 ANSWERED = """
-    SELECT a.sender, a.command_id, a.outcome, e.content ->> 'command' AS command,
+    SELECT a.step, a.sender, a.command_id, a.outcome, e.content ->> 'command' AS command,
         (e.content -> 'fields') || (e.content -> 'private') AS fields
     FROM answers AS a
     LEFT JOIN record_entries AS e ON e.order_id = a.order_id AND e.number = (a.outcome ->> 'entry')::bigint
@@ -72,6 +72,7 @@ def answered(row: Mapping[str, Any]) -> Answered:
     """A row of `ANSWERED`, read."""
     known = row["command"] is not None and isinstance(row["fields"], dict)
     return Answered(
+        step=row["step"],
         sender=row["sender"],
         command_id=row["command_id"],
         outcome=row["outcome"],

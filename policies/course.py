@@ -22,6 +22,7 @@ from resolution.events import MoneyMoved
 from resolution.looking_ahead import paid
 from resolution.order import Opening, Order, Terms, open_order
 from resolution.policy import Policy
+from resolution.zones import offsets_of
 
 Mover = Literal["client", "freelancer", "operator", "time"]
 ORDERED_AT = datetime(2025, 3, 3, 9, tzinfo=UTC)
@@ -222,4 +223,5 @@ def _worst_start(policy: Policy) -> datetime:
     pause, zone = policy.answers.pause, policy.answers.time_zone
     window = max(policy.requests.cancel.window.client_asked, policy.requests.cancel.window.freelancer_asked)
     starts = [ORDERED_AT + timedelta(days=day) for day in range(len(WEEKDAYS))]
-    return max(starts, key=lambda start: window_end(start, window, pause, zone) - start) if pause else ORDERED_AT
+    offsets = offsets_of(zone, ORDERED_AT)
+    return max(starts, key=lambda start: window_end(start, window, pause, offsets) - start) if pause else ORDERED_AT

@@ -145,7 +145,7 @@ def _ask(decision: Decision, command: MakeRequest, party: Party, amount: int | N
     no_agreement = command.no_agreement
     to_operator = no_agreement or chosen.operator_review
     asked: Party = "freelancer" if party == "client" else "client"
-    due, reminder = answer_window(order, "cancel", asked, decision.now)
+    due, reminder = answer_window(decision, "cancel", asked)
     decision.happen(
         RequestOpened(
             number=order.requests + 1,

@@ -35,14 +35,18 @@ from resolution.speaking import add_evidence, leave_feedback, order_again, send_
 from resolution.undoing import undo
 from resolution.words import Party
 from resolution.working import ask_revision, complete, deliver, submit_requirements
+from resolution.zones import Offsets
 
 
-def decide(order: Order, command: Command, now: datetime, counted: datetime | None = None) -> Decision | Refusal:
+def decide(
+    order: Order, command: Command, now: datetime, counted: datetime | None = None, offsets: Offsets | None = None
+) -> Decision | Refusal:
     """What `command` does at `now`, or why it is refused.
 
-    `counted` is the instant by which an answer, an undo, an appeal or a regret is judged in time (default: now).
+    `counted` is the instant by which an answer, an undo, an appeal or a regret is judged in time (default: now),
+    `offsets` those of the policy's time zone (default: as the installed zone data has them).
     """
-    decision = Decision(order, now, counted or now)
+    decision = Decision(order, now, counted or now, offsets)
     checks = Checks()
     _check_actor(order, command, checks)
     _check_open(order, command, checks)
@@ -56,9 +60,9 @@ def decide(order: Order, command: Command, now: datetime, counted: datetime | No
     return decision
 
 
-def decide_clock(order: Order, clock: Clock, now: datetime) -> Decision:
+def decide_clock(order: Order, clock: Clock, now: datetime, offsets: Offsets | None = None) -> Decision:
     """What a fired clock does at `now`."""
-    decision = Decision(order, now, clock.at)
+    decision = Decision(order, now, clock.at, offsets)
     fire(decision, clock)
     decision.settle_auto_complete()
     return decision

@@ -5,19 +5,22 @@ from datetime import datetime, timedelta
 from resolution.events import AutoCompleteStarted, AutoCompleteStopped, Event
 from resolution.evolve import evolve
 from resolution.order import Order
+from resolution.zones import Offsets
 
 WITHDRAWAL_GRACE = timedelta(hours=1)
 
 
 class Decision:
     """What one command or one fired clock does. `now` is the moment of processing, by which every new clock goes;
-    `counted` is the moment by which it is judged in time."""
+    `counted` is the moment by which it is judged in time. `offsets` are those of the policy's time zone; None: as the
+    installed zone data has them."""
 
-    def __init__(self, order: Order, now: datetime, counted: datetime) -> None:
+    def __init__(self, order: Order, now: datetime, counted: datetime, offsets: Offsets | None = None) -> None:
         self.before = order
         self.order = order
         self.now = now
         self.counted = counted
+        self.offsets = offsets
         self.events: list[Event] = []
         self.withdrawn = False
 

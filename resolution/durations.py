@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from fractions import Fraction
 from typing import Annotated, Any, Literal
-from zoneinfo import ZoneInfo
 
 from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
+
+from resolution.zones import Offsets
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _DURATION = re.compile(r"(?:[0-9]{1,9}[smhd])+")
@@ -79,8 +80,8 @@ Percentage = Annotated[
 ]
 
 
-def window_end(start: datetime, length: timedelta, pause: Sequence[Weekday], zone: str) -> datetime:
-    """The instant, in UTC, at which `length` has passed since `start`, leaving out the paused weekdays of `zone`.
+def window_end(start: datetime, length: timedelta, pause: Sequence[Weekday], offsets: Offsets) -> datetime:
+    """The instant, in UTC, at which `length` has passed since `start`, leaving out the paused weekdays of a time zone.
 
     Days begin and end at local midnight, so a paused day of 23 or 25 hours is left out whole.
     """
@@ -88,13 +89,11 @@ def window_end(start: datetime, length: timedelta, pause: Sequence[Weekday], zon
     start = start.astimezone(UTC)
     if not pause:
         return start + length
-    local = ZoneInfo(zone)
     paused = {WEEKDAYS.index(day) for day in pause}
     moment, left = start, length
     while True:
-        here = moment.astimezone(local)
-        next_day = (here + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
-        midnight = next_day.astimezone(UTC)
+        here = offsets.on_the_clock(moment)
+        midnight = offsets.at(datetime.combine(here.date() + timedelta(days=1), time()))
         if here.weekday() not in paused:
             if moment + left <= midnight and not (moment + left == midnight and left == timedelta(0)):
                 return moment + left

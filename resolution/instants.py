@@ -1,15 +1,8 @@
 """Instants for people: the same moment on the clock of the reader's own time zone (rules, 1)."""
 
 from datetime import datetime
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-
-def read_zone(name: str) -> ZoneInfo:
-    """The time zone of an IANA name. Raises ValueError with a sentence for anything else."""
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise ValueError(f"{name!r} is not an IANA time zone name, such as 'Europe/Berlin'") from error
+from resolution.zones import read_zone
 
 
 def in_zone(at: datetime, zone: str) -> datetime:

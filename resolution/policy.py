@@ -13,9 +13,9 @@ from pydantic import field_validator
 
 from resolution.durations import Duration, DurationOrNever, Percentage, Weekday
 from resolution.fields import Name
-from resolution.instants import read_zone
 from resolution.policy_requests import Count, Flag, Requests, Roles, hours
 from resolution.words import PARTIES, Fallback, Frozen, Party
+from resolution.zones import read_zone
 
 
 class OrderClocks(Frozen):

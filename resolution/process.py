@@ -23,6 +23,7 @@ from resolution.step import Adopted, Answer, Answered, LedgerLine, RecordEntry, 
 from resolution.summary import summary
 from resolution.turn import turn
 from resolution.words import PARTIES
+from resolution.zones import Offsets
 
 
 class Draft:
@@ -80,9 +81,17 @@ class Desk:
             self.answers.pop(draft.message.key, None)
         self.order = read_state(stored.order)
         self.steps = stored.step + 1
-        for answer in stored.answers:
-            self.know(answer)
-            self.untold.add((answer.sender, answer.command_id))
+        if stored.answers is None:
+            self.answers.clear()
+            self.fingerprints.clear()
+            self.untold.clear()
+        for answer in stored.answers or ():
+            self.take_up(answer)
+
+    def take_up(self, answer: Answered) -> None:
+        """Take note of an answer that an attempt which was forgotten has committed and given to nobody."""
+        self.know(answer)
+        self.untold.add((answer.sender, answer.command_id))
 
     def know(self, answer: Answered) -> None:
         """Take note of an answer that was given before."""
@@ -143,24 +152,25 @@ class Desk:
         closed_at = self.order.closed_at
         return None if closed_at is None else closed_at + self.order.policy.order.reachable_after
 
-    def take(self, message: Message, now: datetime) -> Draft:
-        """Decide one message that has no answer yet. The draft's message may go by another id."""
+    def take(self, message: Message, now: datetime, offsets: Offsets | None = None) -> Draft:
+        """Decide one message that has no answer yet, with these offsets of the policy's time zone. The draft's message
+        may go by another id."""
         message = self.free(message)
         counted = self._counted(message, now)
         order = self.order.model_copy(update={"decided_at": counted})
         refusal = message.refusal
         if refusal is None:
-            outcome = decide(order, message.command, now, counted)
+            outcome = decide(order, message.command, now, counted, offsets)
             if isinstance(outcome, Decision):
                 return Draft(outcome, message=message)
             refusal = outcome
         return Draft(Decision(order, now, counted), message=message, refusal=refusal)
 
-    def fire(self, clock: Clock, now: datetime) -> Draft:
-        """Let a due clock do what it does."""
+    def fire(self, clock: Clock, now: datetime, offsets: Offsets | None = None) -> Draft:
+        """Let a due clock do what it does, with these offsets of the policy's time zone."""
         decided_at = max(self.order.decided_at, clock.at)
         order = self.order.model_copy(update={"decided_at": decided_at})
-        return Draft(decide_clock(order, clock, now), clock=clock)
+        return Draft(decide_clock(order, clock, now, offsets), clock=clock)
 
     def finish(self, draft: Draft, paid: bool = True) -> Step:
         """Make the decision so; `paid` tells whether its payment went through."""

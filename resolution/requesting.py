@@ -61,7 +61,7 @@ def make_request(decision: Decision, command: MakeRequest, party: Party, checks:
         checks.refuse("amount_out_of_range", command.extend_by > longest, at_most=write_duration(longest))
     if checks.first():
         return
-    due, reminder = answer_window(order, kind, other(party), decision.now)
+    due, reminder = answer_window(decision, kind, other(party))
     decision.happen(
         RequestOpened(
             number=order.requests + 1,
@@ -198,7 +198,7 @@ def counter(decision: Decision, command: Counter, party: Party, checks: Checks) 
     if meets:
         agree(decision, request, party, command.said)
         return
-    due, reminder = answer_window(order, request.kind, other(party), decision.now)
+    due, reminder = answer_window(decision, request.kind, other(party))
     decision.happen(
         RequestCountered(
             by=party,

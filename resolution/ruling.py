@@ -129,7 +129,7 @@ def _let_them_decide(decision: Decision, operator: str | None, explanation: str,
         raise AssertionError("an operator review without a request")
     decision.happen(RulingMade(outcome="let_them_decide", operator=operator, explanation=explanation, overdue=overdue))
     decision.happen(CaseClosed(because="fallback" if overdue else "ruling", by="system" if overdue else "operator"))
-    due, reminder = answer_window(order, request.kind, request.asked, decision.now)
+    due, reminder = answer_window(decision, request.kind, request.asked)
     decision.happen(RequestReopened(answer_due_at=due, reminder_at=reminder))
 
 

@@ -66,9 +66,10 @@ class Answer(BaseModel):
 
 
 class Answered(Answer):
-    """An answer that the database has; `fingerprint` is that of the command it was given to, None where no entry of
-    the record tells it."""
+    """An answer that the database has, with the number of the step that gave it and the fingerprint of the command
+    that got it; None where they are not known."""
 
+    step: int | None = None
     fingerprint: str | None = None
 
 
@@ -77,14 +78,14 @@ class Adopted(BaseModel):
 
     An attempt to decide may be forgotten after its steps were committed: a worker died, or its report was lost. What
     was committed then is what happened; the order goes on from there. `step` is the last one committed, `order` the
-    whole order after it, `answers` those that were given since.
+    whole order after it, `answers` those that were given since. None: every answer has to be read from the database.
     """
 
     model_config = ConfigDict(frozen=True)
 
     step: int
     order: dict[str, Any]
-    answers: tuple[Answered, ...] = ()
+    answers: tuple[Answered, ...] | None = ()
 
 
 class Summary(BaseModel):

@@ -37,7 +37,7 @@ def undo(decision: Decision, command: UndoCancellation, party: Party, checks: Ch
     if not chosen.consent:
         restore(decision, by_ruling=False)
         return
-    due, reminder = answer_window(order, "undo", other(party), decision.now)
+    due, reminder = answer_window(decision, "undo", other(party))
     decision.happen(
         RequestOpened(
             number=order.requests + 1,

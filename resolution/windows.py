@@ -3,14 +3,17 @@
 from datetime import datetime, timedelta
 from typing import assert_never
 
+from resolution.decision import Decision
 from resolution.durations import window_end
 from resolution.order import Order
 from resolution.words import Party, RequestKind, Silence
+from resolution.zones import Offsets, offsets_of
 
 
-def answer_window(order: Order, kind: RequestKind, asked: Party, now: datetime) -> tuple[datetime, datetime | None]:
+def answer_window(decision: Decision, kind: RequestKind, asked: Party) -> tuple[datetime, datetime | None]:
     """The instants of the deadline and of the reminder, for an offer that is put to `asked` now."""
-    requests, undo = order.policy.requests, order.policy.undo
+    policy, now = decision.order.policy, decision.now
+    requests, undo = policy.requests, policy.undo
     reminder: timedelta | None
     match kind:
         case "cancel":
@@ -27,9 +30,10 @@ def answer_window(order: Order, kind: RequestKind, asked: Party, now: datetime) 
             reminder = reminder if reminder is not None and reminder < length else None
         case _:
             assert_never(kind)
-    pause, zone = order.policy.answers.pause, order.policy.answers.time_zone
-    remind_at = None if reminder is None else window_end(now, reminder, pause, zone)
-    return window_end(now, length, pause, zone), remind_at
+    pause = policy.answers.pause
+    offsets = decision.offsets or (offsets_of(policy.answers.time_zone, now) if pause else Offsets.utc())
+    remind_at = None if reminder is None else window_end(now, reminder, pause, offsets)
+    return window_end(now, length, pause, offsets), remind_at
 
 
 def silence_means(order: Order, kind: RequestKind, asked: Party) -> Silence:

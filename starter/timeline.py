@@ -9,9 +9,10 @@ from rich.table import Table
 from rich.text import Text
 
 from resolution.amounts import write_amount
-from resolution.instants import read_zone, write_instant
+from resolution.instants import write_instant
 from resolution.record import Export
 from resolution.step import RecordEntry
+from resolution.zones import read_zone
 from starter.cli.output import printable
 
 _TONES = {"refused": "yellow", "order_canceled": "red", "completed": "green", "money_moved": "green"}

@@ -9,6 +9,7 @@ proven depends on keys and time. So the verdict of the first reading stands: a m
 marker in the history, by which a replay knows, and a replay never asks for keys or time.
 """
 
+import asyncio
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -200,7 +201,26 @@ class _Gate(WorkflowInboundInterceptor):
                 found = input.args[0] if input.args else None
                 why = found.error if isinstance(found, Undecodable) else "not one opening"
                 raise ApplicationError(f"The order cannot start: {why}", type="bad_opening", non_retryable=True)
+            return await self._live_on(asyncio.create_task(super().execute_workflow(input)))
         return await super().execute_workflow(input)
+
+    async def _live_on(self, life: "asyncio.Task[Any]") -> Any:
+        """The end of an order, which a request to cancel its workflow does not bring about.
+
+        Temporal cancels the task that it began. The order runs in another, so that nothing of it is interrupted.
+        """
+        heard = False
+        while not life.done():
+            try:
+                await workflow.wait_condition(life.done)
+            except asyncio.CancelledError:
+                reason = workflow.cancellation_reason()
+                # A worker that drops an order from memory cancels its tasks too. A run hears of one request at most.
+                if reason is None or heard:
+                    raise
+                heard = True
+                workflow.instance().refuse_cancellation(reason)
+        return life.result()
 
     async def handle_signal(self, input: HandleSignalInput) -> None:
         self.signals += 1

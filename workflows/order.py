@@ -13,17 +13,18 @@ from temporalio.common import RawValue, RetryPolicy, SearchAttributeUpdate
 from temporalio.exceptions import ActivityError, ApplicationError
 
 with workflow.unsafe.imports_passed_through():
-    from activities.shapes import FIND_ANSWER, PAY, RECORD_STEP, Carried, Payment, StepRecorded
+    from activities.shapes import FIND_ANSWER, PAY, READ_OFFSETS, RECORD_STEP, Carried, Payment, StepRecorded
     from resolution.amounts import write_amount
     from resolution.clocks import next_clock
     from resolution.fields import UNNAMED, whole_second
     from resolution.inbox import Inbox
     from resolution.order import Opening, Order, read_state
     from resolution.process import Desk, Draft
-    from resolution.reading import Message
+    from resolution.reading import Message, read_message
     from resolution.refusals import SENTENCES
     from resolution.step import Answered, Step
     from resolution.views import view
+    from resolution.zones import Offsets
     from workflows import page
     from workflows.delivering import Deliveries
     from workflows.messages import ORDER, message_of, takes_every_command
@@ -32,6 +33,8 @@ with workflow.unsafe.imports_passed_through():
 
 # What one run may hand to the next of undecided messages; Temporal takes 2 MiB with the order itself.
 CARRIED_AT_MOST = 256 * 1024  # bytes
+# The memo that says how many signals without an id the order has had before it was revived.
+SIGNALS = "signals"
 
 
 @dataclass(eq=False)
@@ -44,7 +47,8 @@ class Ticket:
 
     message: Message
     outcome: dict[str, Any] | None = None
-    looked_up: tuple[str, str] | None = None
+    # Under which id, and after how many times that answers were left to the database.
+    looked_up: tuple[tuple[str, str], int] | None = None
     signal: int | None = None
 
     @cached_property
@@ -67,12 +71,20 @@ class OrderWorkflow:
         self.inbox: Inbox[Ticket] = Inbox()
         self.signals = self.apart = 0
         self.kept_apart: datetime | None = None
+        # A run that was revived numbers its signals on from those of the run before it.
+        if workflow.info().continued_run_id is None:
+            self.signals = workflow.memo_value(SIGNALS, 0, type_hint=int)
         self.desk: Desk | None = None
         # What anybody is shown: the desk is ahead of it while a step is being written.
         self.written: Order | None = None
         self.deliveries: Deliveries | None = None
         self.recent: list[str] = []
         self.continued = self.over = False
+        # How often the answers so far have been left to the database: where a message comes from before the last time,
+        # its first answer is looked up there.
+        self.forgotten = 0
+        self.offsets: Offsets | None = None
+        self.cancel_requested_at: datetime | None = None
 
     @workflow.run
     async def run(self, start: Opening | Carried) -> str:
@@ -109,14 +121,23 @@ class OrderWorkflow:
         if deadline is None or deadline <= workflow.now():
             self.keep_this_task_apart()
 
+    async def read_offsets(self) -> None:
+        """Have the offsets of the policy's time zone in the history, where a decision may go by them."""
+        answers = self.at_desk.order.policy.answers
+        if answers.pause and answers.time_zone != "UTC" and workflow.patched("offsets"):
+            title = f"the clocks of {answers.time_zone}"
+            self.offsets = await soon(READ_OFFSETS, [answers.time_zone, self.now], Offsets, title)
+
     async def decide_what_waits(self) -> None:
         """Decide the messages and the due clocks one by one, in the order of their instants."""
         desk = self.at_desk
         while not self.goes_on_in_a_new_run():
+            if self.inbox or desk.due(self.now):
+                await self.read_offsets()
             waiting = self.inbox.take(self.now, desk.order.decided_at)
             clock = desk.due(self.now, waiting.item.message if waiting else None)
             if clock is not None:
-                await self.carry_out(desk.fire(clock, self.now))
+                await self.carry_out(desk.fire(clock, self.now, self.offsets))
             elif waiting is None:
                 return
             else:
@@ -128,7 +149,7 @@ class OrderWorkflow:
     async def answer_to(self, ticket: Ticket) -> None:
         """Decide one message, unless it was decided before; where that took time or failed, it has no outcome yet."""
         desk = self.at_desk
-        if self.continued and ticket.looked_up != ticket.message.key:
+        if self.forgotten and ticket.looked_up != (ticket.message.key, self.forgotten):
             await self.look_up(ticket)
             return
         ticket.outcome = desk.repeated(ticket.message)
@@ -140,23 +161,31 @@ class OrderWorkflow:
             return
         if desk.is_over(self.now):
             ticket.outcome = _over() if await self.is_over() else None
-        elif await self.carry_out(desk.take(ticket.message, self.now)):
+        elif await self.carry_out(desk.take(ticket.message, self.now, self.offsets)):
             ticket.outcome = desk.answers[ticket.message.key]
 
     async def look_up(self, ticket: Ticket) -> None:
-        """Fetch what an earlier run answered to the same id; it is in the database only, so that no run grows with the
-        whole life of its order."""
-        first: dict[str, Any] | None = await soon(
+        """Fetch the first answer to the same id from the database, so that no run grows with the whole life of its
+        order."""
+        desk, key, forgotten = self.at_desk, ticket.message.key, self.forgotten
+        named = {"sender": key[0], "command_id": key[1]}
+        found: dict[str, Any] | None = await soon(
             FIND_ANSWER,
-            [self.at_desk.order.terms.order_id, *ticket.message.key],
+            [desk.order.terms.order_id, *key],
             dict,
             "was this answered before?",
         )
-        ticket.looked_up = key = ticket.message.key
-        if first is not None and key not in self.at_desk.answers:
-            # Former versions gave no fingerprint.
-            found = first.pop("fingerprint", None)
-            self.at_desk.know(Answered(sender=key[0], command_id=key[1], outcome=first, fingerprint=found))
+        ticket.looked_up = (key, forgotten)
+        if found is None:
+            return
+        # Former versions found the outcome alone.
+        answer = Answered.model_validate(found if "outcome" in found else {"outcome": found, **named})
+        if answer.step is not None and answer.step >= desk.steps:
+            # An attempt that was forgotten gave it: the order goes on from that step before anybody hears of it.
+            await self.knows_everything()
+            desk.take_up(answer)
+        elif key not in desk.answers:
+            desk.know(answer)
 
     async def carry_out(self, draft: Draft) -> bool:
         """Make a decision's payment, if it has one, and write the step.
@@ -224,6 +253,8 @@ class OrderWorkflow:
         recorded = await soon(RECORD_STEP, [step], StepRecorded, title or page.step_title(step))
         if recorded.adopted is not None:
             self.at_desk.adopt(recorded.adopted, draft)
+            if recorded.adopted.answers is None:
+                self.forgotten += 1
         elif title is None:
             self.recent = [*self.recent, page.event(step)][-page.EVENTS_KEPT :]
         self.show()
@@ -248,11 +279,18 @@ class OrderWorkflow:
         if self.written is None:
             return ""
         # Temporal keeps the title of a run for that run only.
-        return page.current_details(self.written, self.now, self.recent, title=self.continued)
+        return page.current_details(
+            self.written,
+            self.now,
+            self.recent,
+            title=self.continued,
+            cancel_requested_at=self.cancel_requested_at,
+        )
 
     def take_over(self, carried: Carried) -> Desk:
         """Go on from where a former run stopped."""
         self.continued = True
+        self.forgotten = 1
         self.keep_this_task_apart()
         desk = self.desk = Desk.of(read_state(carried.order), carried.steps)
         self.deliveries = Deliveries(desk.order.terms.order_id, upto=carried.to_deliver, told_upto=carried.delivered_to)
@@ -346,6 +384,12 @@ class OrderWorkflow:
             # It counts as of its arrival.
             self.keep_this_task_apart()
         self.inbox.put(ticket, stamp, self.now)
+
+    def refuse_cancellation(self, reason: str) -> None:
+        """Somebody asked Temporal to cancel the workflow: that is recorded as no command, and the order goes on."""
+        self.cancel_requested_at = self.now
+        fields = {"reason": reason} if reason else {}
+        self.put(Ticket(read_message(page.CANCEL_BUTTON, fields, f"{UNNAMED}{workflow.info().run_id}")))
 
     async def answer(self, name: str, arguments: Sequence[Any], update_id: str | None) -> dict[str, Any]:
         """Put one message into the inbox and wait until its step is written."""

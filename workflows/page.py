@@ -52,6 +52,8 @@ _FALLBACK: dict[Fallback, str] = {
     "cancel_split": "canceled, what is held is split",
     "continue": "the order goes on",
 }
+# What the Temporal UI calls its own way to end a workflow; an order takes it for a command that it does not know.
+CANCEL_BUTTON = "Request Cancellation"
 # Whom the amount of a request is for.
 _GETS: dict[RequestKind, Party] = {"cancel": "freelancer", "partial_refund": "client"}
 _CLOCKS_SHOWN = 4
@@ -76,12 +78,25 @@ Where it stands: *Current Details*, and *Event History → Compact* step by step
 description ends with a sample of what to send."""
 
 
-def current_details(order: Order, now: datetime, recent: Sequence[str] = (), *, title: bool = False) -> str:
+def current_details(
+    order: Order,
+    now: datetime,
+    recent: Sequence[str] = (),
+    *,
+    title: bool = False,
+    cancel_requested_at: datetime | None = None,
+) -> str:
     """The case file: where the order stands, what happens next if nobody acts, the last events (the newest last).
 
-    `title`: with what does not change as well.
+    `title`: with what does not change as well. `cancel_requested_at`: when somebody pressed Request Cancellation.
     """
     blocks = [f"# {summary(order.terms, order.policy.name)}", details(order.terms, order.policy.name)] if title else []
+    if cancel_requested_at:
+        blocks.append(
+            f"> **{CANCEL_BUTTON}** was pressed here on {write_instant(cancel_requested_at)}. Nothing has changed: it "
+            "does not cancel an order. To cancel it, use *More Actions → Send an Update*: a party sends `request`, an "
+            "operator sends `rule` in a case."
+        )
     late = lateness(order, now)
     blocks.append(f"## {_words(order.phase).capitalize()}{'' if late == 'on_time' else f' · {_words(late)}'}")
     blocks.append(_whose_turn(order))
@@ -207,6 +222,7 @@ def step_title(step: Step) -> str:
         kind = content["fields"].get("kind") if command == "request" else None
         # What is no command may be anything: a headline of its own, somebody's words.
         named = _words(command) if command in COMMANDS else "what is no command"
+        named = f"{CANCEL_BUTTON} in the Temporal UI" if command == CANCEL_BUTTON else named
         did = f"{(content['actor'] or {}).get('role', 'somebody')}: {named}{f' {_words(kind)}' if kind else ''}"
     if content.get("outcome") == "refused":
         return f"{did} refused ({content.get('code')})"[:200]

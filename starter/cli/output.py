@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.text import Text
 
 from resolution.durations import write_duration
-from resolution.instants import read_zone
+from resolution.zones import read_zone
 
 DONE = 0
 NO = 1

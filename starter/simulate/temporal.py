@@ -12,7 +12,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from temporalio.client import Client, WorkflowHandle
 from temporalio.service import RPCError, RPCStatusCode
@@ -31,6 +30,7 @@ from local.temporal import register_search_attributes, temporal_server
 from resolution.clocks import next_clock
 from resolution.order import Order
 from resolution.step import Notice, RecordEntry
+from resolution.zones import read_zone
 from starter.client import Recourse, workflow_id
 from starter.connecting import database_address
 from starter.simulate.engine import Outcome, over
@@ -156,7 +156,7 @@ async def _holds_stories_only(dsn: str) -> None:
 def shift_of(story: Story, now: datetime) -> timedelta:
     """How many whole weeks after its own dates a story is played: its instants must lie ahead, and the clocks of its
     time zone may not change otherwise than in the story."""
-    zone = ZoneInfo(story.policy.answers.time_zone)
+    zone = read_zone(story.policy.answers.time_zone)
     first, last = story.terms.ordered_at, story.steps[-1].at + timedelta(days=60)
     days = [first + timedelta(days=day) for day in range((last - first).days + 1)]
     weeks = max(0, (now + timedelta(hours=1) - first) // timedelta(weeks=1) + 1)

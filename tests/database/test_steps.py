@@ -86,10 +86,11 @@ async def test_a_step_of_the_past_is_answered_with_what_is_there(pool: Any, life
         adopted = await record_step(pool, step)
         assert adopted is not None
         assert (adopted.step, adopted.order) == (life.steps[-1].number, life.steps[-1].order)
-        given = [one.answer for one in life.steps if one.answer and one.number >= step.number]
-        assert [Answer(**one.model_dump(exclude={"fingerprint"})) for one in adopted.answers] == given
+        given = [later.answer for later in life.steps if later.answer and later.number >= step.number]
+        answers = adopted.answers or ()
+        assert [Answer(**answer.model_dump(exclude={"fingerprint", "step"})) for answer in answers] == given
         known = life.desk.fingerprints
-        assert all(one.fingerprint == known[one.sender, one.command_id] for one in adopted.answers)
+        assert all(answer.fingerprint == known[answer.sender, answer.command_id] for answer in answers)
     assert await everything(pool) == before
 
 
@@ -164,9 +165,57 @@ async def test_a_way_that_the_order_did_not_go_is_never_mixed_into_the_one_it_we
     entry = life.steps[4].entry
     assert entry is not None
     elsewhere = entry.model_copy(update={"previous": "1" * 64})
-    with pytest.raises(StepOutOfOrder, match="at step 3"):
-        await record_step(pool, life.steps[4].model_copy(update={"entry": elsewhere}))
+    adopted = await record_step(pool, life.steps[4].model_copy(update={"entry": elsewhere}))
+    assert adopted is not None
+    # What was answered before may differ as well, so that it has to be read anew.
+    assert (adopted.step, adopted.order, adopted.answers) == (3, life.steps[3].order, None)
     assert await everything(pool) == before
+
+
+class CommitsBetween:
+    """A pool on which another writer commits as soon as this one has read."""
+
+    def __init__(self, pool: Any, step: Step) -> None:
+        self._pool, self._step = pool, step
+
+    async def fetchval(self, *query: Any) -> Any:
+        return await self._pool.fetchval(*query)
+
+    async def fetchrow(self, *query: Any) -> Any:
+        row = await self._pool.fetchrow(*query)
+        assert await record_step(self._pool, self._step) is None
+        return row
+
+    async def fetch(self, *query: Any) -> Any:
+        return await self._pool.fetch(*query)
+
+
+async def test_no_answer_is_handed_over_without_the_step_that_gave_it(pool: Any, life: Life) -> None:
+    answered = next(step for step in life.steps[3:] if step.answer)
+    for step in life.steps[: answered.number]:
+        await record_step(pool, step)
+    other = life.steps[1].model_copy(update={"order": {**life.steps[1].order, "record_hash": "0" * 64}})
+
+    adopted = await record_step(CommitsBetween(pool, answered), other)
+
+    assert adopted is not None
+    assert adopted.step == answered.number - 1
+    assert answered.answer not in (adopted.answers or ())
+
+
+async def test_an_opening_of_another_version_is_known_again(pool: Any, life: Life) -> None:
+    """A release that adds a key makes the same opening read differently."""
+    await record_step(pool, life.steps[0])
+    await record_step(pool, life.steps[1])
+    opening = life.steps[0].order["opening"]
+    newer = {**opening, "terms": {**opening["terms"], "new": 1}, "policy": {**opening["policy"], "new": 2}}
+
+    adopted = await record_step(
+        pool, life.steps[0].model_copy(update={"order": {**life.steps[0].order, "opening": newer}})
+    )
+
+    assert adopted is not None
+    assert adopted.step == 1
 
 
 async def test_a_step_without_an_entry_follows_like_any_other(pool: Any, life: Life) -> None:

@@ -131,7 +131,7 @@ async def test_a_step_is_written_once_and_only_behind_the_one_before(pool: Any, 
     assert await record_step(pool, third) is None
     adopted = await record_step(pool, second)
     assert adopted is not None
-    assert (adopted.step, [answer.command_id for answer in adopted.answers]) == (2, ["one", "two"])
+    assert (adopted.step, [answer.command_id for answer in adopted.answers or ()]) == (2, ["one", "two"])
     other = Opening(terms=opening.terms, policy=opening.policy, record_salt="another salt, so another order")
     with pytest.raises(OrderIdTaken):
         await record_step(pool, Desk(other).opening_step())

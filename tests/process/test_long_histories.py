@@ -9,16 +9,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowExecutionStatus
 
 from activities.webhook import WebhookChannel
 from campaigns.comparing import differences
 from campaigns.histories import lived
 from campaigns.lives import hurried
 from campaigns.orders import SameAgain
-from database.orders import read_record
+from database.orders import read_order, read_record
+from database.steps import record_step
 from local.temporal import LocalTemporal, find_program
 from policies import load_policy
+from resolution.process import Desk
 from resolution.reading import read_message
 from starter.client import workflow_id
 from tests.activities.conftest import web
@@ -27,6 +29,7 @@ from tests.patience import PATIENCE, in_real_time, in_time
 from tests.process.busy_orders import BusyOrder
 from tests.process.conftest import Marketplace, working
 from tests.process.late_runs import LateOrder
+from workflows.page import CANCEL_BUTTON
 
 __all__ = ["web"]
 
@@ -192,6 +195,46 @@ async def test_notices_that_are_on_their_way_go_on(short_histories: str, pool: A
     await hooks.close()
 
     assert len(lengths) > 1
+
+
+async def test_an_answer_that_a_forgotten_attempt_gave_to_a_new_run_is_not_given_without_its_step(
+    marketplace: Marketplace,
+) -> None:
+    order_id, pool = await marketplace.order(), marketplace.recourse.pool
+    for n in range(60):
+        await marketplace.by("client", order_id, "message", comment=f"{n}")
+    await marketplace.by("client", order_id, "request", kind="cancel")
+    assert len(await runs(marketplace.client, order_id)) > 1
+    stored = await read_order(pool, order_id)
+    assert stored is not None
+    desk = Desk.of(stored.order, stored.step + 1)
+    yes = {"actor": FREELANCER, "command_id": "yes"}
+    step = desk.finish(desk.take(read_message("accept", yes, "none"), datetime.now(UTC).replace(microsecond=0)))
+    assert await record_step(pool, step) is None
+
+    outcome = await marketplace.recourse.send(order_id, "accept", yes)
+    again = await marketplace.recourse.send(order_id, "accept", yes)
+    page = await marketplace.handle(order_id).query("page")
+
+    assert step.answer is not None
+    assert outcome.whole == step.answer.outcome
+    assert again.whole == {**step.answer.outcome, "repeated": True}
+    assert page["phase"] == "canceled"
+
+
+async def test_request_cancellation_ends_no_run(marketplace: Marketplace) -> None:
+    order_id = await marketplace.order()
+    handle = marketplace.handle(order_id)
+    for n in range(3):
+        await handle.cancel()
+        for m in range(40):
+            assert (await marketplace.by("client", order_id, "message", comment=f"{n} {m}")).applied
+
+    record = await read_record(marketplace.recourse.pool, order_id)
+    pressed = [entry for entry in record if entry.content["command"] == CANCEL_BUTTON]
+    assert len(await runs(marketplace.client, order_id)) > 3
+    assert len(pressed) == 3
+    assert (await handle.describe()).status == WorkflowExecutionStatus.RUNNING
 
 
 async def test_the_page_of_a_new_run_is_that_of_the_order(marketplace: Marketplace) -> None:

@@ -1,12 +1,11 @@
 """Coming in, going out, and the reader's time zone."""
 
 from urllib.parse import quote
-from zoneinfo import available_timezones
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from resolution.instants import read_zone
+from resolution.zones import read_zone, zone_names
 from starter.http.pages.rendering import render, site_of, zone_of
 from starter.http.pages.sessions import (
     check_proof,
@@ -65,13 +64,13 @@ async def leave(request: Request) -> Response:
 async def choose_zone(request: Request) -> Response:
     """The time zone in which instants are shown, where no script in the browser knows it."""
     if request.method == "GET":
-        return render(request, "zone.html", zones=sorted(available_timezones()), given=zone_of(request), problem="")
+        return render(request, "zone.html", zones=sorted(zone_names()), given=zone_of(request), problem="")
     form = await read_form(request)
     given = first(form, "zone").strip()
     try:
         read_zone(given)
     except ValueError:
-        zones = sorted(available_timezones())
+        zones = sorted(zone_names())
         problem = "Choose a time zone of the list, such as Europe/Berlin."
         return render(request, "zone.html", 422, zones=zones, given=given, problem=problem)
     response = to(request, "")

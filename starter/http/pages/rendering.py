@@ -13,7 +13,8 @@ from starlette.responses import HTMLResponse, Response
 from policies.wording import span
 from resolution.amounts import write_amount
 from resolution.durations import parse_duration
-from resolution.instants import in_zone, read_zone
+from resolution.instants import in_zone
+from resolution.zones import read_zone
 from starter.http.access import Site
 from starter.http.pages import words
 from starter.http.pages.sessions import ZONE_COOKIE, Session, session

@@ -1,0 +1,14 @@
+"""Zone data for decisions, which a workflow may not read itself."""
+
+from datetime import datetime
+
+from temporalio import activity
+
+from activities.shapes import READ_OFFSETS
+from resolution.zones import Offsets, offsets_of
+
+
+@activity.defn(name=READ_OFFSETS)
+async def read_offsets(zone: str, start: datetime) -> Offsets:
+    """The offsets of a time zone as this worker's zone data has them, for the history to keep."""
+    return offsets_of(zone, start)

@@ -1,0 +1,283 @@
+"""What an order survives: other zone data, changed rules, the keys of a newer version, Request Cancellation."""
+
+import asyncio
+import secrets
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from temporalio.client import WorkflowExecutionStatus, WorkflowHistory
+from temporalio.service import RPCError
+from temporalio.worker import Replayer
+
+from activities import reading_zones
+from database.orders import read_record
+from database.steps import ANSWERS_AT_MOST, record_step
+from policies import load_policy
+from resolution import windows
+from resolution.durations import window_end
+from resolution.fields import UNNAMED
+from resolution.order import Opening, read_state
+from resolution.process import Desk
+from resolution.reading import read_message
+from resolution.zones import Offsets
+from tests.process.conftest import Marketplace
+from tests.process.test_forgotten_attempts import CLIENT, FREELANCER, committed_and_forgotten
+from worker import how_workflows_run, make_worker
+from workflows.encryption import for_work
+from workflows.order import WORKFLOWS
+from workflows.page import CANCEL_BUTTON
+
+
+def paused() -> dict[str, Any]:
+    """A policy that leaves out tomorrow, and the day after it: in any zone, a window of 48 hours meets its midnight."""
+    days = [f"{datetime.now(UTC) + timedelta(days=days):%A}".lower() for days in (1, 2)]
+    return {"answers.pause": days, "answers.time_zone": "Asia/Beirut"}
+
+
+def clocks_at(hours: int) -> Offsets:
+    """A zone whose clocks are so many hours ahead for ever."""
+    return Offsets(since=(datetime(2020, 1, 1, tzinfo=UTC),), seconds=(hours * 3600,))
+
+
+async def replay(marketplace: Marketplace, history: WorkflowHistory) -> None:
+    converter = for_work(marketplace.client.data_converter)
+    await Replayer(workflows=WORKFLOWS, data_converter=converter, **how_workflows_run()).replay_workflow(history)
+
+
+async def recorded(marketplace: Marketplace, order_id: str) -> list[tuple[str, str | None]]:
+    record = await read_record(marketplace.recourse.pool, order_id)
+    return [(entry.content["command"], entry.content.get("code")) for entry in record]
+
+
+async def phase(marketplace: Marketplace, order_id: str) -> str:
+    stored = await marketplace.recourse.order(order_id)
+    return stored.phase
+
+
+class Workers:
+    """One worker after the other on a queue: each forgets the orders that it has in memory."""
+
+    def __init__(self, marketplace: Marketplace) -> None:
+        self.client, self.pool = marketplace.client, marketplace.recourse.pool
+        self.queue = f"{marketplace.queue}-{secrets.token_hex(2)}"
+
+    def next(self) -> Any:
+        return make_worker(self.client, self.pool, task_queue=self.queue)
+
+
+@pytest.fixture
+def workers(marketplace: Marketplace) -> Workers:
+    made = Workers(marketplace)
+    marketplace.recourse.task_queue = made.queue
+    return made
+
+
+async def test_a_deadline_that_was_decided_stays_when_zone_data_changes(
+    marketplace: Marketplace, workers: Workers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading_zones, "offsets_of", lambda *_: clocks_at(2))
+    async with workers.next():
+        order_id = await marketplace.order(changes=paused())
+        await marketplace.by("client", order_id, "request", kind="cancel")
+        told = (await marketplace.recourse.order(order_id)).request
+    monkeypatch.setattr(reading_zones, "offsets_of", lambda *_: clocks_at(5))
+    monkeypatch.setattr(windows, "offsets_of", lambda *_: clocks_at(5))
+
+    async with workers.next():
+        page = await marketplace.handle(order_id).query("page")
+        said = await marketplace.by("freelancer", order_id, "message", comment="A moment.")
+        await marketplace.by("client", order_id, "withdraw")
+        await marketplace.by("client", order_id, "request", kind="cancel")
+        anew = (await marketplace.recourse.order(order_id)).request
+
+    assert told is not None
+    assert anew is not None
+    assert datetime.fromisoformat(page["request"]["answer_due_at"]) == told.answer_due_at
+    assert said.applied
+    # What is decided now goes by the data of now.
+    opened_at = (await read_record(marketplace.recourse.pool, order_id))[-1].at
+    pause = load_policy("resolution_center", paused()).answers.pause
+    assert anew.answer_due_at == window_end(opened_at, timedelta(hours=48), pause, clocks_at(5))
+
+
+async def test_an_order_that_decides_its_past_otherwise_goes_on_from_the_database(
+    marketplace: Marketplace, workers: Workers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As histories that do not hold what a decision went by, or a rule that has changed."""
+    async with workers.next():
+        order_id = await marketplace.order()
+        await marketplace.by("client", order_id, "request", kind="cancel")
+        told = (await marketplace.recourse.order(order_id)).request
+    decided = windows.answer_window
+
+    def otherwise(*given: Any) -> tuple[datetime, datetime | None]:
+        due, reminder = decided(*given)
+        return due - timedelta(hours=1), reminder
+
+    for module in ("requesting", "canceling", "ruling", "undoing"):
+        monkeypatch.setattr(f"resolution.{module}.answer_window", otherwise)
+
+    async with workers.next():
+        accepted = await marketplace.by("freelancer", order_id, "message", comment="A moment.", command_id="say")
+        page = await marketplace.handle(order_id).query("page")
+        ended = await marketplace.by("freelancer", order_id, "accept")
+        again = await marketplace.by("freelancer", order_id, "message", comment="A moment.", command_id="say")
+        history = await marketplace.handle(order_id).fetch_history()
+
+    assert told is not None
+    assert accepted.applied
+    assert datetime.fromisoformat(page["request"]["answer_due_at"]) == told.answer_due_at
+    assert ended.applied
+    assert again.repeated
+    assert [command for command, _ in await recorded(marketplace, order_id)] == ["request", "message", "accept"]
+    await replay(marketplace, history)
+
+
+async def test_a_version_that_knows_one_key_more_takes_up_what_was_forgotten(marketplace: Marketplace) -> None:
+    order_id = await marketplace.order()
+    await marketplace.by("client", order_id, "message", comment="Hello")
+    say = {"actor": FREELANCER, "command_id": "say", "comment": "Oh."}
+    await committed_and_forgotten(marketplace, order_id, ("message", say))
+    for key in ("{opening,policy,order,regret_window}", "{opening,terms,history}", "{opening,provider}"):
+        await marketplace.recourse.pool.execute("UPDATE orders SET state = state #- $1", key.strip("{}").split(","))
+
+    asked = await marketplace.by("client", order_id, "request", kind="cancel")
+
+    assert asked.applied
+    assert [command for command, _ in await recorded(marketplace, order_id)] == ["message", "message", "request"]
+
+
+async def test_request_cancellation_is_recorded_and_shown_and_the_order_goes_on(
+    marketplace: Marketplace, workers: Workers
+) -> None:
+    async with workers.next():
+        order_id = await marketplace.order()
+        await marketplace.by("client", order_id, "request", kind="cancel")
+        handle = marketplace.handle(order_id)
+        await handle.cancel()
+        async with asyncio.timeout(30):
+            while len(await recorded(marketplace, order_id)) < 2:
+                await marketplace.by("client", order_id, "message", comment="Anything new?", command_id="tick")
+        shown = (await handle.query("__temporal_workflow_metadata")).current_details
+        said = await marketplace.by("freelancer", order_id, "message", comment="What was that?")
+        described = await handle.describe()
+
+    # Another worker replays it, and drops it from memory when it ends.
+    async with workers.next():
+        accepted = await marketplace.by("freelancer", order_id, "accept")
+        await replay(marketplace, await handle.fetch_history())
+
+    assert described.status == WorkflowExecutionStatus.RUNNING
+    assert said.applied
+    assert accepted.whole["phase"] == "canceled"
+    assert (CANCEL_BUTTON, "unknown_command") in await recorded(marketplace, order_id)
+    assert f"> **{CANCEL_BUTTON}** was pressed here on " in shown
+    assert "a party sends `request`" in shown
+
+
+async def test_request_cancellation_is_no_end_either_in_a_worker_that_keeps_few_orders_in_memory(
+    marketplace: Marketplace, workers: Workers
+) -> None:
+    """It drops the others from memory, which cancels their tasks as well."""
+    async with make_worker(workers.client, workers.pool, task_queue=workers.queue, max_cached_workflows=2):
+        orders = [await marketplace.order() for _ in range(4)]
+        for order_id in orders:
+            await marketplace.handle(order_id).cancel()
+        for _ in range(2):
+            for order_id in orders:
+                assert (await marketplace.by("client", order_id, "message", comment="Hello")).applied
+
+    for order_id in orders:
+        assert (CANCEL_BUTTON, "unknown_command") in await recorded(marketplace, order_id)
+
+
+async def test_request_cancellation_does_not_interrupt_what_is_being_written(
+    marketplace: Marketplace, workers: Workers
+) -> None:
+    async with workers.next():
+        order_id = await marketplace.order()
+        handle = marketplace.handle(order_id)
+        async with marketplace.recourse.pool.acquire() as connection, connection.transaction():
+            await connection.execute("SELECT 1 FROM orders WHERE order_id = $1 FOR UPDATE", order_id)
+            await handle.signal("request", {"actor": CLIENT, "command_id": "ask", "kind": "cancel"})
+            await handle.cancel()
+        accepted = await marketplace.by("freelancer", order_id, "accept")
+
+    assert accepted.applied
+    assert sorted(command for command, _ in await recorded(marketplace, order_id)) == [
+        CANCEL_BUTTON,
+        "accept",
+        "request",
+    ]
+
+
+async def test_an_order_with_more_answers_than_fit_is_taken_up_from_the_database(
+    marketplace: Marketplace, workers: Workers
+) -> None:
+    """As after its workflow was lost: it starts again with the stored opening."""
+    terms = marketplace.terms()
+    opening = Opening(terms=terms, policy=load_policy("resolution_center"), record_salt=secrets.token_hex(16))
+    desk = Desk(opening)
+    pool = marketplace.recourse.pool
+    await record_step(pool, desk.opening_step())
+    for number in range(ANSWERS_AT_MOST + 1):
+        message = read_message("message", {"actor": CLIENT, "command_id": f"m{number}", "comment": "Hello"}, "none")
+        await record_step(pool, desk.finish(desk.take(message, terms.ordered_at)))
+    async with workers.next():
+        await marketplace.client.start_workflow(
+            "Order", opening, id=f"order-{terms.order_id}", task_queue=workers.queue
+        )
+        again = await marketplace.by("client", terms.order_id, "message", comment="Hello", command_id="m7")
+        first = await marketplace.by("client", terms.order_id, "message", comment="Hello", command_id="new")
+        history = await marketplace.handle(terms.order_id).fetch_history()
+
+    assert again.repeated
+    assert again.whole["entry"] == 8
+    assert first.applied
+    assert not first.repeated
+    assert len(await recorded(marketplace, terms.order_id)) == ANSWERS_AT_MOST + 2
+    await replay(marketplace, history)
+
+
+async def test_signals_without_an_id_are_numbered_on_where_the_run_before_ended(
+    marketplace: Marketplace, workers: Workers
+) -> None:
+    terms = marketplace.terms()
+    opening = Opening(terms=terms, policy=load_policy("resolution_center"), record_salt=secrets.token_hex(16))
+    desk = Desk(opening)
+    pool = marketplace.recourse.pool
+    await record_step(pool, desk.opening_step())
+    hello = read_message("message", {"actor": CLIENT, "comment": "Hello"}, f"{UNNAMED}1")
+    await record_step(pool, desk.finish(desk.take(hello, terms.ordered_at)))
+    async with workers.next():
+        handle = await marketplace.client.start_workflow(
+            "Order", opening, id=f"order-{terms.order_id}", task_queue=workers.queue, memo={"signals": 1}
+        )
+        await handle.signal("message", {"actor": CLIENT, "comment": "Hello"})
+        await marketplace.by("freelancer", terms.order_id, "message", comment="Hello")
+
+    assert len(await recorded(marketplace, terms.order_id)) == 3
+    row = await pool.fetchrow("SELECT state FROM orders WHERE order_id = $1", terms.order_id)
+    assert read_state(row["state"]).record_length == 3
+
+
+async def test_an_order_without_a_memo_of_its_own_takes_messages_that_come_before_it_begins(
+    marketplace: Marketplace, workers: Workers
+) -> None:
+    terms = marketplace.terms()
+    opening = Opening(terms=terms, policy=load_policy("resolution_center"), record_salt=secrets.token_hex(16))
+    with pytest.raises(RPCError, match="not found"):
+        await marketplace.handle(terms.order_id).signal("message", {"actor": CLIENT, "comment": "Hello"})
+    await marketplace.client.start_workflow(
+        "Order",
+        opening,
+        id=f"order-{terms.order_id}",
+        task_queue=workers.queue,
+        start_signal="message",
+        start_signal_args=[{"actor": CLIENT, "comment": "Hello"}],
+    )
+    async with workers.next():
+        await marketplace.by("freelancer", terms.order_id, "message", comment="Hello")
+
+    assert len(await recorded(marketplace, terms.order_id)) == 2
