@@ -4,6 +4,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from hashlib import sha256
 from typing import Any, NamedTuple, Protocol
 
 from temporalio import activity
@@ -58,10 +59,37 @@ ORDER BY n.step, n.line
 # Whoever gets a number back sends the notice, and nobody else does until the lease is over. The number tells leases
 # apart. Without one: it has been delivered meanwhile, or somebody else is at it.
 _CLAIM = """
-INSERT INTO deliveries AS d (notice_id, channel, attempts, leased_until) VALUES ($1, $2, 1, now() + $3::interval)
+WITH other_receiver AS (
+    UPDATE held_channels SET until = now() WHERE channel = $2 AND address <> $4 AND until IS NULL
+)
+INSERT INTO deliveries AS d (notice_id, channel, attempts, leased_until)
+SELECT $1::text, $2, 1, now() + $3::interval
+WHERE NOT EXISTS (
+    SELECT FROM held_channels WHERE channel = $2 AND address = $4 AND (until IS NULL OR until > now())
+)
 ON CONFLICT (notice_id, channel) DO UPDATE SET attempts = d.attempts + 1, leased_until = excluded.leased_until
 WHERE d.delivered_at IS NULL AND (d.leased_until IS NULL OR d.leased_until <= now())
 RETURNING attempts
+"""
+_UNCLAIMED = """
+SELECT
+    d.delivered_at IS NOT NULL AS delivered,
+    h.channel IS NOT NULL AND h.until IS NULL AS disabled,
+    h.until - now() AS wait
+FROM (SELECT $1::text AS notice_id, $2::text AS channel) AS n
+LEFT JOIN deliveries AS d USING (notice_id, channel)
+LEFT JOIN held_channels AS h ON h.channel = n.channel AND h.address = $3 AND (h.until IS NULL OR h.until > now())
+"""
+# What is disabled stays so, whatever the receiver answers to what was on its way.
+_HOLD = """
+INSERT INTO held_channels AS h (channel, address, until) VALUES ($1, $2, now() + $3::interval)
+ON CONFLICT (channel) DO UPDATE SET address = excluded.address, since = now(), until = excluded.until
+WHERE h.address <> excluded.address OR h.until IS NOT NULL
+"""
+# Operators see what waits, and can send it once it has been given up.
+_NOT_TRIED = """
+INSERT INTO deliveries (notice_id, channel, attempts, last_error) VALUES ($1, $2, 0, $3)
+ON CONFLICT (notice_id, channel) DO NOTHING
 """
 _DELIVERED = """
 UPDATE deliveries SET delivered_at = now(), leased_until = NULL, last_error = NULL
@@ -83,18 +111,26 @@ class Waiting(NamedTuple):
 
 
 class Served(NamedTuple):
-    """How many notices one receiver took, and why it got no more, if any are left: they wait, to be in order."""
+    """How many notices one receiver took, and why it got no more, if any are left: they wait, to be in order.
+
+    `wait`: for so long the receiver asked to be left alone.
+    """
 
     taken: int
     failure: str | None = None
+    wait: timedelta | None = None
 
 
 class Delivered(NamedTuple):
-    """How many notices waited, how many were taken, and why some still wait."""
+    """How many notices waited, how many were taken, and why some still wait.
+
+    `wait`: before that no receiver of theirs can be asked, since all of them want to be left alone.
+    """
 
     waited: int
     taken: int
     failures: Sequence[str]
+    wait: timedelta | None
 
 
 class Notifying:
@@ -123,7 +159,7 @@ class Notifying:
             raise ApplicationError(
                 "; ".join(delivered.failures),
                 type="not_delivered",
-                next_retry_delay=AFTER_SOME_WERE_TAKEN if delivered.taken else None,
+                next_retry_delay=delivered.wait or (AFTER_SOME_WERE_TAKEN if delivered.taken else None),
             )
         return f"{delivered.waited} delivered, up to step {upto_step}"
 
@@ -136,10 +172,13 @@ class Notifying:
             if isinstance(end, BaseException):
                 raise end
         served = [end for end in ends if isinstance(end, Served)]
+        waits = [one.wait for one in served if one.failure]
+        known = [wait for wait in waits if wait is not None]
         return Delivered(
             waited=sum(len(queue.notices) for queue in queues),
             taken=sum(one.taken for one in served),
             failures=[one.failure for one in served if one.failure],
+            wait=min(known) if known and len(known) == len(waits) else None,
         )
 
     async def waiting(self, order_id: str, *, given_up_too: bool = False) -> list[Waiting]:
@@ -161,35 +200,43 @@ class Notifying:
     async def _serve(self, queue: Waiting, until: float) -> Served:
         """Send one receiver its notices, in order."""
         channel, receiver, notices = queue
+        address = sha256(receiver.encode()).hexdigest()
         for taken, notice in enumerate(notices):
             if asyncio.get_running_loop().time() > until:
                 return Served(taken, f"{channel.name}: {notice.name} and what is behind it wait for the next attempt")
             if (notice.id, channel.name) not in self._unmarked:
-                attempt = await self._pool.fetchval(_CLAIM, notice.id, channel.name, LEASE)
-                if attempt is None and await self._has(notice, channel):
-                    continue
+                attempt = await self._pool.fetchval(_CLAIM, notice.id, channel.name, LEASE, address)
                 if attempt is None:
-                    return Served(taken, f"{channel.name}: another attempt is sending {notice.name}")
+                    why = await self._pool.fetchrow(_UNCLAIMED, notice.id, channel.name, address)
+                    if why["delivered"]:
+                        continue
+                    return await self._unclaimed(queue, taken, disabled=why["disabled"], wait=why["wait"])
                 try:
                     await channel.send(notice, receiver)
                 except NotDelivered as error:
                     self._counts.sent(channel.name, "failed")
                     answer = f"{error} {error.answer}".replace("\x00", "").strip()[:500]
                     await self._pool.execute(_REFUSED, notice.id, channel.name, attempt, answer)
-                    return Served(taken, f"{notice.name} to the {notice.to}: {error}")
+                    if error.gone or error.wait:
+                        wait = None if error.gone else error.wait
+                        await self._pool.execute(_HOLD, channel.name, address, wait)
+                    return Served(taken, f"{notice.name} to the {notice.to}: {error}", error.wait)
                 self._unmarked.add((notice.id, channel.name))
             lag = await self._pool.fetchval(_DELIVERED, notice.id, channel.name)
             self._counts.sent(channel.name, "delivered", lag)
             self._unmarked.discard((notice.id, channel.name))
         return Served(len(notices))
 
-    async def _has(self, notice: Notice, channel: Channel) -> bool:
-        delivered: bool = await self._pool.fetchval(
-            "SELECT delivered_at IS NOT NULL FROM deliveries WHERE notice_id = $1 AND channel = $2",
-            notice.id,
-            channel.name,
-        )
-        return delivered
+    async def _unclaimed(self, queue: Waiting, taken: int, *, disabled: bool, wait: timedelta | None) -> Served:
+        """Why the next notice of a queue cannot be sent now."""
+        channel, notice = queue.channel.name, queue.notices[taken]
+        if disabled:
+            why = f"{channel}: not sent, since the receiver answered 410 Gone"
+            await self._pool.execute(_NOT_TRIED, notice.id, channel, why)
+            return Served(taken, f"{why}; fix the receiver, then run `recourse outbox enable`")
+        if wait:
+            return Served(taken, f"{channel}: the receiver asked to be left alone for {wait.seconds} s more", wait)
+        return Served(taken, f"{channel}: another attempt is sending {notice.name}")
 
 
 def _time_for_an_attempt() -> timedelta:

@@ -4,7 +4,9 @@ import asyncio
 import binascii
 import json
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from importlib.metadata import version
 from typing import Any
 
 import httpx2
@@ -13,6 +15,9 @@ from standardwebhooks.webhooks import EmptyWebhookSecretError, Webhook, WebhookV
 from resolution.step import Notice, Receiver
 
 PATIENCE = 10.0  # seconds for the whole exchange
+GONE = 410  # "disable the endpoint", says Standard Webhooks
+# A receiver may ask for hours; by then a party's time to answer would be over.
+LONGEST_WAIT = timedelta(hours=1)
 # How much of an answer is read, so that the connection can be used again.
 SKIMMED = 64 * 1024
 SHORTEST_SECRET = 24  # bytes, as Standard Webhooks asks for
@@ -24,12 +29,12 @@ class NotDelivered(Exception):
     """The receiver did not take the notice.
 
     The text says why and names no address, so that it may go to logs and into Temporal. `answer` is what the receiver
-    said, for the database alone.
+    said, for the database alone. `wait`: it wants nothing before that; `gone`: it wants nothing any more.
     """
 
-    def __init__(self, why: str, answer: str = "") -> None:
+    def __init__(self, why: str, answer: str = "", *, wait: timedelta | None = None, gone: bool = False) -> None:
         super().__init__(why)
-        self.answer = answer
+        self.answer, self.wait, self.gone = answer, wait, gone
 
 
 class BadSignature(Exception):
@@ -66,7 +71,9 @@ class WebhookChannel:
     def __init__(self, url: str, secrets: Sequence[str], *, patience: float = PATIENCE) -> None:
         self._url, self._patience = url, patience
         self._webhooks = [Webhook(secret) for secret in secrets]
-        self._client = httpx2.AsyncClient(timeout=patience, follow_redirects=False)
+        self._client = httpx2.AsyncClient(
+            timeout=patience, follow_redirects=False, headers={"user-agent": f"Recourse/{version('recourse')}"}
+        )
 
     def receivers(self, contacts: Mapping[str, str]) -> Mapping[Receiver, str]:
         """The marketplace hears everything, at one address."""
@@ -84,23 +91,42 @@ class WebhookChannel:
             "webhook-signature": " ".join(webhook.sign(notice.id, now, body) for webhook in self._webhooks),
         }
         status: int | None = None
+        wait: timedelta | None = None
         try:
             async with (
                 asyncio.timeout(self._patience),
                 self._client.stream("POST", receiver, content=body.encode(), headers=headers) as response,
             ):
-                status = response.status_code
+                status, wait = response.status_code, _wait(response, now)
                 await _skim(response)
         except (httpx2.HTTPError, httpx2.InvalidURL, TimeoutError) as error:
             # Whoever has said yes has it, however the connection ends then.
             if status is None:
                 raise NotDelivered(f"webhook: {type(error).__name__}", str(error)) from error
         if status is None or not 200 <= status < 300:
-            raise NotDelivered(f"webhook: the receiver answered {status}")
+            raise NotDelivered(f"webhook: the receiver answered {status}", wait=wait, gone=status == GONE)
 
     async def close(self) -> None:
         """Let the connections go."""
         await self._client.aclose()
+
+
+def _wait(response: httpx2.Response, now: datetime) -> timedelta | None:
+    """How long a receiver that fails asks to be left alone: `Retry-After`, in seconds or as a date."""
+    if response.status_code < 400:
+        return None
+    text = response.headers.get("retry-after", "").strip()
+    try:
+        # Nobody waits for a number of more digits.
+        seconds = int(text[:9]) if text.isascii() and text.isdigit() else _until(text, now)
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+    return timedelta(seconds=min(seconds, LONGEST_WAIT.total_seconds())) if seconds > 0 else None
+
+
+def _until(text: str, now: datetime) -> float:
+    instant = parsedate_to_datetime(text)
+    return ((instant if instant.tzinfo else instant.replace(tzinfo=UTC)) - now).total_seconds()
 
 
 async def _skim(response: httpx2.Response) -> None:

@@ -61,6 +61,11 @@ FIGURES = (
         "INNER JOIN notices AS n ON n.id = d.notice_id "
         "WHERE d.delivered_at IS NULL AND n.written_at > now() - interval '7 days'",
     ),
+    Figure(
+        "recourse_disabled_channels",
+        "Channels on which nothing is sent, since their receiver answered 410 Gone.",
+        "SELECT count(*) FROM held_channels WHERE channel IN ('webhook', 'mail') AND until IS NULL",
+    ),
 )
 _ALL = "SELECT " + ", ".join(f'({figure.sql}) AS "{figure.name}"' for figure in FIGURES)
 

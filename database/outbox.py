@@ -8,6 +8,7 @@ Place = tuple[datetime, str, str]
 _COLUMNS = """
 SELECT n.order_id, d.notice_id, n.name, n.receiver, d.channel, d.since, n.written_at, d.attempts, d.last_error,
     coalesce(d.leased_until > now(), false) AS sending,
+    (SELECT h.since FROM held_channels AS h WHERE h.channel = d.channel AND h.until IS NULL) AS disabled_since,
     (
         SELECT count(*) FROM notices AS b LEFT JOIN deliveries AS t ON t.notice_id = b.id AND t.channel = d.channel
         WHERE b.order_id = n.order_id AND (b.step, b.line) > (n.step, n.line) AND t.notice_id IS NULL
@@ -24,7 +25,7 @@ async def undelivered(
     """A page of them, those that wait longest first, behind the place `after`: since, notice id and channel.
 
     `behind` counts the notices of the same order that wait behind it and were never tried; `sending`: an attempt is
-    under way.
+    under way; `disabled_since`: nothing is sent on that channel since then.
     """
     conditions, values = "", list[Any]()
     if order_id is not None:
@@ -48,3 +49,15 @@ async def orders_with_undelivered(pool: Any) -> list[str]:
         "WHERE d.delivered_at IS NULL ORDER BY n.order_id"
     )
     return [row["order_id"] for row in rows]
+
+
+async def disabled_channels(pool: Any) -> dict[str, datetime]:
+    """Since when nothing is sent on a channel, because its receiver answered that it is gone."""
+    rows = await pool.fetch("SELECT channel, since FROM held_channels WHERE until IS NULL ORDER BY channel")
+    return {row["channel"]: row["since"] for row in rows}
+
+
+async def enable_channels(pool: Any) -> dict[str, datetime]:
+    """Have notices sent again on every disabled channel; returns which these were, and since when."""
+    rows = await pool.fetch("UPDATE held_channels SET until = now() WHERE until IS NULL RETURNING channel, since")
+    return {row["channel"]: row["since"] for row in rows}

@@ -1,4 +1,4 @@
-"""`recourse outbox`: the notices that nobody has taken, why, and to try them again."""
+"""`recourse outbox`: the notices that nobody has taken, why, to try them again, and to enable what is disabled."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,7 +11,7 @@ from rich.text import Text
 
 from activities.notifying import GIVEN_UP_AFTER, Notifying
 from activities.settings import read_settings
-from database.outbox import orders_with_undelivered, undelivered
+from database.outbox import disabled_channels, enable_channels, orders_with_undelivered, undelivered
 from starter.cli.output import DONE, NO, After, Json, Stop, Yes, ask, console, printable, say_json, say_more
 from starter.cli.pages import words
 from starter.cli.times import away, length
@@ -44,16 +44,22 @@ async def list_undelivered(
             await orders.order(order_id)
         with in_one_sentence():
             found = await undelivered(orders.pool, order_id=order_id, after=_place(after), limit=limit)
+            disabled = await disabled_channels(orders.pool)
     for row in found:
         row["given_up_at"] = row.pop("written_at") + GIVEN_UP_AFTER
     if json:
         say_json(found)
         return
-    if not found:
+    if found:
+        console().print(_table(found, at))
+    else:
         console().print("Nothing waits: every notice that was tried has been taken.")
-        return
-    console().print(_table(found, at))
-    if len(found) == limit:
+    for channel, since in disabled.items():
+        console().print(
+            f"The {channel} is disabled: its receiver answered 410 Gone {away(since, at)}. "
+            "Nothing is sent there until you run `recourse outbox enable`, or give the workers another address."
+        )
+    if found and len(found) == limit:
         last = found[-1]
         say_more(f"{last['since'].isoformat()} {last['notice_id']} {last['channel']}")
 
@@ -78,10 +84,32 @@ def _table(found: list[dict[str, Any]], at: datetime) -> Table:
         notice = f"{words(row['name'])} to {row['receiver']} by {row['channel']}{behind}"
         left = row["given_up_at"] - at
         then = f"tried for {length(left)} more" if left > timedelta(0) else f"given up {length(left)} ago"
+        then = f"waits: {row['channel']} is disabled" if row["disabled_since"] else then
         then = "being sent now" if row["sending"] else then
         cells = (row["order_id"], notice, away(row["since"], at), str(row["attempts"]), then, row["last_error"] or "-")
         table.add_row(*(Text(printable(cell)) for cell in cells))
     return table
+
+
+@app.command
+async def enable(*, json: Json = False) -> None:
+    """Send notices again to a receiver that answered 410 Gone, once it wants them.
+
+    The workers send what waits within ten minutes; what was given up meanwhile waits for `recourse outbox retry`.
+    """
+    at = now()
+    async with Orders.connect() as orders:
+        with in_one_sentence():
+            enabled = await enable_channels(orders.pool)
+    if json:
+        say_json({"enabled": [{"channel": channel, "disabled_since": since} for channel, since in enabled.items()]})
+        return
+    for channel, since in enabled.items():
+        console().print(f"The {channel} is enabled again; it was disabled {away(since, at)}.")
+    if enabled:
+        console().print("The workers send what waits within ten minutes; `recourse outbox retry --all` sends it now.")
+    else:
+        console().print("Nothing is disabled.")
 
 
 @app.command

@@ -12,7 +12,7 @@ from typing import Any
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-Reply = int | bytes | Callable[[], Awaitable[int]]
+Reply = int | bytes | Callable[[], Awaitable[int | bytes]]
 HANG_UP = b""
 
 
@@ -32,7 +32,7 @@ class Request:
 @dataclass
 class HttpReceiver:
     """Answers each request with the next of `replies`, and with 204 once there are none: a status, raw bytes, or
-    something to wait for that says the status."""
+    something to wait for that says either."""
 
     port: int = 0
     requests: list[Request] = field(default_factory=list)

@@ -11,6 +11,7 @@ from temporalio.exceptions import ApplicationError
 from activities.mail import MailChannel
 from activities.notifying import Notifying
 from activities.webhook import WebhookChannel
+from database.outbox import disabled_channels, enable_channels, orders_with_undelivered, undelivered
 from database.pool import connect
 from tests.activities.conftest import Written, attempt
 from tests.activities.receivers import HttpReceiver, MailReceiver
@@ -312,3 +313,144 @@ async def test_an_address_that_is_none_fails_for_its_own_party_alone(
     assert str(failed.value).count("not one e-mail address") == 2
     assert "x.example" not in str(failed.value)
     assert post.mails == []
+
+
+def leave_me(seconds: int) -> bytes:
+    """A receiver that asks to be left alone for so long."""
+    return f"HTTP/1.1 429 Too Many\r\nRetry-After: {seconds}\r\nContent-Length: 0\r\n\r\n".encode()
+
+
+async def test_a_receiver_that_is_gone_is_sent_nothing_more_until_it_is_enabled_again(
+    pool: Any, web: HttpReceiver, post: MailReceiver, hooks: WebhookChannel, mails: MailChannel
+) -> None:
+    order, other = await Written(pool).open(freelancer="f@x.example"), await Written(pool).open()
+    notices, others = await order.messages(2), await other.messages(2)
+    web.will(410)
+    with pytest.raises(ApplicationError, match="the receiver answered 410"):
+        await order.deliver(hooks, mails)
+    for written in (order, order, other):
+        with pytest.raises(ApplicationError, match="not sent, since the receiver answered 410 Gone") as failed:
+            await written.deliver(hooks, mails)
+        assert failed.value.next_retry_delay is None
+    assert web.ids == notices[:1]
+    assert len(post.to("f@x.example")) == 2
+
+    # Operators see what waits, also of the order that was never tried.
+    assert list(await disabled_channels(pool)) == ["webhook"]
+    waiting = await undelivered(pool)
+    assert [(row["notice_id"], row["attempts"], row["behind"]) for row in waiting] == [
+        (notices[0], 1, 1),
+        (others[0], 0, 1),
+    ]
+    assert all(row["disabled_since"] for row in waiting)
+    assert await orders_with_undelivered(pool) == sorted([order.order_id, other.order_id])
+
+    assert list(await enable_channels(pool)) == ["webhook"]
+    assert await disabled_channels(pool) == await enable_channels(pool) == {}
+    await order.deliver(hooks, mails)
+    await other.deliver(hooks, mails)
+    assert web.ids == [notices[0], *notices, *others]
+    assert len(post.to("f@x.example")) == 2
+
+
+async def test_what_waited_for_a_receiver_that_was_gone_for_long_can_still_be_sent(
+    pool: Any, web: HttpReceiver, hooks: WebhookChannel
+) -> None:
+    first, order = await Written(pool).open(), await Written(pool).open()
+    await first.messages(1)
+    web.will(410)
+    for written in (first, order):
+        notices = await written.messages(2)
+        with pytest.raises(ApplicationError):
+            await written.deliver(hooks)
+    await pool.execute("UPDATE notices SET written_at = now() - interval '9 days'")
+    await enable_channels(pool)
+    assert await order.deliver(hooks) == "0 delivered, up to step 1000"
+    sent = await Notifying(pool, [hooks]).deliver(order.order_id, within=timedelta(minutes=2), given_up_too=True)
+    assert (sent.taken, web.ids[1:]) == (2, notices)
+
+
+async def test_another_address_is_another_receiver(pool: Any, web: HttpReceiver, hooks: WebhookChannel) -> None:
+    order = await Written(pool).open()
+    notices = await order.messages(1)
+    web.will(410)
+    with pytest.raises(ApplicationError):
+        await order.deliver(hooks)
+    moved = WebhookChannel(f"{web.url}/moved", [SECRET])
+    await order.deliver(moved)
+    await moved.close()
+    assert [(request.path, request.headers["webhook-id"]) for request in web.requests] == [
+        ("/hooks", notices[0]),
+        ("/hooks/moved", notices[0]),
+    ]
+    assert await disabled_channels(pool) == {}
+
+
+async def test_a_receiver_that_asks_to_be_left_alone_is_by_every_order_and_told_later(
+    pool: Any, web: HttpReceiver, hooks: WebhookChannel
+) -> None:
+    order, other = await Written(pool).open(), await Written(pool).open()
+    notices, others = await order.messages(3), await other.messages(1)
+    web.will(204, leave_me(600))
+    with pytest.raises(ApplicationError, match="the receiver answered 429") as asked:
+        await order.deliver(hooks)
+    assert asked.value.next_retry_delay == timedelta(minutes=10)
+    for written in (order, other):
+        with pytest.raises(ApplicationError, match="asked to be left alone for") as kept:
+            await written.deliver(hooks)
+        assert kept.value.next_retry_delay is not None
+        assert timedelta(minutes=9) < kept.value.next_retry_delay <= timedelta(minutes=10)
+    assert web.ids == notices[:2]
+    assert await disabled_channels(pool) == {}
+
+    await pool.execute("UPDATE held_channels SET until = now()")
+    await order.deliver(hooks)
+    await other.deliver(hooks)
+    assert web.ids == [*notices[:2], *notices[1:], *others]
+
+
+async def test_who_fails_without_asking_for_time_is_not_kept_waiting_for_who_does(
+    pool: Any, web: HttpReceiver, post: MailReceiver, hooks: WebhookChannel, mails: MailChannel
+) -> None:
+    order = await Written(pool).open(freelancer="full@x.example")
+    await order.messages(1)
+    post.refusals["full@x.example"] = "452 4.2.2 mailbox full"
+    web.will(leave_me(600))
+    with pytest.raises(ApplicationError) as failed:
+        await order.deliver(hooks, mails)
+    assert failed.value.next_retry_delay is None
+
+
+async def test_what_was_on_its_way_enables_nothing(pool: Any, web: HttpReceiver, hooks: WebhookChannel) -> None:
+    one, two = await Written(pool).open(), await Written(pool).open()
+    await one.messages(1)
+    await two.messages(1)
+    disabled = asyncio.Event()
+
+    async def late() -> bytes:
+        await disabled.wait()
+        return leave_me(1)
+
+    web.will(late, 410)
+    slow = asyncio.create_task(one.deliver(hooks))
+    await web.has(1)
+    with pytest.raises(ApplicationError, match="answered 410"):
+        await two.deliver(hooks)
+    disabled.set()
+    with pytest.raises(ApplicationError, match="answered 429"):
+        await slow
+    assert list(await disabled_channels(pool)) == ["webhook"]
+
+
+async def test_no_address_is_kept_where_it_can_be_read(pool: Any, web: HttpReceiver) -> None:
+    order = await Written(pool).open()
+    await order.messages(1)
+    secretive = WebhookChannel(f"{web.url}?token=hunter2", [SECRET])
+    web.will(410)
+    for _ in range(2):
+        with pytest.raises(ApplicationError) as failed:
+            await order.deliver(secretive)
+        assert "hunter2" not in str(failed.value)
+    await secretive.close()
+    for table in ("held_channels", "deliveries"):
+        assert "hunter2" not in str(await pool.fetch(f"SELECT * FROM {table}"))

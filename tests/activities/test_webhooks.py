@@ -3,6 +3,8 @@
 import base64
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from importlib.metadata import version
 from typing import Any
 
 import httpx2
@@ -11,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
-from activities.webhook import BadSignature, NotDelivered, WebhookChannel, read_secrets, verify_webhook
+from activities.webhook import BadSignature, NotDelivered, WebhookChannel, _wait, read_secrets, verify_webhook
 from tests.activities.conftest import Written
 from tests.activities.receivers import HANG_UP, HttpReceiver
 
@@ -45,6 +47,7 @@ async def test_a_request_to_cancel_carries_all_that_its_reader_needs(
     [request] = web.requests
     assert request.headers["content-type"] == "application/json"
     assert request.headers["recourse-schema"] == "v1"
+    assert request.headers["user-agent"] == f"Recourse/{version('recourse')}"
     assert verify_webhook(NEW, request.headers, request.body) == request.json
     assert request.json["type"] == "request_opened"
     assert request.json["timestamp"] == "2025-03-04T10:00:00Z"
@@ -169,13 +172,12 @@ def test_secrets_are_read_and_never_repeated() -> None:
     ("reply", "says"),
     [
         (500, "the receiver answered 500"),
-        (410, "the receiver answered 410"),
         (302, "the receiver answered 302"),
         (HANG_UP, "webhook: RemoteProtocolError"),
         (b"nonsense\r\n\r\n", "webhook: RemoteProtocolError"),
         (b"HTTP/1.1 200 OK\r\n", "webhook: RemoteProtocolError"),
     ],
-    ids=["500", "gone", "redirect", "hang up", "nonsense", "half an answer"],
+    ids=["500", "redirect", "hang up", "nonsense", "half an answer"],
 )
 async def test_a_notice_that_is_not_taken_is_sent_again_under_the_same_id(
     pool: Any, web: HttpReceiver, channel: WebhookChannel, reply: Any, says: str
@@ -241,3 +243,63 @@ async def test_webhooks_take_the_proxy_of_the_environment_but_for_the_hosts_that
         assert direct._client._transport_for_url(httpx2.URL(elsewhere)) is direct._client._transport
     await direct.close()
     assert [request.path for request in web.requests[1:]] == ["/hooks"]
+
+
+async def asked_to_wait(web: HttpReceiver, channel: WebhookChannel, status: int, *headers: str) -> NotDelivered:
+    [told] = await Written().by("client", "message", comment="Hello")
+    lines = "".join(f"{header}\r\n" for header in headers)
+    web.will(f"HTTP/1.1 {status} Whatever\r\n{lines}Content-Length: 0\r\n\r\n".encode())
+    with pytest.raises(NotDelivered) as failed:
+        await channel.send(told, web.url)
+    return failed.value
+
+
+@pytest.mark.parametrize(
+    ("status", "after", "seconds"),
+    [
+        (429, "120", 120),
+        (503, "120", 120),
+        (500, " 7 ", 7),
+        (429, "3601", 3600),
+        (429, "9" * 5000, 3600),
+        (429, "0", None),
+        (429, "-5", None),
+        (429, "1.5", None),
+        (429, "١٢", None),
+        (429, "soon", None),
+        (429, "", None),
+        (429, None, None),
+        (429, "Wed, 21 Oct 2015 07:28:00 GMT", None),
+        (429, "Fri, 31 Dec 9999 23:59:59 GMT", 3600),
+        (302, "120", None),
+    ],
+)
+async def test_a_receiver_may_say_how_long_it_wants_nothing(
+    web: HttpReceiver, channel: WebhookChannel, status: int, after: str | None, seconds: int | None
+) -> None:
+    failed = await asked_to_wait(web, channel, status, *([] if after is None else [f"Retry-After: {after}"]))
+    assert failed.wait == (None if seconds is None else timedelta(seconds=seconds))
+    assert not failed.gone
+
+
+async def test_it_may_name_an_instant_in_each_way_that_http_has(web: HttpReceiver, channel: WebhookChannel) -> None:
+    instant = (datetime.now(UTC) + timedelta(minutes=10)).replace(microsecond=0)
+    for text in (
+        format_datetime(instant, usegmt=True),
+        instant.strftime("%A, %d-%b-%y %H:%M:%S GMT"),
+        instant.strftime("%a %b %d %H:%M:%S %Y"),
+    ):
+        failed = await asked_to_wait(web, channel, 503, f"Retry-After: {text}")
+        assert failed.wait is not None
+        assert failed.wait <= timedelta(minutes=10)
+
+
+async def test_a_receiver_that_is_gone_says_so(web: HttpReceiver, channel: WebhookChannel) -> None:
+    assert (await asked_to_wait(web, channel, 410)).gone
+
+
+@given(after=st.text() | st.tuples(st.text(max_size=5), st.dates().map(str), st.text()).map(" ".join) | st.binary())
+def test_whatever_a_receiver_asks_for_is_within_an_hour(after: str | bytes) -> None:
+    answer = httpx2.Response(429, headers=[(b"retry-after", after if isinstance(after, bytes) else after.encode())])
+    asked = _wait(answer, datetime.now(UTC))
+    assert asked is None or timedelta(0) < asked <= timedelta(hours=1)

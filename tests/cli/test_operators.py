@@ -151,6 +151,29 @@ async def test_what_was_given_up_is_sent_again_also_for_a_closed_order(environme
         assert len(web.ids) == count
 
 
+async def test_a_webhook_that_is_gone_is_seen_and_enabled_again(environment: dict[str, str], pool: Any) -> None:
+    order = await Written(pool).open()
+    async with http_receiver() as web:
+        sending = {**environment, "RECOURSE_WEBHOOK_URL": web.url, "RECOURSE_WEBHOOK_SECRET": SECRET}
+        told = await order.messages(2)
+        web.will(410)
+        assert "answered 410" in (await run(sending, "outbox", "retry", order.order_id)).output
+        again = await run(sending, "outbox", "retry", order.order_id)
+        assert (again.status, "recourse outbox enable" in " ".join(again.output.split())) == (1, True)
+        assert web.ids == told[:1]
+
+        listed = " ".join((await run(environment, "outbox", "list")).output.split())
+        assert "The webhook is disabled: its receiver answered 410 Gone" in listed
+        [row] = (await run(environment, "outbox", "list", "--json")).json
+        assert row["disabled_since"]
+
+        enabled = (await run(environment, "outbox", "enable", "--json")).json["enabled"]
+        assert [(one["channel"], one["disabled_since"]) for one in enabled] == [("webhook", row["disabled_since"])]
+        assert (await run(environment, "outbox", "enable")).output == "Nothing is disabled.\n"
+        assert (await run(sending, "outbox", "retry", order.order_id)).status == 0
+        assert web.ids == [told[0], *told]
+
+
 def test_lengths_of_time_are_said_as_people_do() -> None:
     hours = timedelta(hours=1)
     assert [length(span * hours) for span in (0.01, 0.5, 1.5, 3, 47, 48, 240)] == [

@@ -22,7 +22,7 @@ from tests.facts.lives import live
 from tests.patience import PATIENCE
 
 GROWS_ONLY = ("record_entries", "answers", "ledger_entries", "facts", "notices")
-CHANGES = ("orders", "deliveries", "contacts")
+CHANGES = ("orders", "deliveries", "contacts", "held_channels")
 PARTY_VIEWS = ("party_orders", "party_record", "party_notices")
 _numbers = itertools.count(1)
 

@@ -66,6 +66,7 @@ async def test_each_figure_counts_what_it_says(pool: Any) -> None:
     await add_notice(pool, "plain", 0, now - timedelta(days=8))
     await add_notice(pool, "plain", 1, now - timedelta(minutes=30))
     await add_notice(pool, "plain", 2, now - timedelta(days=1), delivered_at=now)
+    await pool.execute("INSERT INTO held_channels VALUES ('webhook', 'a', now(), NULL), ('mail', 'b', now(), now())")
     found = await read_figures(pool)
     age = found.pop("recourse_oldest_undelivered_notice_seconds")
     assert 1800 <= age < 2400
@@ -78,6 +79,7 @@ async def test_each_figure_counts_what_it_says(pool: Any) -> None:
         "recourse_held_settlements": 1,
         "recourse_failing_settlements": 1,
         "recourse_undelivered_notices": 2,
+        "recourse_disabled_channels": 1,
     }
 
 
