@@ -7,12 +7,18 @@ that reads a started order may ask here.
 from iso4217 import Currency
 
 
+class UnusableCurrency(ValueError):
+    """No new order may have this currency; the text says why."""
+
+
 def check_currency(code: str) -> None:
-    """Raise ValueError with a sentence where no new order may have the currency `code`."""
+    """Raise UnusableCurrency with a sentence where no new order may have the currency `code`."""
     try:
         # The metals, the units of account and the codes for tests have no minor units.
         usable = Currency(code).exponent is not None
     except ValueError:
         usable = False
     if not usable:
-        raise ValueError(f"{code!r} is not a currency that ISO 4217 has today; write its three letters, such as 'USD'")
+        raise UnusableCurrency(
+            f"{code!r} is not a currency that ISO 4217 has today; write its three letters, such as 'USD'"
+        )

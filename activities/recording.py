@@ -8,7 +8,9 @@ from temporalio.common import RawValue
 from temporalio.exceptions import ApplicationError
 
 from activities.counting import Counts
+from activities.currencies import UnusableCurrency, check_currency
 from activities.shapes import FIND_ANSWER, RECORD_STEP, StepRecorded
+from database.lists import read_parties
 from database.orders import read_answered
 from database.steps import OrderIdTaken, record_step
 from resolution.step import Answered
@@ -20,6 +22,25 @@ class _Named(BaseModel):
 
 class _Entry(BaseModel):
     content: dict[str, Any]
+
+
+class _Terms(BaseModel):
+    currency: str
+
+
+class _Opening(BaseModel):
+    terms: _Terms
+
+
+class _Opened(BaseModel):
+    opening: _Opening
+
+
+class _First(BaseModel):
+    """What is looked at of an order's first step."""
+
+    order_id: str
+    order: _Opened
 
 
 class _Glance(BaseModel):
@@ -43,6 +64,8 @@ class Recording:
     async def record_step(self, step: RawValue) -> StepRecorded:
         """Write one step whole; where the database has another one, that is what happened, and it is returned."""
         glance = _Glance.model_validate_json(step.payload.data)
+        if glance.number == 0:
+            await self._may_start(_First.model_validate_json(step.payload.data))
         try:
             adopted = await record_step(self._pool, step.payload.data)
         except OrderIdTaken as taken:
@@ -52,6 +75,16 @@ class Recording:
             return StepRecorded(text=text, to_deliver=self._delivers, adopted=adopted)
         self._counts.wrote(glance.entry.content if glance.entry else {}, late=not activity.info().is_local)
         return StepRecorded(text=f"step {glance.number} written", to_deliver=self._delivers and bool(glance.notices))
+
+    async def _may_start(self, first: _First) -> None:
+        # Here and not in the workflow, so that the answer is in the history whatever a later list has. What the
+        # database knows has started, and only begins anew.
+        try:
+            check_currency(first.order.opening.terms.currency)
+        except UnusableCurrency as error:
+            if await read_parties(self._pool, first.order_id) is None:
+                why = f"The order cannot start: terms.currency: {error}"
+                raise ApplicationError(why, type="bad_opening", non_retryable=True) from error
 
     @activity.defn(name=FIND_ANSWER)
     async def find_answer(self, order_id: str, sender: str, command_id: str) -> Answered | None:

@@ -7,9 +7,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, AwareDatetime, Field
 
+from resolution.amounts import LARGEST
 from resolution.dispute import Case, ExpiredOffer, Proposal, Request
 from resolution.durations import Duration
-from resolution.fields import Name, storable, whole_second
+from resolution.fields import AnInstant, Name, WholeNumber, storable, whole_second
 from resolution.policy import Policy
 from resolution.words import (
     ExemptBecause,
@@ -27,7 +28,7 @@ from resolution.words import (
 # Later, a deadline could lie beyond what a calendar holds.
 _LATEST = datetime(9000, 1, 1, tzinfo=UTC)
 LARGEST_AMOUNT = 2**53 - 1
-Amount = Annotated[int, Field(strict=True, ge=0, le=LARGEST_AMOUNT)]
+Amount = Annotated[int, Field(strict=True, ge=0, le=LARGEST_AMOUNT), WholeNumber]
 Id = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f/]+$")]
 
 
@@ -59,9 +60,9 @@ class Terms(Frozen):
     client: Id
     freelancer: Id
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = "USD"
-    price: Annotated[int, Field(strict=True, ge=1, le=10**15)]
-    service_fee: Annotated[int, Field(strict=True, ge=0, le=10**15)] = 0
-    ordered_at: Annotated[AwareDatetime, Field(lt=_LATEST), AfterValidator(whole_second)]
+    price: Annotated[int, Field(strict=True, ge=1, le=LARGEST), WholeNumber]
+    service_fee: Annotated[int, Field(strict=True, ge=0, le=LARGEST), WholeNumber] = 0
+    ordered_at: Annotated[AwareDatetime, Field(lt=_LATEST), AnInstant, AfterValidator(whole_second)]
     delivery_time: Duration
     requirements: Literal["awaited", "received"] = "received"
     history: Histories = Histories()

@@ -6,12 +6,13 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from resolution.amounts import LARGEST
 from resolution.durations import Duration, DurationOrNever, Percentage
-from resolution.fields import Name
+from resolution.fields import Name, WholeNumber
 from resolution.words import OPEN_PHASES, PARTIES, Frozen, Kind, OpenPhase, Party, Right, Silence
 
-Count = Annotated[int, Field(strict=True, ge=0, le=1_000_000)]
-Price = Annotated[int, Field(strict=True, ge=0, le=10**15)]
+Count = Annotated[int, Field(strict=True, ge=0, le=1_000_000), WholeNumber]
+Price = Annotated[int, Field(strict=True, ge=0, le=LARGEST), WholeNumber]
 Flag = Annotated[bool, Field(strict=True)]
 Roles = tuple[Party, ...]
 

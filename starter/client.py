@@ -21,6 +21,7 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.addresses import read_address
+from activities.currencies import check_currency
 from activities.settings import Settings, read_settings
 from database.facts import read_histories
 from database.orders import Stored, read_answered, read_order, write_contacts
@@ -155,7 +156,8 @@ class Recourse(Orders):
         `first`: a command and its fields, sent with the start in one go; its outcome is returned.
         `start_delay`: how long the order waits before it begins; it cannot go together with `first`.
         Raises OrderExists where the id belongs to an order with other terms, OrderNotRunning where it has started and
-        lost its workflow, ValueError for an address that is none, Unanswered where nobody knows whether it has started.
+        lost its workflow, ValueError for an address that is none and (UnusableCurrency) a currency that no new order
+        may have, Unanswered where nobody knows whether it has started.
         """
         for email in (emails or {}).values():
             read_address(email)
@@ -183,6 +185,7 @@ class Recourse(Orders):
         if started:
             await self._is_led(terms.order_id)
         else:
+            check_currency(terms.currency)
             try:
                 outcome = await self.begin(
                     start_options(opening, self.task_queue, self.web_url), opening, sent, start_delay

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, Query, Response
 from fastapi.responses import JSONResponse
 from pydantic import Field
 
+from activities.currencies import UnusableCurrency
 from database.lists import Wanted, list_orders
 from database.orders import write_contacts
 from resolution.order import Terms
@@ -55,7 +56,10 @@ async def start_order(site: TheSite, body: StartOrder, response: Response) -> St
     if terms.ordered_at > site.now() + CLOCKS_DIFFER:
         raise malformed(**{"terms.ordered_at": "lies in the future"})
     async with patient(site.patience):
-        await site.recourse.start(terms, policy, provider=body.provider)
+        try:
+            await site.recourse.start(terms, policy, provider=body.provider)
+        except UnusableCurrency as error:
+            raise malformed(**{"terms.currency": str(error)}) from error
     emails = {"client": body.client_email, "freelancer": body.freelancer_email}
     await write_contacts(site.recourse.pool, terms.order_id, {role: email for role, email in emails.items() if email})
     can_be_read = await site.recourse.soon_written(terms.order_id)

@@ -10,6 +10,7 @@ from typing import Any, Literal, cast
 import yaml
 from pydantic import ValidationError
 
+from activities.currencies import check_currency
 from policies import load_policy
 from resolution.commands import COMMANDS
 from resolution.durations import parse_duration
@@ -259,9 +260,11 @@ class _Reader:
         try:
             merged = {**DEFAULT_ORDER, **order}
             merged["delivery_time"] = parse_duration(merged["delivery_time"])
-            return Terms(order_id="story", history=Histories.model_validate(history), **merged)
+            terms = Terms(order_id="story", history=Histories.model_validate(history), **merged)
+            check_currency(terms.currency)
         except (ValidationError, ValueError) as error:
             raise self.fail(("order",) if "order" in document else ("history",), str(error)) from error
+        return terms
 
     def _step(self, position: int, step: Any) -> StoryStep:
         where: Path_ = ("steps", position)

@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 import tempfile
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -11,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from temporalio.api.common.v1 import Payload
-from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
+from temporalio.client import Client, WorkflowFailureError, WorkflowHandle, WorkflowUpdateFailedError
+from temporalio.service import RPCError
 
 from activities.webhook import WebhookChannel
 from database.orders import read_record
@@ -292,6 +294,32 @@ async def bad_starts(on: Ground) -> list[Kept]:
         return found
 
 
+async def whole_numbers(on: Ground) -> list[Kept]:
+    """Whole numbers written with a fraction of zero, as some languages write all of theirs."""
+    async with on.marketplace() as market:
+        order_id = await market.order()
+        await market.by("client", order_id, "request", kind="cancel", command_id="ask")
+        for command_id, version in (("half", 1.5), ("whole", 1.0), ("again", 1)):
+            await market.by("freelancer", order_id, "accept", command_id=command_id, expected_version=version)
+        return [await history(market.handle(order_id))]
+
+
+async def instants_as_numbers(on: Ground) -> list[Kept]:
+    """An order placed at a number, and a command stamped with one."""
+    async with on.marketplace() as market:
+        terms = market.terms()
+        opening = Opening(terms=terms, policy=load_policy("resolution_center"), record_salt="0123456789abcdef")
+        start = opening.model_dump(mode="json")
+        start["terms"]["ordered_at"] = int(terms.ordered_at.timestamp())
+        handle: WorkflowHandle[Any, Any] = await market.client.start_workflow(
+            "Order", start, id=workflow_id(terms.order_id), task_queue=market.queue
+        )
+        stamped = {"actor": CLIENT, "kind": "cancel", "command_id": "ask", "sent_at": str(int(time.time()))}
+        with suppress(RPCError, WorkflowUpdateFailedError):
+            await handle.execute_update("request", stamped)
+        return [await history(handle)]
+
+
 async def recorded(market: Marketplace, order_id: str, entries: int) -> None:
     """Wait until the record is that long."""
     async with asyncio.timeout(PATIENCE):
@@ -327,10 +355,12 @@ PATHS: dict[str, Callable[[Ground], Awaitable[list[Kept]]]] = {
     "database-away": database_away,
     "flood": flood,
     "forgotten-attempts": forgotten_attempts,
+    "instants-as-numbers": instants_as_numbers,
     "keys-missing": keys_missing,
     "long-life": long_life,
     "misfits": misfits,
     "notices-told": notices_told,
+    "whole-numbers": whole_numbers,
 }
 
 # Elsewhere what comes in the same instant is decided in an order that is the machine's: that is replayed, not compared.

@@ -63,6 +63,38 @@ async def test_only_the_policies_of_the_server_can_be_named(marketplace: Marketp
     assert "resolution_center" in refused.json()["details"]["problems"]["policy"]
 
 
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"currency": "UDS"},
+        {"currency": "XXX"},
+        {"currency": "DEM"},
+        {"ordered_at": 1_700_000_000},
+        {"ordered_at": "1700000000"},
+        {"price": 10_000.5},
+        {"price": "10000"},
+        {"price": True},
+    ],
+    ids=str,
+)
+async def test_terms_that_no_order_can_have_are_named(
+    marketplace: Marketplace, by: Callers, changed: dict[str, Any]
+) -> None:
+    refused = await by("service").post("/orders", {"terms": {**terms(marketplace), **changed}})
+    assert refused.status_code == 422
+    [problem] = refused.json()["details"]["problems"]
+    assert problem.removeprefix("body.") == f"terms.{next(iter(changed))}"
+
+
+async def test_whole_numbers_may_be_written_with_a_fraction_of_zero(marketplace: Marketplace, by: Callers) -> None:
+    body = {"terms": {**terms(marketplace), "price": 10_000.0, "service_fee": 550.0}}
+    assert (await by("service").post("/orders", body)).status_code == 201
+    order_id = body["terms"]["order_id"]
+    asked = {"kind": "partial_refund", "amount": 1000.0}
+    answer = await by("freelancer").post(f"/orders/{order_id}/commands/request", asked)
+    assert (answer.status_code, answer.json()["status"]) == (200, "applied"), answer.text
+
+
 async def test_addresses_for_mail_are_kept_beside_the_order(marketplace: Marketplace, by: Callers) -> None:
     body = {"terms": terms(marketplace), "client_email": "c@example.org"}
     assert (await by("service").post("/orders", body)).status_code == 201

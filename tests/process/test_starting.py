@@ -11,8 +11,10 @@ from temporalio.api.workflowservice.v1 import RegisterNamespaceRequest
 from temporalio.client import Client, WorkflowExecutionStatus, WorkflowFailureError
 from temporalio.exceptions import ApplicationError
 
+from activities.currencies import UnusableCurrency
 from database.orders import read_balances, read_order
 from policies import load_policy
+from resolution.order import Opening
 from starter.client import NoSuchOrder, OrderExists, Recourse, workflow_id
 from tests.process.conftest import Marketplace
 from workflows import page
@@ -170,3 +172,69 @@ async def test_an_order_starts_in_a_namespace_that_has_no_search_attributes_yet(
 
     described = await there.get_workflow_handle(workflow_id(terms.order_id)).describe()
     assert described.status is WorkflowExecutionStatus.RUNNING
+
+
+async def refused_start(marketplace: Marketplace, **terms: Any) -> str:
+    """What a start with these terms, as another program sends it, fails with."""
+    opening = Opening(terms=marketplace.terms(), policy=POLICY, record_salt="0123456789abcdef").model_dump(mode="json")
+    opening["terms"] |= terms
+    handle = await marketplace.client.start_workflow(
+        "Order", opening, id=workflow_id(opening["terms"]["order_id"]), task_queue=marketplace.queue
+    )
+    with pytest.raises(WorkflowFailureError) as failed:
+        await handle.result()
+    cause: Any = failed.value.cause
+    while not isinstance(cause, ApplicationError):
+        cause = cause.cause
+    assert cause.type == "bad_opening"
+    return str(cause)
+
+
+@pytest.mark.parametrize("currency", ["UDS", "XXX", "XTS", "DEM", "HRK"])
+async def test_no_order_starts_in_a_currency_that_there_is_not(marketplace: Marketplace, currency: str) -> None:
+    told = await refused_start(marketplace, currency=currency)
+    assert f"The order cannot start: terms.currency: '{currency}' is not a currency" in told
+    with pytest.raises(UnusableCurrency):
+        await marketplace.recourse.start(marketplace.terms(currency=currency), POLICY)
+
+
+async def test_an_order_that_has_started_outlives_its_currency(
+    marketplace: Marketplace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order_id = await marketplace.order(currency="EUR")
+    await marketplace.by("client", order_id, "message", comment="Hello")
+    order = await marketplace.recourse.order(order_id)
+
+    def withdrawn(code: str) -> None:
+        raise UnusableCurrency(code)
+
+    monkeypatch.setattr("activities.recording.check_currency", withdrawn)
+    monkeypatch.setattr("starter.client.check_currency", withdrawn)
+    await marketplace.recourse.start(order.terms, POLICY)
+    await marketplace.handle(order_id).terminate()
+    await marketplace.client.start_workflow(
+        "Order", order.opening, id=workflow_id(order_id), task_queue=marketplace.queue
+    )
+    assert (await marketplace.by("client", order_id, "message", comment="Still here")).applied
+
+
+@pytest.mark.parametrize("placed", [1_700_000_000, 1_700_000_000_000, "1700000000"])
+async def test_no_order_is_placed_at_a_number(marketplace: Marketplace, placed: Any) -> None:
+    assert "terms.ordered_at" in await refused_start(marketplace, ordered_at=placed)
+
+
+async def test_a_start_and_its_commands_take_whole_numbers_with_a_fraction_of_zero(marketplace: Marketplace) -> None:
+    opening = Opening(terms=marketplace.terms(), policy=POLICY, record_salt="0123456789abcdef").model_dump(mode="json")
+    opening["terms"] |= {"price": 10_000.0, "service_fee": 550.0}
+    order_id = opening["terms"]["order_id"]
+    handle = await marketplace.client.start_workflow(
+        "Order", opening, id=workflow_id(order_id), task_queue=marketplace.queue
+    )
+    await handle.signal("request", {"actor": {"role": "client", "id": "c-1"}, "kind": "cancel"})
+    answers: list[dict[str, Any]] = []
+    for version in (1.5, 1.0):
+        sent = {"actor": {"role": "freelancer", "id": "f-1"}, "expected_version": version}
+        answers.append(await handle.execute_update("accept", sent, result_type=dict))
+    half, whole = answers
+    assert (half["code"], whole["status"]) == ("malformed", "applied")
+    assert (await marketplace.recourse.order(order_id)).terms.price == 10_000

@@ -45,7 +45,14 @@ def test_all_of_the_money_is_in_escrow_at_first() -> None:
     [
         {"price": 0},
         {"price": -1},
-        {"price": 10.0},
+        {"price": 10.5},
+        {"price": "10"},
+        {"price": 2.0**54},
+        {"ordered_at": 1_700_000_000},
+        {"ordered_at": 1_700_000_000_000},
+        {"ordered_at": "1700000000"},
+        {"ordered_at": True},
+        {"history": {"client": {"completed": 1.5}}},
         {"price": True},
         {"price": 10**15 + 1},
         {"service_fee": -1},
@@ -65,6 +72,17 @@ def test_all_of_the_money_is_in_escrow_at_first() -> None:
 def test_terms_that_cannot_be_used_are_an_error(terms: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         Given(**terms)
+
+
+def test_whole_numbers_of_an_opening_may_be_written_with_a_fraction_of_zero() -> None:
+    history = {"client": {"completed": 3.0}}
+    terms = Given(price=10_000.0, service_fee=550.0, history=history).order.terms
+    assert (terms.price, terms.service_fee, terms.history.client.completed) == (10_000, 550, 3)
+    assert {type(number) for number in (terms.price, terms.service_fee, terms.history.client.completed)} == {int}
+
+    opening = Given().order.opening.model_dump(mode="json")
+    opening["policy"]["requests"]["cancel"]["max_requests"] = 3.0
+    assert Opening.model_validate(opening).policy.requests.cancel.max_requests == 3
 
 
 def texts(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], bool]]:

@@ -70,6 +70,8 @@ async def written(folder: Path, text: str) -> AsyncIterator[run.Result]:
         (("2025-03-04T10:00:00Z", "0001-01-01T00:00:00+01:00"), 5, "outside of the years 1 to 9999"),
         (("2025-03-04T10", "2024-03-04T10"), 5, "the order is placed only at"),
         (("policy: resolution_center", "policy: nobody"), 3, "no such preset and no readable file"),
+        (("steps:", "order: {currency: UDS}\nsteps:"), 4, "'UDS' is not a currency that ISO 4217 has today"),
+        (("steps:", "order: {ordered_at: 1700000000}\nsteps:"), 4, "an instant is a text"),
         (("by: client", "by: judge"), 6, "`judge` is nobody"),
         (("id: T1", "id: [T1"), 2, "cannot be read"),
     ],
