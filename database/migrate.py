@@ -92,6 +92,8 @@ async def _apply(connection: Any, wanted: Sequence[tuple[str, str]]) -> list[str
     if begun:
         try:
             rows = await connection.fetch("SELECT name, checksum FROM migrations")
+        except _NOT_OF_THE_MIGRATION:
+            raise
         except asyncpg.PostgresError as error:
             raise MigrationError(
                 f"The table migrations of this database is not ours to read ({error}): give Recourse a database, or a "

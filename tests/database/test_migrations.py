@@ -13,8 +13,9 @@ import pytest
 
 from database.migrate import MigrationError, migrate, migrations
 from database.orders import read_record
-from database.pool import DatabaseUnreachable, connect
+from database.pool import READ_ONLY, DatabaseUnreachable, connect
 from database.steps import record_step
+from tests.conftest import run_on
 from tests.facts.lives import live
 from tests.patience import PATIENCE
 
@@ -107,6 +108,21 @@ async def test_indexes_that_are_made_outside_a_transaction_are_begun_again_after
     mended = [*migrations(), ("9999_half.sql", again + "CREATE INDEX CONCURRENTLY half_a ON half (a);\n")]
     assert await migrate(empty, mended) == ["9999_half.sql"]
     assert await migrate(empty, mended) == []
+
+
+async def test_a_migration_whose_connection_ends_says_that_the_database_is_away(empty: str) -> None:
+    ended = [*migrations(), ("9999_ends.sql", "SELECT pg_terminate_backend(pg_backend_pid());")]
+    with pytest.raises(DatabaseUnreachable, match="PostgreSQL does not answer"):
+        await migrate(empty, ended)
+    assert await migrate(empty, migrations()) == []
+
+
+async def test_a_database_that_takes_no_writes_is_not_migrated(postgres_server: str, empty: str) -> None:
+    name = urlsplit(empty).path.removeprefix("/")
+    await run_on(postgres_server, f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+    with pytest.raises(DatabaseUnreachable) as raised:
+        await migrate(empty)
+    assert str(raised.value) == READ_ONLY
 
 
 async def test_somebody_elses_table_of_migrations_is_left_alone(empty: str) -> None:
