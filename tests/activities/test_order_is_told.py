@@ -5,6 +5,7 @@ from typing import Any
 
 from activities.mail import MailChannel
 from activities.webhook import WebhookChannel
+from database.outbox import disabled_channels, enable_channels
 from policies import load_policy
 from tests.activities.receivers import HttpReceiver, MailReceiver
 from tests.patience import PATIENCE
@@ -71,3 +72,25 @@ async def test_an_address_is_in_the_database_and_nowhere_else(
         everywhere += str(await marketplace.recourse.record(agreed.order_id, "operator"))
         assert "very.secret" not in everywhere
         await handle.terminate()
+
+
+async def test_a_receiver_that_wanted_nothing_for_a_while_and_then_for_good_hears_once_it_is_enabled(
+    temporal_address: str, pool: Any, web: HttpReceiver
+) -> None:
+    hooks = WebhookChannel(web.url, [SECRET])
+    web.will(b"HTTP/1.1 503 Busy\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n", 410)
+    async with working(temporal_address, pool, hooks) as marketplace, asyncio.timeout(PATIENCE):
+        agreed = marketplace.terms()
+        await marketplace.recourse.start(agreed, load_policy("resolution_center"))
+        await marketplace.by("client", agreed.order_id, "message", comment="Hello")
+        await web.has(2)
+        while not await disabled_channels(pool):  # noqa: ASYNC110 - the worker's database knows it
+            await asyncio.sleep(0.02)
+        # Orders go on meanwhile, and what they tell waits.
+        assert (await marketplace.by("client", agreed.order_id, "message", comment="And?")).applied
+        assert len(web.ids) == 2
+        await enable_channels(pool)
+        await web.has(4)
+        assert web.ids[0] == web.ids[1] == web.ids[2] != web.ids[3]
+        await marketplace.handle(agreed.order_id).terminate()
+    await hooks.close()

@@ -303,3 +303,13 @@ def test_whatever_a_receiver_asks_for_is_within_an_hour(after: str | bytes) -> N
     answer = httpx2.Response(429, headers=[(b"retry-after", after if isinstance(after, bytes) else after.encode())])
     asked = _wait(answer, datetime.now(UTC))
     assert asked is None or timedelta(0) < asked <= timedelta(hours=1)
+
+
+async def test_user_and_password_of_the_address_arrive_as_they_were_meant(web: HttpReceiver) -> None:
+    [told] = await Written().by("client", "message", comment="Hello")
+    url = web.url.replace("//", "//us%40er:p%3A%2Fw%23@")
+    channel = WebhookChannel(url, [NEW])
+    await channel.send(told, url)
+    await channel.close()
+    kind, _, login = web.requests[0].headers["authorization"].partition(" ")
+    assert (kind, base64.b64decode(login)) == ("Basic", b"us@er:p:/w#")

@@ -46,6 +46,13 @@ async def test_a_backend_has_no_pages() -> None:
     assert "has no pages" in err
 
 
+@pytest.mark.parametrize("bad", ["orders.example", "https://", "https://orders.example:x", "https://orders.example?a"])
+async def test_no_link_is_made_to_an_address_that_cannot_be_used(bad: str) -> None:
+    status, out, err = await run("recourse", "token", "client:c-3", "--link", bad, RECOURSE_TOKEN_KEYS=KEYS)
+    assert (status, out) == (2, "")
+    assert "--link: " in err
+
+
 @pytest.mark.parametrize("bad", ["market.example", "https://*", "https://a.example; script-src *", "'self'"])
 async def test_what_is_no_origin_may_embed_nothing(bad: str) -> None:
     settings = {"RECOURSE_TOKEN_KEYS": KEYS, "DATABASE_URL": "postgresql://x@127.0.0.1:9/x"}
