@@ -13,9 +13,12 @@ from starter.recovering import CannotRecover, Done, Finding, Recovery, State
 from starter.temporal_errors import temporal_in_one_sentence
 
 All = Annotated[bool, Parameter(name="--all", negative="")]
+Full = Annotated[bool, Parameter(negative="")]
 
 
-async def revive(order_id: str | None = None, /, *, all_: All = False, yes: Yes = False, json: Json = False) -> int:
+async def revive(
+    order_id: str | None = None, /, *, all_: All = False, full: Full = False, yes: Yes = False, json: Json = False
+) -> int:
     """Have an order go on whose workflow is lost, or older than the database. Nothing is paid or told twice.
 
     A workflow that was terminated, deleted or restored from a backup starts again from the database: answers, money
@@ -27,8 +30,12 @@ async def revive(order_id: str | None = None, /, *, all_: All = False, yes: Yes 
         This order.
     all_
         Every order that needs it; shows which, and asks.
+    full
+        With --all: compare every order with its history, as is needed once Temporal was restored from a backup.
     """
-    return await _bring_together(order_id, all_, yes, json, "revive", ("orphaned", "temporal_behind"), Recovery.revive)
+    return await _bring_together(
+        order_id, all_, full, yes, json, "revive", ("orphaned", "temporal_behind"), Recovery.revive
+    )
 
 
 async def repair(order_id: str | None = None, /, *, all_: All = False, yes: Yes = False, json: Json = False) -> int:
@@ -43,12 +50,14 @@ async def repair(order_id: str | None = None, /, *, all_: All = False, yes: Yes 
     all_
         Every order that needs it; looks at each, shows which, and asks.
     """
-    return await _bring_together(order_id, all_, yes, json, "repair", ("database_behind",), Recovery.repair)
+    # What a database lost need not show in what Temporal lists.
+    return await _bring_together(order_id, all_, True, yes, json, "repair", ("database_behind",), Recovery.repair)
 
 
 async def _bring_together(
     order_id: str | None,
     every: bool,
+    full: bool,
     yes: bool,
     json: bool,
     verb: str,
@@ -59,13 +68,14 @@ async def _bring_together(
         raise Stop("Name an order, or say --all.")
     async with Recourse.connect() as recourse:
         with temporal_in_one_sentence():
-            return await _with(Recovery(recourse), recourse, order_id, yes, json, verb, states, do)
+            return await _with(Recovery(recourse), recourse, order_id, full, yes, json, verb, states, do)
 
 
 async def _with(
     recovery: Recovery,
     recourse: Recourse,
     order_id: str | None,
+    full: bool,
     yes: bool,
     json: bool,
     verb: str,
@@ -79,7 +89,7 @@ async def _with(
             raise Stop(str(error), NO) from error
         _say([done], json)
         return DONE
-    found = [one async for one in _wanted(recourse, recovery, states)]
+    found = [one async for one in _wanted(recourse, recovery, full, states)]
     if not found:
         console().print(f"No order is to {verb}.") if not json else say_json([])
         return DONE
@@ -98,9 +108,10 @@ async def _with(
     return NO if failed else DONE
 
 
-async def _wanted(recourse: Recourse, recovery: Recovery, states: tuple[State, ...]) -> AsyncIterator[Finding]:
-    # What a database lost need not show in what Temporal lists.
-    async for order_id in suspects(recourse, each="database_behind" in states):
+async def _wanted(
+    recourse: Recourse, recovery: Recovery, full: bool, states: tuple[State, ...]
+) -> AsyncIterator[Finding]:
+    async for order_id in suspects(recourse, each=full):
         finding = await recovery.examine(order_id)
         if finding.state in states:
             yield finding
