@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from temporalio.api.common.v1 import Header, Payloads
+from temporalio.api.enums.v1 import EventType
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import Client, WorkflowHistory
 from temporalio.converter import DataConverter, WorkflowSerializationContext
@@ -28,11 +29,9 @@ from resolution.order import Opening
 from resolution.step import Step
 from worker import connected_for_work, how_workflows_run
 from workflows.messages import message_of
-from workflows.order import WORKFLOWS
+from workflows.order import SIGNALS, WORKFLOWS
 
-# What the memo of a run says: the highest number of a message without an id that the database had answered when the
-# run began, and the run in whose place it was started.
-SIGNALS = "signals"
+# The memo that names the run in whose place a run was started.
 FORMER = "former"
 
 
@@ -44,12 +43,14 @@ class CannotReplay(Exception):
 class Course:
     """What one or several runs of an order did. `reached`: the last step that they know to be in the database.
 
+    `begun`: whether the last run has decided anything; at first it goes on from whatever the database has.
     `steps`: those that they wrote, by number; what an attempt wrote that was forgotten is not among them.
     `told_upto`: the last step of which everybody took the notices.
     """
 
     reached: int = -1
     told_upto: int = -1
+    begun: bool = True
     steps: dict[int, Step] = field(default_factory=dict)
 
 
@@ -101,6 +102,12 @@ class Run:
         else:
             self.signals_before, self.steps_before = int(said.get(SIGNALS) or 0), 0
         return self
+
+    @property
+    def has_decided(self) -> bool:
+        """Whether any of its workflow tasks is done, or it goes on from a run of which one is."""
+        done = EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED
+        return isinstance(self.begun, Carried) or any(event.event_type == done for event in self.history.events)
 
     @property
     def carries_messages(self) -> bool:
@@ -187,6 +194,8 @@ async def course_of(client: Client, workflow_id: str, run_id: str, behind: int) 
     """
     course = Course()
     async for run in runs(client, workflow_id, run_id):
+        if run.run_id == run_id:
+            course.begun = run.has_decided
         await run.follow(course, behind)
         missing = set(range(behind + 1, course.reached + 1)) - set(course.steps)
         if not missing:

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from temporalio.api.common.v1 import WorkflowExecution
+from temporalio.api.enums.v1 import PendingWorkflowTaskState
 from temporalio.api.workflowservice.v1 import SignalWorkflowExecutionRequest
 from temporalio.client import WorkflowExecutionDescription, WorkflowExecutionStatus
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
@@ -25,11 +26,12 @@ from resolution.process import Desk
 from starter.answers import NoSuchOrder
 from starter.client import Recourse, start_options, workflow_id
 from starter.connecting import in_one_sentence
-from starter.histories import FORMER, SIGNALS, CannotReplay, Course, Run, course_of, runs
+from starter.histories import FORMER, CannotReplay, Course, Run, course_of, runs
 from starter.reading import now
 from starter.temporal_errors import unless_not_found
 from workflows import page
 from workflows.messages import ORDER
+from workflows.order import SIGNALS
 
 # What both channels of notices are called; an order that was told is not told again by either.
 CHANNELS = ("webhook", "mail")
@@ -120,7 +122,6 @@ class Recovery:
     async def _running(self, order_id: str, course: Course, run_id: str | None) -> Finding:
         """Compare a workflow that runs; a step of which its history says nothing yet is waited for."""
         until = asyncio.get_running_loop().time() + TASK_TAKES
-        handle = self._temporal.get_workflow_handle(workflow_id(order_id))
         while True:
             stored = await self._stored(order_id)
             step = stored.step if stored else -1
@@ -128,19 +129,21 @@ class Recovery:
                 return _database_behind(order_id, stored, course, run_id)
             if course.reached == step:
                 return Finding(order_id, "well", "its workflow runs", run_id)
-            described = await handle.describe()
-            if not described.raw_description.HasField("pending_workflow_task"):
-                # Nothing was under way, so whatever its history lacks its workflow lacks too.
-                again = await course_of(self._temporal, described.id, described.run_id, step)
-                if again.reached < step:
-                    why = f"its workflow is at step {again.reached}, the database at step {step}"
-                    return Finding(order_id, "temporal_behind", why, described.run_id)
-                course = again
-            elif asyncio.get_running_loop().time() > until:
-                return Finding(order_id, "unknown", "its workflow task is not decided; is a worker there?", run_id)
-            else:
-                await asyncio.sleep(LOOKS_AGAIN_AFTER)
-                course = await course_of(self._temporal, described.id, described.run_id, step)
+            if not course.begun:
+                return Finding(order_id, "well", "its workflow runs, and begins once a worker takes it up", run_id)
+            described = await self._temporal.get_workflow_handle(workflow_id(order_id)).describe()
+            course = await course_of(self._temporal, described.id, described.run_id, step)
+            task = described.raw_description.pending_workflow_task
+            late = asyncio.get_running_loop().time() > until
+            if task.state == PendingWorkflowTaskState.PENDING_WORKFLOW_TASK_STATE_STARTED and late:
+                return Finding(
+                    order_id, "unknown", "its workflow task is not decided; look why in the worker's log", run_id
+                )
+            # Where nothing is under way, its workflow lacks whatever its history lacks.
+            if course.reached < step and course.begun and (late or not task.state):
+                why = f"its workflow is at step {course.reached}, the database at step {step}"
+                return Finding(order_id, "temporal_behind", why, described.run_id)
+            await asyncio.sleep(LOOKS_AGAIN_AFTER)
 
     async def revive(self, order_id: str) -> Done:
         """Have an order led again that needs a workflow and has none, or one that is behind the database.

@@ -25,7 +25,7 @@ from tests.activities.receivers import HttpReceiver, http_receiver
 from tests.cli.test_orders import Ran, run
 from tests.patience import PATIENCE
 from tests.process.conftest import Marketplace
-from worker import make_worker
+from worker import LAST_ORDERS, make_worker
 from workflows.connecting import connect
 
 SECRET = "whsec_" + "c2VjcmV0" * 5
@@ -108,6 +108,7 @@ class Site:
                     task_queue=self.queue,
                     channels=[channel],
                     providers={"bank": self.bank},
+                    graceful_shutdown_timeout=LAST_ORDERS,
                 ):
                     yield marketplace
             finally:

@@ -101,6 +101,44 @@ async def test_an_order_whose_workflow_is_lost_says_so_and_goes_on_once_it_is_re
     assert len(await read_record(recourse.pool, order_id)) == 2
 
 
+async def test_what_nobody_has_decided_is_sent_again_in_order_and_once(marketplace: Marketplace) -> None:
+    recourse, terms = elsewhere(marketplace), marketplace.terms()
+    handle = marketplace.handle(terms.order_id)
+    async with a_worker(marketplace, recourse):
+        await recourse.start(terms, load_policy("resolution_center"))
+        await recourse.send(terms.order_id, "message", {"actor": CLIENT, "command_id": "0", "comment": "zero"})
+        await handle.signal("message", {"actor": CLIENT, "comment": "one"})
+        await entries(marketplace, terms.order_id, 2)
+    await recourse.tell(terms.order_id, "message", {"actor": CLIENT, "command_id": "2", "comment": "two"})
+    await handle.signal("message", {"actor": CLIENT, "comment": "three"})
+    await handle.signal("no_such_command", {"actor": CLIENT})
+    await handle.terminate()
+
+    done = await Recovery(recourse).revive(terms.order_id)
+    once_more = await Recovery(recourse).revive(terms.order_id)
+    async with a_worker(marketplace, recourse):
+        record = await entries(marketplace, terms.order_id, 5)
+        await recourse.send(terms.order_id, "message", {"actor": CLIENT, "comment": "last"})
+
+    assert (done.sent_again, once_more.sent_again) == (3, 3)
+    said = [entry.content["fields"].get("comment") for entry in await entries(marketplace, terms.order_id, 6)]
+    assert said == ["zero", "one", "two", "three", None, "last"]
+    assert len({entry.content["command_id"] for entry in record}) == 5
+
+
+async def test_a_revived_order_can_be_lost_and_revived_again(marketplace: Marketplace) -> None:
+    order_id = await marketplace.order()
+    for number in range(3):
+        await marketplace.handle(order_id).signal("message", {"actor": CLIENT, "comment": f"{number}"})
+        await entries(marketplace, order_id, number + 1)
+        await marketplace.handle(order_id).terminate()
+        await Recovery(marketplace.recourse).revive(order_id)
+
+    await marketplace.by("client", order_id, "message", comment="Hello?")
+    assert len(await read_record(marketplace.recourse.pool, order_id)) == 4
+    assert verify(await marketplace.recourse.record(order_id, "operator")) == []
+
+
 async def test_an_order_that_runs_or_is_over_is_left_alone(marketplace: Marketplace) -> None:
     runs = await marketplace.order()
     await marketplace.by("client", runs, "message", comment="Hello")
