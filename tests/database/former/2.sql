@@ -1,16 +1,9 @@
 
-    SELECT a.sender, a.command_id, a.outcome, e.content ->> 'command' AS command,
+    SELECT a.step, a.sender, a.command_id, a.outcome, e.content ->> 'command' AS command,
         (e.content -> 'fields') || (e.content -> 'private') AS fields
     FROM answers AS a
     LEFT JOIN record_entries AS e ON e.order_id = a.order_id AND e.number = (a.outcome ->> 'entry')::bigint
  WHERE a.order_id = $1 AND a.sender = $2 AND a.command_id = $3
-;
-
-    SELECT a.sender, a.command_id, a.outcome, e.content ->> 'command' AS command,
-        (e.content -> 'fields') || (e.content -> 'private') AS fields
-    FROM answers AS a
-    LEFT JOIN record_entries AS e ON e.order_id = a.order_id AND e.number = (a.outcome ->> 'entry')::bigint
- WHERE a.order_id = $1 AND a.step >= $2 ORDER BY a.step
 ;
 
 SELECT
@@ -36,6 +29,19 @@ WHERE
         )
     )
 ORDER BY n.step, n.line
+
+;
+
+SELECT o.step, o.state, coalesce((
+    SELECT jsonb_agg(to_jsonb(given) ORDER BY given.step)
+    FROM (
+    SELECT a.step, a.sender, a.command_id, a.outcome, e.content ->> 'command' AS command,
+        (e.content -> 'fields') || (e.content -> 'private') AS fields
+    FROM answers AS a
+    LEFT JOIN record_entries AS e ON e.order_id = a.order_id AND e.number = (a.outcome ->> 'entry')::bigint
+ WHERE a.order_id = o.order_id AND a.step >= $2 ORDER BY a.step LIMIT $3) AS given
+), '[]') AS answers
+FROM orders AS o WHERE o.order_id = $1
 
 ;
 
@@ -146,5 +152,3 @@ SELECT EXISTS (SELECT 1 FROM written) AS fresh
 
 ;
 SELECT role, email FROM contacts WHERE order_id = $1
-;
-SELECT step, state FROM orders WHERE order_id = $1
