@@ -9,7 +9,7 @@ RUN python -m venv /opt/build \
     && python -m venv --without-pip /opt/recourse \
     && /opt/build/bin/pip --python /opt/recourse/bin/python install \
         --require-hashes --no-deps --only-binary :all: -r requirements/run.txt
-COPY pyproject.toml README.md worker.py ./
+COPY pyproject.toml LICENSE README.md worker.py ./
 COPY activities activities
 COPY database database
 COPY local local

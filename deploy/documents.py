@@ -112,6 +112,8 @@ def licences_page() -> str:
         [
             "# Licences of what runs beside Recourse",
             "",
+            "Recourse itself is under the [Apache License 2.0](../LICENSE).",
+            "",
             "Every package in `requirements/run.txt`, which is all that the image installs; written by `make docs`.",
             "None is under the GPL, the LGPL or the AGPL.",
             "",
