@@ -14,6 +14,8 @@ CONNECTIONS = 8
 # Seconds. A host that says nothing must not use up the time of the next one.
 PATIENCE = 10.0
 PATIENCE_WITH_EACH = 3.0
+# Shorter than anybody waits for a query, longer than one usually takes.
+SILENCE = 2.0
 UNREADABLE = (
     "DATABASE_URL cannot be read: {}; write postgresql://user:password@host:5432/recourse, and signs such as "
     "/ # ? @ in the password as %2F %23 %3F %40."
@@ -122,7 +124,7 @@ async def connect(dsn: str, most: int = CONNECTIONS) -> "asyncpg.Pool[asyncpg.Re
     renewing: set[asyncio.Task[None]] = set()
 
     def look(query: Any) -> None:
-        if _of_the_session(query.exception):
+        if _of_the_session(query.exception, query.elapsed):
             renewal = asyncio.create_task(pool.expire_connections())
             renewing.add(renewal)
             renewal.add_done_callback(renewing.discard)
@@ -188,8 +190,11 @@ async def _reach(address: Address, **options: Any) -> Any:
     raise last
 
 
-def _of_the_session(error: BaseException | None) -> bool:
-    """Whether another session might not have met this error."""
+def _of_the_session(error: BaseException | None, after: float) -> bool:
+    """Whether another session might not have met this error, `after` so many seconds."""
+    if isinstance(error, asyncio.CancelledError):
+        # Who asked has given up. A server that is gone without a word gives no other sign.
+        return after >= SILENCE
     # Transactions that are in each other's way say nothing of their sessions.
     return isinstance(error, AWAY) and not isinstance(error, asyncpg.TransactionRollbackError)
 

@@ -1,5 +1,6 @@
 """What a session took along when it was made does not outlast its reason: after such an error new sessions are made."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from random import Random
@@ -9,10 +10,11 @@ from urllib.parse import urlsplit
 import asyncpg
 import pytest
 
-from database.pool import AWAY, connect
+from database.pool import AWAY, SILENCE, connect
 from database.steps import record_step
 from tests.conftest import run_on
 from tests.facts.lives import live
+from tests.http.lines import line
 
 MANY = 4
 
@@ -92,3 +94,21 @@ async def test_sessions_that_an_operator_ends_are_made_anew(pool: Any, dsn: str)
         await pool.fetch(ended)  # its own session is among them
     await try_again(pool)
     assert await at_once(pool, "SELECT 1") == [1] * MANY
+
+
+async def test_sessions_with_a_server_that_is_gone_without_a_word_are_let_go(dsn: str) -> None:
+    parts = urlsplit(dsn)
+    user, _, host = parts.netloc.rpartition("@")
+    async with line(parts.hostname or "", parts.port or 5432) as cable:
+        pool = await connect(parts._replace(netloc=f"{user}@127.0.0.1:{cable.port},{host}").geturl())
+        await at_once(pool, "SELECT 1")
+        cable.hold()
+        asking = asyncio.create_task(pool.execute("SELECT 1"))
+        assert await asyncio.wait({asking}, timeout=SILENCE + 0.1) == (set(), {asking})
+        asking.cancel()
+        await asyncio.wait({asking}, timeout=0.1)  # it waits for the server's word
+        async with asyncio.timeout(25):
+            await write(pool)
+        await cable.cut()
+        await asyncio.wait({asking})
+        pool.terminate()

@@ -13,6 +13,8 @@ class Line:
         self._server: asyncio.Server | None = None
         self._open: set[asyncio.StreamWriter] = set()
         self._flows: set[asyncio.Task[None]] = set()
+        self._passes = asyncio.Event()
+        self._passes.set()
         self.port = 0
 
     async def mend(self) -> None:
@@ -30,21 +32,25 @@ class Line:
             flow.cancel()
         await asyncio.gather(*self._flows, return_exceptions=True)
 
+    def hold(self) -> None:
+        """Let nothing through any more, and end nothing: to both sides the other one is gone without a word."""
+        self._passes.clear()
+
     async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         there, back = await asyncio.open_connection(self._host, self._port)
         self._open |= {writer, back}
-        flows = {asyncio.create_task(_flow(reader, back)), asyncio.create_task(_flow(there, writer))}
+        flows = {asyncio.create_task(self._flow(reader, back)), asyncio.create_task(self._flow(there, writer))}
         self._flows |= flows
         with suppress(asyncio.CancelledError):
             await asyncio.gather(*flows)
 
-
-async def _flow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with suppress(OSError):
-        while chunk := await reader.read(65_536):
-            writer.write(chunk)
-            await writer.drain()
-    writer.close()
+    async def _flow(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(OSError):
+            while chunk := await reader.read(65_536):
+                await self._passes.wait()
+                writer.write(chunk)
+                await writer.drain()
+        writer.close()
 
 
 @asynccontextmanager
