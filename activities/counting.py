@@ -17,6 +17,8 @@ MEANINGS = {
     "recourse_steps_total": "Steps written, by `command` (a command, or the clock that ran out) and `outcome`.",
     "recourse_refusals_total": "Commands that were refused, by `code`.",
     "recourse_outages_total": "Steps that the database did not take within seconds, counted once it has taken them.",
+    "recourse_steps_out_of_order_total": "Attempts at a step whose predecessor the database does not have: it was set "
+    "back.",
     "recourse_deliveries_total": "Notices sent, by `channel` and `result` (`delivered`, `failed`).",
     "recourse_payments_total": "Attempts at a payment, by `provider` and `result` (`paid`, `failed`).",
     "recourse_notice_lag_seconds": "Time from when a notice was written until its receiver took it, by `channel`.",
@@ -35,9 +37,11 @@ class Counts:
 
         self._steps, self._refusals = counter("recourse_steps"), counter("recourse_refusals")
         self._outages, self._deliveries = counter("recourse_outages"), counter("recourse_deliveries")
+        self._out_of_order = counter("recourse_steps_out_of_order")
         self._payments = counter("recourse_payments")
         # What has not happened yet is there as 0, so that its first time is seen as a rise.
         self._outages.add(0)
+        self._out_of_order.add(0)
         for code in CODES:
             self._refusals.add(0, {"code": code})
         self._lag = meter.create_histogram_float(LAG, MEANINGS[f"{LAG}_seconds"], "seconds")
@@ -53,6 +57,10 @@ class Counts:
             self._refusals.add(1, {"code": content["code"]})
         if late:
             self._outages.add(1)
+
+    def out_of_order(self) -> None:
+        """A step could not be written, since the database lacks the one before."""
+        self._out_of_order.add(1)
 
     def sent(self, channel: str, result: Literal["delivered", "failed"], lag: float | None = None) -> None:
         """A notice was sent; `lag` in seconds, where it is known that this was the first time it was taken."""

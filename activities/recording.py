@@ -12,7 +12,7 @@ from activities.currencies import UnusableCurrency, check_currency
 from activities.shapes import FIND_ANSWER, RECORD_STEP, StepRecorded
 from database.lists import read_parties
 from database.orders import read_answered
-from database.steps import OrderIdTaken, record_step
+from database.steps import OrderIdTaken, StepOutOfOrder, record_step
 from resolution.step import Answered
 
 
@@ -68,6 +68,9 @@ class Recording:
             await self._may_start(_First.model_validate_json(step.payload.data))
         try:
             adopted = await record_step(self._pool, step.payload.data)
+        except StepOutOfOrder:
+            self._counts.out_of_order()
+            raise
         except OrderIdTaken as taken:
             raise ApplicationError(str(taken), type="order_id_taken", non_retryable=True) from taken
         if adopted is not None:

@@ -7,7 +7,7 @@ import yaml
 
 from activities.counting import MEANINGS
 from database.figures import FIGURES
-from starter.http.figures import UP, UP_MEANING
+from starter.http.figures import ORPHANED, ORPHANED_MEANING, UP, UP_MEANING
 
 ROOT = Path(__file__).resolve().parent.parent
 OBSERVING = ROOT / "docs" / "observing.md"
@@ -40,7 +40,9 @@ def observing_page(page: str) -> str:
     """The page with its tables as they are now."""
     tables = {
         "counts": _metrics(MEANINGS),
-        "figures": _metrics({UP: UP_MEANING, **{figure.name: figure.meaning for figure in FIGURES}}),
+        "figures": _metrics(
+            {UP: UP_MEANING, **{figure.name: figure.meaning for figure in FIGURES}, ORPHANED: ORPHANED_MEANING}
+        ),
         "alerts": _alerts(),
     }
     for name, table in tables.items():

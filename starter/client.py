@@ -361,6 +361,16 @@ class Recourse(Orders):
             return {**first.outcome, "repeated": True}
         return refused(order_id, command, "order_closed") if await self._has_ended(order_id, stored) else None
 
+    async def is_orphaned(self, order_id: str) -> bool:
+        """Whether an order of the database needs a workflow and none leads it."""
+        with in_one_sentence():
+            stored = await read_order(self.pool, order_id)
+        try:
+            await self._has_ended(order_id, stored)
+        except OrderNotRunning:
+            return True
+        return False
+
     async def _has_ended(self, order_id: str, stored: Stored | None) -> bool:
         """Whether an order answers no more; False where its workflow runs. Raises NoSuchOrder, OrderNotRunning."""
         status = await self._status(order_id)

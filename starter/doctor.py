@@ -67,6 +67,17 @@ async def _listed(recourse: Recourse, order_ids: Sequence[str]) -> dict[str, Typ
     return {flow.id.removeprefix(PREFIX): flow.typed_search_attributes async for flow in found}
 
 
+async def count_orphaned(recourse: Recourse) -> int:
+    """How many open orders no workflow leads. Raises DatabaseUnreachable, TemporalUnreachable."""
+    count = 0
+    with in_one_sentence(), temporal_in_one_sentence():
+        async for order_ids in orders_to_lead(recourse.pool, open_only=True):
+            listed = await _listed(recourse, order_ids)
+            for order_id in order_ids:
+                count += order_id not in listed and await recourse.is_orphaned(order_id)
+    return count
+
+
 def _shows(listed: TypedSearchAttributes, order: Order) -> bool:
     meant = page.search_attributes(order)
     return all(listed.get(key) == meant.get(key) for key in page.SEARCH_ATTRIBUTES)

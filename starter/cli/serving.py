@@ -86,7 +86,7 @@ async def serve(
     with listen(host, port) as listener:
         async with (
             Recourse.connect(settings) as recourse,
-            answering(settings.metrics_address, figures_app(recourse.pool)),
+            answering(settings.metrics_address, figures_app(recourse)),
         ):
             console().print(f"Listening on {host}:{listener.getsockname()[1]}.")
             app = make_app(recourse, keys, policies=known, frame_ancestors=ancestors)

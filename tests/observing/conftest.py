@@ -20,6 +20,7 @@ from database.migrate import migrate
 from database.pool import connect as connect_database
 from local.process import free_ports, start, stop
 from starter.client import Recourse
+from starter.http.figures import ORPHANED
 from starter.logs import prometheus
 from tests.activities.receivers import http_receiver
 from tests.conftest import _named, run_on
@@ -144,6 +145,6 @@ async def _web(folder: Path, dsn: str, address: str) -> str:
     )
     running = await start([RECOURSE, "serve", "--port", "0"], log=folder / "web.log", environment=told)
     try:
-        return await _scrape(metrics)
+        return await _scrape(metrics, ORPHANED)
     finally:
         await stop(running, signal.SIGTERM)

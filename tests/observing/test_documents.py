@@ -20,7 +20,9 @@ PAGES = {
     f"docs/runbooks/{path.name}": path.read_text(encoding="utf-8")
     for path in sorted((ROOT / "docs" / "runbooks").glob("*.md"))
 }
-LINKED = {f"../{path.name}" for path in (ROOT / "docs").glob("*.md")}
+LINKED = {f"../{path.name}" for path in (ROOT / "docs").glob("*.md")} | {page.rpartition("/")[2] for page in PAGES}
+# About what people do, and nothing raises an alarm.
+UNALARMED = {"docs/runbooks/temporal-lost.md", "docs/runbooks/temporal-moves.md"}
 METRIC = re.compile(r"\b(?:recourse|temporal)_\w+")
 
 
@@ -78,9 +80,9 @@ def test_the_page_is_current() -> None:
 
 def test_each_alert_has_a_page_of_its_own_and_each_page_its_alert() -> None:
     rules = {rule["annotations"]["runbook"]: rule["alert"] for rule in read_alerts()}
-    assert set(rules) == set(PAGES)
-    for page, alert in rules.items():
-        assert PAGES[page].startswith(f"# {alert}: ")
+    assert set(rules) == set(PAGES) - UNALARMED
+    for page in PAGES:
+        assert page in UNALARMED or PAGES[page].startswith(f"# {rules[page]}: ")
         for part in ("**For customers**", "**See**", "**Do**", "**Don't**"):
             assert PAGES[page].count(part) == 1, (page, part)
 

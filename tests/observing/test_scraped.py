@@ -6,13 +6,13 @@ import pytest
 
 from activities.counting import MEANINGS
 from database.figures import FIGURES
-from starter.http.figures import UP
+from starter.http.figures import ORPHANED, UP
 from tests.observing.conftest import IDS, TEXTS, Seen
 
 
 def test_every_number_of_ours_is_shown_and_none_without_a_meaning(seen: Seen) -> None:
     shown = set(re.findall(r"^# TYPE (recourse_\w+)", seen.all, re.MULTILINE))
-    assert shown == {*MEANINGS, *(figure.name for figure in FIGURES), UP}
+    assert shown == {*MEANINGS, *(figure.name for figure in FIGURES), UP, ORPHANED}
 
 
 @pytest.mark.parametrize(

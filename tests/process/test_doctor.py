@@ -4,9 +4,11 @@ from datetime import timedelta
 from typing import Any
 
 from starter.client import Recourse
-from starter.doctor import Ailment, Doctor, suspects
+from starter.doctor import Ailment, Doctor, count_orphaned, suspects
+from starter.http.figures import KEPT, ORPHANED, Collector, Orphans
 from tests.process.conftest import Marketplace
 from tests.process.setting_back import held, set_back
+from workflows.connecting import TemporalUnreachable
 
 
 async def found(recourse: Recourse, *, full: bool = False) -> dict[tuple[str | None, str], Ailment]:
@@ -90,3 +92,29 @@ async def test_a_queue_without_a_worker_and_a_schema_that_is_not_up_to_date(mark
     assert set(await found(nobody)) == {(None, "no_worker")}
     await marketplace.recourse.pool.execute("DELETE FROM migrations WHERE name LIKE '0011%'")
     assert [one.kind async for one in Doctor(nobody).everything()] == ["schema"]
+
+
+async def test_open_orders_without_a_workflow_are_counted_and_no_number_is_shown_where_nobody_can_tell(
+    marketplace: Marketplace,
+) -> None:
+    recourse = marketplace.recourse
+    lost, led = await marketplace.order(), await marketplace.order()
+    for order_id in (lost, led):
+        await marketplace.by("client", order_id, "message", comment="Hello")
+    await marketplace.handle(lost).terminate()
+    orphans = Orphans(lambda: count_orphaned(recourse))
+    now = 0.0
+    collector = Collector(recourse.pool, lambda: now, orphans)
+
+    assert ORPHANED not in await collector.text()
+    await orphans.look()
+    now = KEPT
+    assert f"{ORPHANED} 1\n" in await collector.text()
+
+    async def away() -> int:
+        raise TemporalUnreachable("nobody answers")
+
+    gone = Orphans(away)
+    gone.found = 1
+    await gone.look()
+    assert gone.found is None
