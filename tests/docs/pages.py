@@ -1,4 +1,4 @@
-"""The README and docs/ as tests read them: pages, links, headings, code, commands."""
+"""The pages at the top and in docs/ as tests read them: pages, links, headings, code, commands."""
 
 import re
 import shlex
@@ -77,4 +77,4 @@ class Page:
                     command = []
 
 
-PAGES = [Page(path) for path in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))]
+PAGES = [Page(path) for path in (*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md")))]

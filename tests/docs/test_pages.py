@@ -9,6 +9,7 @@ from cyclopts import App
 from starter.cli.app import app
 from tests.docs.pages import PAGES, ROOT, TARGETS, Page
 
+FOR_MAINTAINERS = [page for page in PAGES if str(page).startswith(("CONTRIBUTING", "docs/decisions/"))]
 TYPED = [(page, command) for page in PAGES for command in page.commands]
 OURS = [(page, words[1:]) for page, words in TYPED if words[0] == "recourse"]
 
@@ -51,6 +52,15 @@ def test_every_target_of_make_exists(page: Page) -> None:
     lines = [*page.spans, *(" ".join(words) for each, words in TYPED if each is page)]
     named = {found[1] for line in lines if (found := re.match(r"make ([a-z-]+)", line))}
     assert named <= TARGETS
+
+
+@pytest.mark.parametrize("page", FOR_MAINTAINERS, ids=str)
+def test_every_file_and_name_in_a_file_that_is_named_is_there(page: Page) -> None:
+    """The form for a name in a file is "`name` in `file`"."""
+    named = {span for span in page.spans if re.fullmatch(r"[\w.-]+(/[\w.-]*)+|\w+\.(py|toml|md)", span)}
+    assert {file for file in named if not (ROOT / file).exists()} == set()
+    for name, file in re.findall(r"`(?:\w+\.)?(\w+)`\s+in\s+`([\w./]+\.py)`", page.text):
+        assert re.search(rf"\b{name}\b", (ROOT / file).read_text(encoding="utf-8")), (name, file)
 
 
 def test_all_kinds_of_commands_were_looked_at() -> None:
