@@ -11,6 +11,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from activities.addresses import read_address
 from activities.urls import read_listener, read_origin, read_url
 from activities.webhook import read_secrets
+from resolution.unfit import unfit
 from workflows.keys import BadKeys, KeyRing
 
 
@@ -104,9 +105,9 @@ def read_environment(kind: type[Some]) -> Some:
     try:
         return kind()
     except ValidationError as error:
-        wrong = (f"{_variable(kind, str(found['loc'][0]))}: {found['msg']}" for found in error.errors())
+        wrong = (f"{_variable(kind, where.split('.')[0])}: {why}" for where, why in unfit(error.errors()).items())
         # Not "from error": that one repeats values.
-        raise BadSettings("; ".join(line.replace("Value error, ", "", 1) for line in wrong)) from None
+        raise BadSettings("; ".join(wrong)) from None
 
 
 def read_origins(variable: str, origins: Iterable[str]) -> tuple[str, ...]:

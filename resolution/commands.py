@@ -122,7 +122,7 @@ class Withdraw(Command):
 class Settle(Command):
     name = "settle"
     by = ("client", "freelancer")
-    about = "In a case: names the amount at which one would end it."
+    about = "Offers an amount at which this side would end the order, while a case is open."
     sample = {"amount": 5000}
 
     amount: Whole | None = None

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from resolution.order import Opening, Order
 from resolution.step import RecordEntry
+from resolution.unfit import unfit
 from resolution.words import PARTIES, Party
 
 Reader = Literal["client", "freelancer", "operator"]
@@ -197,10 +198,7 @@ def verify(document: Any, head: str | None = None) -> list[str]:
     try:
         read = Export.model_validate(document)
     except ValidationError as error:
-        return [
-            f"{'.'.join(str(part) for part in found['loc']) or 'document'}: {found['msg']}"
-            for found in error.errors(include_url=False, include_input=False, include_context=False)
-        ]
+        return [f"{where or 'document'}: {why}" for where, why in unfit(error.errors(include_input=False)).items()]
     try:
         wrong = _wrong_chain(read)
         if _seal(document) != read.seal:

@@ -47,6 +47,7 @@ with workflow.unsafe.imports_passed_through():
         unproven_message,
         unreadable_message,
     )
+    from resolution.unfit import unfit
 
 
 ORDER = "Order"  # the workflow type of every order
@@ -147,11 +148,11 @@ def _in_words(error: Exception) -> str:
     if not isinstance(error, ValidationError):
         return str(error)[:500]
     found = [
-        (".".join(str(part) for part in wrong["loc"] if part != Opening.__name__) or "payload", wrong["msg"])
-        for wrong in error.errors(include_url=False, include_input=False, include_context=False)
+        {**wrong, "loc": [part for part in wrong["loc"] if part != Opening.__name__] or ["payload"]}
+        for wrong in error.errors(include_url=False, include_input=False)
         if Carried.__name__ not in wrong["loc"]
     ]
-    return "; ".join(f"{where}: {why}" for where, why in found)[:1000]
+    return "; ".join(f"{where}: {why}" for where, why in unfit(found).items())[:1000]
 
 
 def _unopened(payloads: Sequence[Payload]) -> Unopened:

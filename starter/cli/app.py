@@ -22,8 +22,8 @@ app = App(
     name="recourse",
     help="Durable order cancellation and dispute resolution for freelance marketplaces.",
     help_epilogue=(
-        "Exit status: 0 done; 1 the answer is no (a refusal, a failed story, a finding); 2 input that cannot be used; "
-        "3 Temporal or PostgreSQL cannot be reached; 130 interrupted."
+        "Exit status: 0 success; 1 a refusal, a failed story or a finding; 2 invalid input; 3 Temporal or PostgreSQL "
+        "cannot be reached; 130 interrupted; 141 nobody reads the output any more."
     ),
     version="0.1.0",
     result_action="return_value",
@@ -44,14 +44,14 @@ app.command("starter.cli.orders:app", name="order", help="Start orders, give the
 app.command(
     "starter.cli.doctor:doctor", name="doctor", help="Whether database and Temporal agree, and what to do if not."
 )
-app.command("starter.cli.schemas:schema", name="schema", help="JSON Schemas of what orders are sent and say.")
+app.command("starter.cli.schemas:schema", name="schema", help="JSON Schemas of commands and answers.")
 app.command("starter.cli.finding:app", name="orders", help="Find orders: by phase, party, money, or what is late.")
 app.command("starter.cli.cases:app", name="cases", help="Cases that wait for operators: see them, propose, rule.")
 app.command("starter.cli.outbox:app", name="outbox", help="Notices that nobody has taken yet: why, and try again.")
 app.command("starter.cli.records:app", name="record", help="Export, verify and read the records of orders.")
 app.command("starter.cli.stats:app", name="stats", help="Scores, endings, reasons and marks over all closed orders.")
 app.command("starter.cli.serving:migrate", name="migrate", help="Bring the database up to date.")
-app.command("starter.cli.serving:worker", name="worker", help="Lead orders until told to stop.")
+app.command("starter.cli.serving:worker", name="worker", help="Run a worker until SIGINT or SIGTERM.")
 app.command("starter.cli.serving:serve", name="serve", help="Serve the HTTP API and the pages.")
 app.command(
     "starter.cli.serving:token", name="token", help="Make a token for the HTTP API, or a link that signs somebody in."

@@ -20,9 +20,9 @@ As = Annotated[
 Give = Callable[[str, str, str, Mapping[str, Any], bool, bool], Awaitable[int]]
 
 HELP = {
-    "comment": "Words for the other side.",
+    "comment": "A message to the other side.",
     "reason": "A reason code of the order's policy.",
-    "private_note": "Words that only operators can read.",
+    "private_note": "A note that only operators can read.",
     "attestations": "What is confirmed; repeat for several.",
     "amount": "Money, such as `30.50` or `30.50 USD`: what the freelancer gets before commission, or what the client "
     "gets back in a partial refund.",
@@ -53,7 +53,7 @@ def actor(order: Order, sender: str) -> dict[str, str]:
         return {"role": role, "id": given or (order.terms.client if role == "client" else order.terms.freelancer)}
     if role == "operator" and given:
         return {"role": role, "id": given}
-    raise Stop(f"--as {sender!r} is nobody: write `client`, `freelancer`, or `operator:ID` with the operator's id.")
+    raise Stop(f"--as {sender!r} names nobody: write `client`, `freelancer`, or `operator:ID` with the operator's id.")
 
 
 def add_commands(app: App, give: Give, names: Sequence[str], *, can_be_signals: bool) -> None:

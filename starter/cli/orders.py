@@ -13,6 +13,7 @@ from policies import load_policy
 from resolution.durations import parse_duration
 from resolution.order import Terms
 from resolution.record import Export
+from resolution.unfit import unfit
 from resolution.words import Party
 from starter.cli.commands import ALL, As, actor, add_commands
 from starter.cli.output import DONE, Json, OrderId, Stop, Zone, console, say_json
@@ -30,7 +31,6 @@ from starter.cli.refusing import readable
 from starter.cli.typed import Money, read_money, with_amount
 from starter.client import Orders, Outcome, Recourse
 from starter.timeline import timeline
-from starter.unfit import unfit
 
 app = App(name="order", help="Start orders, give their commands, see where they stand.")
 looking_ahead = App(name="preview", help="What a command would lead to, without giving it.")
@@ -148,7 +148,9 @@ def read_terms(
         return Terms(order_id=order_id, currency=currency, delivery_time=lasts, **paid, **others)
     except ValidationError as error:
         named = {"order_id": "the order's id"}
-        wrong = [f"{named.get(where, '--' + where.replace('_', '-'))} {why}" for where, why in unfit(error).items()]
+        wrong = [
+            f"{named.get(where, '--' + where.replace('_', '-'))} {why}" for where, why in unfit(error.errors()).items()
+        ]
         raise Stop(f"These terms cannot be used: {'; '.join(wrong)}.") from error
 
 

@@ -61,7 +61,7 @@ def ask(question: str, *, yes: bool) -> None:
     if yes:
         return
     if not sys.stdin.isatty():
-        raise Stop("Nothing was done: here is no terminal to ask on. Add --yes to do it.")
+        raise Stop("Nothing was done: there is no terminal to ask on. Add --yes to do it.")
     if console().input(Text(f"{question} [y/N] ")).strip().lower() not in ("y", "yes"):
         raise Stop("Nothing was done.", NO)
 

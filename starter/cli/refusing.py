@@ -12,8 +12,8 @@ from resolution.amounts import write_amount
 from resolution.commands import COMMANDS
 from resolution.instants import write_instant
 from resolution.refusals import SENTENCES, Code
+from resolution.unfit import unfit
 from starter.cli.output import Stop
-from starter.unfit import unfit
 
 # The details that are amounts of money where they are whole numbers; of the other codes they count something.
 _OF_MONEY: tuple[Code, ...] = ("amount_required", "amount_out_of_range")
@@ -34,12 +34,12 @@ def explain(code: str, details: Mapping[str, Any], currency: str) -> tuple[str, 
 
 # What the sentences for programs say by the names of details.
 _SAID = {
-    "malformed": "The command cannot be read.",
+    "malformed": "The command is not valid.",
     "actor_unproven": "The sender's identity could not be verified.",
     "unknown_command": "There is no such command.",
     "unknown_reason": "This role cannot give that reason.",
     "attestation_missing": "Not everything was confirmed.",
-    "amount_out_of_range": "That is outside of what is allowed.",
+    "amount_out_of_range": "This is out of range.",
     "stale_version": "The offer has changed meanwhile.",
     "cooling_down": "After a decline this must wait.",
     "dialogue_required": "Each side must have said something since the request opened.",
@@ -76,7 +76,7 @@ def readable(command: str, message: dict[str, Any]) -> dict[str, Any]:
     try:
         COMMANDS[command].model_validate(message)
     except ValidationError as error:
-        wrong = {_option(where): why for where, why in unfit(error).items()}
+        wrong = {_option(where): why for where, why in unfit(error.errors()).items()}
         raise Stop("; ".join(f"{option} {why}" for option, why in wrong.items()) + ".") from error
     return message
 

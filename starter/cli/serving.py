@@ -27,7 +27,7 @@ async def migrate(*, json: Json = False) -> None:
 
 
 def worker() -> None:
-    """Lead orders until SIGINT or SIGTERM: connect to TEMPORAL_ADDRESS and DATABASE_URL, work, stop cleanly."""
+    """Run a worker until SIGINT or SIGTERM: connect to TEMPORAL_ADDRESS and DATABASE_URL, work, stop cleanly."""
     # A tenth less of the worker's processor time than with the loop of the standard library.
     from uvloop import new_event_loop
 

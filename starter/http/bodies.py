@@ -34,7 +34,7 @@ async def read_object(request: Request) -> dict[str, Any]:
         raise malformed(body=excerpt(f"is not JSON that can be used: {error}")) from error
     if not isinstance(value, dict):
         raise malformed(body="is not a JSON object")
-    said = {field: "is not said in the body: see the documentation" for field in SAID_ELSEWHERE if field in value}
+    said = {field: "cannot be set in the body" for field in SAID_ELSEWHERE if field in value}
     if said:
         raise malformed(**said)
     return value

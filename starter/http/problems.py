@@ -15,6 +15,7 @@ from database.pool import AWAY, DatabaseUnreachable
 from database.pool import unreachable as away
 from resolution.fields import excerpt
 from resolution.refusals import SENTENCES
+from resolution.unfit import unfit
 from starter.answers import NoSuchOrder, OrderExists, OrderNotRunning, Outcome, Unanswered
 from workflows.connecting import TemporalUnreachable
 
@@ -167,11 +168,7 @@ def _failed(error: AnyHTTPException) -> Failure:
 
 
 def _unreadable(error: RequestValidationError) -> Failure:
-    problems = {
-        excerpt(".".join(str(part) for part in found["loc"])): excerpt(str(found["msg"]).removeprefix("Value error, "))
-        for found in error.errors()[:20]
-    }
-    return malformed(**problems)
+    return malformed(**{excerpt(where): excerpt(why) for where, why in unfit(error.errors()[:20]).items()})
 
 
 # Every error that can leave a call, and what its caller is told.

@@ -16,6 +16,7 @@ from resolution.commands import COMMANDS
 from resolution.durations import parse_duration
 from resolution.order import Histories, Terms
 from resolution.policy import Policy, PolicyError
+from resolution.unfit import unfit
 
 EngineName = Literal["pure", "temporal"]
 Path_ = tuple[str | int, ...]
@@ -262,8 +263,13 @@ class _Reader:
             merged["delivery_time"] = parse_duration(merged["delivery_time"])
             terms = Terms(order_id="story", history=Histories.model_validate(history), **merged)
             check_currency(terms.currency)
-        except (ValidationError, ValueError) as error:
-            raise self.fail(("order",) if "order" in document else ("history",), str(error)) from error
+        except ValidationError as error:
+            wrong = unfit(error.errors())
+            inside = next((("order", key) for key in order if any(key == name.split(".")[0] for name in wrong)), None)
+            where: Path_ = inside or (("order",) if "order" in document else ("history",))
+            raise self.fail(where, "; ".join(f"{name}: {why}" for name, why in wrong.items())) from error
+        except ValueError as error:
+            raise self.fail(("order",), str(error)) from error
         return terms
 
     def _step(self, position: int, step: Any) -> StoryStep:

@@ -95,7 +95,7 @@ async def test_a_start_that_does_not_fit_says_why_and_its_id_can_be_had_again(se
         await handle.result()
     folder = copied(tmp_path)
     told = await run(commands("When a start does not fit", servers.order_id), cwd=folder, env=servers.settings)
-    assert "The order cannot start: terms.order_id: Field required; " in told
+    assert "The order cannot start: terms.order_id: is missing; " in told
     script = folder / "examples" / "temporal-cli" / "order.sh"
     script.write_text(script.read_text().replace("RejectDuplicate", "AllowDuplicateFailedOnly"))
     again = await run(commands("The temporal command", servers.order_id), cwd=folder, env=servers.settings)

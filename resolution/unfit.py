@@ -1,9 +1,7 @@
 """What does not fit in a message or a start, field by field, in words for whoever wrote it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
-
-from pydantic import ValidationError
 
 Context = Mapping[str, Any]
 
@@ -38,10 +36,12 @@ _SENTENCES: dict[str, Callable[[Context], str]] = {
 }
 
 
-def unfit(error: ValidationError) -> dict[str, str]:
-    """Each field that does not fit, by its path, with what is wrong, as in `price: must be at least 1`."""
-    found = error.errors(include_url=False, include_input=False)
-    return {".".join(map(str, one["loc"])): _sentence(one["type"], one["msg"], one.get("ctx", {})) for one in found}
+def unfit(errors: Iterable[Any]) -> dict[str, str]:
+    """Each field that does not fit, by its path, with what is wrong, as in `price: must be at least 1`.
+
+    `errors` are those of a `ValidationError`. Nothing of what was given is repeated but by the validators of our own.
+    """
+    return {".".join(map(str, one["loc"])): _sentence(one["type"], one["msg"], one.get("ctx", {})) for one in errors}
 
 
 def _sentence(kind: str, otherwise: str, context: Context) -> str:
