@@ -26,6 +26,7 @@ from activities.settings import Settings, read_settings
 from database.facts import read_histories
 from database.orders import Stored, read_answered, read_order, write_contacts
 from database.pool import DatabaseUnreachable
+from database.steps import StepOutOfOrder
 from policies.calculators import register_installed_calculators
 from resolution.fields import UNNAMED
 from resolution.order import Histories, Opening, Terms, open_order
@@ -73,6 +74,7 @@ PATIENCE = timedelta(seconds=60)
 # An update that a closing run turns away is taken by the next run, if there is one.
 TRIES = 3
 AGAIN_AFTER = 0.1  # seconds
+LOOKS_FOR = 3.0  # seconds
 _RUNS_OR_ENDED_BY_ITSELF = (WorkflowExecutionStatus.RUNNING, WorkflowExecutionStatus.COMPLETED)
 
 
@@ -299,8 +301,22 @@ class Recourse(Orders):
             async with asyncio.timeout(patience.total_seconds()):
                 return Outcome.of(await self._ask(order_id, command, payload))
         except TimeoutError as error:
-            why = f"no answer within {patience.total_seconds():g} s; check that a worker runs"
+            why = await self._why_silent(order_id) or (
+                f"no answer within {patience.total_seconds():g} s; check that a worker runs"
+            )
             raise unanswered(f"order {order_id} took `{command}`", why, payload) from error
+
+    async def _why_silent(self, order_id: str) -> str | None:
+        """What an order waits for, where that can be told; None: nobody knows."""
+        try:
+            async with asyncio.timeout(LOOKS_FOR):
+                described = await self._handle(order_id).describe()
+        except (RPCError, TimeoutError):
+            return None
+        failures = [pending.last_failure for pending in described.raw_description.pending_activities]
+        if any(failure.application_failure_info.type == StepOutOfOrder.__name__ for failure in failures):
+            return f"the database was set back: `recourse order repair {order_id}` writes what it lost"
+        return None
 
     async def _ask(self, order_id: str, command: str, payload: Mapping[str, Any]) -> Mapping[str, Any]:
         doing, tries = f"order {order_id} took `{command}`", 0

@@ -150,7 +150,7 @@ class Doctor:
         if missing:
             yield Ailment("schema", f"the database lacks {', '.join(missing)}", "recourse migrate")
         known = await recourse.temporal.operator_service.list_search_attributes(
-            ListSearchAttributesRequest(namespace=recourse.temporal.namespace)
+            ListSearchAttributesRequest(namespace=recourse.temporal.namespace), retry=True
         )
         lacking = [key.name for key in page.SEARCH_ATTRIBUTES if key.name not in known.custom_attributes]
         if lacking:
@@ -159,7 +159,8 @@ class Doctor:
         queue = await recourse.temporal.workflow_service.describe_task_queue(
             DescribeTaskQueueRequest(
                 namespace=recourse.temporal.namespace, task_queue=TaskQueue(name=recourse.task_queue)
-            )
+            ),
+            retry=True,
         )
         if not queue.pollers:
             why = f"no worker has asked for work on the task queue {recourse.task_queue} for minutes"

@@ -240,7 +240,8 @@ class Recovery:
                     identity=self._temporal.identity,
                     # Temporal takes the same one once.
                     request_id=sent.event,
-                )
+                ),
+                retry=True,
             )
         return len(to_send)
 

@@ -4,6 +4,7 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from temporalio.service import RPCError
 from database.orders import read_balances, read_record
 from policies import load_policy
 from resolution.record import verify
-from starter.answers import NoSuchOrder, OrderNotRunning
+from starter.answers import NoSuchOrder, OrderNotRunning, Unanswered
 from starter.client import Recourse
 from starter.recovering import CannotRecover, Recovery
 from tests.patience import PATIENCE
@@ -207,3 +208,29 @@ async def test_a_database_that_was_set_back_gets_its_steps_from_the_history(mark
     assert without_clocks(await held(pool, order_id)) == without_clocks(after)
     assert (await recovery.examine(order_id)).state == "well"
     assert (await marketplace.by("client", order_id, "message", comment="Bye")).applied
+
+
+async def test_who_writes_to_an_order_that_the_database_has_forgotten_parts_of_hears_what_it_waits_for(
+    marketplace: Marketplace,
+) -> None:
+    pool, order_id = marketplace.recourse.pool, await marketplace.order()
+    await marketplace.by("client", order_id, "message", comment="Hello")
+    before = await held(pool, order_id)
+    await marketplace.by("client", order_id, "message", comment="Hello?")
+    await set_back(pool, order_id, before)
+    waiting = {"actor": CLIENT, "command_id": "waits", "comment": "Hello??"}
+    await marketplace.recourse.tell(order_id, "message", waiting)
+
+    said = ""
+    async with asyncio.timeout(PATIENCE):
+        # The activity fails first, and says so then.
+        while "recourse order repair" not in said:
+            with pytest.raises(Unanswered) as unanswered:
+                await marketplace.recourse.send(order_id, "message", waiting, patience=timedelta(seconds=1))
+            said = str(unanswered.value)
+    await Recovery(marketplace.recourse).repair(order_id)
+    answer = await marketplace.recourse.send(order_id, "message", waiting)
+
+    assert answer.applied
+    said_at_last = [entry.content["fields"]["comment"] for entry in await read_record(pool, order_id)]
+    assert said_at_last == ["Hello", "Hello?", "Hello??"]
