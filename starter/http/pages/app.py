@@ -10,10 +10,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from database.pool import AWAY, DatabaseUnreachable
 from starter.http.access import Site
 from starter.http.pages import acting, entering, lists, order_page
 from starter.http.pages.rendering import render, static
-from starter.http.problems import FAILURES, Failure
+from starter.http.problems import FAILURES, Failure, database_unreachable
 
 _POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; "
@@ -40,7 +41,11 @@ def make_pages(site: Site, ancestors: Sequence[str] = ()) -> Starlette:
             Route("/orders/{order_id}/{key}", acting.act, methods=["POST"]),
             Route("/static/{name}", static),
         ],
-        exception_handlers={kind: _answering(make) for kind, make in FAILURES.items()},
+        exception_handlers={
+            **{kind: _answering(make) for kind, make in FAILURES.items()},
+            # Parties need not read what operators have to set.
+            **dict.fromkeys((DatabaseUnreachable, *AWAY), _answering(lambda error: database_unreachable())),
+        },
     )
     pages.state.site = site
     pages.state.embedded = bool(ancestors)
