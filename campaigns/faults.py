@@ -18,7 +18,7 @@ from typing import Any
 from activities.webhook import payload as webhook_body
 from campaigns import BANK
 from campaigns.grounds import Grounds, grounds
-from campaigns.leading import LONGEST_WAIT, lead
+from campaigns.leading import LONGEST_WAIT, close, end, lead
 from campaigns.lives import Move, hurried, some_life, some_opening, some_policy, with_changes
 from campaigns.orders import Driven, SameAgain, persist
 from campaigns.pace import WHOLE, Pace
@@ -37,6 +37,7 @@ ALWAYS = {"order.reachable_after": "5s", "order.dormant_after": "20s"}
 LONGER_THAN_AT_ONCE = 12.0  # seconds: a step then goes from the local activity to the one that waits
 MINUTES = 150.0  # seconds
 BANK_FAILS = 0.5
+IN_LATER_RUNS = "crash points in later runs"
 RECEIVER_FAILS = 0.2
 
 
@@ -70,7 +71,11 @@ class Crash:
 
     def hit(self, what: str) -> None:
         """Take note of a blow that hits everything under way."""
-        self.points += sum(driven.started for driven in self.under_way)
+        now = datetime.now(UTC)
+        for driven in self.under_way:
+            if driven.started:
+                driven.hits.append(now)
+                self.points += 1
         self.report.count(f"{what} killed")
         self.report.figures["crash points"] = self.points
 
@@ -214,10 +219,29 @@ async def _answer_while_every_worker_is_down(crash: Crash, random: Random) -> No
     crash.report.judge(f"{driven.id}: an answer while every worker is down", wrong, _evidence(driven))
 
 
+async def _kill_between_commit_and_report_in_a_later_run(crash: Crash, random: Random) -> None:
+    """What a worker commits of an order that has gone on in a new run, and tells nobody, is what happened."""
+    driven = _driven(crash, random, load_policy("resolution_center"))
+    client = {"role": "client", "id": "c-1"}
+    await driven.start()
+    while (await driven.hits_in_later_runs())[0] == 1:
+        await driven.send("message", {"actor": client, "comment": "Anything new?"})
+    dying = asyncio.create_task(crash.grounds.worker.die_after_its_next_commit(patience=10, of=driven.id))
+    await asyncio.sleep(0)
+    await driven.send("request", {"actor": client, "kind": "cancel", "approval": "ask"})
+    if await dying:
+        crash.hit("worker between commit and report in a later run")
+        crash.points += 1
+        crash.report.count(IN_LATER_RUNS)
+    await close(driven)
+    crash.report.judge(f"{driven.id}: forgotten in a later run", await end(driven), _evidence(driven))
+
+
 Blow = Callable[[Crash, Random], Awaitable[None]]
 BLOWS: dict[Blow, int] = {
     _kill_the_worker: 4,
     _kill_between_commit_and_report: 6,
+    _kill_between_commit_and_report_in_a_later_run: 2,
     _kill_the_database: 4,
     _kill_temporal: 4,
     _kill_everything: 2,
@@ -233,7 +257,7 @@ def _driven(crash: Crash, random: Random, policy: Policy, provider: str = "ledge
     always = with_changes(policy, ALWAYS)
     order_id, day = f"F-{crash.report.seed}-{crash.orders}", crash.pace.day
     opening = some_opening(random, always, order_id, day=day, provider=provider)
-    return Driven(crash.recourse, opening, task_timeout=TASK_TIMEOUT)
+    return Driven(crash.recourse, opening, task_timeout=TASK_TIMEOUT, looks=True)
 
 
 async def _orders(crash: Crash) -> None:
@@ -253,7 +277,10 @@ async def _orders(crash: Crash) -> None:
         finally:
             crash.under_way.remove(driven)
         wrong += await persist(partial(_told_and_paid, crash, driven))
+        runs, in_later = await driven.hits_in_later_runs()
         crash.report.count("orders")
+        crash.report.count("orders that went on in a new run", runs > 1)
+        crash.report.count(IN_LATER_RUNS, in_later)
         crash.report.judge(driven.id, wrong, _evidence(driven, life))
 
 

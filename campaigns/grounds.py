@@ -12,13 +12,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from campaigns.worker import STATE
+from campaigns.worker import STATE, VICTIM
 from database.migrate import migrate
 from local.cluster import cluster
 from local.postgres import LocalPostgres
 from local.process import gone, kill, start, stop
 from local.temporal import LocalTemporal, find_program
 
+# Events of a history after which an order goes on in a new run: most orders of a campaign then do, some more than once.
+SHORT_HISTORIES = {"limit.historyCount.suggestContinueAsNew": "60"}
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -36,7 +38,8 @@ class WorkerProcess:
     """One worker in a process of its own."""
 
     def __init__(self, log: Path, environment: Mapping[str, str]) -> None:
-        self._log, self._environment = log, environment
+        self._log, self._victim = log, log.with_name("victim")
+        self._environment = {**environment, VICTIM: str(self._victim)}
         self._process: asyncio.subprocess.Process | None = None
 
     @property
@@ -57,10 +60,14 @@ class WorkerProcess:
             await self._process.wait()
             await gone(ended)
 
-    async def die_after_its_next_commit(self, patience: float) -> bool:
-        """Have it killed between a commit and the report of it; False where nothing was committed for so long."""
+    async def die_after_its_next_commit(self, patience: float, of: str = "") -> bool:
+        """Have it killed between a commit and the report of it; False where nothing was committed for so long.
+
+        `of`: an order; without one, the commit of any will do.
+        """
         if self.pid is None or self._process is None:
             return False
+        self._victim.write_text(of, encoding="utf-8")
         os.kill(self.pid, signal.SIGUSR1)
         try:
             async with asyncio.timeout(patience):
@@ -134,7 +141,7 @@ async def grounds(queue: str, environment: Mapping[str, str], *, on_postgres: bo
 @asynccontextmanager
 async def _on_a_file(folder: Path) -> AsyncIterator[tuple[str, str, Server, Server]]:
     postgres = LocalPostgres(folder, durable=True)
-    temporal = LocalTemporal(await find_program(), folder, db_file=folder / "temporal.db")
+    temporal = LocalTemporal(await find_program(), folder, db_file=folder / "temporal.db", settings=SHORT_HISTORIES)
     try:
         await postgres.start()
         await migrate(postgres.dsn)
@@ -147,5 +154,5 @@ async def _on_a_file(folder: Path) -> AsyncIterator[tuple[str, str, Server, Serv
 
 @asynccontextmanager
 async def _on_postgres(folder: Path) -> AsyncIterator[tuple[str, str, Server, Server]]:
-    async with cluster(folder) as running:
+    async with cluster(folder, settings=SHORT_HISTORIES) as running:
         yield running.dsn, running.address, running.postgres, running.server

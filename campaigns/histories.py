@@ -1,6 +1,7 @@
 """What Temporal has of an order: whether it runs, whether its workflow tasks failed, and how long its histories are."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from temporalio.api.enums.v1 import EventType, WorkflowTaskFailedCause
 from temporalio.api.history.v1 import HistoryEvent
@@ -46,6 +47,27 @@ async def lived(client: Client, workflow_id: str) -> Lived:
         why = why or history[-1].workflow_execution_failed_event_attributes.failure.message
         run_id = history[0].workflow_execution_started_event_attributes.continued_execution_run_id
     return Lived(described.status.name if described.status else "?", runs, events, size, tuple(failed), why)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of a workflow."""
+
+    id: str
+    began: datetime
+
+
+async def runs(client: Client, workflow_id: str) -> list[Run]:
+    """All runs of a workflow, the first one first."""
+    found: list[Run] = []
+    run_id: str | None = (await client.get_workflow_handle(workflow_id).describe()).run_id
+    while run_id:
+        handle = client.get_workflow_handle(workflow_id, run_id=run_id)
+        async for event in handle.fetch_history_events(page_size=1):
+            found.append(Run(run_id, event.event_time.ToDatetime(UTC)))
+            run_id = event.workflow_execution_started_event_attributes.continued_execution_run_id
+            break
+    return found[::-1]
 
 
 def _failure(event: HistoryEvent) -> str | None:

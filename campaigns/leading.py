@@ -1,6 +1,7 @@
 """One order led through the life that was planned for it, and what is not as it should be afterwards."""
 
 import asyncio
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from campaigns.lives import Move
@@ -28,7 +29,12 @@ async def lead(driven: Driven, life: list[Move], *, by_clock_alone: bool) -> lis
         else:
             await driven.send_once(move.name, move.fields)
     if not by_clock_alone:
-        await _close(driven)
+        await close(driven)
+    return await end(driven, waiting)
+
+
+async def end(driven: Driven, waiting: Sequence[tuple[str, str]] = ()) -> list[str]:
+    """Wait until an order has ended; what is not as it should be then. `waiting`: what was sent as signals."""
     await driven.until(lambda order: order.closed and not clocks(order), PATIENCE)
     await driven.ended(TOLD_WITHIN)
     wrong = await persist(driven.wrong) + await driven.redecided()
@@ -48,7 +54,7 @@ async def _wait_for_a_clock(driven: Driven) -> None:
         await driven.until(lambda order: clock not in clocks(order), PATIENCE)
 
 
-async def _close(driven: Driven) -> None:
+async def close(driven: Driven) -> None:
     """The two get it done."""
     client, freelancer = {"role": "client", "id": "c-1"}, {"role": "freelancer", "id": "f-1"}
     for _ in range(10):

@@ -14,7 +14,9 @@ from temporalio.client import WorkflowUpdateRPCTimeoutOrCancelledError
 from temporalio.service import RPCError, RPCStatusCode
 
 from campaigns.comparing import differences
+from campaigns.histories import runs
 from campaigns.redeciding import redecided
+from campaigns.report import keep
 from database.orders import read_answer, read_order
 from database.pool import AWAY as DATABASE_AWAY
 from database.pool import DatabaseUnreachable
@@ -49,16 +51,22 @@ class SameAgain(Recourse):
 
 @dataclass
 class Driven:
-    """One order, everything that was said in it, and how many seconds each update took."""
+    """One order, everything that was said in it, and how many seconds each update took.
+
+    With `looks`, whoever was answered looks at the order's page in Temporal, which must show what was answered.
+    """
 
     recourse: Recourse
     opening: Opening
     task_timeout: timedelta | None = None
+    looks: bool = False
     sent: dict[tuple[str, str], Message] = field(default_factory=dict)
     started: bool = False
     taken_at: dict[tuple[str, str], datetime] = field(default_factory=dict)
     told: list[tuple[tuple[str, str], Mapping[str, Any]]] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
+    unseen: list[str] = field(default_factory=list)
+    hits: list[datetime] = field(default_factory=list)
     numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
 
     @property
@@ -94,7 +102,16 @@ class Driven:
         outcome = await persist(lambda: self.recourse.send(self.id, name, payload))
         self.seconds.append(time.monotonic() - asked)
         self.told.append((read_message(name, payload, "unnamed").key, outcome.whole))
+        if self.looks:
+            await self._look(outcome)
         return outcome
+
+    async def _look(self, outcome: Outcome) -> None:
+        handle = self.recourse.temporal.get_workflow_handle(workflow_id(self.id))
+        shown = (await persist(lambda: handle.query("page"))).get("record_length")
+        answered = outcome.whole.get("entry")
+        if answered is not None and (shown is None or shown < answered):
+            self.unseen.append(f"entry {answered} was answered, and the order in Temporal is at {shown}")
 
     async def send_once(self, name: str, fields: Mapping[str, Any]) -> None:
         """Send a command as an update and give up where the answer does not come: nobody calls again."""
@@ -148,14 +165,23 @@ class Driven:
         return f"at {last}, task {task}, activities {activities}, failures {list(filter(None, failed))}"
 
     async def redecided(self) -> list[str]:
-        """What a replay of its history decides otherwise than it did."""
-        client = self.recourse.temporal
-        history = await persist(client.get_workflow_handle(workflow_id(self.id)).fetch_history)
-        return await persist(lambda: redecided(client, self.recourse.pool, self.id, history))
+        """What a replay of its histories decides otherwise than it did."""
+        client, wrong = self.recourse.temporal, []
+        for run in await persist(lambda: runs(client, workflow_id(self.id))):
+            history = await persist(client.get_workflow_handle(workflow_id(self.id), run_id=run.id).fetch_history)
+            found = await persist(lambda: redecided(client, self.recourse.pool, self.id, history))  # noqa: B023 - awaited at once
+            if found:
+                wrong += [f"{found[0]} (its history: {keep(f'{self.id}-{run.id}.json', history.to_json())})"]
+        return wrong
+
+    async def hits_in_later_runs(self) -> tuple[int, int]:
+        """How many runs it had, and how many hits came in other runs than the first."""
+        found = await persist(lambda: runs(self.recourse.temporal, workflow_id(self.id)))
+        return len(found), sum(any(run.began < at for run in found[1:]) for at in self.hits)
 
     async def wrong(self) -> list[str]:
         """What is not as the rules alone would have it, and what somebody was told that is not so."""
-        wrong = await differences(self.recourse.pool, self.id, self.sent)
+        wrong = [*self.unseen, *await differences(self.recourse.pool, self.id, self.sent)]
         for key, outcome in self.told:
             kept = await self.answer(key)
             said = {name: value for name, value in outcome.items() if name != "repeated"}

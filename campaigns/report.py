@@ -11,6 +11,14 @@ from typing import Any
 REPORTS = Path("reports")
 
 
+def keep(name: str, text: str) -> Path:
+    """Keep something to look at; returns where."""
+    REPORTS.mkdir(parents=True, exist_ok=True)
+    path = REPORTS / name
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
 @dataclass(frozen=True)
 class Verdict:
     """One thing that was tried; `wrong` says what is not as promised, `evidence` what is needed to look closer."""

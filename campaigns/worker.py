@@ -21,6 +21,7 @@ from worker import channels_of, make_worker, until_told_to_stop
 from workflows.connecting import connect
 
 BANK_URL = "CAMPAIGN_BANK_URL"
+VICTIM = "CAMPAIGN_VICTIM"  # a file that names the order whose commit is meant; empty, that of any order is
 STATE = "CAMPAIGN_STATE"  # a file, to which SIGUSR2 has it written what the worker holds
 
 
@@ -43,16 +44,16 @@ class DiesAfterCommit:
 
     def __init__(self, pool: Any) -> None:
         self._pool = pool
-        self._told = False
+        self._told, self._victim = False, b""
         asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, self._die_next)
 
     def _die_next(self) -> None:
-        self._told = True
+        self._told, self._victim = True, Path(os.environ[VICTIM]).read_bytes()
 
     async def fetchval(self, query: str, *arguments: Any) -> Any:
         """As the pool does it, and then perhaps the end."""
         value = await self._pool.fetchval(query, *arguments)
-        if self._told and "INSERT INTO orders" in query:
+        if self._told and "INSERT INTO orders" in query and self._victim in bytes(arguments[0]):
             os.kill(os.getpid(), signal.SIGKILL)
         return value
 

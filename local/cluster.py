@@ -6,7 +6,7 @@ either server can be killed and started again alone. It has no UI.
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -38,13 +38,15 @@ RETENTION = timedelta(hours=72)
 class ClusterServer:
     """The Temporal server alone; it keeps everything in the PostgreSQL at `dsn`, whose schemas must be there."""
 
-    def __init__(self, folder: Path, dsn: str, *, skips_time: bool = False) -> None:
+    def __init__(
+        self, folder: Path, dsn: str, *, skips_time: bool = False, settings: Mapping[str, str] | None = None
+    ) -> None:
         self._log = folder / "temporal-server.log"
         self._process: asyncio.subprocess.Process | None = None
-        settings = folder / "dynamic-config.yaml"
+        configured = folder / "dynamic-config.yaml"
         # The values are JSON, which is YAML too.
-        flags = {**SERVER_SETTINGS, **(TIME_SKIPPING if skips_time else {})}
-        settings.write_text("".join(f"{key}:\n- value: {value}\n" for key, value in flags.items()), encoding="utf-8")
+        flags = {**SERVER_SETTINGS, **(TIME_SKIPPING if skips_time else {}), **(settings or {})}
+        configured.write_text("".join(f"{key}:\n- value: {value}\n" for key, value in flags.items()), encoding="utf-8")
         database = urlsplit(dsn)
         http, *ports = free_ports(1 + 2 * len(SERVICES))
         self._environment = {
@@ -58,7 +60,7 @@ class ClusterServer:
             "SQL_VIS_MAX_CONNS": "5",
             "SQL_VIS_MAX_IDLE_CONNS": "5",
             "BIND_ON_IP": "127.0.0.1",
-            "DYNAMIC_CONFIG_FILE_PATH": str(settings),
+            "DYNAMIC_CONFIG_FILE_PATH": str(configured),
             "TEMPORAL_ALLOW_NO_AUTH": "true",
             "LOG_LEVEL": "warn",
             "FRONTEND_HTTP_PORT": str(http),
@@ -195,11 +197,13 @@ def _database(dsn: str, name: str) -> str:
 
 
 @asynccontextmanager
-async def cluster(folder: Path, *, durable: bool = True, skips_time: bool = False) -> AsyncIterator[Cluster]:
+async def cluster(
+    folder: Path, *, durable: bool = True, skips_time: bool = False, settings: Mapping[str, str] | None = None
+) -> AsyncIterator[Cluster]:
     """A running cluster that ends with this block; what is in `folder` already is continued.
 
     Without `durable`, a killed PostgreSQL may lose its last transactions. With `skips_time`, clients may skip time.
-    Raises LocalError.
+    `settings`: more of the Temporal server's own. Raises LocalError.
     """
     await _build_what_is_missing()
     postgres = LocalPostgres(folder, durable=durable)
@@ -208,7 +212,7 @@ async def cluster(folder: Path, *, durable: bool = True, skips_time: bool = Fals
         await postgres.start()
         await _set_up_schemas(postgres.dsn, folder)
         await _make_orders_database(postgres.dsn)
-        server = ClusterServer(folder, postgres.dsn, skips_time=skips_time)
+        server = ClusterServer(folder, postgres.dsn, skips_time=skips_time, settings=settings)
         await server.start()
         yield Cluster(postgres, server)
     finally:
