@@ -1,7 +1,7 @@
 # Two commands are enough: `make demo` and `make test`. Each prepares what it needs, and leaves nothing running.
 PYTHON ?= python3
 
-.PHONY: histories demo test check format cluster-smoke screenshots audit docs bench bench-quick bench-reads faults races fuzz soak setup help
+.PHONY: histories demo test check format cluster-smoke screenshots audit docs bench bench-quick bench-reads faults races fuzz soak mutants setup help
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
@@ -45,6 +45,9 @@ fuzz: setup  ## bad messages, bad starts and a flood, beside healthy orders; SIZ
 
 soak: setup  ## many open orders through weeks of their clocks, in some minutes; SIZE orders (10000), SEED of an earlier run
 	@.venv/bin/python -m campaigns soak --size $(or $(SIZE),10000) $(if $(SEED),--seed $(SEED))
+
+mutants: setup  ## plant faults in a copy of the source, one at a time, which the tests must find; SIZE faults (all), SEED of an earlier run
+	@.venv/bin/python -m campaigns mutants $(if $(SIZE),--size $(SIZE)) $(if $(SEED),--seed $(SEED))
 
 format: setup  ## format, and mend what the linter can
 	@.venv/bin/ruff format .

@@ -1,4 +1,4 @@
-"""`python -m campaigns races|faults|fuzz|soak`: one command a campaign; the Makefile calls it."""
+"""`python -m campaigns races|faults|fuzz|soak|mutants`: one command a campaign; the Makefile calls it."""
 
 import logging
 import secrets
@@ -10,6 +10,7 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
+from campaigns.planted import PLANTED
 from campaigns.report import Report
 from local.shell import forget_the_servers_of_the_shell
 from starter.cli.quiet import quiet
@@ -17,6 +18,7 @@ from starter.cli.quiet import quiet
 Size = Annotated[int, Parameter(help="How much of it; each campaign says of what.")]
 Seed = Annotated[int | None, Parameter(help="The seed of an earlier run, to do the same again.")]
 
+EVERY_MUTANT = len(PLANTED)
 app = App(name="campaigns", help="Campaigns that try to break what docs/reliability.md promises.")
 
 
@@ -91,6 +93,19 @@ async def faults(*, size: Size = 1000, seed: Seed = None, on_postgres: bool = Fa
     from campaigns.faults import faults as campaign
 
     return await run("faults", size, seed, partial(campaign, on_postgres=on_postgres))
+
+
+@app.command
+async def mutants(*, size: Size = EVERY_MUTANT, seed: Seed = None) -> int:
+    """So many faults, planted one at a time in a copy of the source: the tests must find each."""
+    from campaigns.mutants import CannotTest, DoesNotApply
+    from campaigns.mutants import mutants as campaign
+
+    try:
+        return await run("mutants", size, seed, campaign)
+    except (CannotTest, DoesNotApply) as error:
+        print(error)
+        return 2
 
 
 def main() -> None:

@@ -1,0 +1,136 @@
+"""Faults are planted in the source, one at a time, and the tests must find each.
+
+It happens in a copy of the tree, which ends with the campaign. The tests that are expected to find a fault run first;
+one that they let pass meets the whole suite. A fault that survives that is the campaign's failure: a test is missing.
+"""
+
+import asyncio
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from random import Random
+
+from campaigns.grounds import ROOT
+from campaigns.planted import PLANTED, Mutant
+from campaigns.report import Report
+from local.process import kill, start
+
+SUITE = ("tests",)
+# It looks for the texts that are to be replaced, and would find every mutant by that.
+OWN_TEST = "tests/campaigns/test_mutants.py"
+NARROW, WHOLE = 600.0, 5400.0  # seconds; what takes longer with a fault has no end, and is found by that
+_PYTEST = ("-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "--dist", "loadfile", f"--ignore={OWN_TEST}")
+_ENVIRONMENT = {"PYTHONDONTWRITEBYTECODE": "1", "PYTEST_ADDOPTS": ""}
+FAILED = (1, 2)  # exit statuses of pytest: a test failed, or could not even be read
+
+
+class DoesNotApply(Exception):
+    """The text of a mutant does not stand in its file, or not once; the text says which and what to do."""
+
+
+class CannotTest(Exception):
+    """The tests could not be run; the text says why."""
+
+
+def mutated(mutant: Mutant, root: Path = ROOT) -> str:
+    """The source with the fault in it. Raises DoesNotApply."""
+    path = root / mutant.file
+    source = path.read_text(encoding="utf-8") if path.exists() else ""
+    times = source.count(mutant.before)
+    if times != 1:
+        raise DoesNotApply(
+            f"{mutant.file} has this text {times} times, and not once: {mutant.before!r}. "
+            f"Write in campaigns/planted.py what stands there now, so that {mutant.breaks}."
+        )
+    return source.replace(mutant.before, mutant.after)
+
+
+async def mutants(report: Report, *, planted: Sequence[Mutant] = PLANTED, suite: Sequence[str] = SUITE) -> None:
+    """Plant `report.size` faults, chosen and ordered by the seed, each alone. Raises DoesNotApply, CannotTest."""
+    chosen = Random(report.seed).sample(planted, min(report.size, len(planted)))
+    for mutant in chosen:
+        mutated(mutant)
+    with _copy() as tree:
+        wrong = await _failing(tree, sorted({test for mutant in chosen for test in mutant.tests}), WHOLE, workers=2)
+        report.judge("the tests pass before anything is planted", [wrong] if wrong else [])
+        if wrong:
+            return
+        for number, mutant in enumerate(chosen, start=1):
+            began, name = time.monotonic(), f"{mutant.area}: {mutant.breaks}"
+            with _planted(mutant, tree):
+                found, by = await _failing(tree, mutant.tests, NARROW, workers=0), "expected tests"
+                if not found:
+                    found, by = await _failing(tree, suite, WHOLE, workers=2), "whole suite"
+            took = time.monotonic() - began
+            print(f"{number}/{len(chosen)} {name}: {found or 'SURVIVED'} ({took:.0f} s)", flush=True)
+            report.count(f"found by the {by}" if found else "survived")
+            report.figures.setdefault("found by", {})[name] = found
+            report.judge(name, [] if found else ["no test fails"], vars(mutant))
+
+
+@contextmanager
+def _copy() -> Iterator[Path]:
+    """A copy of the tree as it is now, without what git ignores; it ends with the block."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        check=True,
+    )
+    with tempfile.TemporaryDirectory(prefix="recourse-mutants-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        # PostgreSQL does not run as root, and whom it runs as must reach its data.
+        folder.chmod(0o755)
+        (folder / "tmp").mkdir(mode=0o755)
+        for path in filter(None, listed.stdout.decode().split("\0")):
+            if (ROOT / path).is_file():
+                (folder / "tree" / path).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(ROOT / path, folder / "tree" / path)
+        # Some tests ask git what is in the tree.
+        for command in (["init", "-q"], ["add", "."]):
+            subprocess.run(["git", *command], cwd=folder / "tree", check=True)
+        yield folder / "tree"
+
+
+@contextmanager
+def _planted(mutant: Mutant, tree: Path) -> Iterator[None]:
+    path = tree / mutant.file
+    source = path.read_text(encoding="utf-8")
+    path.write_text(mutated(mutant, tree), encoding="utf-8")
+    try:
+        yield
+    finally:
+        path.write_text(source, encoding="utf-8")
+
+
+async def _failing(tree: Path, tests: Sequence[str], patience: float, workers: int) -> str:
+    """The first test that fails in this tree, nothing where all pass. Raises CannotTest."""
+    log = tree.parent / "tests.log"
+    log.unlink(missing_ok=True)
+    process = await start(
+        [sys.executable, *_PYTEST, "-n", str(workers), *tests],
+        log=log,
+        environment={**_ENVIRONMENT, "PYTHONPATH": str(tree), "TMPDIR": str(tree.parent / "tmp")},
+        cwd=tree,
+    )
+    try:
+        async with asyncio.timeout(patience):
+            status = await process.wait()
+    except TimeoutError:
+        return "a run of the tests without end"
+    finally:
+        kill(process)
+        await process.wait()
+    if status == 0:
+        return ""
+    said = log.read_text(encoding="utf-8", errors="replace")
+    if status not in FAILED:
+        raise CannotTest(f"pytest {' '.join(tests)} ended with {status}:\n{said[-2000:]}")
+    failed = re.search(r"^(?:FAILED|ERROR) (\S+)", said, re.MULTILINE)
+    return failed[1] if failed else f"a run of the tests that ended with {status}"
