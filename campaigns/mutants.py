@@ -19,9 +19,10 @@ from random import Random
 from campaigns.grounds import ROOT
 from campaigns.planted import PLANTED, Mutant
 from campaigns.report import Report
-from local.process import kill, start
+from local.process import kill, last_words, start
 
 SUITE = ("tests",)
+LOG = "tests.log"
 # It looks for the texts that are to be replaced, and would find every mutant by that.
 OWN_TEST = "tests/campaigns/test_mutants.py"
 NARROW, WHOLE = 600.0, 5400.0  # seconds; what takes longer with a fault has no end, and is found by that
@@ -58,7 +59,8 @@ async def mutants(report: Report, *, planted: Sequence[Mutant] = PLANTED, suite:
         mutated(mutant)
     with _copy() as tree:
         wrong = await _failing(tree, sorted({test for mutant in chosen for test in mutant.tests}), WHOLE, workers=2)
-        report.judge("the tests pass before anything is planted", [wrong] if wrong else [])
+        last = last_words(tree.parent / LOG, 40) if wrong else None
+        report.judge("the tests pass before anything is planted", [wrong] if wrong else [], last)
         if wrong:
             return
         for number, mutant in enumerate(chosen, start=1):
@@ -111,7 +113,7 @@ def _planted(mutant: Mutant, tree: Path) -> Iterator[None]:
 
 async def _failing(tree: Path, tests: Sequence[str], patience: float, workers: int) -> str:
     """The first test that fails in this tree, nothing where all pass. Raises CannotTest."""
-    log = tree.parent / "tests.log"
+    log = tree.parent / LOG
     log.unlink(missing_ok=True)
     process = await start(
         [sys.executable, *_PYTEST, "-n", str(workers), *tests],

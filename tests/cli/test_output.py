@@ -10,6 +10,7 @@ import pytest
 
 from tests.activities.conftest import Written
 from tests.cli.test_orders import RECOURSE
+from tests.patience import PATIENCE
 
 # More than a pipe holds, so that the reader is gone while it is written.
 LONG = (
@@ -37,7 +38,7 @@ def test_a_reader_that_has_read_enough_ends_it_quietly(words: tuple[str, ...], u
     os.close(reads)
     told = environment(PYTHONUNBUFFERED=unbuffered)
     try:
-        done = subprocess.run([RECOURSE, *words], stdout=writes, stderr=subprocess.PIPE, env=told, timeout=60)
+        done = subprocess.run([RECOURSE, *words], stdout=writes, stderr=subprocess.PIPE, env=told, timeout=PATIENCE)
     finally:
         os.close(writes)
     assert (done.returncode, done.stderr.decode()) == (141, "")
@@ -69,7 +70,7 @@ async def test_letters_that_the_output_lacks_are_written_as_escapes(spoken: tupl
         process = await asyncio.create_subprocess_exec(
             RECOURSE, *words, env=told, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
         )
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE):
             output, error = await process.communicate()
         assert (process.returncode, error.decode()) == (0, ""), words
         texts[" ".join(words)] = output.decode(encoding)
@@ -81,7 +82,9 @@ async def test_letters_that_the_output_lacks_are_written_as_escapes(spoken: tupl
 
 
 def test_an_argument_that_is_no_text_is_said_to_be_none() -> None:
-    done = subprocess.run([RECOURSE, "order", "show", b"\xff\xfe"], capture_output=True, env=environment(), timeout=60)
+    done = subprocess.run(
+        [RECOURSE, "order", "show", b"\xff\xfe"], capture_output=True, env=environment(), timeout=PATIENCE
+    )
     assert done.returncode == 2
     assert b"is not text in the encoding of this terminal" in done.stderr
     assert done.stderr.count(b"\n") == 1

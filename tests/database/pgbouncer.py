@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from local.process import free_port, start, stop
+from tests.patience import PATIENCE
 
 PATH = f"{os.environ.get('PATH', '')}{os.pathsep}/usr/sbin"
 
@@ -34,7 +35,7 @@ async def pgbouncer(dsn: str, folder: Path, mode: str, sessions: int = 4) -> Asy
     )
     running = await start([program, settings], log=folder / "pgbouncer.log")
     try:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             while True:
                 try:
                     _, writer = await asyncio.open_connection("127.0.0.1", port)

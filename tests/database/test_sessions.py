@@ -15,6 +15,9 @@ from database.steps import record_step
 from tests.conftest import run_on
 from tests.facts.lives import live
 from tests.http.lines import line
+from tests.patience import PATIENCE
+
+A_MOMENT = 0.1  # seconds
 
 MANY = 4
 
@@ -106,8 +109,8 @@ async def test_sessions_with_a_server_that_is_gone_without_a_word_are_let_go(dsn
         asking = asyncio.create_task(pool.execute("SELECT 1"))
         assert await asyncio.wait({asking}, timeout=SILENCE + 0.1) == (set(), {asking})
         asking.cancel()
-        await asyncio.wait({asking}, timeout=0.1)  # it waits for the server's word
-        async with asyncio.timeout(25):
+        await asyncio.wait({asking}, timeout=A_MOMENT)  # it waits for the server's word
+        async with asyncio.timeout(PATIENCE):
             await write(pool)
         await cable.cut()
         await asyncio.wait({asking})

@@ -58,12 +58,12 @@ async def test_a_worker_whose_sessions_are_read_only_goes_on_as_soon_as_new_ones
             f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{database}'",
         )
         asking = asyncio.create_task(marketplace.by("client", order_id, "request", kind="cancel"))
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE):
             async for event in marketplace.handle(order_id).fetch_history_events(wait_new_event=True):
                 if event.event_type == EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED:
                     break
         await run_on(postgres_server, f"ALTER DATABASE {database} RESET default_transaction_read_only")
-        async with asyncio.timeout(40):
+        async with asyncio.timeout(PATIENCE):
             assert (await asking).applied
         assert (await marketplace.by("freelancer", order_id, "accept")).applied
     await pool.close()

@@ -21,6 +21,7 @@ from resolution.order import Opening, read_state
 from resolution.process import Desk
 from resolution.reading import read_message
 from resolution.zones import Offsets
+from tests.patience import PATIENCE
 from tests.process.conftest import Marketplace
 from tests.process.test_forgotten_attempts import CLIENT, FREELANCER, committed_and_forgotten
 from worker import how_workflows_run, make_worker
@@ -156,7 +157,7 @@ async def test_request_cancellation_is_recorded_and_shown_and_the_order_goes_on(
         await marketplace.by("client", order_id, "request", kind="cancel")
         handle = marketplace.handle(order_id)
         await handle.cancel()
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             while len(await recorded(marketplace, order_id)) < 2:
                 await marketplace.by("client", order_id, "message", comment="Anything new?", command_id="tick")
         shown = (await handle.query("__temporal_workflow_metadata")).current_details
