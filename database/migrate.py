@@ -128,9 +128,7 @@ async def _apply(connection: Any, wanted: Sequence[tuple[str, str]]) -> list[str
             raise
         except asyncpg.PostgresError as error:
             left = "what was done of it stays: migrate again" if outside else "nothing of it was"
-            raise MigrationError(
-                f"Migration {name} cannot be applied ({type(error).__name__}: {error}); {left}."
-            ) from error
+            raise MigrationError(f"Migration {name} cannot be applied ({error}); {left}.") from error
         fresh.append(name)
     return fresh
 

@@ -27,6 +27,9 @@ def unless_not_found(error: RPCError, doing: str, payload: Mapping[str, Any] | N
             raise TemporalUnreachable(f"Temporal refuses: {error.message}") from error
         case RPCStatusCode.INVALID_ARGUMENT:
             raise ValueError(f"Temporal does not take this: {error.message}") from error
+        case RPCStatusCode.UNAVAILABLE | RPCStatusCode.DEADLINE_EXCEEDED | RPCStatusCode.CANCELLED:
+            # What is said then are words of the library beneath.
+            raise unanswered(doing, "Temporal does not answer", payload) from error
         case _:
             raise unanswered(doing, f"Temporal says: {error.message}", payload) from error
 

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from activities.currencies import check_currency
 from policies import load_policy
+from resolution.amounts import write_amount
 from resolution.durations import parse_duration
 from resolution.order import Terms
 from resolution.record import Export
@@ -144,6 +145,8 @@ def read_terms(
         "price": read_money(price, currency, "--price"),
         "service_fee": read_money(service_fee, currency, "--service-fee"),
     }
+    if paid["price"] == 0:
+        raise Stop(f"--price {price!r}: a price is at least {write_amount(1, currency)}.")
     try:
         return Terms(order_id=order_id, currency=currency, delivery_time=lasts, **paid, **others)
     except ValidationError as error:

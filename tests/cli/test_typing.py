@@ -92,7 +92,7 @@ def test_money_is_taken_as_it_is_typed(option: tuple[str, Argument]) -> None:
         ("order start 1 --client c --freelancer f --price 1 --currency UDS", "not a currency that ISO 4217 has today"),
         ("order start 1 --client c --freelancer f --price 1,5", "--price '1,5': Write an amount in USD"),
         ("order start 1 --client c --freelancer f --price 99.999", "2 decimals at most"),
-        ("order start 1 --client c --freelancer f --price 0", "--price must be at least 1"),
+        ("order start 1 --client c --freelancer f --price 0", "--price '0': a price is at least 0.01 USD."),
         ("order start 1 --client c --freelancer f --price -5", "--price '-5': Write an amount in USD"),
         ("order start 1 --client c --freelancer f --price 5EUR", "must be in USD, not in EUR"),
         ("order start a/b --client c/d --freelancer f --price 1", "--client may hold neither a slash nor"),
