@@ -9,6 +9,7 @@ import idna
 
 LONGEST = 320  # characters: 64 before the sign, 255 behind it
 _WRONG = "not one e-mail address such as name@example.com"
+_DOTS = ": a dot before the @ must stand between other letters"
 
 
 def read_address(text: str) -> Address:
@@ -16,7 +17,8 @@ def read_address(text: str) -> Address:
     it, for anything else.
 
     Letters of any script are taken. A domain becomes ASCII (`xn--…`), as every mail server and the domain name system
-    know it. A name stays as it is; it needs a mail server that knows SMTPUTF8.
+    know it. A name stays as it is; it needs a mail server that knows SMTPUTF8. Some carriers have given out names with
+    a dot at an end or two in a row: no mail standard knows them, so they are none.
     """
     # The standard library reads addresses strictly, but ASCII only; at some texts it trips over its own feet.
     plain = "".join("x" if _foreign(letter) else letter for letter in text[: LONGEST + 1])
@@ -26,7 +28,8 @@ def read_address(text: str) -> Address:
         read = Address()
     fits = read.username and read.domain and read.addr_spec == plain and len(text) <= LONGEST and text.isprintable()
     if not fits:
-        raise ValueError(_WRONG)
+        name = plain.rpartition("@")[0]
+        raise ValueError(f"{_WRONG}{_DOTS if '' in name.split('.') and name else ''}")
     if text.isascii():
         return read
     name, _, domain = text.rpartition("@")

@@ -155,7 +155,8 @@ class Recourse(Orders):
         Terms that are given without a `history` get it from the database: what the two have behind them there. Where it
         is away the order starts all the same, with nothing behind them.
         `provider` executes its settlements. `emails`: where the parties hear of it, kept in the database only.
-        `first`: a command and its fields, sent with the start in one go; its outcome is returned.
+        `first`: a command and its fields, sent with the start in one go (with `emails`, once these are kept); its
+        outcome is returned.
         `start_delay`: how long the order waits before it begins; it cannot go together with `first`.
         Raises OrderExists where the id belongs to an order with other terms, OrderNotRunning where it has started and
         lost its workflow, ValueError for an address that is none and (UnusableCurrency) a currency that no new order
@@ -163,11 +164,13 @@ class Recourse(Orders):
         """
         for email in (emails or {}).values():
             read_address(email)
-        outcome = await self._start(terms, policy, provider, first, start_delay)
-        if emails:
-            with in_one_sentence():
-                await write_contacts(self.pool, terms.order_id, {str(role): email for role, email in emails.items()})
-        return outcome
+        if not emails:
+            return await self._start(terms, policy, provider, first, start_delay)
+        # Only when it is known that the id is this order's may its addresses be kept, and only then is anything told.
+        await self._start(terms, policy, provider, None, start_delay)
+        with in_one_sentence():
+            await write_contacts(self.pool, terms.order_id, {str(role): email for role, email in emails.items()})
+        return await self.send(terms.order_id, *first) if first else None
 
     async def _start(
         self,

@@ -8,7 +8,7 @@ is good for one command only, however long that waits.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import jwt
@@ -27,6 +27,8 @@ from workflows.messages import TOKEN, Disproof
 KEY_SIZE = 32  # bytes
 AUDIENCE = "recourse-actor"
 ALGORITHM = "HS256"
+# What the clocks of two machines may differ by: who signs and who checks.
+LEEWAY = timedelta(minutes=1)
 # When a token is good is decided by the order's own time, below.
 _OPTIONS: Any = {
     "require": ["aud", "role", "sub"],
@@ -71,8 +73,8 @@ class Actors:
                 token, self.keys.keys[str(key_id)], algorithms=[ALGORITHM], audience=AUDIENCE, options=_OPTIONS
             )
             begins, ends = claims.get("nbf", 0), claims.get("exp")
-            early = int(begins) > now.timestamp()
-            late = ends is not None and int(ends) <= now.timestamp()
+            early = int(begins) > (now + LEEWAY).timestamp()
+            late = ends is not None and int(ends) <= (now - LEEWAY).timestamp()
         except Exception:  # noqa: BLE001 - whatever a token holds, it must not wedge the order
             return "bad_token"
         if early or late:

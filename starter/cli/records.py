@@ -9,6 +9,7 @@ from cyclopts import App, Parameter
 
 from resolution.record import Export, Reader, verify
 from starter.cli.output import NO, Json, Stop, Zone, console, printable, say_json
+from starter.exact_json import read_json
 from starter.timeline import timeline
 
 app = App(name="record", help="Export, verify and read the records of orders.")
@@ -105,20 +106,12 @@ def _checked(file: Path, head: str | None) -> tuple[Any, list[str]]:
     except UnicodeDecodeError as error:
         return None, [f"document: is not UTF-8 text: {error.reason} at byte {error.start}"]
     try:
-        document = json_.loads(text, object_pairs_hook=_no_key_twice)
+        document = read_json(text)
     except RecursionError:
         return None, ["document: is nested too deeply for a record"]
     except ValueError as error:
-        return None, [f"document: is not JSON: {error}"]
+        return None, [f"document: is not JSON that can be used: {error}"]
     return document, verify(document, head)
-
-
-def _no_key_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    # Programs differ in which of two they read, so such a file would say one thing to us and another to others.
-    made = dict(pairs)
-    if len(made) != len(pairs):
-        raise ValueError("a key stands twice in one object")
-    return made
 
 
 def _summary(document: dict[str, Any]) -> dict[str, Any]:

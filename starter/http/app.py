@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
+from fastapi.responses import RedirectResponse
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
@@ -14,7 +15,7 @@ from starter.client import Recourse
 from starter.http import commands, health, issuing, orders, queue
 from starter.http.access import Site
 from starter.http.bodies import BODIES
-from starter.http.limits import Limits
+from starter.http.limits import Heads, Limits
 from starter.http.pages.app import make_pages
 from starter.http.problems import Problem, answer_with_problems
 from starter.http.tokens import KeyRing
@@ -29,6 +30,11 @@ Money is in minor units of the order's currency, instants are in UTC, durations 
 
 def _now() -> datetime:
     return datetime.now(UTC)
+
+
+def _to_pages(request: Request) -> RedirectResponse:
+    """People begin at the pages, whatever stands in front of us."""
+    return RedirectResponse(f"{request.scope['root_path']}/pages/", 303)
 
 
 def make_app(
@@ -53,6 +59,8 @@ def make_app(
         # Their pages load programs from elsewhere; the description itself is at /openapi.json.
         docs_url=None,
         redoc_url=None,
+        # It would name our host and scheme, which a proxy in front of us knows better.
+        redirect_slashes=False,
         # Its own spans and logs tell paths, queries and errors, which hold ids, tokens and texts.
         telemetry={"tracing": False, "logs": False, "auto_configure": False},
     )
@@ -60,9 +68,12 @@ def make_app(
     site = app.state.site = Site(recourse=recourse, keys=keys, policies=known, now=now, patience=patience)
     for part in (orders, commands, queue, issuing, health):
         app.include_router(part.router)
+    for path in ("/", "/pages"):
+        app.add_api_route(path, _to_pages, include_in_schema=False)
     app.mount("/pages", make_pages(site, frame_ancestors))
     answer_with_problems(app)
     app.add_middleware(Limits)
+    app.add_middleware(Heads)
     _describe(app)
     return app
 

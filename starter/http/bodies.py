@@ -1,22 +1,57 @@
 """What a call sends. A command's fields are those of the contract, less what the server itself says of it."""
 
-import json
+from collections.abc import Callable, Coroutine
 from typing import Any
 
-from fastapi import Request
+from fastapi import Request, Response
+from fastapi.routing import APIRoute
 from pydantic import BaseModel, create_model
 from pydantic_core import to_json
 
 from resolution.commands import COMMANDS, Command
 from resolution.fields import excerpt
+from starter.exact_json import read_json
 from starter.http.problems import malformed
 
-# The token or `as` says the actor, the Idempotency-Key the id, and the arrival the stamp.
-SAID_ELSEWHERE = ("actor", "command_id", "sent_at")
+# The token or `as` says and proves the actor, the Idempotency-Key the id, and the arrival the stamp.
+SAID_ELSEWHERE = ("actor", "command_id", "sent_at", "actor_token")
 
 
 def _no_number(text: str) -> float:
     raise ValueError(f"{text} is not a JSON number")
+
+
+class ExactRequest(Request):
+    """A call whose body is read strictly."""
+
+    async def json(self) -> Any:
+        """The value of its body. Raises Failure (422)."""
+        return _read(await self.body())
+
+
+class ExactRoute(APIRoute):
+    """A path that FastAPI reads the body of."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """As ever, with a body that is read strictly."""
+        plain = super().get_route_handler()
+
+        async def handle(request: Request) -> Response:
+            return await plain(ExactRequest(request.scope, request.receive))
+
+        return handle
+
+
+def _read(body: bytes) -> Any:
+    try:
+        value = read_json(body.decode(), _no_number)
+        # Lone surrogates and endless nesting can be read, but not be passed on.
+        to_json(value)
+    except RecursionError as error:
+        raise malformed(body="is nested too deeply") from error
+    except ValueError as error:
+        raise malformed(body=excerpt(f"is not JSON that can be used: {error}")) from error
+    return value
 
 
 async def read_object(request: Request) -> dict[str, Any]:
@@ -24,14 +59,7 @@ async def read_object(request: Request) -> dict[str, Any]:
     body = await request.body()
     if not body:
         return {}
-    try:
-        value = json.loads(body.decode(), parse_constant=_no_number)
-        # Lone surrogates and endless nesting can be read, but not be passed on.
-        to_json(value)
-    except RecursionError as error:
-        raise malformed(body="is nested too deeply") from error
-    except ValueError as error:
-        raise malformed(body=excerpt(f"is not JSON that can be used: {error}")) from error
+    value = _read(body)
     if not isinstance(value, dict):
         raise malformed(body="is not a JSON object")
     said = {field: "cannot be set in the body" for field in SAID_ELSEWHERE if field in value}

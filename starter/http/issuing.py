@@ -1,22 +1,28 @@
 """Tokens for the marketplace's users, made by its backends."""
 
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Any, Literal
 
 from fastapi import APIRouter, Depends
 from pydantic import Field
 
-from resolution.durations import Duration
+from resolution.durations import Duration, write_duration
 from resolution.order import Id
 from resolution.words import Frozen
 from starter.http.access import TheSite, answers, service_only
+from starter.http.bodies import ExactRoute
 from starter.http.pages.sessions import LINK_LASTS, LONGEST_LINK, link
 from starter.http.problems import malformed
 from starter.http.shapes import Answered
 from starter.http.tokens import Bearer
 
-router = APIRouter(tags=["tokens"])
+router = APIRouter(tags=["tokens"], route_class=ExactRoute)
 LONGEST_LIFE = timedelta(days=30)
+
+
+def _lasting(usual: timedelta) -> Any:
+    # A description would give the default in another notation than the one that is read.
+    return Field(default=usual, json_schema_extra={"default": write_duration(usual)})
 
 
 class IssueToken(Frozen):
@@ -24,7 +30,7 @@ class IssueToken(Frozen):
 
     role: Literal["client", "freelancer", "operator"]
     id: Id
-    lifetime: Duration = Field(default=timedelta(hours=1))
+    lifetime: Duration = _lasting(timedelta(hours=1))
 
 
 class Issued(Answered):
@@ -40,7 +46,7 @@ class IssueLink(Frozen):
     role: Literal["client", "freelancer", "operator"]
     id: Id
     order_id: Id | None = None
-    lifetime: Duration = Field(default=LINK_LASTS)
+    lifetime: Duration = _lasting(LINK_LASTS)
 
 
 class IssuedLink(Answered):

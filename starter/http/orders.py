@@ -5,24 +5,38 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Response
 from fastapi.responses import JSONResponse
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
+from activities.addresses import LONGEST, read_address
 from activities.currencies import UnusableCurrency
 from database.lists import Wanted, list_orders
-from database.orders import write_contacts
 from resolution.order import Terms
 from resolution.record import Export
 from resolution.step import Notice
-from resolution.words import PARTIES, Frozen
+from resolution.words import PARTIES, Frozen, Party
 from starter.client import workflow_id
 from starter.http.access import Caller, OrderId, TheOperator, TheReader, TheSite, answers, service_only
+from starter.http.bodies import ExactRoute
 from starter.http.patience import patient
 from starter.http.problems import malformed
 from starter.http.shapes import Actions, OrderList, OrderShown, Started
 
-router = APIRouter(tags=["orders"])
+router = APIRouter(tags=["orders"], route_class=ExactRoute)
 
-Email = Annotated[str, Field(max_length=320, pattern=r"^[^\s@\x00]+@[^\s@\x00]+$")]
+
+def _address(text: str) -> str:
+    try:
+        read_address(text)
+    except ValueError as error:
+        raise ValueError(f"is {error}") from None
+    return text
+
+
+Email = Annotated[
+    str,
+    AfterValidator(_address),
+    Field(description="One address, `name@domain`.", max_length=LONGEST, json_schema_extra={"format": "idn-email"}),
+]
 After = Annotated[str, Query(description="The `next` of the page before.", max_length=300, pattern=r"^[^\x00]*$")]
 Limit = Annotated[int, Query(ge=1, le=200)]
 # What another machine's clock may be ahead of ours when it says that an order was placed just now.
@@ -55,13 +69,13 @@ async def start_order(site: TheSite, body: StartOrder, response: Response) -> St
         raise malformed(policy=f"is not one of {', '.join(sorted(site.policies))}; `serve --policy FILE` adds one")
     if terms.ordered_at > site.now() + CLOCKS_DIFFER:
         raise malformed(**{"terms.ordered_at": "lies in the future"})
+    given: dict[Party, str | None] = {"client": body.client_email, "freelancer": body.freelancer_email}
+    emails = {role: email for role, email in given.items() if email}
     async with patient(site.patience):
         try:
-            await site.recourse.start(terms, policy, provider=body.provider)
+            await site.recourse.start(terms, policy, provider=body.provider, emails=emails)
         except UnusableCurrency as error:
             raise malformed(**{"terms.currency": str(error)}) from error
-    emails = {"client": body.client_email, "freelancer": body.freelancer_email}
-    await write_contacts(site.recourse.pool, terms.order_id, {role: email for role, email in emails.items() if email})
     can_be_read = await site.recourse.soon_written(terms.order_id)
     response.status_code = 201 if can_be_read else 202
     response.headers["Location"] = f"/orders/{terms.order_id}"

@@ -14,13 +14,15 @@ from starter.http.problems import malformed
 from starter.http.shapes import Queue
 
 router = APIRouter(tags=["operators"])
+# A sign that a query string holds as it is, as it does those of ids and instants, and that no id has.
+_BETWEEN = "~"
 
 
 def place_after(after: str) -> tuple[datetime, str] | None:
     """The place in the queue that a page's `next` names; None at the beginning. Raises Failure (422)."""
     if not after:
         return None
-    at, _, order_id = after.partition(" ")
+    at, _, order_id = after.partition(_BETWEEN)
     try:
         due_at = datetime.fromisoformat(at)
         if due_at.tzinfo is None or not storable(order_id):
@@ -32,7 +34,8 @@ def place_after(after: str) -> tuple[datetime, str] | None:
 
 def place_of(row: Mapping[str, Any]) -> str:
     """The same of a row, as `next` says it."""
-    return f"{row['due_at'].isoformat()} {row['order_id']}"
+    at = row["due_at"].astimezone(UTC).isoformat().removesuffix("+00:00")
+    return f"{at}Z{_BETWEEN}{row['order_id']}"
 
 
 @router.get("/queue", response_model=Queue, dependencies=[Depends(staff_only)], responses=answers(403, 422))

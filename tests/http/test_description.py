@@ -6,9 +6,12 @@ from collections.abc import AsyncIterator, Iterator
 from itertools import product
 from typing import Any
 
+import httpx2
+import jsonschema_rs
 import pytest
 import schemathesis
 from fastapi import FastAPI
+from fastapi.openapi.models import OpenAPI
 from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis import GenerationMode
 from schemathesis.config import SchemathesisConfig
@@ -79,6 +82,43 @@ def call_often(operation: Any, mode: GenerationMode, order_id: str) -> None:
         case.call_and_validate(headers=headers, excluded_checks=[] if misfit_body(case) else [negative_data_rejection])
 
     call()
+
+
+def schemas(value: Any) -> Iterator[dict[str, Any]]:
+    """Every schema of a description that says what it is by itself, when left out, or for example."""
+    if isinstance(value, dict):
+        if {"default", "example", "examples"} & value.keys():
+            yield value
+        for inner in value.values():
+            yield from schemas(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from schemas(inner)
+
+
+async def test_the_description_is_one_and_its_own_values_fit_it(http: httpx2.AsyncClient) -> None:
+    described = (await http.get("/openapi.json")).json()
+    OpenAPI.model_validate(described)
+    components = described["components"]["schemas"]
+    for schema in components.values():
+        jsonschema_rs.meta.validate({"$schema": "https://json-schema.org/draft/2020-12/schema", **schema})
+    tried = 0
+    for schema in schemas(described):
+        examples = schema.get("examples", ())
+        for value in [schema[key] for key in ("default", "example") if key in schema] + list(examples):
+            fits = jsonschema_rs.validator_for({**schema, "components": {"schemas": components}})
+            assert fits.is_valid(value), (value, schema)
+            tried += 1
+    assert tried > 50
+
+
+async def test_the_defaults_that_it_gives_are_taken(http: httpx2.AsyncClient) -> None:
+    components = (await http.get("/openapi.json")).json()["components"]["schemas"]
+    headers = {"Authorization": f"Bearer {token('service')}"}
+    for path, name in (("/tokens", "IssueToken"), ("/links", "IssueLink")):
+        known = components[name]["properties"]
+        body = {"role": "client", "id": "c-1", "lifetime": known["lifetime"]["default"]}
+        assert (await http.post(path, json=body, headers=headers)).status_code == 201
 
 
 async def test_no_call_is_answered_otherwise_than_described(address: str, order: Orders) -> None:

@@ -1,6 +1,8 @@
 """What can be read over HTTP is what the rules say, in the types that the description promises."""
 
 import json
+import re
+import secrets
 from typing import Any
 
 import httpx2
@@ -9,7 +11,7 @@ from pydantic import BaseModel
 
 from resolution.record import verify
 from starter.http import shapes
-from tests.http.conftest import Callers, Orders
+from tests.http.conftest import Callers, Orders, token
 from tests.process.conftest import Marketplace
 
 READERS = ("client", "freelancer", "operator")
@@ -163,9 +165,32 @@ async def test_the_queue_has_the_undecided_cases_those_due_next_first(order: Ord
 
 
 async def test_a_place_in_the_queue_that_is_none_is_malformed(by: Callers) -> None:
-    for after in ("x", "2025-01-01 t-1", "2025-01-01T00:00:00Z", "0001-01-01T00:00:00+05:00 t-1"):
+    no_instants = ("x", "2025-01-01", "2025-01-01T00:00", "0001-01-01T00:00:00+05:00", "")
+    for after in (*(f"{at}~t-1" for at in no_instants), "x", "ü", "%", "2025-01-01T00:00:00Z 1"):
         answer = await by("operator").get("/queue", after=after)
         assert (answer.status_code, answer.json()["code"]) == (422, "malformed")
+        assert list(answer.json()["details"]["problems"]) == ["query.after"]
+
+
+async def test_a_place_survives_an_address_as_it_is(
+    order: Orders, by: Callers, http: httpx2.AsyncClient, marketplace: Marketplace
+) -> None:
+    for number in range(2):
+        order_id = await order(order_id=f"A.b_c:{number}-{secrets.token_hex(4)}")
+        for role, command, fields in (
+            ("client", "request", {"kind": "cancel", "comment": "x"}),
+            ("freelancer", "decline", {}),
+            ("client", "escalate", {}),
+        ):
+            assert (await marketplace.by(role, order_id, command, **fields)).applied
+    headers = {"Authorization": f"Bearer {token('operator')}"}
+    for path, rows in (("/queue", "cases"), ("/orders", "orders")):
+        first = (await http.get(f"{path}?limit=1", headers=headers)).json()
+        second = await http.get(f"{path}?limit=1&after={first['next']}", headers=headers)
+        assert second.status_code == 200, second.text
+        assert re.fullmatch(r"[A-Za-z0-9._:~-]+", first["next"])
+        found = [row["order_id"] for page in (first, second.json()) for row in page[rows]]
+        assert len(set(found)) == 2
 
 
 async def test_the_description_names_nobody_elses_address(http: httpx2.AsyncClient) -> None:

@@ -100,6 +100,37 @@ async def test_addresses_for_mail_are_kept_beside_the_order(marketplace: Marketp
     assert (await by("service").post("/orders", body)).status_code == 201
     kept = await marketplace.recourse.pool.fetch("SELECT role, email FROM contacts")
     assert [tuple(row) for row in kept] == [("client", "c@example.org")]
-    for bad in ("c", "c@x y", "c@x\r\nBcc: d@example.org"):
-        refused = await by("service").post("/orders", {**body, "freelancer_email": bad})
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("", "c", "c@x y", "c@x\r\nBcc: d@example.org", "jos..e@x.example", "jose.@x.example", ".jose@x.example"),
+        *("<a@b.example>", "a,b@x.example", "anna@example.com.", '"quoted"@x.example', "x@y@z", "a\x00@x.example"),
+        f"{'a' * 320}@x.example",
+    ],
+)
+async def test_an_address_that_no_mail_reaches_is_refused_by_name(
+    marketplace: Marketplace, by: Callers, address: str
+) -> None:
+    agreed = terms(marketplace)
+    for field in ("client_email", "freelancer_email"):
+        refused = await by("service").post("/orders", {"terms": agreed, field: address})
         assert refused.status_code == 422
+        [(where, why)] = refused.json()["details"]["problems"].items()
+        assert where == f"body.{field}"
+        assert why.startswith(("is not one e-mail address", "String should have at most"))
+        assert ("a dot before the @" in why) is ("jose" in address or "jos.." in address)
+    assert (await by("operator").get(f"/orders/{agreed['order_id']}")).status_code == 404
+
+
+async def test_addresses_that_cannot_be_kept_are_no_fault_of_the_call(
+    marketplace: Marketplace, by: Callers, pool: Any
+) -> None:
+    body = {"terms": terms(marketplace), "client_email": "c@example.org"}
+    await pool.execute("ALTER TABLE contacts RENAME TO elsewhere")
+    away = await by("service").post("/orders", body)
+    assert (away.status_code, away.json()["code"]) == (503, "database_unreachable")
+    await pool.execute("ALTER TABLE elsewhere RENAME TO contacts")
+    assert (await by("service").post("/orders", body)).status_code == 201
+    assert await pool.fetchval("SELECT email FROM contacts") == "c@example.org"

@@ -70,6 +70,49 @@ async def test_a_double_click_is_one_command(marketplace: Marketplace, visitor: 
     assert (await marketplace.recourse.show(order_id, "operator"))["record_length"] == 1
 
 
+async def test_a_form_that_comes_back_carries_a_new_id(
+    marketplace: Marketplace, visitor: Visitors, order: Orders
+) -> None:
+    order_id, client = await order("upwork"), await visitor("client")
+    await client.open(f"orders/{order_id}/request-cancel")
+    await client.submit("preview", amount="20", comment="We stop here.")
+    first = client.fields()[1]["command_id"]
+    assert (await client.submit("confirm", amount="1000000")).status_code == 422
+    assert "command_id" not in client.fields()[1]
+    assert (await client.submit("preview", amount="30")).status_code == 200
+    assert client.fields()[1]["command_id"] != first
+    await client.submit("confirm")
+    assert "Done." in client.words
+    request = (await marketplace.recourse.show(order_id, "client"))["request"]
+    assert (request["number"], request["amount"]) == (1, 3000)
+
+
+async def test_the_id_of_another_command_is_not_taken_for_this_one(
+    marketplace: Marketplace, visitor: Visitors, order: Orders
+) -> None:
+    order_id, client = await order(), await visitor("client")
+    await client.do(order_id, "message", comment="Hello")
+    await client.open(f"orders/{order_id}/message")
+    await client.submit("preview", comment="Hello again")
+    used = client.fields()[1]["command_id"][0]
+    await client.submit("confirm")
+    await client.open(f"orders/{order_id}/request-cancel")
+    await client.submit("preview")
+    await client.submit("confirm", command_id=used)
+    assert client.answer.status_code == 409
+    assert "This form was sent before with something else in it." in client.words
+    assert (await marketplace.recourse.show(order_id, "client"))["request"] is None
+    await client.submit("preview")
+    await client.submit("confirm")
+    assert "Done." in client.words
+
+
+async def test_only_what_can_be_done_is_said_to_be_done(visitor: Visitors, order: Orders) -> None:
+    order_id, client = await order(), await visitor("client")
+    await client.open(f"orders/{order_id}?done=anything")
+    assert "Done." not in client.words
+
+
 async def test_an_old_page_accepts_nothing_that_was_not_on_it(
     marketplace: Marketplace, visitor: Visitors, order: Orders
 ) -> None:
@@ -118,7 +161,7 @@ async def test_what_is_missing_is_said_at_its_field_and_what_was_typed_is_kept(
     said["attestations"].append("agreed_compensation")
     await client.submit("preview", amount="100.01", **said)
     assert "The amount is outside of its bounds." in client.words
-    assert (await client.submit("preview", amount="40,5", **said)).status_code == 200
+    assert (await client.submit("preview", amount="40.5", **said)).status_code == 200
     assert "40.50 USD" in client.words
 
 

@@ -60,7 +60,7 @@ async def test_the_queue_holds_the_cases_that_wait_and_can_be_narrowed(
     await operator.open("queue?stage=ruling")
     assert "No case waits that fits these filters" in operator.words
     assert (await operator.open("queue?after=nonsense")).status_code == 422
-    assert (await operator.open("queue?after=2026-01-01T00:00Z+t%00")).status_code == 422
+    assert (await operator.open("queue?after=2026-01-01T00:00Z~t%00")).status_code == 422
 
 
 async def test_the_queue_is_narrowed_to_the_cases_of_one_policy(

@@ -1,7 +1,7 @@
 """Every page and every form, as each reader sees it, after each step of every scenario."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
@@ -9,20 +9,21 @@ from typing import Any, cast
 
 import pytest
 from starlette.requests import Request
+from starlette.responses import Response
 
 from resolution.amounts import write_amount
+from resolution.commands import Actor
 from resolution.order import Opening, Order
 from resolution.record import Reader
 from starter.client import Recourse
 from starter.http.access import Site
+from starter.http.pages import acting
 from starter.http.pages.app import make_pages
 from starter.http.pages.fields import Field
 from starter.http.pages.forms import Form
 from starter.http.pages.order_page import said
-from starter.http.pages.outlook import aheads
 from starter.http.pages.rendering import render
 from starter.http.pages.sessions import COOKIE, signed_in
-from starter.http.pages.words import REFUSED, word
 from starter.http.tokens import Bearer
 from starter.reading import Orders
 from starter.simulate.engine import SALT, PureEngine, exported
@@ -162,43 +163,41 @@ class _Looking(Play):
 
     async def _read(self, where: str, reader: Reader, holder: str) -> None:
         order_id, request = self.story.terms.order_id, self._request(reader, holder)
-        page = await said(self.site, order_id, signed_in(request, KEYS), reader)
-        self._look_at(request, where, "order.html", **page, done="")
+        known = signed_in(request, KEYS)
+        page = await said(self.site, order_id, known, reader)
+        self._look_at(where, lambda: render(request, "order.html", **page, done=False))
+        actor = Actor(role=reader, id=holder)
+        desk = acting.Desk(request, self.site, known, order_id, reader, actor, self.story.terms.currency)
         for form in page["forms"]:
             if (form.key, repr(form)) not in self.seen:
                 self.seen.add((form.key, repr(form)))
-                there = {"form": form, "order_id": order_id, "reader": reader}
-                await self._fill_in(request, f"{where} {form.key}", form, there)
+                await self._fill_in(desk, f"{where} {form.key}", form)
 
-    async def _fill_in(self, request: Request, where: str, form: Form, there: dict[str, Any]) -> None:
+    async def _fill_in(self, desk: acting.Desk, where: str, form: Form) -> None:
         """Look at a form as it is at first, when nothing was typed, and at what it leads to once it is filled in."""
-        self._look_at(request, where, "form.html", **there, typed=form.empty(), wrong={}, notice="")
-        self._look_at(request, where, "form.html", **there, typed={}, wrong=form.read({})[1], notice="Try again.")
+        self._look_at(where, lambda: desk.show(form, form.empty(), {}))
+        self._look_at(where, lambda: desk.show(form, {}, form.read({})[1], notice="Try again."))
         typed = {**form.empty(), **{name: value for field in form.fields for name, value in filled(field).items()}}
         fields, wrong = form.read(typed)
         assert wrong == {}
-        bearer = signed_in(request, KEYS).bearer
-        actor = {"role": bearer.role, "id": bearer.id}
-        ahead = await self.site.recourse.preview(there["order_id"], form.command, {**fields, "actor": actor})
-        assert ahead.get("refused") not in ("malformed", "unknown_command"), (where, ahead)
-        if "refused" in ahead:
-            refusal = word(REFUSED, ahead["refused"])
-            self._look_at(request, where, "form.html", **there, typed=typed, wrong={}, notice=refusal)
+        ahead = await self.site.recourse.preview(desk.order_id, form.command, {**fields, "actor": desk.actor})
+        refused = ahead.get("refused")
+        assert refused not in ("malformed", "unknown_command"), (where, ahead)
+        if refused:
+            self._look_at(where, lambda: acting._refused(desk, form, typed, refused, ahead))
             return
-        shown = {"aheads": aheads(ahead, there["reader"]), "seen": "", "command_id": "", "changed": True}
-        currency = self.story.terms.currency
-        more = {"typed": typed, "unanswered": True, "currency": currency}
-        self._look_at(request, where, "preview.html", **there, **shown, **more)
+        self._look_at(where, lambda: acting._preview(desk, form, typed, ahead, changed=True))
+        self._look_at(where, lambda: acting._preview(desk, form, typed, ahead, status=503, stands_still=True))
 
     def _request(self, reader: Reader, holder: str) -> Request:
         signed = KEYS.sign(Bearer(role=reader, id=holder), "recourse-session", datetime.now(UTC) + timedelta(hours=1))
         cookie = (b"cookie", f"{COOKIE}={signed}".encode())
         return Request({"type": "http", "root_path": "/pages", "headers": [cookie], "app": self.pages})
 
-    def _look_at(self, request: Request, where: str, template: str, **said: Any) -> None:
+    def _look_at(self, where: str, shown: Callable[[], Response]) -> None:
         self.shown += 1
         try:
-            html = bytes(render(request, template, **said).body).decode()
+            html = bytes(shown().body).decode()
         except Exception as error:  # noqa: BLE001 - each is a page that answers 500
             self.found.append(f"{where}: {type(error).__name__}: {error}")
             return

@@ -12,7 +12,7 @@ from resolution.clocks import ClockName
 from resolution.commands import COMMANDS
 from resolution.refusals import CODES
 from starter.http.pages import telling, words
-from starter.http.pages.forms import _ORDER
+from starter.http.pages.forms import KEYS
 
 TEMPLATES = Path(starter.http.pages.__file__).parent / "templates"
 
@@ -28,7 +28,7 @@ def test_every_clock_and_command_has_a_headline_in_the_story() -> None:
 
 
 def test_every_command_of_a_person_has_a_form() -> None:
-    named = {key.replace("-", "_") for key in _ORDER if not key.startswith("request-")}
+    named = {key.replace("-", "_") for key in KEYS if not key.startswith("request-")}
     assert named | {"request"} == {name for name, command in COMMANDS.items() if set(command.by) != {"system"}}
 
 

@@ -52,6 +52,34 @@ async def test_an_order_and_its_first_command_start_in_one_go(marketplace: Marke
     assert (await marketplace.recourse.order(terms.order_id)).record_length == 1
 
 
+async def test_addresses_are_kept_before_the_first_command_is_sent(marketplace: Marketplace, pool: Any) -> None:
+    terms, recourse = marketplace.terms(), marketplace.recourse
+    first = ("request", {"actor": {"role": "client", "id": "c-1"}, "kind": "cancel"})
+    waiting = "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND relation = 'contacts'::regclass)"
+    async with pool.acquire() as other:
+        async with other.transaction():
+            await other.execute("LOCK TABLE contacts IN ACCESS EXCLUSIVE MODE")
+            starting = asyncio.create_task(recourse.start(terms, POLICY, emails={"client": "c@x.example"}, first=first))
+            while not await pool.fetchval(waiting):
+                assert not starting.done()
+                await asyncio.sleep(0.02)
+            assert await recourse.soon_written(terms.order_id)
+            assert (await recourse.order(terms.order_id)).record_length == 0
+        outcome = await starting
+    assert outcome is not None
+    assert outcome.applied
+    assert await pool.fetchval("SELECT email FROM contacts") == "c@x.example"
+
+
+async def test_addresses_of_an_id_that_belongs_to_other_terms_are_not_kept(marketplace: Marketplace, pool: Any) -> None:
+    terms = marketplace.terms()
+    await marketplace.recourse.start(terms, POLICY, emails={"client": "c@x.example"})
+    dearer = terms.model_copy(update={"price": 20_000})
+    with pytest.raises(OrderExists):
+        await marketplace.recourse.start(dearer, POLICY, emails={"client": "other@x.example"})
+    assert await pool.fetchval("SELECT email FROM contacts") == "c@x.example"
+
+
 async def test_an_id_that_belongs_to_other_terms_is_refused(marketplace: Marketplace) -> None:
     terms = marketplace.terms()
     await marketplace.recourse.start(terms, POLICY)

@@ -40,9 +40,10 @@ def disproof(given: Any, now: datetime = NOW, **over: Any) -> str | None:
     ("over", "at", "found"),
     [
         ({}, NOW, None),
-        ({}, SOON - timedelta(seconds=1), None),
-        ({}, SOON, "not_now"),
-        ({"nbf": int(NOW.timestamp()) + 1}, NOW, "not_now"),
+        ({}, SOON + timedelta(seconds=59), None),
+        ({}, SOON + timedelta(seconds=60), "not_now"),
+        ({"nbf": int(NOW.timestamp()) + 60, "iat": int(NOW.timestamp()) + 3600}, NOW, None),
+        ({"nbf": int(NOW.timestamp()) + 61}, NOW, "not_now"),
         ({"key": OLD, "kid": "old"}, NOW, None),
         ({"key": OLD}, NOW, "bad_token"),
         ({"kid": "unknown"}, NOW, "bad_token"),
@@ -89,7 +90,7 @@ def test_our_own_tokens_are_good_for_one_command_or_for_a_while() -> None:
     assert disproof(one, NOW + timedelta(days=30)) is None
     assert disproof(one, command_id="two") == "not_this"
     assert disproof(a_while, command_id="two") is None
-    assert disproof(a_while, SOON) == "not_now"
+    assert disproof(a_while, SOON + timedelta(minutes=1)) == "not_now"
     for order, command in ((None, None), (None, "one"), ("order-17", None)):
         with pytest.raises(ValueError, match="must expire"):
             ACTORS.sign("client", "c-1", workflow_id=order, command_id=command)

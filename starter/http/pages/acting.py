@@ -67,9 +67,8 @@ class Desk:
         found = [form for form in await possible(self.site, order, self.known, self.reader) if form.key == key]
         if found:
             return found[0]
-        name, _, kind = key.partition("-") if key.startswith("request-") else (key.replace("-", "_"), "", "")
-        code = "wrong_phase"
-        for fields in [{"kind": kind.replace("-", "_")}] if kind else variants(order, name, self.reader):
+        (name, kind), code = _command(key), "wrong_phase"
+        for fields in [{"kind": kind}] if kind else variants(order, name, self.reader):
             ahead = await self.site.recourse.preview(self.order_id, name, {**fields, "actor": self.actor})
             if ahead.get("refused", code) not in OF_THE_MESSAGE:
                 code = str(ahead.get("refused", code))
@@ -77,16 +76,22 @@ class Desk:
         why = words.word(words.REFUSED, code)
         raise Failure(409, code, "This cannot be done now.", detail=why, details={"order_id": self.order_id})
 
-    async def has_done(self, command_id: str) -> bool:
+    async def has_done(self, key: str, command_id: str) -> bool:
         """Whether this command of theirs was applied."""
         answered = await read_answer(self.site.recourse.pool, self.order_id, self.sender, command_id)
-        return answered is not None and answered["status"] == "applied"
+        return answered is not None and answered["status"] == "applied" and answered["command"] == _command(key)[0]
 
     def show(self, form: Form, typed: Typed, wrong: Mapping[str, str], status: int = 200, notice: str = "") -> Response:
         """The form, with what was typed and what is wrong with it."""
         order_id, reader = self.order_id, self.reader
         said = {"form": form, "typed": typed, "wrong": wrong, "notice": notice, "order_id": order_id, "reader": reader}
         return render(self.request, "form.html", status, **said)
+
+
+def _command(key: str) -> tuple[str, str]:
+    """The command of a form, and the kind where it is a request."""
+    name, _, kind = key.partition("-") if key.startswith("request-") else (key, "", "")
+    return name.replace("-", "_"), kind.replace("-", "_")
 
 
 async def _desk(request: Request) -> Desk:
@@ -117,16 +122,16 @@ async def act(request: Request) -> Response:
         return await _go_on(desk, key, step, command_id, typed, first(given, "seen"))
     if not re.fullmatch(r"[0-9a-f]{32}", command_id):
         raise malformed(command_id="is not one of a form")
-    if await desk.has_done(command_id):
+    if await desk.has_done(key, command_id):
         return _done(desk, key)
     try:
         response = await _go_on(desk, key, step, command_id, typed, first(given, "seen"))
     except Failure:
-        if await desk.has_done(command_id):
+        if await desk.has_done(key, command_id):
             return _done(desk, key)
         raise
     # Of a double click, the other one may have been quicker, and have changed what this one would lead to.
-    if response.status_code != 303 and await desk.has_done(command_id):
+    if response.status_code != 303 and await desk.has_done(key, command_id):
         return _done(desk, key)
     return response
 

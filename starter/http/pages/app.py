@@ -47,6 +47,8 @@ def make_pages(site: Site, ancestors: Sequence[str] = ()) -> Starlette:
             **dict.fromkeys((DatabaseUnreachable, *AWAY), _answering(lambda error: database_unreachable())),
         },
     )
+    # It would name our host and scheme, which a proxy in front of us knows better.
+    pages.router.redirect_slashes = False
     pages.state.site = site
     pages.state.embedded = bool(ancestors)
     headers = {**_HEADERS, "Content-Security-Policy": _POLICY.format(" ".join(ancestors) or "'none'")}

@@ -91,11 +91,12 @@ def forms(order: Order, role: Reader, actions: Mapping[str, Mapping[str, Any]], 
     ]
     if role in PARTIES:
         found += _always()
-    rank = {key: number for number, key in enumerate(_ORDER)}
+    rank = {key: number for number, key in enumerate(KEYS)}
     return sorted(found, key=lambda form: rank[form.key])
 
 
-_ORDER = (
+# In the order in which they are shown.
+KEYS = (
     *("accept", "counter", "decline", "rule", "propose", "submit-requirements", "deliver", "complete", "ask-revision"),
     *("undo", "settle", "appeal", "escalate", "withdraw", "request-cancel", "request-no-agreement"),
     *("request-extension", "request-update", "request-partial-refund", "leave-feedback", "message", "add-evidence"),

@@ -13,7 +13,7 @@ from resolution.record import Export, Reader
 from resolution.views import view
 from resolution.words import PARTIES
 from starter.http.access import Site, the_reader
-from starter.http.pages.forms import Form, forms
+from starter.http.pages.forms import KEYS, Form, forms
 from starter.http.pages.outlook import money_rows, silent
 from starter.http.pages.rendering import render, site_of
 from starter.http.pages.sessions import Session, signed_in
@@ -43,7 +43,7 @@ async def show(request: Request) -> Response:
     known = signed_in(request, site.keys)
     order_id = str(request.path_params["order_id"])
     reader = await the_reader(site, known.bearer, order_id)
-    done = request.query_params.get("done", "")
+    done = request.query_params.get("done", "") in KEYS
     return render(request, "order.html", **await said(site, order_id, known, reader), done=done)
 
 
