@@ -103,7 +103,7 @@ def some_misfit(random: Random, order: Order, number: int, ids: list[str]) -> Mi
     kind = random.choice(tuple(KINDS))
     name, payloads, codes = KINDS[kind](random, order, ids)
     if random.random() < 0.1:
-        name, codes = _unknown_name(random), frozenset({"unknown_command", "malformed"})
+        name, codes = _unknown_name(random), frozenset({"unknown_command", "malformed", "command_id_reused"})
         kind += ", unknown name"
     how: Literal["signal", "update"] = random.choice(("signal", "signal", "update"))
     return Misfit(kind, name, tuple(payloads), how, _update_id(random, number), codes, odd_headers(random))

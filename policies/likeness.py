@@ -23,6 +23,9 @@ def comes_by_waiting(order: Order, now: datetime) -> Iterator[datetime]:
         declined = order.declined_at.get(party)
         if declined and declined + order.policy.requests.cancel.cooldown > now:
             yield declined + order.policy.requests.cancel.cooldown
+        free_at = order.free_at.get(party)
+        if free_at and free_at > now:
+            yield free_at
         if _regrettable(order, now):
             yield order.terms.ordered_at + order.policy.order.regret_window
 
@@ -69,7 +72,9 @@ def _request(order: Order, request: Request) -> tuple[Any, ...]:
 
 def _cooling_down(order: Order, now: datetime) -> tuple[str, ...]:
     wait = order.policy.requests.cancel.cooldown
-    return tuple(party for party in PARTIES if party in order.declined_at and now < order.declined_at[party] + wait)
+    to_cancel = [party for party in PARTIES if party in order.declined_at and now < order.declined_at[party] + wait]
+    otherwise = [f"{party}, other kinds" for party in PARTIES if party in order.free_at and now < order.free_at[party]]
+    return (*to_cancel, *otherwise)
 
 
 def _used_up(order: Order) -> tuple[str, ...]:

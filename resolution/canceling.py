@@ -18,7 +18,12 @@ from resolution.words import How, Party, Right
 def right_to_cancel_alone(
     order: Order, party: Party, amount: int | None, now: datetime, counted: datetime
 ) -> Right | None:
-    """The right by which this party needs no approval now, if it has one [R21, R22, R33, R76]."""
+    """The right by which this party needs no approval now, if it has one [R21, R22, R33, R76].
+
+    `amount` is the gross that it names. A freelancer takes what is released and no more; to name nothing is not that.
+    """
+    if party == "freelancer" and amount != order.released:
+        return None
     for right in order.policy.requests.cancel.without_approval.of(party):
         match right:
             case "waiting_requirements":
@@ -29,7 +34,7 @@ def right_to_cancel_alone(
                 ends = order.terms.ordered_at + order.policy.order.regret_window
                 applies = counted < ends and not order.delivered_once
             case "full_return":
-                applies = (amount or 0) == 0 and order.released == 0
+                applies = order.released == 0
         if applies:
             return right
     return None
@@ -51,7 +56,8 @@ def request_cancel(decision: Decision, command: MakeRequest, party: Party, check
     chosen = order.policy.requests.cancel
     amount = _named_amount(order, party, command)
     right = right_to_cancel_alone(order, party, amount, decision.now, decision.counted)
-    alone = right is not None and command.approval != "ask"
+    # Whoever says that there is no agreement wants an operator, not the own right.
+    alone = right is not None and command.approval != "ask" and not command.no_agreement
     own_open = order.open_request is not None and order.open_request.opened_by == party
     undecided_case = order.open_case is not None and order.open_case.ruling is None
 
@@ -63,9 +69,9 @@ def request_cancel(decision: Decision, command: MakeRequest, party: Party, check
     checks.refuse("approval_needed", command.approval == "skip" and right is None, available_at=available_at)
     _check_words(decision, command, party, checks)
     _check_amount(order, command, party, checks)
+    checks.refuse("escalation_not_offered", command.no_agreement and not chosen.no_agreement)
     if not alone:
         _check_patience(decision, party, checks)
-        checks.refuse("escalation_not_offered", command.no_agreement and not chosen.no_agreement)
     if checks.first():
         return
     if right is not None and alone:

@@ -153,9 +153,7 @@ def withdraw_case(decision: Decision, party: Party, checks: Checks) -> None:
     case = decision.order.open_case
     if case is None:
         raise AssertionError("no case to withdraw")
-    request = decision.order.request
-    own_request = case.took_request and request is not None and request.opened_by == party
-    checks.refuse("not_yours_to_withdraw", case.ruling is not None or not (case.opened_by == party or own_request))
+    checks.refuse("not_yours_to_withdraw", case.ruling is not None or party not in case.whose)
     if not checks.first():
         decision.withdrawn = True
         decision.happen(CaseClosed(because="withdrawn", by=party))

@@ -12,7 +12,7 @@ from resolution.events import FollowedUp, SettlementDue
 from resolution.order import Order
 from resolution.requesting import end_by_silence, remind_of_answer
 from resolution.ruling import end_appeal_window, end_undecided_appeal, fall_back, remind_operator
-from resolution.words import Frozen
+from resolution.words import PARTIES, Frozen
 from resolution.working import close_as_completed
 
 # In the order in which what falls due at the same instant is decided.
@@ -62,14 +62,31 @@ def _running(order: Order) -> list[tuple[ClockName, datetime | None]]:
     if case:
         running += _case_clocks(order)
     elif not order.closed and not request and order.policy.order.dormant_after is not None:
-        quiet_since = max(order.heard_at, order.last_case_end or order.heard_at)
-        running.append(("dormancy", quiet_since + order.policy.order.dormant_after))
+        running.append(("dormancy", quiet_since(order) + order.policy.order.dormant_after))
     if order.auto_complete and order.phase == "delivered":
         running.append(("auto_complete", order.auto_complete.completes_at))
     if order.settlement == "held" and not case and not request:
         running.append(("settlement", order.hold_until))
     running += [("settlement_retry", order.retry_at), ("follow_up", order.follow_up_at)]
     return running
+
+
+def quiet_since(order: Order) -> datetime:
+    """Since when nobody has moved the order. Two that talk move it, one alone does not; before its due date nobody has
+    to."""
+    moved = [order.heard_at, order.last_case_end]
+    if len(order.wrote_at) == len(PARTIES):
+        moved.append(min(order.wrote_at.values()))
+    if order.phase in ("in_progress", "in_revision"):
+        moved.append(order.due_at)
+    return max(at for at in moved if at is not None)
+
+
+def is_over(order: Order, now: datetime) -> bool:
+    """Whether the order answers no more: closed for long enough, and none of its clocks runs."""
+    if order.closed_at is None or clocks(order):
+        return False
+    return now >= order.closed_at + order.policy.order.reachable_after
 
 
 def _case_clocks(order: Order) -> list[tuple[ClockName, datetime | None]]:

@@ -27,6 +27,7 @@ from resolution.commands import (
     Withdraw,
 )
 from resolution.decision import Decision
+from resolution.evolve_disputes import hear
 from resolution.order import Order
 from resolution.refusals import Checks, Refusal
 from resolution.requesting import accept, counter, decline, make_request, withdraw
@@ -55,7 +56,10 @@ def decide(
     if refusal:
         return refusal
     if command.actor.role in ("client", "freelancer"):
-        decision.order = decision.order.model_copy(update={"heard_at": now})
+        if not isinstance(command, (SendMessage, AddEvidence)):
+            decision.order = decision.order.model_copy(update={"heard_at": now})
+        if command.said:
+            decision.order = hear(decision.order, _party(command))
     decision.settle_auto_complete()
     return decision
 
@@ -91,9 +95,13 @@ def _check_open(order: Order, command: Command, checks: Checks) -> None:
     checks.refuse("order_closed", not waiting_for_answer and not rules_on_appeal, phase=order.phase)
 
 
-def _apply(decision: Decision, command: Command, checks: Checks) -> None:
+def _party(command: Command) -> Party:
     # A role that may not give the command is refused already; which party it counts as is then of no matter.
-    party: Party = "freelancer" if command.actor.role == "freelancer" else "client"
+    return "freelancer" if command.actor.role == "freelancer" else "client"
+
+
+def _apply(decision: Decision, command: Command, checks: Checks) -> None:
+    party = _party(command)
     match command:
         case SubmitRequirements():
             submit_requirements(decision, command, checks)

@@ -32,20 +32,22 @@ class Decision:
     def settle_auto_complete(self) -> None:
         """Stop or continue the auto-complete clock, as what is open now asks for [A16].
 
-        It is frozen while the order is canceled, while any case is open, and while the first cancel request since
-        the delivery is. What its opener withdrew counts as run, with an hour left at least.
+        It is frozen while the order is canceled, while the first cancel request since the delivery is open, and while
+        a case is, but for one that a party could take back which has taken back another since the delivery. What its
+        opener withdrew counts as run, with an hour left at least.
         """
         clock = self.order.auto_complete
         if clock is None or self.order.phase == "completed":
             return
-        request = self.order.open_request
+        request, case = self.order.open_request, self.order.open_case
         stopped = (
             self.order.phase == "canceled"
-            or self.order.open_case is not None
+            or (case is not None and not set(clock.took_back) & set(case.whose))
             or (request is not None and request.number == clock.stopper)
         )
         if stopped and clock.completes_at is not None:
-            self.happen(AutoCompleteStopped())
+            left = max(clock.completes_at - self.counted, timedelta(0))
+            self.happen(AutoCompleteStopped(left=left))
         elif not stopped and clock.left is not None:
             completes_at = self.now + clock.left
             if self.withdrawn and clock.would_complete_at is not None:

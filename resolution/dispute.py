@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import AwareDatetime
 
 from resolution.durations import Duration
-from resolution.words import Frozen, Party, RequestKind, RequestStatus, Stage
+from resolution.words import PARTIES, Frozen, Party, RequestKind, RequestStatus, Stage
 
 
 class Request(Frozen):
@@ -99,6 +99,12 @@ class Case(Frozen):
     ruling: Ruling | None = None
     appealable_until: AwareDatetime | None = None
     appeals: int = 0
+
+    @property
+    def whose(self) -> tuple[Party, ...]:
+        """Who may take it back while it has no ruling: who escalated, and whose own open request it took over."""
+        mine = {self.opened_by, self.initiator if self.took_request else None}
+        return tuple(party for party in PARTIES if party in mine)
 
     @property
     def open(self) -> bool:

@@ -152,7 +152,10 @@ class PaymentFailed(Frozen):
 
 
 class AutoCompleteStopped(Frozen):
+    """`left` is what it had left at the instant at which that counts which stops it."""
+
     event: Literal["auto_complete_stopped"] = "auto_complete_stopped"
+    left: Duration
 
 
 class AutoCompleteStarted(Frozen):

@@ -1,6 +1,6 @@
 """What each event changes in an order. No rule decides anything here; the events already say what happened."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, assert_never
 
 from resolution.events import (
@@ -40,14 +40,14 @@ from resolution.events import (
     SettlementDue,
     SettlementOffered,
 )
-from resolution.evolve_disputes import case_changes, hear, request_changes, with_party
+from resolution.evolve_disputes import case_changes, request_changes, with_party
 from resolution.order import AutoComplete, Feedback, Order
 from resolution.words import SettlementStatus
 
 
 def evolve(order: Order, event: Event, now: datetime) -> Order:
     """The order after `event`, which happened at `now`."""
-    return hear(order.model_copy(update=_changes(order, event, now)), event)
+    return order.model_copy(update=_changes(order, event, now))
 
 
 def _changes(order: Order, event: Event, now: datetime) -> dict[str, Any]:
@@ -113,7 +113,7 @@ def _changes(order: Order, event: Event, now: datetime) -> dict[str, Any]:
                 "settlement": "retrying" if order.settlement == "executing" else order.settlement,
             }
         case AutoCompleteStopped() | AutoCompleteStarted():
-            return {"auto_complete": _moved_clock(order.auto_complete or AutoComplete(), event, now)}
+            return {"auto_complete": _moved_clock(order.auto_complete or AutoComplete(), event)}
         case (
             CaseOpened()
             | CaseReminded()
@@ -128,9 +128,9 @@ def _changes(order: Order, event: Event, now: datetime) -> dict[str, Any]:
         ):
             return case_changes(order, event, now)
         case MessageSent():
-            return {"wrote": with_party(order.wrote, event.by)}
+            return {"wrote": with_party(order.wrote, event.by), "wrote_at": {**order.wrote_at, event.by: now}}
         case EvidenceAdded():
-            return {}
+            return {"wrote_at": {**order.wrote_at, event.by: now}}
         case FeedbackLeft():
             said = Feedback(by=event.by, visibility=event.visibility, rating=event.rating, text=event.text)
             return {"feedback": (*order.feedback, said)}
@@ -153,10 +153,10 @@ def _delivery_clock(order: Order, now: datetime) -> AutoComplete | None:
     return AutoComplete(completes_at=now + length, stopper=stopper)
 
 
-def _moved_clock(clock: AutoComplete, event: AutoCompleteStopped | AutoCompleteStarted, now: datetime) -> AutoComplete:
+def _moved_clock(clock: AutoComplete, event: AutoCompleteStopped | AutoCompleteStarted) -> AutoComplete:
+    changes: dict[str, Any] = {"completes_at": None, "left": None, "would_complete_at": None}
     if isinstance(event, AutoCompleteStarted):
-        return AutoComplete(completes_at=event.completes_at, stopper=clock.stopper)
-    if clock.completes_at is None:
-        raise AssertionError("a clock is stopped twice")
-    left = max(clock.completes_at - now, timedelta(0))
-    return AutoComplete(left=left, would_complete_at=clock.completes_at, stopper=clock.stopper)
+        changes["completes_at"] = event.completes_at
+    else:
+        changes |= {"left": event.left, "would_complete_at": clock.completes_at}
+    return clock.model_copy(update=changes)

@@ -11,8 +11,6 @@ from resolution.events import (
     CaseClosed,
     CaseOpened,
     CaseReminded,
-    Event,
-    MessageSent,
     ProposalAccepted,
     ProposalMade,
     RequestCountered,
@@ -73,8 +71,8 @@ def request_changes(
             changes = {"request": _copied(request, status=event.status, reminder_at=None)}
             if event.by_deadline:
                 changes |= _remember_late(order, request.version, (request.asked,))
-            if request.kind == "cancel" and event.status == "declined":
-                changes["declined_at"] = {**order.declined_at, request.opened_by: now}
+            if event.status == "declined":
+                changes |= _waits(order, request, now)
             if request.kind == "cancel" and event.status == "withdrawn":
                 left = order.counted_requests.get(request.opened_by, 1) - 1
                 changes["counted_requests"] = {**order.counted_requests, request.opened_by: left}
@@ -86,6 +84,26 @@ def request_changes(
             return {"request": _copied(request, reminder_at=None)}
         case _:
             assert_never(event)
+
+
+def _waits(order: Order, request: Request, now: datetime) -> dict[str, Any]:
+    """Whoever was declined waits before it asks again: after a cancel request for its own cooldown, which the policy of
+    the next one has; after another kind for that kind's."""
+    requests = order.policy.requests
+    match request.kind:
+        case "cancel":
+            return {"declined_at": {**order.declined_at, request.opened_by: now}}
+        case "undo":
+            return {}
+        case "extension":
+            cooldown = requests.extension.cooldown
+        case "update":
+            cooldown = requests.update.cooldown
+        case "partial_refund":
+            cooldown = requests.partial_refund.cooldown
+        case _:
+            assert_never(request.kind)
+    return {"free_at": {**order.free_at, request.opened_by: now + cooldown}}
 
 
 def _remember_late(order: Order, version: int, asked: tuple[Party, ...]) -> dict[str, Any]:
@@ -189,6 +207,9 @@ def case_changes(
         case CaseClosed():
             case = _copied(case, stage="closed")
             changes["last_case_end"] = now
+            if event.because == "withdrawn" and order.auto_complete:
+                took_back = with_party(order.auto_complete.took_back, event.by)
+                changes["auto_complete"] = _copied(order.auto_complete, took_back=took_back)
         case AppealOpened():
             case = _copied(
                 case,
@@ -220,13 +241,8 @@ def with_party(parties: tuple[Party, ...], party: Any) -> tuple[Party, ...]:
     return tuple(one for one in PARTIES if one in parties or one == party)
 
 
-def hear(order: Order, event: Event) -> Order:
-    """The order, with one more side heard since its requests opened, if `event` is one of words [R55]."""
-    if not isinstance(event, RequestOpened | RequestCountered | RequestEnded | MessageSent):
-        return order
-    by = event.by
-    if by == "system" or not (event.comment and event.comment.strip()):
-        return order
+def hear(order: Order, by: Party) -> Order:
+    """The order, with one more side heard since its requests opened [R55]."""
     spoken = {
         name: _copied(request, spoken=with_party(request.spoken, by))
         for name, request in (("request", order.request), ("declined", order.declined))

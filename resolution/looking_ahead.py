@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from resolution.canceling import right_available_at
-from resolution.clocks import REMINDERS, clocks, next_clock
+from resolution.clocks import REMINDERS, clocks, is_over, next_clock
 from resolution.commands import COMMANDS, Accept, Actor, Command
 from resolution.decide import decide, decide_clock
 from resolution.decision import Decision
@@ -18,9 +18,8 @@ from resolution.reading import Message
 from resolution.record import Reader
 from resolution.refusals import Refusal
 from resolution.scores import scores
-from resolution.speaking import reviews_left
 from resolution.trying import described, variants
-from resolution.views import settles_at
+from resolution.views import reviews, settles_at
 from resolution.words import PARTIES, Party
 
 ALWAYS = frozenset({"message", "add_evidence"})
@@ -37,6 +36,8 @@ def available_actions(order: Order, role: Reader, now: datetime, operator: str =
     due but not decided yet comes before any command, so it does here.
     """
     order = let_time_pass(order, now)
+    if is_over(order, now):
+        return {}
     found: dict[str, dict[str, Any]] = {}
     actor = {"role": role, "id": operator if role == "operator" else order.party(role)}
     for name in sorted(COMMANDS):
@@ -50,7 +51,8 @@ def available_actions(order: Order, role: Reader, now: datetime, operator: str =
 
 
 def opens_later(order: Order, party: Party, now: datetime) -> dict[str, datetime]:
-    """What a clock will allow: `cancel_alone` when the order becomes very late, `request` after a cooldown."""
+    """What a clock will allow: `cancel_alone` when the order becomes very late, `request` after a declined cancel
+    request, `request_other_kinds` after another declined one."""
     later: dict[str, datetime] = {}
     alone = right_available_at(order, party, now)
     if alone:
@@ -60,6 +62,9 @@ def opens_later(order: Order, party: Party, now: datetime) -> dict[str, datetime
         free_at = declined + order.policy.requests.cancel.cooldown
         if free_at > now:
             later["request"] = free_at
+    other_kinds = order.free_at.get(party)
+    if other_kinds and other_kinds > now and not order.closed:
+        later["request_other_kinds"] = other_kinds
     return later
 
 
@@ -94,7 +99,8 @@ def preview(order: Order, message: Message, now: datetime, reader: Reader = "ope
     refusal = message.refusal
     if refusal is None:
         order = let_time_pass(order, now)
-        decided = decide(order, message.command, now)
+        closed = is_over(order, now)
+        decided = Refusal(code="order_closed") if closed else decide(order, message.command, now)
         if isinstance(decided, Decision):
             return _ahead(order, let_time_pass(paid(decided), now), now, reader)
         refusal = decided
@@ -107,7 +113,7 @@ def if_nobody_acts(order: Order, reader: Reader) -> dict[str, Any] | None:
     if silent is None:
         return None
     at, then = silent
-    return {"at": at, **_outlook(order, then, reader)}
+    return {"at": at, **_outlook(order, then, reader, at)}
 
 
 def paid(decision: Decision, *, retrying: bool = False) -> Order:
@@ -126,18 +132,18 @@ def let_time_pass(order: Order, until: datetime) -> Order:
 
 
 def _ahead(before: Order, after: Order, now: datetime, reader: Reader) -> dict[str, Any]:
-    answer = _outlook(before, after, reader)
+    answer = _outlook(before, after, reader, now)
     if_accepted = _if_accepted(after, now)
     if if_accepted:
-        answer["if_accepted"] = _outlook(before, if_accepted, reader)
+        answer["if_accepted"] = _outlook(before, if_accepted, reader, now)
     silent = _if_nobody_acts(after)
     if silent:
         at, then = silent
-        answer["if_nobody_acts"] = {"at": at, **_outlook(before, then, reader)}
+        answer["if_nobody_acts"] = {"at": at, **_outlook(before, then, reader, at)}
     return answer
 
 
-def _outlook(before: Order, after: Order, reader: Reader) -> dict[str, Any]:
+def _outlook(before: Order, after: Order, reader: Reader, at: datetime) -> dict[str, Any]:
     resolution = after.resolution
     open_reader = reader == "operator"
     were = scores(before, confidential=open_reader)
@@ -154,7 +160,7 @@ def _outlook(before: Order, after: Order, reader: Reader) -> dict[str, Any]:
         "due_at": after.due_at,
         "request": {"kind": after.request.kind, "status": after.request.status} if after.request else None,
         "case": {"stage": after.case.stage} if after.case else None,
-        "reviews": {party: reviews_left(after, party) for party in PARTIES if open_reader or party == reader},
+        "reviews": reviews(after, reader, at),
         "scores": {
             party: {name: {"before": were[party][name], "after": score} for name, score in named.items()}
             for party, named in become.items()

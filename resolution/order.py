@@ -129,13 +129,15 @@ class AutoComplete(Frozen):
     """The clock of a delivered order: either it runs until `completes_at`, or it is frozen with `left`.
 
     `would_complete_at` is where it stood when it was frozen; `stopper` is the number of the first cancel request
-    since the delivery, the only request that freezes it [A16].
+    since the delivery, the only request that freezes it [A16]. A case that one of `took_back` could take back does not
+    freeze it either: each of them has taken one back since the delivery.
     """
 
     completes_at: AwareDatetime | None = None
     left: Duration | None = None
     would_complete_at: AwareDatetime | None = None
     stopper: int | None = None
+    took_back: tuple[Party, ...] = ()
 
 
 class Feedback(Frozen):
@@ -161,6 +163,7 @@ class Order(Frozen):
     offers: int = 0
     counted_requests: dict[Party, int] = {}
     declined_at: dict[Party, AwareDatetime] = {}
+    free_at: dict[Party, AwareDatetime] = {}
     expired_offers: tuple[ExpiredOffer, ...] = ()
     case: Case | None = None
     last_case_end: AwareDatetime | None = None
@@ -181,6 +184,7 @@ class Order(Frozen):
     payments: int = 0
     auto_complete: AutoComplete | None = None
     wrote: tuple[Party, ...] = ()
+    wrote_at: dict[Party, AwareDatetime] = {}
     feedback: tuple[Feedback, ...] = ()
     follow_up_at: AwareDatetime | None = None
     heard_at: AwareDatetime

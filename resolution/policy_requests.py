@@ -121,6 +121,7 @@ class ExtensionRequests(Frozen):
     window: ClientWindow = ClientWindow()
     silence: ClientSilence = ClientSilence()
     reminder: DurationOrNever = hours(24)
+    cooldown: Duration = hours(1)
 
 
 class UpdateRequests(Frozen):
@@ -129,6 +130,7 @@ class UpdateRequests(Frozen):
     window: FreelancerWindow = FreelancerWindow()
     silence: FreelancerSilence = FreelancerSilence()
     reminder: DurationOrNever = hours(24)
+    cooldown: Duration = hours(1)
 
 
 class RefundRequests(Frozen):
@@ -137,6 +139,7 @@ class RefundRequests(Frozen):
     window: Windows = Windows()
     silence: RefundSilence = RefundSilence()
     reminder: DurationOrNever = hours(24)
+    cooldown: Duration = hours(1)
     price_above: Price = 5000
     at_most: Percentage = Fraction(60, 100)
     max_counters: Count = 5

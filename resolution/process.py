@@ -6,7 +6,7 @@ The Temporal workflow and the simulator both drive an order through this class; 
 from datetime import datetime
 from typing import Any
 
-from resolution.clocks import Clock, clocks, next_clock
+from resolution.clocks import Clock, is_over, next_clock
 from resolution.decide import decide, decide_clock
 from resolution.decision import Decision
 from resolution.events import Event, FeedbackLeft, PaymentFailed
@@ -63,7 +63,7 @@ class Desk:
     def __init__(self, opening: Opening) -> None:
         self.order = open_order(opening)
         self.answers: dict[tuple[str, str], dict[str, Any]] = {}
-        # Of the commands that were answered; one without a fingerprint counts as the same, whatever it holds.
+        # Of what was answered; without one, whatever comes counts as the same.
         self.fingerprints: dict[tuple[str, str], str | None] = {}
         self.untold: set[tuple[str, str]] = set()
         self.steps = 0
@@ -132,8 +132,7 @@ class Desk:
     def free(self, message: Message) -> Message:
         """The message under an id that its sender has not used for anything else; refused where its own was."""
         while message.key in self.answers and self._is_other(message):
-            first = self.answers[message.key]
-            details = {"used_for": first.get("command"), "entry": first.get("entry")}
+            details = {"used_for": self.answers[message.key]["command"], "entry": self.answers[message.key]["entry"]}
             message = message.without_its_id(Refusal(code="command_id_reused", details=details))
         return message
 
@@ -141,11 +140,8 @@ class Desk:
         return self.fingerprints.get(message.key) not in (None, message.fingerprint)
 
     def is_over(self, now: datetime) -> bool:
-        """Whether the order answers no more: closed for long enough, and none of its clocks runs."""
-        order = self.order
-        if order.closed_at is None or clocks(order):
-            return False
-        return now >= order.closed_at + order.policy.order.reachable_after
+        """Whether the order answers no more."""
+        return is_over(self.order, now)
 
     def over_at(self) -> datetime | None:
         """When a closed order stops answering, as far as that is known now."""

@@ -54,6 +54,8 @@ def make_request(decision: Decision, command: MakeRequest, party: Party, checks:
     open_number = order.open_request.number if order.open_request else None
     checks.refuse("request_open", open_number is not None, open_request=open_number)
     checks.refuse("case_open", order.open_case is not None)
+    free_at = order.free_at.get(party)
+    checks.refuse("cooling_down", free_at is not None and decision.now < free_at, available_at=free_at)
     if kind == "partial_refund":
         _check_refund_amount(order, command.amount, checks)
     if command.extend_by is not None and kind == "extension":

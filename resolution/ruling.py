@@ -31,11 +31,9 @@ def rule(decision: Decision, command: Rule, operator: str, checks: Checks) -> No
     ruled = case is not None and case.ruling is not None and case.stage != "appeal"
     checks.refuse("wrong_phase", ruled, stage=case.stage if case else None)
     handing_back = command.outcome == "let_them_decide"
-    # An appeal is about a ruling that was made: there is nothing left to hand back.
-    too_late = handing_back and case is not None and case.stage == "appeal"
-    checks.refuse("wrong_phase", too_late, stage="appeal")
-    not_a_review = handing_back and case is not None and not case.review
-    checks.refuse("malformed", not_a_review, problems={"outcome": "let_them_decide is for operator reviews only"})
+    # Only a review can be handed back, and not what was ruled on.
+    cannot = handing_back and case is not None and (not case.review or case.ruling is not None)
+    checks.refuse("wrong_phase", cannot, stage=case.stage if case else None)
     explanation = (command.explanation or "").strip()
     checks.refuse("explanation_required", not explanation)
     if command.outcome == "cancel":
@@ -54,7 +52,8 @@ def rule(decision: Decision, command: Rule, operator: str, checks: Checks) -> No
 
 def _rule_first(decision: Decision, case: Case, command: Rule, operator: str) -> None:
     window = decision.order.policy.cases.appeal_window
-    until = decision.now + window if window else None
+    # Once the one appeal of the order is used, a ruling is final at once.
+    until = decision.now + window if window and not decision.order.appeal_used else None
     decision.happen(_ruling(command, operator, until))
     if until is None:
         decision.happen(CaseClosed(because="ruling", by="operator"))
@@ -137,6 +136,9 @@ def appeal(decision: Decision, command: Appeal, party: Party, checks: Checks) ->
     """Once per order, with new words, within the window; the settlement stays held [R48, R65]."""
     order = decision.order
     checks.refuse("explanation_required", not command.said)
+    if order.appeal_used:
+        checks.refuse("appeal_used", True)
+        return
     case = order.case
     until = case.appealable_until if case else None
     checks.refuse("appeal_not_offered", case is None or until is None)
@@ -145,7 +147,6 @@ def appeal(decision: Decision, command: Appeal, party: Party, checks: Checks) ->
     # A client that completes or is paid out while the window runs has nothing left to appeal.
     ended_otherwise = not case.open and case.appeals == 0
     checks.refuse("appeal_closed", decision.counted >= until or ended_otherwise)
-    checks.refuse("appeal_used", order.appeal_used)
     if not checks.first():
         due_at = decision.now + order.policy.cases.rule_within
         decision.happen(AppealOpened(by=party, comment=command.said or "", due_at=due_at))
@@ -184,10 +185,14 @@ def fallback_of(order: Order, case: Case) -> Fallback | Literal["let_them_decide
     """What happens when no operator decides this case in time."""
     if case.review:
         return "let_them_decide"
+    fallback = order.policy.cases.fallback
     # An order that everybody forgot does not go on for ever.
-    if case.dormant and order.policy.cases.fallback == "continue":
-        return "cancel_split"
-    return order.policy.cases.fallback
+    if case.dormant and fallback == "continue":
+        fallback = "cancel_split"
+    # Where nothing was begun there is nothing to split.
+    if fallback == "cancel_split" and order.phase == "waiting_requirements":
+        return "cancel_full_refund"
+    return fallback
 
 
 def fall_back(decision: Decision) -> None:
@@ -221,7 +226,6 @@ def fall_back(decision: Decision) -> None:
             initiator=case.initiator,
             reason=case.reason,
             gross=gross,
-            fault="none",
             communicated=case.communicated,
             explained=case.explained,
         )

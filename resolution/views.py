@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Any
 
+from resolution.clocks import is_over
 from resolution.lateness import lateness
 from resolution.money import held
 from resolution.order import Order
@@ -11,7 +12,7 @@ from resolution.scores import marks, scores
 from resolution.speaking import reviews_left
 from resolution.turn import turn
 from resolution.windows import silence_means
-from resolution.words import PARTIES
+from resolution.words import PARTIES, Party, Visibility
 
 
 def view(order: Order, reader: Reader, now: datetime) -> dict[str, Any]:
@@ -42,9 +43,16 @@ def view(order: Order, reader: Reader, now: datetime) -> dict[str, Any]:
         "money": {**order.moved.model_dump(), "held": held(order)},
         "scores": scores(order, confidential=operator),
         "flags": marks(order),
-        "reviews": {party: reviews_left(order, party) for party in PARTIES if operator or party == reader},
+        "reviews": reviews(order, reader, now),
         "record_length": order.record_length - hidden,
     }
+
+
+def reviews(order: Order, reader: Reader, now: datetime) -> dict[Party, list[Visibility]]:
+    """What each party that the reader may know of may still leave: nothing once the order answers no more."""
+    over = is_over(order, now)
+    readers = [party for party in PARTIES if reader in ("operator", party)]
+    return {party: [] if over else reviews_left(order, party) for party in readers}
 
 
 def completes_at(order: Order) -> datetime | None:

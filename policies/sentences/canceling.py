@@ -42,7 +42,7 @@ def _right(right: Right) -> str:
         case "regret_window":
             return "while the order may be regretted"
         case "full_return":
-            return "when it takes no money for it"
+            return "when nothing was paid to it"
         case _:
             assert_never(right)
 
@@ -52,7 +52,8 @@ def _alone(party: Party) -> Sentence:
         rights = policy.requests.cancel.without_approval.of(party)
         if not rights:
             return f"The {party} can never cancel alone: the {other(party)} must agree."
-        return f"The {party} may cancel alone, without being approved, {listed(map(_right, rights), 'or')}."
+        may = f"The {party} may cancel alone, without being approved, {listed(map(_right, rights), 'or')}"
+        return f"{may}; it then takes what was paid before and no more." if party == "freelancer" else f"{may}."
 
     def idle(policy: Policy) -> str | None:
         missing = None if party in policy.requests.cancel.by else f"requests.cancel.by does not name the {party}"
@@ -93,7 +94,8 @@ def _statements(key: str, when: str, idle: Callable[[Policy], str | None]) -> Se
 def _no_agreement(policy: Policy) -> str:
     if policy.requests.cancel.no_agreement:
         return (
-            "Who asks may say that there is no agreement: then a case opens at once, and the other side is not asked."
+            "Whoever asks may say that there is no agreement: then a case opens at once, the other side is not asked, "
+            "and nothing is canceled alone."
         )
     return "Nobody can go straight to an operator by saying that there is no agreement."
 

@@ -28,10 +28,10 @@ def _late(policy: Policy) -> str:
 def _dormant(policy: Policy) -> str:
     after = policy.order.dormant_after
     if after is None:
-        return "An open order on which nobody is heard is left alone, however long that lasts."
+        return "An open order that nobody moves is left alone, however long that lasts."
     return (
-        f"An open order with nothing to answer, on which nobody is heard for {span(after)}, becomes a case: an "
-        "operator looks at it."
+        f"An open order with nothing to answer that nobody moves for {span(after)} becomes a case: an operator looks "
+        "at it. That counts from its due date at the earliest, and one side that only writes does not move it."
     )
 
 

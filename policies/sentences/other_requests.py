@@ -1,5 +1,8 @@
 """More time, updates and partial refunds, in sentences."""
 
+from collections.abc import Callable
+from datetime import timedelta
+
 from policies.sentences.answering import reminder_words
 from policies.sentences.sentence import Sentence, kind_missing
 from policies.wording import percent, span
@@ -82,6 +85,19 @@ def _no_refund_counters(policy: Policy) -> str | None:
     return _REFUND(policy) or (None if counters else "requests.partial_refund.max_counters is 0")
 
 
+def _cooldown(
+    key: str, what: str, wait: Callable[[Policy], timedelta], idle: Callable[[Policy], str | None]
+) -> Sentence:
+    def say(policy: Policy) -> str:
+        length = wait(policy)
+        how_long = (
+            f"waits {span(length)} before it asks for anything but a cancellation" if length else "may ask at once"
+        )
+        return f"After {what} was declined, whoever asked {how_long}."
+
+    return Sentence(f"requests.{key}.cooldown", say, idle)
+
+
 OTHER_REQUESTS = (
     Sentence("requests.extension.window.client_asked", _extension_window, _EXTENSION),
     Sentence("requests.extension.silence.client_asked", _extension_silence, _EXTENSION),
@@ -90,6 +106,7 @@ OTHER_REQUESTS = (
         lambda policy: reminder_words(policy.requests.extension.reminder, "the client", "a request for more time"),
         _EXTENSION,
     ),
+    _cooldown("extension", "a request for more time", lambda policy: policy.requests.extension.cooldown, _EXTENSION),
     Sentence("requests.update.window.freelancer_asked", _update_window, _UPDATE),
     Sentence("requests.update.silence.freelancer_asked", _update_silence, _UPDATE),
     Sentence(
@@ -97,6 +114,7 @@ OTHER_REQUESTS = (
         lambda policy: reminder_words(policy.requests.update.reminder, "the freelancer", "a request for an update"),
         _UPDATE,
     ),
+    _cooldown("update", "a request for an update", lambda policy: policy.requests.update.cooldown, _UPDATE),
     Sentence("requests.partial_refund.price_above", _price_above, _REFUND),
     Sentence("requests.partial_refund.at_most", _at_most, _REFUND),
     Sentence("requests.partial_refund.window.client_asked", _refund_client, _REFUND),
@@ -110,5 +128,6 @@ OTHER_REQUESTS = (
         ),
         _REFUND,
     ),
+    _cooldown("partial_refund", "a partial refund", lambda policy: policy.requests.partial_refund.cooldown, _REFUND),
     Sentence("requests.partial_refund.max_counters", _refund_counters, _REFUND),
 )

@@ -275,7 +275,7 @@ class _Reader:
     def _step(self, position: int, step: Any) -> StoryStep:
         where: Path_ = ("steps", position)
         self._known(step, _STEP, where)
-        at = step.get("at")
+        at = _instant(step.get("at"))
         if not isinstance(at, datetime) or (isinstance(at, date) and at.tzinfo is None):
             raise self.fail((*where, "at"), "`at` must be an instant such as 2025-03-04T10:00:00Z")
         try:
@@ -337,6 +337,16 @@ class _Reader:
 def _marked_line(error: Exception) -> int:
     mark = getattr(error, "problem_mark", None)
     return mark.line + 1 if mark else 1
+
+
+def _instant(value: Any) -> Any:
+    """An instant that was written as a text, as programs write YAML and JSON; anything else as it is."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return datetime.fromisoformat(value)
+    except ValueError:
+        return value
 
 
 def _wire(value: Any) -> Any:

@@ -62,7 +62,11 @@ FOUND: list[tuple[str, Changes, str, str]] = [
     (
         # Asked on a Friday, two days last until Tuesday.
         "resolution_center",
-        {"order.dormant_after": "4d", "answers.pause": ["saturday", "sunday"]},
+        {
+            "order.dormant_after": "4d",
+            "answers.pause": ["saturday", "sunday"],
+            f"{CANCEL}.silence_in.waiting_requirements.client_asked": "lapse",
+        },
         "timer-over-at-once",
         "order.dormant_after",
     ),
@@ -126,7 +130,11 @@ def test_what_goes_wrong_on_the_way_is_found(base: str, changes: Changes, rule: 
         ("resolution_center", {"order.dormant_after": "49h"}, "timer-over-at-once"),
         (
             "resolution_center",
-            {"order.dormant_after": "97h", "answers.pause": ["saturday", "sunday"]},
+            {
+                "order.dormant_after": "97h",
+                "answers.pause": ["saturday", "sunday"],
+                f"{CANCEL}.silence_in.waiting_requirements.client_asked": "lapse",
+            },
             "timer-over-at-once",
         ),
         # The settlement waits, by intent, for an undo that was asked for in time.

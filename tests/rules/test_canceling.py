@@ -1,7 +1,7 @@
 """Canceling: the rights to cancel alone, asking, answering and silence (rules, 3)."""
 
 from datetime import timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -137,13 +137,86 @@ class TestWithoutApproval:
         assert given.resolution["how"] == "unilateral"
         assert given.money == (7_385, 2_400, 765, 0)
 
-    def test_or_where_none_is_named_for_want_of_an_agreement_at_what_was_released(self) -> None:
+    @pytest.mark.parametrize("approval", ["if_needed", "skip", "ask"])
+    def test_whoever_says_that_there_is_no_agreement_gets_an_operator_instead(self, approval: str) -> None:
         given = Given("glimmer", self.ALONE_BEFORE, requirements="awaited")
+        said = {"kind": "cancel", "reason": "other", "attestations": ATTESTED[:2], "approval": approval}
 
-        given.client("request", kind="cancel", reason="other", no_agreement=True, attestations=ATTESTED[:2])
+        given.client("request", **said, no_agreement=True)
+
+        assert given.case["opened_by"] == "client"
+        assert given.money == (0, 0, 0, 10_550)
+
+    @pytest.mark.parametrize("requirements", ["awaited", "received"])
+    def test_or_is_refused_where_none_is_offered_and_cancels_nothing(self, requirements: str) -> None:
+        given = Given(requirements=requirements)
+
+        assert given.client("request", kind="cancel", no_agreement=True).refused == "escalation_not_offered"
+        assert not given.order.closed
+
+
+class TestAFreelancerAlone:
+    """It takes what is released and no more; anything else must be asked for."""
+
+    BOTH: ClassVar[dict[str, Any]] = {
+        "requests.cancel.by": ["client", "freelancer"],
+        "requests.cancel.amount_from": ["client", "freelancer"],
+        "requests.cancel.without_approval.freelancer": ["full_return"],
+    }
+    SAID: ClassVar[dict[str, Any]] = {"kind": "cancel", "reason": "other", "attestations": ATTESTED}
+
+    def test_to_name_nothing_is_not_to_take_nothing(self) -> None:
+        given = Given("glimmer", self.BOTH)
+
+        then = given.freelancer("request", **self.SAID)
+
+        assert then.refused == "amount_required"
+        assert then.details == {"at_least": 0, "at_most": 10_000}
+
+    def test_whoever_asks_for_an_operator_and_names_nothing_gives_nothing_up(self) -> None:
+        given = Given("glimmer", self.BOTH)
+
+        given.freelancer("request", **self.SAID, no_agreement=True)
+
+        assert given.case["opened_by"] == "freelancer"
+        assert given.money == (0, 0, 0, 10_550)
+
+    def test_what_stands_in_the_way_of_asking_comes_before_the_missing_amount(self) -> None:
+        given = Given("glimmer", self.BOTH)
+        assert given.freelancer("request", **self.SAID, approval="skip").refused == "approval_needed"
+        given.client("request", **self.SAID, amount=5_000)
+        assert given.freelancer("request", **self.SAID).refused == "request_open"
+        given.client("withdraw")
+        given.client("request", **self.SAID, no_agreement=True)
+        assert given.freelancer("request", **self.SAID).refused == "case_open"
+        assert given.freelancer("request", **self.SAID, amount=0).refused is None
+        assert given.resolution["how"] == "unilateral"
+
+    @pytest.mark.parametrize("right", ["waiting_requirements", "regret_window", "very_late"])
+    def test_any_other_amount_must_be_asked_for(self, right: str) -> None:
+        changes = {
+            **self.BOTH,
+            "requests.cancel.without_approval.freelancer": [right],
+            "order.regret_window": "30m",
+            "order.late_grace": "24h",
+        }
+        given = Given("glimmer", changes, requirements="awaited" if right == "waiting_requirements" else "received")
+        given.after("6d" if right == "very_late" else "1m")
+
+        assert given.freelancer("request", **self.SAID, amount=1, approval="skip").refused == "approval_needed"
+        assert given.freelancer("request", **self.SAID, amount=1).refused is None
+        assert given.request["status"] == "open"
+        given.freelancer("withdraw")
+        assert given.freelancer("request", **self.SAID, amount=0, approval="skip").refused is None
+        assert given.money == (10_550, 0, 0, 0)
+
+    def test_where_policy_has_it_name_no_amount_it_takes_what_is_released(self) -> None:
+        changes = {"requests.cancel.without_approval.freelancer": ["waiting_requirements"]}
+        given = Given(changes=changes, requirements="awaited")
+
+        given.freelancer("request", kind="cancel", reason="unforeseen", comment="No brief.")
 
         assert given.resolution["how"] == "unilateral"
-        assert given.money == (10_550, 0, 0, 0)
 
 
 class TestRegret:

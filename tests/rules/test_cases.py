@@ -204,6 +204,18 @@ class TestDialogue:
 
         assert given.client("escalate").refused is None
 
+    def test_a_comment_with_any_applied_command_counts(self) -> None:
+        given = Given("upwork")
+        given.client("request", kind="cancel", comment="We stop.", amount=0)
+        given.freelancer("decline")
+        # Neither one that is refused, nor that of the escalation itself.
+        assert given.freelancer("complete", comment="It is done.").refused == "role_not_allowed"
+        assert given.freelancer("escalate", comment="We do not agree.").refused == "dialogue_required"
+
+        given.freelancer("deliver", comment="Here is all of it.")
+
+        assert given.client("escalate").refused is None
+
     def test_words_after_a_later_request_count_too(self) -> None:
         given = Given("upwork")
         given.client("request", kind="cancel", comment="We stop.", amount=0)
@@ -473,7 +485,8 @@ class TestTakingBack:
 class TestDormancy:
     def test_ninety_days_of_nobody_open_a_case(self) -> None:
         given = Given()
-        given.after("89d23h59m59s")
+        # Before its due date nobody has to move it.
+        given.after("94d23h59m59s")
         assert not given.case
 
         then = given.after("1s")
@@ -486,7 +499,7 @@ class TestDormancy:
     def test_nobody_ruling_either_the_money_is_split(self, fallback: str) -> None:
         given = Given(changes={"cases.fallback": fallback})
 
-        given.after("104d")
+        given.after("109d")
 
         assert given.resolution["how"] == "fallback"
         assert given.resolution["initiator"] == "system"
@@ -495,7 +508,8 @@ class TestDormancy:
     def test_it_counts_from_the_last_applied_command_of_a_party(self) -> None:
         given = Given()
         given.after("50d")
-        given.client("message", comment="Hello?")
+        given.client("request", kind="update")
+        given.client("withdraw")
         given.after("10d")
         assert given.client("accept").refused == "no_open_request"
         given.by("system", "order_again")
@@ -506,7 +520,7 @@ class TestDormancy:
         assert given.case
 
     def test_and_from_the_end_of_the_last_case(self) -> None:
-        given = in_mediation(changes={"cases.fallback": "continue"}, delivery_time="300d")
+        given = in_mediation(changes={"cases.fallback": "continue"})
         given.after("14d")
         assert given.case["stage"] == "closed"
 
@@ -519,12 +533,43 @@ class TestDormancy:
         # The lint refuses a clock that can be over when it starts; the rules must bear it all the same.
         policy = load_policy("resolution_center")
         forgetful = policy.order.model_copy(update={"dormant_after": timedelta(hours=1)})
-        given = Given(policy.model_copy(update={"order": forgetful}))
+        given = Given(policy.model_copy(update={"order": forgetful}), delivery_time="1h")
         given.client("request", kind="update")
 
         given.after("47h59m59s")
         assert not given.case
         assert given.after("1s").fired == ["answer_due", "dormancy"]
+
+    @pytest.mark.parametrize("writing", ["message", "evidence"])
+    def test_one_that_only_writes_does_not_keep_it_awake_and_two_that_write_do(self, writing: str) -> None:
+        evidence = {"title": "Chat", "kind": "text", "sha256": "0" * 64, "address": "https://files.example/1"}
+        command, fields = ("add_evidence", evidence) if writing == "evidence" else ("message", {"comment": "Hello?"})
+        given = Given()
+        given.after("50d")
+        given.client(command, **fields)
+        alone = given.fork()
+        given.after("10d")
+        given.freelancer(command, **fields)
+
+        assert alone.after("44d23h59m59s").fired == []
+        assert alone.after("1s").fired == ["dormancy"]
+        assert given.after("79d23h59m59s").fired == []
+        assert given.after("1s").fired == ["dormancy"]
+
+    @pytest.mark.parametrize("revision", [False, True])
+    def test_while_the_work_is_in_progress_it_counts_from_the_due_date(self, revision: bool) -> None:
+        given = Given(delivery_time="200d")
+        if revision:
+            given.freelancer("deliver")
+            given.client("ask_revision")
+
+        assert given.after("289d23h59m59s").fired == []
+        assert given.after("1s").fired == ["dormancy"]
+
+    def test_while_requirements_are_awaited_there_is_no_due_date(self) -> None:
+        given = Given(delivery_time="200d", requirements="awaited")
+
+        assert given.after("90d").fired == ["dormancy"]
 
     def test_never_means_never(self) -> None:
         given = Given(changes={"order.dormant_after": "never"})

@@ -175,6 +175,34 @@ class TestActions:
         assert given.client("request", kind="cancel", approval="skip").refused is not None
 
 
+class TestAnOrderThatAnswersNoMore:
+    def test_it_offers_nothing(self) -> None:
+        given = Given()
+        given.freelancer("deliver")
+        given.client("complete")
+        given.after("13d23h59m59s")
+        assert list(actions(given, "client")) == ["leave_feedback"]
+        assert given.view("operator")["reviews"] == {"client": ["public", "private"], "freelancer": ["public"]}
+
+        given.after("1s")
+
+        assert {role: actions(given, role) for role in ("client", "freelancer", "operator")} == {
+            "client": {},
+            "freelancer": {},
+            "operator": {},
+        }
+        assert given.view("operator")["reviews"] == {"client": [], "freelancer": []}
+        assert given.view("client")["reviews"] == {"client": []}
+        said = ahead(given, "client", "leave_feedback", visibility="public", rating="positive")
+        assert said["refused"] == "order_closed"
+
+    def test_a_preview_knows_that_nothing_may_be_left_then(self) -> None:
+        given = Given(changes={"order.reachable_after": "0h"})
+        given.freelancer("deliver")
+
+        assert ahead(given, "client", "complete")["reviews"] == {"client": [], "freelancer": []}
+
+
 class TestPreview:
     def test_a_request_tells_what_acceptance_and_silence_would_mean(self) -> None:
         given = Given()
@@ -230,7 +258,7 @@ class TestPreview:
     def test_a_dormant_order_is_no_secret(self) -> None:
         said = ahead(Given(), "client", "message", comment="Hello.")
 
-        assert said["if_nobody_acts"]["at"] == MONDAY + timedelta(days=90)
+        assert said["if_nobody_acts"]["at"] == MONDAY + timedelta(days=95)
         assert said["if_nobody_acts"]["case"] == {"stage": "mediation"}
 
     def test_completing_by_the_clock(self) -> None:

@@ -16,6 +16,11 @@ from tests.rules.test_cases import declined, in_mediation
 Changes = dict[str, Any]
 Seen = Callable[[Changes], Any]
 GLIMMER: Changes = {"kind": "cancel", "reason": "other", "amount": 3_000, "attestations": ATTESTED}
+OTHER_KINDS: tuple[tuple[str, Changes], ...] = (
+    ("freelancer", {"kind": "extension", "extend_by": "1d"}),
+    ("client", {"kind": "update"}),
+    ("freelancer", {"kind": "partial_refund", "amount": 100}),
+)
 BY_FREELANCER: Changes = {"kind": "cancel", "reason": "other", "comment": "We are closed."}
 
 
@@ -136,6 +141,13 @@ def most_refunded(changes: Changes) -> Any:
 
 def cooldown(changes: Changes) -> Any:
     return refused(declined(changes=changes), "client", "request", kind="cancel")
+
+
+def other_cooldown(changes: Changes, opener: str, **fields: Any) -> Any:
+    given = Given(changes=changes, delivery_time="30d")
+    given.by(opener, "request", **fields)
+    given.by("freelancer" if opener == "client" else "client", "decline")
+    return given.by(opener, "request", **fields).details["available_at"]
 
 
 def ruled(changes: Changes) -> Any:
@@ -325,6 +337,15 @@ KEYS: dict[str, tuple[Any, Seen, Any, Any]] = {
     "requests.cancel.on_decline": ("escalate", lambda c: declined(changes=c).case.get("opened_by"), None, "system"),
     "requests.cancel.operator_review": (True, lambda c: asked(c).request["status"], "open", "escalated"),
     "requests.cancel.cooldown": ("1h", cooldown, None, "cooling_down"),
+    **{
+        f"requests.{fields['kind']}.cooldown": (
+            "3h",
+            partial(other_cooldown, opener=by, **fields),
+            "2025-03-03T10:00:00Z",
+            "2025-03-03T12:00:00Z",
+        )
+        for by, fields in OTHER_KINDS
+    },
     "requests.cancel.max_requests": (1, limited, None, "too_many_requests"),
     "requests.cancel.max_counters": (
         2,

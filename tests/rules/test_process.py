@@ -297,11 +297,12 @@ class TestRepetition:
 
     def test_a_repetition_does_not_keep_an_order_awake(self) -> None:
         given = Given()
-        given.client("message", comment="Hello.", command_id="once")
-        given.after("80d")
-        given.client("message", comment="Hello.", command_id="once")
+        given.freelancer("deliver", command_id="once")
+        given.client("ask_revision")
+        given.after("90d")
+        given.freelancer("deliver", command_id="once")
 
-        assert given.after("10d").fired == ["dormancy"]
+        assert given.after("5d").fired == ["dormancy"]
 
 
 class TestTheSameInstant:

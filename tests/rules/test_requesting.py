@@ -1,10 +1,11 @@
 """Extensions, updates and partial refunds (rules, 4)."""
 
 from datetime import timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
+from resolution.looking_ahead import available_actions, opens_later
 from tests.rules.given import MONDAY, Given, hours
 from tests.rules.test_working import in_phase
 
@@ -188,6 +189,66 @@ class TestPartialRefund:
         given.after("48h")
 
         assert given.money == (1_055, 0, 0, 9_495)
+
+
+class TestWaitingAfterADecline:
+    KINDS: ClassVar[dict[str, dict[str, Any]]] = {
+        "extension": {"kind": "extension", "extend_by": "24h"},
+        "partial_refund": {"kind": "partial_refund", "amount": 500},
+    }
+
+    @pytest.mark.parametrize("first", KINDS)
+    @pytest.mark.parametrize("second", KINDS)
+    def test_whoever_was_declined_waits_with_each_of_these_kinds(self, first: str, second: str) -> None:
+        given = Given()
+        given.freelancer("request", **self.KINDS[first])
+        given.client("decline")
+        given.after("59m59s")
+
+        then = given.freelancer("request", **self.KINDS[second])
+
+        assert then.refused == "cooling_down"
+        assert then.details == {"available_at": "2025-03-03T10:00:00Z"}
+        given.after("1s")
+        assert given.freelancer("request", **self.KINDS[second]).refused is None
+
+    def test_a_client_waits_with_its_next_update_and_may_cancel(self) -> None:
+        given = Given()
+        given.client("request", kind="update")
+        given.freelancer("decline")
+
+        assert given.client("request", kind="update").refused == "cooling_down"
+        assert given.client("request", kind="cancel").refused is None
+
+    def test_the_other_side_does_not_wait(self) -> None:
+        given = Given()
+        given.freelancer("request", **self.KINDS["extension"])
+        given.client("decline")
+
+        assert given.client("request", kind="update").refused is None
+
+    @pytest.mark.parametrize("ending", ["accept", "withdraw", "silence"])
+    def test_nobody_waits_where_nothing_was_declined(self, ending: str) -> None:
+        given = Given()
+        given.freelancer("request", **self.KINDS["extension"])
+        if ending == "accept":
+            given.client("accept")
+        elif ending == "withdraw":
+            given.freelancer("withdraw")
+        else:
+            given.after("48h")
+
+        assert given.freelancer("request", **self.KINDS["extension"]).refused is None
+
+    def test_what_opens_later_says_so(self) -> None:
+        given = Given()
+        given.freelancer("request", **self.KINDS["extension"])
+        given.client("decline")
+
+        assert opens_later(given.order, "freelancer", given.now) == {"request_other_kinds": MONDAY + hours(1)}
+        assert available_actions(given.order, "freelancer", given.now)["request"]["kinds"] == ["cancel"]
+        given.after("1h")
+        assert opens_later(given.order, "freelancer", given.now) == {}
 
 
 class TestWhoAndWhen:

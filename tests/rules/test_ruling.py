@@ -72,7 +72,7 @@ class TestRuling:
             ({"outcome": "cancel", "explanation": "So it is."}, "amount_required"),
             ({"outcome": "cancel", "amount": -1, "explanation": "So it is."}, "amount_out_of_range"),
             ({"outcome": "cancel", "amount": 10_001, "explanation": "So it is."}, "amount_out_of_range"),
-            ({"outcome": "let_them_decide", "explanation": "So it is."}, "malformed"),
+            ({"outcome": "let_them_decide", "explanation": "So it is."}, "wrong_phase"),
             ({"outcome": "perhaps", "explanation": "So it is."}, "malformed"),
         ],
     )
@@ -211,17 +211,73 @@ class TestFallback:
         assert given.client("appeal", comment="No!").refused == "appeal_not_offered"
         assert given.order.settlement == "settled"
 
-    def test_the_reasons_of_a_case_do_not_make_it_anybodys_fault(self) -> None:
+    def test_the_fault_that_the_reason_admits_stays(self) -> None:
         given = Given()
         given.freelancer("request", kind="cancel", reason="cannot_deliver", comment="We are closed.")
         given.client("decline")
         given.client("escalate")
         given.after("14d")
 
+        assert given.resolution["fault"] == "freelancer"
+
+    def test_a_reason_that_is_a_claim_makes_it_nobodys_fault(self) -> None:
+        given = Given()
+        given.client("request", kind="cancel", reason="freelancer_unresponsive")
+        given.freelancer("decline")
+        given.client("escalate")
+        given.after("14d")
+
+        assert given.resolution["how"] == "fallback"
         assert given.resolution["fault"] == "none"
+
+    @pytest.mark.parametrize("fallback", ["cancel_split", "continue"])
+    def test_nothing_is_split_where_nothing_was_begun(self, fallback: str) -> None:
+        given = Given(changes={"cases.fallback": fallback}, requirements="awaited")
+
+        then = given.after("104d")
+
+        assert given.money == (10_550, 0, 0, 0)
+        [said] = [event for event in then.happened if event.event == "ruling_made"]
+        assert "what is held goes to the client" in said.explanation
+
+    def test_what_was_released_before_the_start_stays_where_it_is(self) -> None:
+        changes = {"cases.dialogue_required": False}
+        given = Given("upwork", changes, requirements="awaited")
+        given.client("request", kind="cancel", comment="One call.", amount=2_000)
+        given.freelancer("decline")
+        given.client("escalate")
+        given.after("14d")
+
+        assert given.resolution["how"] == "fallback"
+        assert given.money == (8_440, 1_600, 510, 0)
 
 
 class TestAppeal:
+    def test_once_it_is_used_a_later_ruling_is_final_at_once(self) -> None:
+        given = ruled()
+        given.client("appeal", comment="Nothing has come.")
+        given.operator("rule", name="op-2", **CONTINUE)
+        given.client("request", kind="cancel")
+        given.freelancer("decline")
+        given.client("escalate")
+
+        given.operator("rule", **CANCEL)
+
+        assert given.case["stage"] == "closed"
+        assert given.order.settlement == "settled"
+        assert given.freelancer("appeal", comment="Half of it is there.").refused == "appeal_used"
+
+    def test_a_review_that_was_ruled_on_is_not_handed_back(self) -> None:
+        given = Given(changes={"requests.cancel.operator_review": True, "cases.appeal_window": "3d"})
+        given.client("request", kind="cancel")
+        given.operator("rule", **CONTINUE)
+        assert given.operator("rule", outcome="let_them_decide", explanation="-").refused == "wrong_phase"
+        given.client("appeal", comment="There is no campaign any more.")
+
+        then = given.operator("rule", name="op-2", outcome="let_them_decide", explanation="-")
+
+        assert then.refused == "wrong_phase"
+
     def test_a_ruling_cancels_at_once_and_the_money_waits_for_the_window(self) -> None:
         given = ruled()
 

@@ -274,6 +274,63 @@ class TestAutoCompleteAndRequests:
 
         assert given.view("client")["completes_at"] == MONDAY + hours(72)
 
+    def test_the_next_case_of_a_party_that_took_one_back_does_not_freeze_it(self) -> None:
+        given = in_phase("delivered")
+        for _ in range(2):
+            given.client("request", kind="cancel")
+            given.freelancer("decline")
+        given.client("escalate")
+        given.client("withdraw")
+        again = given.fork()
+        again.client("request", kind="cancel")
+        again.freelancer("decline")
+        again.client("escalate")
+        assert again.case["stage"] == "mediation"
+        assert again.view("client")["completes_at"] == MONDAY + hours(72)
+        assert again.after("72h").told["operator"] == ["case_closed"]
+        assert again.order.phase == "completed"
+
+        # The other side's own case is not the client's to take back.
+        given.client("request", kind="cancel")
+        given.freelancer("decline")
+        given.freelancer("escalate")
+        assert given.view("client")["completes_at"] is None
+
+    def test_until_the_next_delivery(self) -> None:
+        given = in_phase("delivered")
+        for _ in range(2):
+            given.client("request", kind="cancel")
+            given.freelancer("decline")
+            given.client("escalate")
+            assert given.view("client")["completes_at"] is None
+            given.client("withdraw")
+            given.client("ask_revision")
+            given.freelancer("deliver")
+
+    def test_it_keeps_what_it_had_left_when_the_request_was_sent(self) -> None:
+        given = in_phase("delivered")
+        sent_at = given.now + hours(71)
+        given.now += hours(100)
+
+        given.client("request", kind="cancel", sent_at=sent_at.isoformat())
+        given.freelancer("decline")
+
+        assert given.view("client")["completes_at"] == given.now + hours(1)
+
+    def test_a_case_that_silence_opened_while_we_were_away_counts_as_of_its_clock(self) -> None:
+        given = in_phase("delivered")
+        for _ in range(2):
+            given.client("request", kind="cancel")
+            given.client("withdraw")
+        given.client("request", kind="cancel")
+        given.now += hours(60)
+
+        given.client("message", comment="Hello?")
+
+        assert given.case["opened_by"] == "system"
+        assert given.order.auto_complete is not None
+        assert given.order.auto_complete.left == hours(24)
+
     def test_the_clients_complete_closes_its_own_open_request(self) -> None:
         given = in_phase("delivered")
         given.client("request", kind="cancel")

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from resolution.clocks import next_clock
+from resolution.clocks import next_clock, quiet_since
 from resolution.commands import COMMANDS
 from resolution.decide import decide
 from resolution.decision import Decision
@@ -154,18 +154,21 @@ def key(order: Order, now: datetime) -> Key:
     request, case, clock = order.request, order.open_case, order.auto_complete
     cancel, disputed, proposal = order.policy.requests.cancel, order.disputed, order.open_proposal
     window = order.case.appealable_until if order.case else None
-    heard_at = max(order.heard_at, order.last_case_end or order.heard_at)
+    dormant_after = order.policy.order.dormant_after or timedelta(0)
     # A request that is over matters again when a reviewer may hand it back.
     live = request if request and (request.status == "open" or (case and case.review)) else None
     return (
         order.phase,
         order.settlement,
         order.canceled_from,
-        order.delivered_once or (left(becomes_very_late_at(order)), left(order.due_at)),
+        order.delivered_once or left(becomes_very_late_at(order)),
+        # An extension moves it also where it has passed.
+        order.due_at and order.due_at - now,
         min(order.revisions, order.policy.order.max_revisions),
         live and (
             live.status, live.kind, live.opened_by, live.asked, live.amount, left(live.answer_due_at),
             left(live.reminder_at), live.counters, live.communicated, live.explained, live.reason,
+            live.spoken,
         ),
         bool(live and clock and clock.stopper == live.number),
         disputed and (
@@ -190,10 +193,14 @@ def key(order: Order, now: datetime) -> Key:
         left(order.retry_at),
         order.released,
         order.refunded,
-        clock and (left(clock.completes_at), clock.left, left(clock.would_complete_at), clock.stopper is None),
+        clock and (left(clock.completes_at), clock.left, left(clock.would_complete_at), clock.stopper is None,
+                  clock.took_back),
         tuple(min(order.counted_requests.get(party, 0), cancel.max_requests) for party in PARTIES),
         tuple(left(_later(order.declined_at.get(party), cancel.cooldown)) or None for party in PARTIES),
-        left(_later(heard_at, order.policy.order.dormant_after or timedelta(0))),
+        tuple(left(order.free_at.get(party)) or None for party in PARTIES),
+        left(_later(quiet_since(order), dormant_after)),
+        left(_later(order.heard_at, dormant_after)),
+        tuple(left(_later(order.wrote_at.get(party), dormant_after)) for party in PARTIES),
         left(order.terms.ordered_at + order.policy.order.regret_window),
         order.resolution,
         order.feedback,
@@ -220,6 +227,7 @@ def _turning_points(order: Order) -> Iterator[datetime]:
         yield order.terms.ordered_at + order.policy.order.regret_window
     if order.policy.requests.cancel.cooldown:
         yield from (at + order.policy.requests.cancel.cooldown for at in order.declined_at.values())
+    yield from order.free_at.values()
     if order.open_case and order.open_case.stage == "mediation":
         yield order.open_case.due_at - order.policy.cases.proposal_window + timedelta(seconds=1)
 

@@ -17,6 +17,7 @@ from pydantic_core import to_jsonable_python
 from activities.letters import SENTENCES
 from activities.webhook import payload
 from policies import PRESETS, load_policy
+from resolution.fields import is_blank
 from resolution.order import Opening, read_state
 from resolution.refusals import CODES
 from resolution.step import Step
@@ -133,7 +134,10 @@ def test_every_page_is_as_described() -> None:
 def test_every_command_that_can_be_read_is_as_described() -> None:
     sent = [(name, fields) for engine in played() for name, fields, outcome in engine.heard if readable(name, outcome)]
     for name in {name for name, _ in sent}:
-        fitting = (fields for other, fields in sent if other == name)
+        # An empty text counts as left out.
+        fitting = (
+            {key: said for key, said in fields.items() if not is_blank(said)} for other, fields in sent if other == name
+        )
         assert misfits(check(f"commands/{name}", strictly=False), fitting) == [], name
     assert len({name for name, _ in sent}) == sum(name.startswith("commands/") for name in schemas())
 
