@@ -6,23 +6,21 @@ The Temporal workflow and the simulator both drive an order through this class; 
 from datetime import datetime
 from typing import Any
 
+from resolution.answering import entry_content, outcome_of
 from resolution.clocks import Clock, is_over, next_clock
 from resolution.decide import decide, decide_clock
 from resolution.decision import Decision
-from resolution.events import Event, FeedbackLeft, PaymentFailed
+from resolution.events import Event, PaymentFailed
 from resolution.facts import facts
 from resolution.inbox import counts_at
-from resolution.money import held
 from resolution.notices import notices
 from resolution.order import Opening, Order, Sums, open_order, read_state
 from resolution.paying import make_failed, make_paid, payment_due
 from resolution.reading import Message
 from resolution.record import hidden_counts, make_entry
 from resolution.refusals import Refusal
-from resolution.step import Adopted, Answer, Answered, LedgerLine, RecordEntry, Step
+from resolution.step import Adopted, Answer, Answered, LedgerLine, Step
 from resolution.summary import summary
-from resolution.turn import turn
-from resolution.words import PARTIES
 from resolution.zones import Offsets
 
 
@@ -194,7 +192,7 @@ class Desk:
 
     def _written(self, draft: Draft, before: Order, moved: Sums | None) -> Step:
         decision, message = draft.decision, draft.message
-        content = _content(draft, before)
+        content = entry_content(decision, before, message, draft.clock, draft.refusal)
         order = decision.order
         entry = make_entry(order, decision.now, content)
         hidden = hidden_counts(order, content)
@@ -204,7 +202,7 @@ class Desk:
         told = notices(before, decision.events, order, decision.now, self.steps)
         answer = None
         if message is not None:
-            outcome = _outcome(draft, order, entry)
+            outcome = outcome_of(decision, order, entry, message, draft.refusal)
             self.answers[message.key] = outcome
             self.fingerprints[message.key] = message.fingerprint
             answer = Answer(sender=message.sender, command_id=message.command_id, outcome=outcome)
@@ -245,76 +243,3 @@ class Desk:
 
 def _news(decision: Decision) -> list[Event]:
     return [event for event in decision.events if not isinstance(event, PaymentFailed)]
-
-
-def _content(draft: Draft, before: Order) -> dict[str, Any]:
-    decision, message, refusal = draft.decision, draft.message, draft.refusal
-    after = decision.order
-    content: dict[str, Any] = {"at": decision.now.isoformat()}
-    if message is not None:
-        fields = dict(message.fields)
-        private = {key: fields.pop(key) for key in ("private_note", "unreadable") if key in fields}
-        actor = message.actor
-        content |= {
-            "actor": actor.model_dump() if actor else None,
-            "command": message.name,
-            "command_id": message.command_id,
-            "fields": fields,
-            # Always there, so that whether somebody left a private note cannot be told.
-            "private": private,
-        }
-        if actor and actor.role in PARTIES and actor.id != before.party(actor.role):
-            content["stranger"] = True
-    elif draft.clock is not None:
-        content |= {"actor": {"role": "system", "id": "clock"}, "command": draft.clock.name, "fields": {}}
-        content["due_at"] = draft.clock.at.isoformat()
-    if refusal is not None:
-        return content | {
-            "outcome": "refused",
-            "code": refusal.code,
-            "details": _plain(refusal.details),
-            "from": before.phase,
-            "to": before.phase,
-        }
-    confidential = any(isinstance(event, FeedbackLeft) and event.visibility == "private" for event in decision.events)
-    return content | {
-        "outcome": "applied",
-        "from": before.phase,
-        "to": after.phase,
-        "events": [event.model_dump(mode="json", exclude={"private_note"}) for event in decision.events],
-        "money": {**after.moved.model_dump(), "held": held(after)},
-        **({"confidential": True} if confidential else {}),
-    }
-
-
-def _outcome(draft: Draft, order: Order, entry: RecordEntry) -> dict[str, Any]:
-    message, refusal = draft.message, draft.refusal
-    outcome: dict[str, Any] = {
-        "status": "refused" if refusal else "applied",
-        "order_id": order.terms.order_id,
-        "command": message.name if message else None,
-        "command_id": message.command_id if message else None,
-        "entry": entry.number,
-        "at": entry.at.isoformat().replace("+00:00", "Z"),
-    }
-    if refusal:
-        return outcome | {"code": refusal.code, "message": refusal.sentence, "details": _plain(refusal.details)}
-    following = next_clock(order)
-    request = order.request
-    return outcome | {
-        "events": [event.event for event in draft.decision.events],
-        "phase": order.phase,
-        "request": request.model_dump(mode="json", include={"number", "kind", "status", "version"})
-        if request
-        else None,
-        "settlement": order.settlement,
-        "turn": turn(order).model_dump(mode="json"),
-        "next": following.model_dump(mode="json") if following else None,
-    }
-
-
-def _plain(details: dict[str, Any]) -> dict[str, Any]:
-    return {
-        key: value.isoformat().replace("+00:00", "Z") if isinstance(value, datetime) else value
-        for key, value in details.items()
-    }
