@@ -103,6 +103,11 @@ class Outcome:
         )
 
 
+def counted(number: int, thing: str) -> str:
+    """So many of a thing, as `1 order` or `2 orders`."""
+    return f"{number} {thing}{'' if number == 1 else 's'}"
+
+
 def refused(order_id: str, command: str, code: Code, **details: Any) -> dict[str, Any]:
     """A refusal of ours, by which nothing was sent or nothing could arrive; it leaves no entry."""
     return {

@@ -23,7 +23,7 @@ from database.recovering import highest_unnamed, is_answered, mark_told
 from database.steps import StepOutOfOrder, record_step
 from resolution.order import Opening, open_order
 from resolution.process import Desk
-from starter.answers import NoSuchOrder
+from starter.answers import NoSuchOrder, counted
 from starter.client import Recourse, start_options, workflow_id
 from starter.connecting import in_one_sentence
 from starter.histories import FORMER, CannotReplay, Course, Run, course_of, runs
@@ -191,7 +191,9 @@ class Recovery:
         except CannotReplay as error:
             raise CannotRecover(f"Order {order_id} cannot be repaired: {error}") from error
         if course.reached <= at:
-            return Done(order_id, f"Order {order_id}: the database has all {at + 1} steps that Temporal knows of.")
+            return Done(
+                order_id, f"Order {order_id}: the database has all {counted(at + 1, 'step')} that Temporal knows of."
+            )
         missing = [number for number in range(at + 1, course.reached + 1) if number not in course.steps]
         if missing:
             raise CannotRecover(
@@ -211,7 +213,8 @@ class Recovery:
                     )
             await mark_told(self._pool, order_id, course.told_upto, CHANNELS)
         count = course.reached - at
-        return Done(order_id, f"Order {order_id}: {count} steps written, up to step {course.reached}.", written=count)
+        says = f"Order {order_id}: {counted(count, 'step')} written, up to step {course.reached}."
+        return Done(order_id, says, written=count)
 
     async def _send_undecided_of_former(self, order_id: str) -> int:
         described = await self._described(order_id)

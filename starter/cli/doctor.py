@@ -6,6 +6,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from starter.answers import counted
 from starter.cli.output import DONE, NO, Json, console, printable, say_json
 from starter.client import Recourse
 from starter.doctor import Ailment, Doctor
@@ -52,7 +53,6 @@ async def doctor(
     for kind, count in kinds.items():
         if count > SHOWN:
             console().print(f"And {count - SHOWN} more: {kind.replace('_', ' ')}. --json names them all.")
-    orders = f"{looking.checked} orders were looked at"
-    total = kinds.total()
-    console().print(f"Nothing is wrong; {orders}." if not total else f"{total} findings; {orders}.")
+    found_in_all = counted(kinds.total(), "finding") if kinds else "Nothing is wrong"
+    console().print(f"{found_in_all}; {counted(looking.checked, 'order')} looked at.")
     return NO if kinds else DONE

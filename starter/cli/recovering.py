@@ -6,6 +6,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from starter.answers import counted
 from starter.cli.output import DONE, NO, Json, Stop, Yes, ask, console, printable, say_json
 from starter.client import Recourse
 from starter.doctor import suspects
@@ -91,12 +92,12 @@ async def _with(
         return DONE
     found = [one async for one in _wanted(recourse, recovery, full, states)]
     if not found:
-        console().print(f"No order is to {verb}.") if not json else say_json([])
+        console().print(f"There is no order to {verb}.") if not json else say_json([])
         return DONE
     if not json:
         for one in found:
             console().print(f"{one.order_id}: {printable(one.says)}.", markup=False)
-    ask(f"{verb.capitalize()} {len(found)} orders now?", yes=yes)
+    ask(f"{verb.capitalize()} {counted(len(found), 'order')} now?", yes=yes)
     all_done, failed = list[Done](), 0
     for one in found:
         try:
@@ -122,5 +123,5 @@ def _say(done: list[Done], json: bool) -> None:
         say_json([asdict(one) for one in done])
         return
     for one in done:
-        again = f" {one.sent_again} messages that were not decided are sent again." if one.sent_again else ""
+        again = f" Sent again: {counted(one.sent_again, 'message')} that nobody had decided." if one.sent_again else ""
         console().print(f"{printable(one.says)}{again}", markup=False)

@@ -1,0 +1,84 @@
+"""`recourse doctor`, `order revive` and `order repair` as an operator runs them."""
+
+import asyncio
+from secrets import token_hex
+
+from database.pool import connect as connect_database
+from tests.cli.test_operators import answered
+from tests.cli.test_orders import environment, run, worker
+from tests.process.setting_back import held, set_back
+from workflows.connecting import connect
+
+__all__ = ["environment", "worker"]
+
+TERMS = ("--client", "c-1", "--freelancer", "f-1", "--price", "100 USD", "--policy", "resolution_center")
+
+
+async def test_what_is_lost_is_found_asked_about_and_brought_back(
+    environment: dict[str, str], worker: asyncio.subprocess.Process
+) -> None:
+    orders = [f"lost-{token_hex(3)}" for _ in range(2)]
+    for order_id in orders:
+        assert (await run(environment, "order", "start", order_id, *TERMS)).status == 0
+        said = await run(environment, "order", "message", order_id, "--as", "client", "--comment", "Hello")
+        assert said.status == 0, said.error
+    healthy = await run(environment, "doctor")
+    assert (healthy.status, healthy.output) == (0, "Nothing is wrong; 2 orders looked at.\n"), healthy.error
+    client = await connect(target_host=environment["TEMPORAL_ADDRESS"])
+    for order_id in orders:
+        await client.get_workflow_handle(f"order-{order_id}").terminate()
+
+    refused = await run(environment, "order", "message", orders[0], "--as", "client", "--comment", "Hello?")
+    assert (refused.status, f"`recourse order revive {orders[0]}`" in refused.error) == (3, True)
+    started = await run(environment, "order", "start", orders[0], *TERMS)
+    assert (started.status, "has started" in started.output) == (3, False)
+    ill = await run(environment, "doctor")
+    assert ill.status == 1
+    for order_id in orders:
+        assert f"recourse order revive {order_id}" in ill.output
+    (finding,) = (await run(environment, "doctor", orders[0], "--json")).json["findings"]
+    assert (finding["kind"], finding["do"]) == ("orphaned", f"recourse order revive {orders[0]}")
+
+    unsaid = await run(environment, "order", "revive")
+    assert (unsaid.status, "Name an order, or say --all." in unsaid.error) == (2, True)
+    unasked = await run(environment, "order", "revive", "--all")
+    assert (unasked.status, "Add --yes to do it" in unasked.error) == (2, True)
+    status, output = await answered(environment, "n", "order", "revive", "--all")
+    assert (status, "Revive 2 orders now?" in output, "Nothing was done" in output) == (1, True, True)
+    status, output = await answered(environment, "y", "order", "revive", "--all")
+    assert (status, f"Order {orders[1]} goes on" in output) == (0, True), output
+    again = await run(environment, "order", "revive", orders[0], "--json")
+    assert (again.status, again.json[0]["sent_again"]) == (0, 0)
+    assert (await run(environment, "doctor", "--full")).status == 0
+    assert (await run(environment, "order", "revive", "--all")).output == "There is no order to revive.\n"
+
+
+async def test_what_a_database_lost_is_found_and_written(
+    environment: dict[str, str], worker: asyncio.subprocess.Process
+) -> None:
+    order_id = f"behind-{token_hex(3)}"
+    assert (await run(environment, "order", "start", order_id, *TERMS)).status == 0
+    say = ("order", "message", order_id, "--as", "client", "--comment")
+    assert (await run(environment, *say, "Hello")).status == 0
+    pool = await connect_database(environment["DATABASE_URL"])
+    before = await held(pool, order_id)
+    assert (await run(environment, *say, "Hello?")).status == 0
+    await set_back(pool, order_id, before)
+    await pool.close()
+
+    refused = await run(environment, "order", "revive", order_id)
+    assert (refused.status, f"`recourse order repair {order_id}`" in refused.error) == (1, True)
+    repaired = await run(environment, "order", "repair", "--all", "--yes")
+    assert (repaired.status, "1 steps written" in repaired.output) == (0, False), repaired.output
+    assert "1 step written, up to step 2" in repaired.output
+    nothing = await run(environment, "order", "repair", order_id)
+    assert (nothing.status, "has all 3 steps" in nothing.output) == (0, True)
+
+
+async def test_servers_that_are_away_are_named_with_their_own_status(environment: dict[str, str]) -> None:
+    for away in ({"TEMPORAL_ADDRESS": "127.0.0.1:1"}, {"DATABASE_URL": "postgresql://postgres@127.0.0.1:1/x"}):
+        for words in (("doctor",), ("order", "revive", "--all"), ("order", "repair", "7")):
+            ran = await run({**environment, **away}, *words)
+            assert (ran.status, "127.0.0.1:1" in ran.error, "Traceback" in ran.error) == (3, True, False), ran.error
+    unknown = await run(environment, "doctor", "nobody")
+    assert (unknown.status, "There is no order nobody" in unknown.error) == (1, True)
