@@ -138,7 +138,7 @@ PLANTED = (
     Mutant(
         "steps",
         "an order answers for one instant longer than it is reachable",
-        "resolution/process.py",
+        "resolution/clocks.py",
         "return now >= order.closed_at + order.policy.order.reachable_after",
         "return now > order.closed_at + order.policy.order.reachable_after",
         ("tests/rules/test_process.py", STORIES),
