@@ -12,6 +12,7 @@ from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest
 from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.common import TypedSearchAttributes
+from temporalio.service import RPCError, RPCStatusCode
 
 from database.lists import ANY, orders_due, read_orders
 from database.migrate import missing_migrations
@@ -29,7 +30,10 @@ from starter.temporal_errors import temporal_in_one_sentence
 from workflows import page
 from workflows.messages import ORDER
 
-Kind = State | Literal["schema", "search_attributes", "no_worker", "stuck", "not_delivered", "ledger", "record"]
+Kind = (
+    State
+    | Literal["schema", "search_attributes", "no_worker", "tasks_fail", "stuck", "not_delivered", "ledger", "record"]
+)
 
 
 @dataclass(frozen=True)
@@ -127,6 +131,8 @@ class Doctor:
             async for order_id in suspects(self._recourse, each=full):
                 async for ailment in self._state(order_id):
                     yield ailment
+            async for ailment in self._tasks_fail():
+                yield ailment
             async for ailment in self._stuck():
                 yield ailment
             async for ailment in self._not_delivered():
@@ -138,6 +144,8 @@ class Doctor:
         """All that is wrong with one order. Raises NoSuchOrder."""
         with in_one_sentence(), temporal_in_one_sentence():
             async for ailment in self._state(order_id, known=False):
+                yield ailment
+            async for ailment in self._tasks_fail(order_id):
                 yield ailment
             async for ailment in self._not_delivered(order_id):
                 yield ailment
@@ -177,6 +185,17 @@ class Doctor:
         if found.state in ("well", "over"):
             return
         yield Ailment(found.state, found.says, found.command or "docs/runbooks/tasks-fail.md", order_id)
+
+    async def _tasks_fail(self, order_id: str | None = None) -> AsyncIterator[Ailment]:
+        query = f"WorkflowType = '{ORDER}' AND ExecutionStatus = 'Running' AND TemporalReportedProblems IS NOT NULL"
+        query += f" AND WorkflowId = '{workflow_id(order_id)}'" if order_id else ""
+        try:
+            async for flow in self._recourse.temporal.list_workflows(query, page_size=PAGE):
+                says = "its workflow task fails again and again; the worker's log says why"
+                yield Ailment("tasks_fail", says, "docs/runbooks/tasks-fail.md", flow.id.removeprefix(PREFIX))
+        except RPCError as error:
+            if error.status is not RPCStatusCode.INVALID_ARGUMENT:  # an older server does not know that
+                raise
 
     async def _stuck(self) -> AsyncIterator[Ailment]:
         after = None

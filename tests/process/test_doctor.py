@@ -1,14 +1,36 @@
 """`recourse doctor`: what it finds where database and Temporal disagree, and that it finds nothing where they agree."""
 
+import asyncio
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
+from temporalio import workflow
+
+from activities.shapes import Carried
+from local.temporal import LocalTemporal, find_program
+from resolution.order import Opening
 from starter.client import Recourse
 from starter.doctor import Ailment, Doctor, count_orphaned, suspects
 from starter.http.figures import KEPT, ORPHANED, Collector, Orphans
-from tests.process.conftest import Marketplace
+from tests.patience import PATIENCE
+from tests.process.conftest import Marketplace, working
 from tests.process.setting_back import held, set_back
 from workflows.connecting import TemporalUnreachable
+from workflows.messages import ORDER
+from workflows.order import OrderWorkflow
+
+AT_THE_FIRST_FAILURE = {"system.numConsecutiveWorkflowTaskProblemsToTriggerSearchAttribute": "1"}
+
+
+@workflow.defn(name=ORDER)
+class Faulty(OrderWorkflow):
+    """An order that meets a fault of ours."""
+
+    @workflow.run
+    async def run(self, start: Opening | Carried) -> str:
+        """Fails."""
+        raise RuntimeError("a fault of ours")
 
 
 async def found(recourse: Recourse, *, full: bool = False) -> dict[tuple[str | None, str], Ailment]:
@@ -118,3 +140,19 @@ async def test_open_orders_without_a_workflow_are_counted_and_no_number_is_shown
     gone.found = 1
     await gone.look()
     assert gone.found is None
+
+
+async def test_an_order_whose_task_fails_again_and_again(tmp_path: Path, pool: Any) -> None:
+    server = LocalTemporal(await find_program(), tmp_path, settings=AT_THE_FIRST_FAILURE)
+    await server.start()
+    try:
+        async with working(server.address, pool, workflows=[Faulty]) as marketplace:
+            order_id = await marketplace.order()
+            doctor = Doctor(marketplace.recourse)
+            async with asyncio.timeout(PATIENCE):
+                failing: list[Ailment] = []
+                while not failing:
+                    failing = [one async for one in doctor.everything() if one.kind == "tasks_fail"]
+        assert [(one.order_id, one.do) for one in failing] == [(order_id, "docs/runbooks/tasks-fail.md")]
+    finally:
+        await server.stop()

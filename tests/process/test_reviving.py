@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 from temporalio.api.common.v1 import WorkflowExecution
-from temporalio.api.workflowservice.v1 import DeleteWorkflowExecutionRequest
+from temporalio.api.enums.v1 import EventType
+from temporalio.api.workflowservice.v1 import DeleteWorkflowExecutionRequest, ResetWorkflowExecutionRequest
 from temporalio.client import WorkflowExecutionStatus
 from temporalio.service import RPCError
 
@@ -234,3 +235,29 @@ async def test_who_writes_to_an_order_that_the_database_has_forgotten_parts_of_h
     assert answer.applied
     said_at_last = [entry.content["fields"]["comment"] for entry in await read_record(pool, order_id)]
     assert said_at_last == ["Hello", "Hello?", "Hello??"]
+
+
+async def test_a_database_that_was_set_back_is_repaired_from_the_run_that_was_reset(marketplace: Marketplace) -> None:
+    pool, order_id = marketplace.recourse.pool, await marketplace.order()
+    await marketplace.by("client", order_id, "message", comment="Hello")
+    before = await held(pool, order_id)
+    await marketplace.by("client", order_id, "message", comment="Hello?")
+    handle = marketplace.handle(order_id)
+    done = EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED
+    [first, *_] = [event.event_id async for event in handle.fetch_history_events() if event.event_type == done]
+    await marketplace.client.workflow_service.reset_workflow_execution(
+        ResetWorkflowExecutionRequest(
+            namespace=marketplace.client.namespace,
+            workflow_execution=WorkflowExecution(workflow_id=handle.id),
+            workflow_task_finish_event_id=first,
+            request_id=secrets.token_hex(8),
+        )
+    )
+    await marketplace.by("client", order_id, "message", comment="Hello??")
+    after = await held(pool, order_id)
+    await set_back(pool, order_id, before)
+
+    repaired = await Recovery(marketplace.recourse).repair(order_id)
+
+    assert repaired.written == 2
+    assert without_clocks(await held(pool, order_id)) == without_clocks(after)
