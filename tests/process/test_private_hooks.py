@@ -89,7 +89,7 @@ def test_the_table_has_every_private_name_that_the_code_uses() -> None:
 
 def _overridden() -> set[str]:
     """The private methods of the SDK that a loaded class of ours replaces."""
-    # The worker loads all that is needed inside of one.
+    # `worker` loads every class that a worker needs.
     loaded = [worker, *sys.modules.values()]
     ours = [module for module in loaded if str(getattr(module, "__file__", "")).startswith(str(ROOT))]
     classes = {
