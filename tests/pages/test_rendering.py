@@ -36,7 +36,9 @@ PARTS = 6
 SCENARIOS = Path(__file__).resolve().parent.parent / "scenarios"
 # Elements that run on in their sentence; all others begin a line of their own.
 _INLINE = frozenset(("a", "b", "code", "em", "script", "span", "strong", "time"))
-_LEAKS = re.compile(r"\bNone\b|\bTrue\b|\bFalse\b|[{}]|timedelta|datetime|<\w+ object|StrictUndefined|\bUTC[A-Za-z]")
+_LEAKS = re.compile(
+    r"\b\d+[smhd]\b|\bNone\b|\bTrue\b|\bFalse\b|[{}]|timedelta|datetime|<\w+ object|StrictUndefined|\bUTC[A-Za-z]"
+)
 _GLUED = re.compile(r"[a-z)][.!?;,][A-Za-z]|[a-z][A-Z]|\d(?:Until|over|less)|UTC\d|\s[.,;:!?](?:\s|$)")
 
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
+from policies.wording import span
+from resolution.durations import parse_duration
 from resolution.order import Order
 from resolution.record import Reader
 from resolution.words import PARTIES
@@ -209,7 +211,7 @@ def _requests(order: Order, role: Reader, action: Mapping[str, Any], alone: bool
             case "cancel":
                 yield from _cancellations(order, role, action, alone)
             case "extension":
-                longest = action["extend_by"]["at_most"]
+                longest = span(parse_duration(action["extend_by"]["at_most"]))
                 length = Field("extend_by", "How much longer", "length", f"At most {longest}.", required=True)
                 about = "You ask the client to move the due date."
                 yield _request(kind, "Ask for more time", about, "Ask for it", length, comment(hint=BOTH_READ))
