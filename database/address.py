@@ -46,7 +46,7 @@ class Address:
         behind = parts.path + parts.fragment + "".join(value for key, value in query if key not in _SECRET)
         # The driver takes what follows the first @ for the host. A password with such a sign would be half of it.
         if parts.netloc.count("@") > 1 or "@" in behind:
-            raise Unreadable("a sign of the password ends it too early")
+            raise Unreadable("a sign in it ends a part of it too early")
         given = dict(query)
         cache = given.get(CACHE)
         if cache not in (None, "0"):
@@ -84,7 +84,7 @@ def _hosts(netloc: str, query: dict[str, str]) -> tuple[tuple[str, int], ...]:
     if len(ports) != len(named):
         raise Unreadable(f"it names {len(named)} hosts and {len(ports)} ports")
     if not all(port.isascii() and port.isdigit() and 0 < int(port) < 65536 for port in ports):
-        raise Unreadable("a port is no number from 1 to 65535, or a sign of the password ends it too early")
+        raise Unreadable("a port is no number from 1 to 65535, or a sign ends a part of it too early")
     return tuple((host, int(port)) for (host, _), port in zip(named, ports, strict=True))
 
 

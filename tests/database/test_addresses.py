@@ -62,12 +62,12 @@ def test_hosts_of_the_environment_are_named(
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("postgresql://u:12/geheim@a:5432/db", "sign of the password"),
-        ("postgresql://u:12#geheim@a:5432/db", "sign of the password"),
+        ("postgresql://u:12/geheim@a:5432/db", "ends a part of it too early"),
+        ("postgresql://u:12#geheim@a:5432/db", "ends a part of it too early"),
         ("postgresql://u:12?geheim@a:5432/db", r"what follows the \?"),
-        ("postgresql://u:12?x=geheim@a:5432/db", "sign of the password"),
-        ("postgresql://u:1@geheim@a:5432/db", "sign of the password"),
-        ("postgresql://u:ge/heim@a/db", "sign of the password"),
+        ("postgresql://u:12?x=geheim@a:5432/db", "ends a part of it too early"),
+        ("postgresql://u:1@geheim@a:5432/db", "ends a part of it too early"),
+        ("postgresql://u:ge/heim@a/db", "ends a part of it too early"),
         ("postgresql://u:geheim@a:1,b:x/db", "a port is no number"),
         ("postgresql://u:geheim@a:70000/db", "a port is no number"),
         ("postgresql://u:geheim@/db?host=a,b,c&port=1,2", "names 3 hosts and 2 ports"),
