@@ -13,7 +13,7 @@ from starter.cli.output import (
     Stop,
     check_text,
     complain,
-    console,
+    help_screen,
     leave_the_broken_pipe,
     let_everything_be_written,
 )
@@ -90,7 +90,7 @@ def _run() -> int:
     try:
         check_text(sys.argv)
         # Its own screen for help would end the process where the reader has read enough.
-        status = app(sys.argv[1:], exit_on_error=False, print_error=False, console=console())
+        status = app(sys.argv[1:], exit_on_error=False, print_error=False, console=help_screen())
     except CycloptsError as error:
         from starter.cli.refusing import misfit
 

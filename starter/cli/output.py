@@ -85,6 +85,11 @@ def check_text(arguments: Sequence[str]) -> None:
             raise Stop(f"{printable(argument)!r} cannot be read: it is not text in the encoding of this terminal.")
 
 
+def help_screen() -> Console:
+    """Where help is read, as wide as the terminal or as COLUMNS says."""
+    return _Screen(highlight=False)
+
+
 def let_everything_be_written() -> None:
     """Have letters that the output's encoding lacks written as escapes, instead of failing at them."""
     for stream in (sys.stdout, sys.stderr):

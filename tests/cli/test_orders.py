@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass
@@ -190,11 +191,11 @@ async def test_a_server_that_is_not_there_is_named(
     assert ended.error.count("\n") == 1
 
 
-@pytest.mark.parametrize("address", ["shop:pass/word@db/orders", "postgresql://shop:pass/word@db/orders", "db:5432/o"])
+@pytest.mark.parametrize("address", ["shop:hun/ter2@db/orders", "postgresql://shop:hun/ter2@db/orders", "db:5432/o"])
 async def test_an_address_that_cannot_be_read_is_not_repeated(environment: dict[str, str], address: str) -> None:
     ended = await run({**environment, "DATABASE_URL": address}, "orders", "list")
     assert (ended.status, "DATABASE_URL cannot be read" in ended.error) == (3, True), ended.error
-    assert "pass" not in ended.error.replace("user:password@", "").replace("in the password", "")
+    assert not {"hun", "ter2"} & set(re.findall(r"\w+", ended.error))
 
 
 async def test_a_worker_that_may_not_write_orders_does_not_begin(environment: dict[str, str]) -> None:
