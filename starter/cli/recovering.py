@@ -1,5 +1,6 @@
 """`recourse order revive` and `repair`: an order and its workflow are brought together again."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import asdict
 from typing import Annotated
@@ -14,6 +15,9 @@ from starter.recovering import CannotRecover, Done, Finding, Recovery, State
 from starter.temporal_errors import temporal_in_one_sentence
 
 All = Annotated[bool, Parameter(name="--all", negative="")]
+# Of many orders, so many are named before anything is done, and so many are seen to at once.
+SHOWN = 20
+AT_ONCE = 8
 Full = Annotated[bool, Parameter(negative="")]
 
 
@@ -95,27 +99,53 @@ async def _with(
         console().print(f"There is no order to {verb}.") if not json else say_json([])
         return DONE
     if not json:
-        for one in found:
+        for one in found[:SHOWN]:
             console().print(f"{one.order_id}: {printable(one.says)}.", markup=False)
+        if len(found) > SHOWN:
+            console().print(f"And {len(found) - SHOWN} more.")
     ask(f"{verb.capitalize()} {counted(len(found), 'order')} now?", yes=yes)
     all_done, failed = list[Done](), 0
-    for one in found:
-        try:
-            all_done.append(await do(recovery, one.order_id))
-        except CannotRecover as error:
-            failed += 1
-            all_done.append(Done(one.order_id, str(error)))
-    _say(all_done, json)
+    for some in _chunks([one.order_id for one in found]):
+        for order_id, end in zip(
+            some, await asyncio.gather(*(_done(do, recovery, each) for each in some)), strict=True
+        ):
+            failed += isinstance(end, CannotRecover)
+            done = end if isinstance(end, Done) else Done(order_id, str(end))
+            all_done.append(done)
+            if not json:
+                _say([done], json)
+    if json:
+        _say(all_done, json)
     return NO if failed else DONE
+
+
+async def _done(
+    do: Callable[[Recovery, str], Awaitable[Done]], recovery: Recovery, order_id: str
+) -> Done | CannotRecover:
+    try:
+        return await do(recovery, order_id)
+    except CannotRecover as error:
+        return error
 
 
 async def _wanted(
     recourse: Recourse, recovery: Recovery, full: bool, states: tuple[State, ...]
 ) -> AsyncIterator[Finding]:
+    looked_at = list[str]()
     async for order_id in suspects(recourse, each=full):
-        finding = await recovery.examine(order_id)
+        looked_at.append(order_id)
+        if len(looked_at) == AT_ONCE:
+            for finding in await asyncio.gather(*map(recovery.examine, looked_at)):
+                if finding.state in states:
+                    yield finding
+            looked_at.clear()
+    for finding in await asyncio.gather(*map(recovery.examine, looked_at)):
         if finding.state in states:
             yield finding
+
+
+def _chunks(order_ids: list[str]) -> list[list[str]]:
+    return [order_ids[start : start + AT_ONCE] for start in range(0, len(order_ids), AT_ONCE)]
 
 
 def _say(done: list[Done], json: bool) -> None:

@@ -1,10 +1,13 @@
 """Orders in every phase lose their workflows, are revived, and live to their ends; docs/runbooks/orders-orphaned.md."""
 
+import asyncio
 from pathlib import Path
 
 from local.temporal import LocalTemporal, find_program
 from tests.drills.conftest import PLANS, Site, come_this_far, lived_to_the_end
+from tests.patience import PATIENCE
 from tests.process.conftest import Marketplace
+from workflows.connecting import connect
 
 
 async def end_well(site: Site, marketplace: Marketplace, order_ids: list[str]) -> None:
@@ -54,6 +57,19 @@ async def test_orders_move_to_another_temporal_while_they_are_open(site: Site, t
         async with site.working() as marketplace:
             assert (await site.recourse("order", "revive", "--all", "--yes")).status == 0
             await end_well(site, marketplace, order_ids)
+        await ended_on(former)
     finally:
         await site.temporal.stop()
         site.temporal = former
+
+
+async def ended_on(former: LocalTemporal) -> None:
+    """End every workflow that the Temporal before still has, as the runbook says."""
+    running = "WorkflowType = 'Order' AND ExecutionStatus = 'Running'"
+    words = ("workflow", "terminate", "--query", running, "--reason", "moved", "--yes", "--address", former.address)
+    ending = await asyncio.create_subprocess_exec(await find_program(), *words, stdout=asyncio.subprocess.DEVNULL)
+    assert await ending.wait() == 0
+    client = await connect(target_host=former.address)
+    async with asyncio.timeout(PATIENCE):
+        while (await client.count_workflows(running)).count:  # noqa: ASYNC110 - they are on the server
+            await asyncio.sleep(0.1)

@@ -23,6 +23,7 @@ from starter.recovering import CannotRecover, Recovery
 from tests.patience import PATIENCE
 from tests.process.conftest import Marketplace
 from tests.process.setting_back import held, set_back, without_clocks
+from tests.process.test_forgotten_attempts import committed_and_forgotten
 from worker import make_worker
 
 CLIENT = {"role": "client", "id": "c-1"}
@@ -261,3 +262,27 @@ async def test_a_database_that_was_set_back_is_repaired_from_the_run_that_was_re
 
     assert repaired.written == 2
     assert without_clocks(await held(pool, order_id)) == without_clocks(after)
+
+
+async def test_what_no_history_holds_is_not_made_up_and_the_order_goes_on_from_the_database(
+    marketplace: Marketplace,
+) -> None:
+    pool, order_id = marketplace.recourse.pool, await marketplace.order()
+    await marketplace.by("client", order_id, "message", comment="Hello")
+    before = await held(pool, order_id)
+    say = {"actor": FREELANCER, "command_id": "forgotten", "comment": "Oh."}
+    await committed_and_forgotten(marketplace, order_id, ("message", say))
+    await marketplace.by("client", order_id, "message", comment="Hello?")
+    await set_back(pool, order_id, before)
+    recovery = Recovery(marketplace.recourse)
+
+    with pytest.raises(CannotRecover, match=r"do not hold step 2\. Nothing was changed"):
+        await recovery.repair(order_id)
+    assert without_clocks(await held(pool, order_id)) == without_clocks(before)
+
+    # What the runbook says for such an order.
+    await deleted(marketplace, order_id)
+    assert (await recovery.examine(order_id)).state == "orphaned"
+    await recovery.revive(order_id)
+    assert (await marketplace.by("client", order_id, "message", comment="Once more.")).applied
+    assert verify(await marketplace.recourse.record(order_id, "operator")) == []
