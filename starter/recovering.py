@@ -33,8 +33,6 @@ from workflows import page
 from workflows.messages import ORDER
 from workflows.order import SIGNALS
 
-# What both channels of notices are called; an order that was told is not told again by either.
-CHANNELS = ("webhook", "mail")
 # A workflow task that is under way may be writing a step that no history has yet.
 TASK_TAKES = 12.0  # seconds
 LOOKS_AGAIN_AFTER = 0.25  # seconds
@@ -211,7 +209,7 @@ class Recovery:
                         f"Order {order_id} cannot be repaired: at step {number} the database went another way than "
                         "Temporal's history."
                     )
-            await mark_told(self._pool, order_id, course.told_upto, CHANNELS)
+            await mark_told(self._pool, order_id, course.told_upto, _channels())
         count = course.reached - at
         says = f"Order {order_id}: {counted(count, 'step')} written, up to step {course.reached}."
         return Done(order_id, says, written=count)
@@ -275,6 +273,15 @@ class Recovery:
             unless_not_found(error, f"order {order_id} was looked at")
             return None
         return described if described.workflow_type == ORDER else None
+
+
+def _channels() -> tuple[str, ...]:
+    """By what receivers were told, as the rows of what was delivered name it."""
+    # A web server, which only counts orders, loads neither.
+    from activities.mail import MailChannel
+    from activities.webhook import WebhookChannel
+
+    return WebhookChannel.name, MailChannel.name
 
 
 def _database_behind(order_id: str, stored: Stored | None, course: Course, run_id: str | None) -> Finding:

@@ -11,11 +11,12 @@ import pytest
 from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.enums.v1 import EventType
 from temporalio.api.workflowservice.v1 import DeleteWorkflowExecutionRequest, ResetWorkflowExecutionRequest
-from temporalio.client import WorkflowExecutionStatus
+from temporalio.client import WorkflowExecutionStatus, WorkflowFailureError
 from temporalio.service import RPCError
 
 from database.orders import read_balances, read_record
 from policies import load_policy
+from resolution.order import Opening
 from resolution.record import verify
 from starter.answers import NoSuchOrder, OrderNotRunning, Unanswered
 from starter.client import Recourse
@@ -286,3 +287,23 @@ async def test_what_no_history_holds_is_not_made_up_and_the_order_goes_on_from_t
     await recovery.revive(order_id)
     assert (await marketplace.by("client", order_id, "message", comment="Once more.")).applied
     assert verify(await marketplace.recourse.record(order_id, "operator")) == []
+
+
+async def test_a_time_limit_of_whoever_started_the_workflow_ends_no_order(marketplace: Marketplace) -> None:
+    terms = marketplace.terms()
+    opening = Opening(terms=terms, policy=load_policy("resolution_center"), record_salt="0123456789abcdef")
+    foreign = await marketplace.client.start_workflow(
+        "Order",
+        opening,
+        id=f"order-{terms.order_id}",
+        task_queue=marketplace.queue,
+        execution_timeout=timedelta(seconds=2),
+    )
+    with pytest.raises(WorkflowFailureError):
+        await foreign.result()
+
+    await Recovery(marketplace.recourse).revive(terms.order_id)
+
+    assert (await marketplace.by("client", terms.order_id, "message", comment="Hello")).applied
+    described = await marketplace.handle(terms.order_id).describe()
+    assert not described.raw_description.execution_config.workflow_execution_timeout.ToTimedelta()
