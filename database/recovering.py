@@ -5,7 +5,7 @@ from typing import Any
 
 from resolution.fields import UNNAMED
 
-PAGE = 200  # orders
+PAGE = 100  # orders
 
 
 async def highest_unnamed(pool: Any, order_id: str) -> int:

@@ -411,6 +411,7 @@ class Recourse(Orders):
             return (await self._handle(order_id).describe()).status
         except RPCError as error:
             if error.status is RPCStatusCode.NOT_FOUND:
+                unless_not_found(error, f"order {order_id} was looked at")
                 return None
             raise TemporalUnreachable(f"Temporal does not answer: {error.message}") from error
 

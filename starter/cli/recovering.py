@@ -103,7 +103,10 @@ async def _with(
             console().print(f"{one.order_id}: {printable(one.says)}.", markup=False)
         if len(found) > SHOWN:
             console().print(f"And {len(found) - SHOWN} more.")
-    ask(f"{verb.capitalize()} {counted(len(found), 'order')} now?", yes=yes)
+    # Whoever is at the wrong Temporal finds every order lost.
+    temporal = recourse.temporal
+    where = f"Temporal at {temporal.service_client.config.target_host}, namespace {temporal.namespace}"
+    ask(f"{verb.capitalize()} {counted(len(found), 'order')} now, on {where}?", yes=yes)
     all_done, failed = list[Done](), 0
     for some in _chunks([one.order_id for one in found]):
         for order_id, end in zip(

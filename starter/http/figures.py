@@ -33,7 +33,7 @@ UP_MEANING = "1: the figures of the database were read; 0: it does not answer, a
 
 
 class Orphans:
-    """How many orders no workflow leads, asked in the background: that takes a call to Temporal for some 200 orders."""
+    """How many orders no workflow leads, asked in the background: that takes a call to Temporal for some 100 orders."""
 
     def __init__(self, count: Callable[[], Awaitable[int]]) -> None:
         self._count = count

@@ -44,7 +44,8 @@ async def test_what_is_lost_is_found_asked_about_and_brought_back(
     unasked = await run(environment, "order", "revive", "--all")
     assert (unasked.status, "Add --yes to do it" in unasked.error) == (2, True)
     status, output = await answered(environment, "n", "order", "revive", "--all")
-    assert (status, "Revive 2 orders now?" in output, "Nothing was done" in output) == (1, True, True)
+    asked = f"Revive 2 orders now, on Temporal at {environment['TEMPORAL_ADDRESS']}, namespace default?"
+    assert (status, asked in " ".join(output.split()), "Nothing was done" in output) == (1, True, True)
     status, output = await answered(environment, "y", "order", "revive", "--all")
     assert (status, f"Order {orders[1]} goes on" in output) == (0, True), output
     again = await run(environment, "order", "revive", orders[0], "--json")

@@ -14,6 +14,7 @@ from temporalio.api.workflowservice.v1 import DeleteWorkflowExecutionRequest, Re
 from temporalio.client import WorkflowExecutionStatus, WorkflowFailureError
 from temporalio.service import RPCError
 
+from activities.shapes import Payment
 from database.orders import read_balances, read_record
 from policies import load_policy
 from resolution.order import Opening
@@ -21,6 +22,7 @@ from resolution.record import verify
 from starter.answers import NoSuchOrder, OrderNotRunning, Unanswered
 from starter.client import Recourse
 from starter.recovering import CannotRecover, Recovery
+from tests.activities.bank import Bank
 from tests.patience import PATIENCE
 from tests.process.conftest import Marketplace
 from tests.process.setting_back import held, set_back, without_clocks
@@ -307,3 +309,41 @@ async def test_a_time_limit_of_whoever_started_the_workflow_ends_no_order(market
     assert (await marketplace.by("client", terms.order_id, "message", comment="Hello")).applied
     described = await marketplace.handle(terms.order_id).describe()
     assert not described.raw_description.execution_config.workflow_execution_timeout.ToTimedelta()
+
+
+class SlowBank(Bank):
+    """Moves the money at once, and answers when it is told to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.moves, self.may_answer = asyncio.Event(), asyncio.Event()
+
+    async def pay(self, payment: Payment) -> None:
+        await super().pay(payment)
+        self.moves.set()
+        await self.may_answer.wait()
+
+
+async def test_an_order_that_is_lost_while_its_money_moves_pays_once_and_knows_of_it(marketplace: Marketplace) -> None:
+    recourse, bank, terms = elsewhere(marketplace), SlowBank(), marketplace.terms()
+    pool = recourse.pool
+    async with make_worker(marketplace.client, pool, task_queue=recourse.task_queue, providers={"bank": bank}):
+        await recourse.start(terms, load_policy("resolution_center", {"undo.by": []}), provider="bank")
+        await recourse.send(terms.order_id, "request", {"actor": CLIENT, "command_id": "ask", "kind": "cancel"})
+        accepting = asyncio.create_task(
+            recourse.send(terms.order_id, "accept", {"actor": FREELANCER, "command_id": "yes"})
+        )
+        await bank.moves.wait()
+        await marketplace.handle(terms.order_id).terminate()
+        with pytest.raises(OrderNotRunning):
+            await accepting
+
+        done = await Recovery(recourse).revive(terms.order_id)
+        bank.may_answer.set()
+        accepted = await recourse.send(terms.order_id, "accept", {"actor": FREELANCER, "command_id": "yes"})
+
+    assert done.sent_again == 1
+    assert accepted.applied
+    assert len(bank.moved) == 1
+    assert (await read_balances(pool, terms.order_id))["escrow"] == 0
+    assert [entry.content["command"] for entry in await read_record(pool, terms.order_id)] == ["request", "accept"]
