@@ -150,7 +150,11 @@ class Feedback(Frozen):
 
 
 class Order(Frozen):
-    """One order, whole. Changed only by `resolution.evolve`."""
+    """One order, whole. Changed only by `resolution.evolve`.
+
+    `moved_by_writing`: it goes by the former rule of dormancy, by which any command of a party moved an order, and the
+    due date did not count.
+    """
 
     opening: Opening
     phase: Phase
@@ -188,6 +192,7 @@ class Order(Frozen):
     feedback: tuple[Feedback, ...] = ()
     follow_up_at: AwareDatetime | None = None
     heard_at: AwareDatetime
+    moved_by_writing: bool = False
     decided_at: AwareDatetime
     record_length: int = 0
     record_hash: str = ""

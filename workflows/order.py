@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
@@ -31,6 +31,8 @@ with workflow.unsafe.imports_passed_through():
     from workflows.soon import ONE_TRY, soon
     from workflows.unknown import UnknownWorkflow
 
+# An order knows its rule of dormancy by when it started: a marker would be one more event of each order.
+WRITING_MOVES_NO_ORDER_SINCE = datetime(2026, 11, 30, 14, 20, tzinfo=UTC)
 # What one run may hand to the next of undecided messages; Temporal takes 2 MiB with the order itself.
 CARRIED_AT_MOST = 256 * 1024  # bytes
 # The memo that says how many signals without an id the order has had before it was revived.
@@ -94,6 +96,7 @@ class OrderWorkflow:
             desk = self.take_over(start)
         else:
             desk = self.desk = Desk(start)
+            self.go_by_the_rules_of_the_start()
             self.written = desk.order
             self.deliveries = Deliveries(desk.order.terms.order_id)
             await self.write(desk.opening_step())
@@ -253,6 +256,7 @@ class OrderWorkflow:
         recorded = await soon(RECORD_STEP, [step], StepRecorded, title or page.step_title(step))
         if recorded.adopted is not None:
             self.at_desk.adopt(recorded.adopted, draft)
+            self.go_by_the_rules_of_the_start()
             if recorded.adopted.answers is None:
                 self.forgotten += 1
         elif title is None:
@@ -261,6 +265,12 @@ class OrderWorkflow:
         if recorded.to_deliver and self.deliveries:
             self.deliveries.deliver(self.at_desk.steps - 1)
         return recorded.adopted is None
+
+    def go_by_the_rules_of_the_start(self) -> None:
+        """An order that began before the rule of dormancy changed keeps the former one, or its timers and what it is
+        found by would not be those of its history. The order itself carries that into later runs."""
+        if workflow.info().start_time < WRITING_MOVES_NO_ORDER_SINCE:
+            self.at_desk.order = self.at_desk.order.model_copy(update={"moved_by_writing": True})
 
     def show(self) -> None:
         """Keep what orders are found by in Temporal as it is now."""
@@ -293,6 +303,7 @@ class OrderWorkflow:
         self.forgotten = 1
         self.keep_this_task_apart()
         desk = self.desk = Desk.of(read_state(carried.order), carried.steps)
+        self.go_by_the_rules_of_the_start()
         self.deliveries = Deliveries(desk.order.terms.order_id, upto=carried.to_deliver, told_upto=carried.delivered_to)
         self.recent = carried.recent
         self.show()
