@@ -122,7 +122,7 @@ async def test_upwork_a_disputed_part_is_mediated_and_reviewed_in_private(site: 
     await freelancer.open(order_id)
     await freelancer.see("Your answer is needed", "10.00 USD", "6 days 23 hours left")
     await freelancer.do(
-        "Offer another amount", "Offer it", What_the_freelancer_gets="60,00", Comment="Half the pages are done."
+        "Offer another amount", "Offer it", What_the_freelancer_gets="60.00", Comment="Half the pages are done."
     )
     await client.open(order_id)
     await client.see("answers your request", "60.00 USD", "Half the pages are done.")
