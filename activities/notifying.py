@@ -147,12 +147,16 @@ class Notifying:
     async def deliver_notices(self, order_id: str, upto_step: int) -> str:
         """Deliver all that waits, in order; fails, to be retried, if any receiver did not take its notice.
 
-        Each receiver has its own queue, so that one that fails, or is slow, holds back no other. `upto_step` is for the
-        order's history; what has been written since is delivered with it.
+        Each receiver has its own queue, so that one that fails, or is slow, holds back no other. What has been written
+        since `upto_step` is delivered with it. A database that has not got so far was set back: what it has forgotten
+        waits until it is repaired.
         """
         try:
+            step = await self._pool.fetchval("SELECT step FROM orders WHERE order_id = $1", order_id)
+            if step is None or step < upto_step:
+                raise LookupError(f"the database was set back behind step {upto_step}")
             delivered = await self.deliver(order_id, within=_time_for_an_attempt())
-        except Exception as error:  # the database is away
+        except Exception as error:  # the database is away, or behind
             text = f"{type(error).__name__}: {error}"
             raise ApplicationError(text, type="not_tried", next_retry_delay=AFTER_A_FAULT_OF_OURS) from error
         if delivered.failures:

@@ -69,11 +69,16 @@ class Written:
 
 
 async def attempt(
-    pool: Any, channels: Sequence[Channel], order_id: str, of: Notifying | None = None, seconds: float = 120
+    pool: Any,
+    channels: Sequence[Channel],
+    order_id: str,
+    of: Notifying | None = None,
+    seconds: float = 120,
+    upto: int = 0,
 ) -> str:
     environment = ActivityEnvironment()
     environment.info = replace(environment.info, start_to_close_timeout=timedelta(seconds=seconds))
-    said: str = await environment.run((of or Notifying(pool, channels)).deliver_notices, order_id, 1_000)
+    said: str = await environment.run((of or Notifying(pool, channels)).deliver_notices, order_id, upto)
     return said
 
 

@@ -37,8 +37,8 @@ async def test_everybody_is_told_once_on_each_channel(
     order = await Written(pool).open(client="c@x.example", freelancer="f@x.example")
     notices = [*await order.messages(2), *await order.messages(1, to="client")]
 
-    assert await order.deliver(hooks, mails) == "6 delivered, up to step 1000"
-    assert await order.deliver(hooks, mails) == "0 delivered, up to step 1000"
+    assert await order.deliver(hooks, mails) == "6 delivered, up to step 0"
+    assert await order.deliver(hooks, mails) == "0 delivered, up to step 0"
 
     assert web.ids == notices
     assert [len(post.to("f@x.example")), len(post.to("c@x.example"))] == [2, 1]
@@ -126,7 +126,7 @@ async def test_a_slow_receiver_does_not_keep_the_others_waiting(
         return 204
 
     web.will(once_the_mail_is_there)
-    assert await order.deliver(hooks, mails) == "6 delivered, up to step 1000"
+    assert await order.deliver(hooks, mails) == "6 delivered, up to step 0"
 
 
 async def test_one_that_answers_too_late_gets_the_same_again_until_it_is_in_time(pool: Any, web: HttpReceiver) -> None:
@@ -170,8 +170,8 @@ async def test_two_attempts_at_once_never_send_the_same_at_the_same_time(
         await order.deliver(hooks)
     assert web.ids == notices[:1]
     go.set()
-    assert await first == "5 delivered, up to step 1000"
-    assert await order.deliver(hooks) == "0 delivered, up to step 1000"
+    assert await first == "5 delivered, up to step 0"
+    assert await order.deliver(hooks) == "0 delivered, up to step 0"
     assert (web.ids, web.most_at_once) == (notices, 1)
 
 
@@ -365,7 +365,7 @@ async def test_what_waited_for_a_receiver_that_was_gone_for_long_can_still_be_se
             await written.deliver(hooks)
     await pool.execute("UPDATE notices SET written_at = now() - interval '9 days'")
     await enable_channels(pool)
-    assert await order.deliver(hooks) == "0 delivered, up to step 1000"
+    assert await order.deliver(hooks) == "0 delivered, up to step 0"
     sent = await Notifying(pool, [hooks]).deliver(order.order_id, within=timedelta(minutes=2), given_up_too=True)
     assert (sent.taken, web.ids[1:]) == (2, notices)
 
@@ -454,3 +454,19 @@ async def test_no_address_is_kept_where_it_can_be_read(pool: Any, web: HttpRecei
     await secretive.close()
     for table in ("held_channels", "deliveries"):
         assert "hunter2" not in str(await pool.fetch(f"SELECT * FROM {table}"))
+
+
+async def test_what_a_database_that_was_set_back_has_forgotten_does_not_count_as_delivered(
+    pool: Any, web: HttpReceiver
+) -> None:
+    order = await Written(pool).open()
+    await order.messages(1)
+    channel = WebhookChannel(web.url, [SECRET])
+
+    with pytest.raises(ApplicationError, match="set back"):
+        await attempt(pool, [channel], order.order_id, upto=2)
+    said = await attempt(pool, [channel], order.order_id, upto=1)
+    await channel.close()
+
+    assert said == "1 delivered, up to step 1"
+    assert len(web.requests) == 1
