@@ -2,6 +2,7 @@
 
 import logging
 import secrets
+import signal
 import sys
 import time
 from collections.abc import Awaitable, Callable
@@ -101,6 +102,8 @@ async def mutants(*, size: Size = EVERY_MUTANT, seed: Seed = None) -> int:
     from campaigns.mutants import CannotTest, DoesNotApply
     from campaigns.mutants import mutants as campaign
 
+    # Whoever asks it to end, nothing of it stays.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         return await run("mutants", size, seed, campaign)
     except (CannotTest, DoesNotApply) as error:

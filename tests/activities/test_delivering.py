@@ -243,6 +243,41 @@ async def test_an_attempt_that_lost_its_lease_neither_ends_nor_undoes_the_one_af
     assert (row["attempts"], row["last_error"]) == (3, None)
 
 
+async def test_an_attempt_that_lost_its_lease_and_is_refused_leaves_the_next_one_its_lease(
+    pool: Any, web: HttpReceiver, hooks: WebhookChannel
+) -> None:
+    order = await Written(pool).open()
+    await order.messages(1)
+    came, refuse, take = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def refuse_late() -> int:
+        came.set()
+        await refuse.wait()
+        return 500
+
+    async def take_late() -> int:
+        came.set()
+        await take.wait()
+        return 204
+
+    web.will(refuse_late, take_late)
+    first = asyncio.create_task(order.deliver(hooks))
+    await came.wait()
+    await pool.execute("UPDATE deliveries SET leased_until = now()")
+    came.clear()
+    second = asyncio.create_task(order.deliver(hooks))
+    await came.wait()
+    refuse.set()
+    with pytest.raises(ApplicationError, match="answered 500"):
+        await first
+
+    with pytest.raises(ApplicationError, match="another attempt is sending"):
+        await order.deliver(hooks)
+    take.set()
+    assert await second == "1 delivered, up to step 1000"
+    assert len(web.ids) == 2
+
+
 async def test_a_receiver_that_answered_while_the_database_went_away_is_not_told_again(
     pool: Any, web: HttpReceiver, hooks: WebhookChannel
 ) -> None:

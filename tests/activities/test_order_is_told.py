@@ -3,15 +3,24 @@
 import asyncio
 from typing import Any
 
+from temporalio.api.enums.v1 import EventType
+
 from activities.mail import MailChannel
 from activities.webhook import WebhookChannel
 from database.outbox import disabled_channels, enable_channels
 from policies import load_policy
 from tests.activities.receivers import HttpReceiver, MailReceiver
 from tests.patience import PATIENCE
-from tests.process.conftest import working
+from tests.process.conftest import Marketplace, working
 
 SECRET = "whsec_" + "c2VjcmV0" * 5
+
+
+async def rests(marketplace: Marketplace, order_id: str) -> bool:
+    """Whether every delivery that an order asked for is done, and it has asked for no more since."""
+    kinds = [event.event_type for event in (await marketplace.handle(order_id).fetch_history()).events]
+    asked, done = EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED, EventType.EVENT_TYPE_ACTIVITY_TASK_COMPLETED
+    return kinds.count(asked) == kinds.count(done) > 0 and kinds[-1] == EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED
 
 
 async def test_one_that_does_not_listen_keeps_nobody_else_from_hearing_of_later_steps(
@@ -42,6 +51,30 @@ async def test_one_that_does_not_listen_keeps_nobody_else_from_hearing_of_later_
         assert post.to(deaf) == ["message received"] * 6
         await web.has(13)
         assert len(set(web.ids)) == len(web.ids) == 13
+        await marketplace.handle(order_id).terminate()
+    await hooks.close()
+
+
+async def test_what_is_said_while_something_else_is_being_told_is_told_as_well(
+    temporal_address: str, pool: Any, web: HttpReceiver
+) -> None:
+    hooks, said = WebhookChannel(web.url, [SECRET]), asyncio.Event()
+
+    async def take_late() -> int:
+        await said.wait()
+        return 204
+
+    web.will(take_late)
+    async with working(temporal_address, pool, hooks) as marketplace:
+        order_id = await marketplace.order()
+        await marketplace.by("client", order_id, "message", comment="One.")
+        await web.has(1)
+        await marketplace.by("client", order_id, "message", comment="Two.")
+        said.set()
+        async with asyncio.timeout(PATIENCE):
+            while len(web.requests) < 2:
+                assert not await rests(marketplace, order_id) or len(web.requests) == 2
+        assert [request.json["data"]["comment"] for request in web.requests] == ["One.", "Two."]
         await marketplace.handle(order_id).terminate()
     await hooks.close()
 

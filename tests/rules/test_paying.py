@@ -81,6 +81,21 @@ def test_every_attempt_of_a_payment_has_the_same_key_and_the_same_amounts() -> N
     assert then.told == {"client": ["money_settled"], "freelancer": ["money_settled"]}
 
 
+def test_an_order_is_settled_with_the_last_of_its_payments_and_not_before() -> None:
+    given = refunded_while_the_provider_fails()
+    given.client("request", kind="cancel")
+    given.freelancer("accept")
+    given.provider_works = True
+
+    then = given.after("2h")
+
+    assert [step.order["settlement"] for step in then.steps] == ["retrying", "settled"]
+    assert [sum(line.amount for line in step.ledger if line.account == "client") for step in then.steps] == [
+        1_055,
+        9_495,
+    ]
+
+
 def test_an_order_that_closes_while_the_provider_fails_is_retrying_at_once() -> None:
     given = refunded_while_the_provider_fails()
     given.freelancer("deliver")
