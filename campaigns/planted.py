@@ -72,10 +72,10 @@ PLANTED = (
     ),
     Mutant(
         "rules",
-        "an undo at the end of its window is in time",
+        "an order that is back has lost the time that it was canceled",
         "resolution/undoing.py",
-        "decision.counted < order.hold_until",
-        "decision.counted <= order.hold_until",
+        "due_at = order.due_at + away if order.due_at is not None else None",
+        "due_at = order.due_at",
         ("tests/rules/test_undoing.py", STORIES),
     ),
     Mutant(

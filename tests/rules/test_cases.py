@@ -505,6 +505,16 @@ class TestDormancy:
         assert given.resolution["initiator"] == "system"
         assert given.money == (5_275, 4_000, 1_275, 0)
 
+    def test_what_was_refunded_before_is_not_split_again(self) -> None:
+        given = Given(changes={"cases.fallback": "cancel_split"})
+        given.freelancer("request", kind="partial_refund", amount=2_000)
+        given.client("accept")
+
+        given.after("109d")
+
+        assert given.resolution["how"] == "fallback"
+        assert given.resolution["gross"] == 4_000
+
     def test_it_counts_from_the_last_applied_command_of_a_party(self) -> None:
         given = Given()
         given.after("50d")
