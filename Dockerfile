@@ -11,10 +11,7 @@ RUN python -m venv /opt/build \
         --require-hashes --no-deps --only-binary :all: -r requirements/run.txt
 COPY pyproject.toml LICENSE README.md worker.py ./
 COPY activities activities
-COPY database database
-COPY local local
-COPY policies policies
-COPY resolution resolution
+COPY recourse recourse
 COPY starter starter
 COPY workflows workflows
 RUN /opt/build/bin/pip wheel --no-deps --no-build-isolation --no-index --wheel-dir wheels . \

@@ -7,7 +7,7 @@ help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
 
 setup:
-	@$(PYTHON) local/prepare.py
+	@$(PYTHON) dev/prepare.py
 
 demo: setup  ## play orders through their real 48 hours; KEEP=1 leaves the Temporal UI open
 	@.venv/bin/recourse demo $(if $(KEEP),--keep)
@@ -60,7 +60,7 @@ histories: setup  ## record how orders run now, beside what was recorded before;
 	@.venv/bin/python -m tests.histories.record $(ARGS)
 
 audit: setup  ## known vulnerabilities in what the image installs; needs the advisory database
-	@.venv/bin/python -m local.audit
+	@.venv/bin/python -m dev.audit
 
 docs: setup  ## write the parts of docs/ that are read off the code
 	@.venv/bin/python -m deploy.documents

@@ -14,20 +14,20 @@ from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
 from temporalio.runtime import Runtime
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkerDeploymentConfig
 
-from activities.counting import Counts
-from activities.mail import MailChannel
-from activities.notifying import Channel, Notifying
-from activities.paying import Paying, PaymentProvider
-from activities.reading_zones import read_offsets
-from activities.recording import Recording
-from activities.settings import Settings
-from activities.webhook import WebhookChannel, read_secrets
-from policies.calculators import register_installed_calculators
-from starter.health import Health
-from workflows.actors import Actors
-from workflows.encryption import for_work
-from workflows.messages import RefuseBadMessages
-from workflows.order import WORKFLOWS
+from recourse.activities.counting import Counts
+from recourse.activities.mail import MailChannel
+from recourse.activities.notifying import Channel, Notifying
+from recourse.activities.paying import Paying, PaymentProvider
+from recourse.activities.reading_zones import read_offsets
+from recourse.activities.recording import Recording
+from recourse.activities.settings import Settings
+from recourse.activities.webhook import WebhookChannel, read_secrets
+from recourse.policies.calculators import register_installed_calculators
+from recourse.starter.health import Health
+from recourse.workflows.actors import Actors
+from recourse.workflows.encryption import for_work
+from recourse.workflows.messages import RefuseBadMessages
+from recourse.workflows.order import WORKFLOWS
 
 # How long one order may keep its worker's thread before its task counts as hung. The SDK's 2 seconds are too few to
 # take in all that one run of an order can be sent, 10,000 signals, where other work keeps the processor busy.

@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 from temporalio.common import MetricMeter
 
-from resolution.commands import COMMANDS
-from resolution.refusals import CODES
+from recourse.resolution.commands import COMMANDS
+from recourse.resolution.refusals import CODES
 
 UNKNOWN = "unknown"
 # By their names where they are scraped: the SDK puts `_total` and the unit behind those that it is told.

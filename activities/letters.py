@@ -6,9 +6,9 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from resolution.amounts import write_amount
-from resolution.instants import write_instant
-from resolution.step import Notice
+from recourse.resolution.amounts import write_amount
+from recourse.resolution.instants import write_instant
+from recourse.resolution.step import Notice
 
 SENTENCES = {
     "requirements_submitted": "The client has handed in the requirements; the delivery time has started.",
@@ -92,7 +92,7 @@ _OUTCOMES = {
 }
 _ASKING = frozenset({"request_opened", "request_countered", "answer_reminder"})
 _template = Environment(  # noqa: S701 - plain text, there is no markup to escape
-    loader=PackageLoader("activities"), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    loader=PackageLoader("recourse.activities"), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
 ).get_template("notice.txt.j2")
 
 

@@ -7,8 +7,8 @@ from typing import Protocol, runtime_checkable
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from activities.counting import Counts
-from activities.shapes import PAY, Payment
+from recourse.activities.counting import Counts
+from recourse.activities.shapes import PAY, Payment
 
 BUILT_IN = "ledger"
 

@@ -4,8 +4,8 @@ from datetime import datetime
 
 from temporalio import activity
 
-from activities.shapes import READ_OFFSETS
-from resolution.zones import Offsets, offsets_of
+from recourse.activities.shapes import READ_OFFSETS
+from recourse.resolution.zones import Offsets, offsets_of
 
 
 @activity.defn(name=READ_OFFSETS)

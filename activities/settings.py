@@ -8,11 +8,11 @@ from urllib.request import getproxies
 from pydantic import AfterValidator, AliasChoices, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from activities.addresses import read_address
-from activities.urls import read_listener, read_origin, read_url
-from activities.webhook import read_secrets
-from resolution.unfit import unfit
-from workflows.keys import BadKeys, KeyRing
+from recourse.activities.addresses import read_address
+from recourse.activities.urls import read_listener, read_origin, read_url
+from recourse.activities.webhook import read_secrets
+from recourse.resolution.unfit import unfit
+from recourse.workflows.keys import BadKeys, KeyRing
 
 
 def _readable(read: Callable[[str], Any]) -> AfterValidator:

@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from resolution.step import Adopted
+from recourse.resolution.step import Adopted
 
 RECORD_STEP = "record_step"
 FIND_ANSWER = "find_answer"

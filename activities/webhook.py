@@ -12,7 +12,7 @@ from typing import Any
 import httpx2
 from standardwebhooks.webhooks import EmptyWebhookSecretError, Webhook, WebhookVerificationError
 
-from resolution.step import Notice, Receiver
+from recourse.resolution.step import Notice, Receiver
 
 PATIENCE = 10.0  # seconds for the whole exchange
 GONE = 410  # "disable the endpoint", says Standard Webhooks

@@ -14,8 +14,8 @@ from bench.replay import replay
 from bench.report import save
 from bench.starting import starting
 from bench.timers import timers
-from local.progress import say
-from local.shell import forget_the_servers_of_the_shell
+from recourse.local.progress import say
+from recourse.local.shell import forget_the_servers_of_the_shell
 
 FULL, QUICK, TINY = 0, 1, 2
 # The sizes of each part: of a whole run, of a quick one, and of one that only shows that it works.

@@ -17,11 +17,11 @@ import httpx2
 from bench.lines import LinesDriver
 from bench.restate_server import RestateDriver, can_be_fetched, fetch, register, restate_server
 from bench.temporal_contestants import TYPES, TemporalDriver, connected
-from database.migrate import migrate
-from database.pool import connect
-from local.cluster import Cluster, cluster
-from local.postgres import LocalPostgres
-from local.process import free_port, kill, start
+from recourse.database.migrate import migrate
+from recourse.database.pool import connect
+from recourse.local.cluster import Cluster, cluster
+from recourse.local.postgres import LocalPostgres
+from recourse.local.process import free_port, kill, start
 
 # What each one is, and which of the promises it keeps. The report shows it.
 CONTESTANTS = {

@@ -7,7 +7,7 @@ from bench.blocks import Block, measure
 from bench.contestants import CONTESTANTS, missing
 from bench.findings import Findings, Goal, median, quantile, table
 from bench.pictures import bars
-from local.progress import say
+from recourse.local.progress import say
 
 # (title, above, below, sign, goal): the ratio of two contestants' medians and what it should be.
 GOALS = (

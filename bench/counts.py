@@ -9,11 +9,11 @@ from typing import Any
 from temporalio.api.enums.v1 import EventType
 from temporalio.api.history.v1 import HistoryEvent
 
-from activities.webhook import WebhookChannel
 from bench.receiver import SECRET, receiver
 from bench.temporal_contestants import TemporalDriver, connected, worker_of
-from database.pool import connect
-from starter.client import workflow_id
+from recourse.activities.webhook import WebhookChannel
+from recourse.database.pool import connect
+from recourse.starter.client import workflow_id
 
 # What Temporal Cloud charges as an action, by the event that it leaves. Local activities are charged once for each
 # workflow task that ran any; retries of activities come on top and do not occur here.

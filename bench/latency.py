@@ -15,7 +15,7 @@ from bench.cpu import Machine
 from bench.findings import Findings, Goal, median, quantile, table
 from bench.pictures import latencies
 from bench.temporal_contestants import TemporalDriver
-from local.progress import say
+from recourse.local.progress import say
 
 NAMES = ("ours", "steps", "floor")
 BUSY = "floor, busy"  # under half of its own capacity

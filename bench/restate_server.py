@@ -11,9 +11,9 @@ import httpx2
 
 from bench.lines import settled
 from bench.story import ACCEPT, REQUEST
-from local.cache import cache
-from local.process import free_ports, kill, run, start
-from local.progress import LocalError
+from recourse.local.cache import cache
+from recourse.local.process import free_ports, kill, run, start
+from recourse.local.progress import LocalError
 
 VERSION = "1.7.12"
 PACKAGE = "@restatedev/restate-server-linux-x64"

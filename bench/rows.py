@@ -7,12 +7,12 @@ from typing import Any
 
 from bench.lines import serve_lines
 from bench.story import opening
-from database.orders import read_order
-from database.steps import record_step
-from resolution.clocks import next_clock
-from resolution.fields import whole_second
-from resolution.process import Desk
-from resolution.reading import read_message
+from recourse.database.orders import read_order
+from recourse.database.steps import record_step
+from recourse.resolution.clocks import next_clock
+from recourse.resolution.fields import whole_second
+from recourse.resolution.process import Desk
+from recourse.resolution.reading import read_message
 
 DUE = "SELECT order_id FROM orders WHERE next_clock_at <= $1"
 SWEEP = 0.1  # seconds

@@ -6,8 +6,8 @@ import sys
 
 import uvloop
 
-from database.pool import connect
-from worker import spare_what_stays
+from recourse.database.pool import connect
+from recourse.worker import spare_what_stays
 
 
 def as_users_write_it(name: str) -> bool:
@@ -31,9 +31,9 @@ async def serve(name: str) -> None:
 
         await serve_restate(pool, int(os.environ["BENCH_PORT"]))
     else:
-        from activities.webhook import WebhookChannel
         from bench.receiver import SECRET
         from bench.temporal_contestants import connected, worker_of
+        from recourse.activities.webhook import WebhookChannel
 
         url = os.environ.get("BENCH_WEBHOOK")
         channels = [WebhookChannel(url, [SECRET])] if url else []

@@ -9,15 +9,15 @@ from collections.abc import Sequence
 from bench.contestants import ROOT
 from bench.findings import Findings, Goal, median, table
 from bench.story import opening
-from database.migrate import migrate
-from database.pool import connect
-from database.steps import record_step
-from local.postgres import postgres
-from resolution.process import Desk
+from recourse.database.migrate import migrate
+from recourse.database.pool import connect
+from recourse.database.steps import record_step
+from recourse.local.postgres import postgres
+from recourse.resolution.process import Desk
 
 NOTHING = "python -c pass"
 STORIES = ROOT / "tests" / "scenarios"
-RECOURSE = [sys.executable, "-c", "from starter.cli import main; main()"]
+RECOURSE = [sys.executable, "-c", "from recourse.starter.cli import main; main()"]
 
 
 async def starting(times: int) -> Findings:
@@ -31,8 +31,8 @@ async def starting(times: int) -> Findings:
         stories = len(list(STORIES.glob("*.yaml")))
         commands = {
             NOTHING: [sys.executable, "-c", "pass"],
-            "import of the client": [sys.executable, "-c", "import starter.client"],
-            "import of the worker": [sys.executable, "-c", "import worker"],
+            "import of the client": [sys.executable, "-c", "import recourse.starter.client"],
+            "import of the worker": [sys.executable, "-c", "import recourse.worker"],
             "recourse --help": [*RECOURSE, "--help"],
             "recourse order show": [*RECOURSE, "order", "show", "there"],
             _simulating(stories): [*RECOURSE, "simulate", str(STORIES)],

@@ -4,9 +4,9 @@ undo window passes by a timer, and the money moves. Four steps are written, with
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from policies import load_policy
-from resolution.order import Opening, Terms
-from resolution.policy import Policy
+from recourse.policies import load_policy
+from recourse.resolution.order import Opening, Terms
+from recourse.resolution.policy import Policy
 
 POLICY = load_policy("glimmer", {"undo.window": "1s", "order.reachable_after": "0h"})
 CLIENT = {"role": "client", "id": "c-1"}

@@ -12,17 +12,17 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 with workflow.unsafe.imports_passed_through():
-    from activities.notifying import Channel
     from bench.story import ACCEPT, REQUEST, opening
-    from database.steps import record_step
-    from resolution.clocks import next_clock
-    from resolution.fields import whole_second
-    from resolution.order import Opening
-    from resolution.process import Desk
-    from resolution.reading import read_message
-    from resolution.step import Step
-    from starter.client import start_options, workflow_id
-    from worker import make_worker
+    from recourse.activities.notifying import Channel
+    from recourse.database.steps import record_step
+    from recourse.resolution.clocks import next_clock
+    from recourse.resolution.fields import whole_second
+    from recourse.resolution.order import Opening
+    from recourse.resolution.process import Desk
+    from recourse.resolution.reading import read_message
+    from recourse.resolution.step import Step
+    from recourse.starter.client import start_options, workflow_id
+    from recourse.worker import make_worker
 
 SOON = timedelta(seconds=30)
 
@@ -186,7 +186,7 @@ class Naive:
         return self.outcomes[message["command_id"]]
 
 
-PASSED = ("resolution", "activities", "workflows", "policies", "database", "starter", "worker", "bench", "pydantic")
+PASSED = ("recourse", "bench", "pydantic")
 QUEUE = "bench"
 # Those that tell have a channel, so that their notices go out as webhooks.
 TYPES = {

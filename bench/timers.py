@@ -21,13 +21,13 @@ from bench.cpu import Machine
 from bench.findings import Findings, Goal, median, quantile, table
 from bench.story import REQUEST, opening
 from bench.temporal_contestants import TemporalDriver
-from database.pool import connect
-from local.cluster import Cluster
-from local.progress import say
-from policies import load_policy
-from resolution.policy import Policy
-from starter.client import start_options, workflow_id
-from starter.reading import Orders
+from recourse.database.pool import connect
+from recourse.local.cluster import Cluster
+from recourse.local.progress import say
+from recourse.policies import load_policy
+from recourse.resolution.policy import Policy
+from recourse.starter.client import start_options, workflow_id
+from recourse.starter.reading import Orders
 
 STARTS_A_SECOND = 60  # guessed for the first block; each block measures it anew
 AT_ONCE = 20

@@ -13,8 +13,8 @@ from campaigns.histories import lived
 from campaigns.lives import some_opening, some_policy
 from campaigns.misfit_starts import BadStart, some_start
 from campaigns.report import Report
-from database.orders import read_order
-from starter.client import Recourse, workflow_id
+from recourse.database.orders import read_order
+from recourse.starter.client import Recourse, workflow_id
 
 AT_ONCE = 16
 SETTLED_WITHIN = 60.0  # seconds until a start has failed, or its order is open

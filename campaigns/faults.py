@@ -15,7 +15,6 @@ from functools import partial
 from random import Random
 from typing import Any
 
-from activities.webhook import payload as webhook_body
 from campaigns import BANK
 from campaigns.grounds import Grounds, grounds
 from campaigns.leading import LONGEST_WAIT, close, end, lead
@@ -25,12 +24,13 @@ from campaigns.pace import WHOLE, Pace
 from campaigns.receiving import Bank, Inbox, Receiver, listening
 from campaigns.report import Report
 from campaigns.worker import BANK_URL
-from database.orders import read_balances, read_notices
-from database.pool import connect as connect_database
-from policies import load_policy
-from resolution.policy import Policy
-from starter.client import Recourse
-from workflows.connecting import connect
+from recourse.activities.webhook import payload as webhook_body
+from recourse.database.orders import read_balances, read_notices
+from recourse.database.pool import connect as connect_database
+from recourse.policies import load_policy
+from recourse.resolution.policy import Policy
+from recourse.starter.client import Recourse
+from recourse.workflows.connecting import connect
 
 TASK_TIMEOUT = timedelta(seconds=1)  # the shortest that Temporal takes; 10 s by default
 ALWAYS = {"order.reachable_after": "5s", "order.dormant_after": "20s"}

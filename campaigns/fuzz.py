@@ -21,13 +21,13 @@ from campaigns.misfits import Misfit, plain, some_misfit, written
 from campaigns.orders import Driven
 from campaigns.report import Report
 from campaigns.talking import TurnedAway, as_read, ask, tell
-from policies import load_policy
-from resolution.fields import UNNAMED
-from resolution.process import Desk
-from resolution.reading import Message
-from resolution.refusals import Refusal
-from starter.client import Recourse, workflow_id
-from workflows.messages import command_id_of
+from recourse.policies import load_policy
+from recourse.resolution.fields import UNNAMED
+from recourse.resolution.process import Desk
+from recourse.resolution.reading import Message
+from recourse.resolution.refusals import Refusal
+from recourse.starter.client import Recourse, workflow_id
+from recourse.workflows.messages import command_id_of
 
 PER_ORDER = 100  # messages
 BURST = 12  # messages of one order that are on their way together

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Protocol
 
 from campaigns.worker import STATE, VICTIM
-from database.migrate import migrate
-from local.cluster import cluster
-from local.postgres import LocalPostgres
-from local.process import gone, kill, start, stop
-from local.temporal import LocalTemporal, find_program
+from recourse.database.migrate import migrate
+from recourse.local.cluster import cluster
+from recourse.local.postgres import LocalPostgres
+from recourse.local.process import gone, kill, start, stop
+from recourse.local.temporal import LocalTemporal, find_program
 
 # Events of a history after which an order goes on in a new run: most orders of a campaign then do, some more than once.
 SHORT_HISTORIES = {"limit.historyCount.suggestContinueAsNew": "60"}

@@ -8,17 +8,17 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any, Literal
 
-from policies import PRESETS, load_policy
-from resolution.clocks import next_clock
-from resolution.commands import COMMANDS
-from resolution.durations import parse_duration, write_duration
-from resolution.looking_ahead import available_actions
-from resolution.order import Opening, Order, Terms
-from resolution.policy import Policy
-from resolution.process import Desk
-from resolution.reading import read_message
-from resolution.record import Reader
-from resolution.turn import turn
+from recourse.policies import PRESETS, load_policy
+from recourse.resolution.clocks import next_clock
+from recourse.resolution.commands import COMMANDS
+from recourse.resolution.durations import parse_duration, write_duration
+from recourse.resolution.looking_ahead import available_actions
+from recourse.resolution.order import Opening, Order, Terms
+from recourse.resolution.policy import Policy
+from recourse.resolution.process import Desk
+from recourse.resolution.reading import read_message
+from recourse.resolution.record import Reader
+from recourse.resolution.turn import turn
 
 ROLES: tuple[Reader, ...] = ("client", "freelancer", "operator")
 # Ways in which marketplaces differ and that lead orders through other commands and clocks.

@@ -19,7 +19,7 @@ from random import Random
 from campaigns.grounds import ROOT
 from campaigns.planted import PLANTED, Mutant
 from campaigns.report import Report
-from local.process import kill, last_words, start
+from recourse.local.process import kill, last_words, start
 
 SUITE = ("tests",)
 LOG = "tests.log"

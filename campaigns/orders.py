@@ -17,13 +17,13 @@ from campaigns.comparing import differences
 from campaigns.histories import runs
 from campaigns.redeciding import redecided
 from campaigns.report import keep
-from database.orders import read_answer, read_order
-from database.pool import AWAY as DATABASE_AWAY
-from database.pool import DatabaseUnreachable
-from resolution.order import Opening, Order
-from resolution.reading import Message, read_message
-from starter.client import Outcome, Recourse, Unanswered, start_options, workflow_id
-from workflows.messages import ORDER
+from recourse.database.orders import read_answer, read_order
+from recourse.database.pool import AWAY as DATABASE_AWAY
+from recourse.database.pool import DatabaseUnreachable
+from recourse.resolution.order import Opening, Order
+from recourse.resolution.reading import Message, read_message
+from recourse.starter.client import Outcome, Recourse, Unanswered, start_options, workflow_id
+from recourse.workflows.messages import ORDER
 
 # What somebody meets who calls while a server is away; a backend calls again, with the same id.
 AWAY: tuple[type[Exception], ...] = (

@@ -25,7 +25,7 @@ PLANTED = (
     Mutant(
         "rules",
         "half a cent of the service fee goes down instead of up",
-        "resolution/money.py",
+        "recourse/resolution/money.py",
         "return (2 * numerator + denominator) // (2 * denominator)",
         "return numerator // denominator",
         ("tests/rules/test_money.py",),
@@ -33,7 +33,7 @@ PLANTED = (
     Mutant(
         "rules",
         "the platform's commission is rounded up",
-        "resolution/money.py",
+        "recourse/resolution/money.py",
         "return gross * rate.numerator // rate.denominator",
         "return -(-gross * rate.numerator // rate.denominator)",
         ("tests/rules/test_money.py",),
@@ -41,7 +41,7 @@ PLANTED = (
     Mutant(
         "rules",
         "a canceled order keeps the whole fee, also what partial refunds gave back",
-        "resolution/money.py",
+        "recourse/resolution/money.py",
         "returned = fee_returned(order, order.refunded)\n    share",
         "returned = 0\n    share",
         ("tests/rules/test_money.py", STORIES),
@@ -49,7 +49,7 @@ PLANTED = (
     Mutant(
         "rules",
         "an answer at the very deadline is in time",
-        "resolution/process.py",
+        "recourse/resolution/process.py",
         "self._counted(before, now) < clock.at else clock",
         "self._counted(before, now) <= clock.at else clock",
         ("tests/rules/test_process.py", "tests/rules/test_canceling.py"),
@@ -57,7 +57,7 @@ PLANTED = (
     Mutant(
         "rules",
         "a party cancels alone over a ruling that was made",
-        "resolution/canceling.py",
+        "recourse/resolution/canceling.py",
         "order.open_case is not None and not (alone and undecided_case)",
         "order.open_case is not None and not alone",
         ("tests/rules/test_canceling.py", STORIES),
@@ -65,7 +65,7 @@ PLANTED = (
     Mutant(
         "rules",
         "a cancellation can be undone again and again",
-        "resolution/undoing.py",
+        "recourse/resolution/undoing.py",
         'checks.refuse("undo_used", order.undo_used)',
         'checks.refuse("undo_used", False)',
         ("tests/rules/test_undoing.py",),
@@ -73,7 +73,7 @@ PLANTED = (
     Mutant(
         "rules",
         "an order that is back has lost the time that it was canceled",
-        "resolution/undoing.py",
+        "recourse/resolution/undoing.py",
         "due_at = order.due_at + away if order.due_at is not None else None",
         "due_at = order.due_at",
         ("tests/rules/test_undoing.py", STORIES),
@@ -81,7 +81,7 @@ PLANTED = (
     Mutant(
         "rules",
         "held money moves while the other party is asked for an undo",
-        "resolution/clocks.py",
+        "recourse/resolution/clocks.py",
         'if order.settlement == "held" and not case and not request:',
         'if order.settlement == "held" and not case:',
         ("tests/rules/test_undoing.py", STORIES),
@@ -89,7 +89,7 @@ PLANTED = (
     Mutant(
         "rules",
         "a counter-offer that meets the standing one is no agreement",
-        "resolution/requesting.py",
+        "recourse/resolution/requesting.py",
         "return amount >= standing if gives_more else amount <= standing",
         "return amount > standing if gives_more else amount < standing",
         ("tests/rules/test_requesting.py", STORIES),
@@ -97,7 +97,7 @@ PLANTED = (
     Mutant(
         "rules",
         "a split by the fallback counts again what was refunded",
-        "resolution/ruling.py",
+        "recourse/resolution/ruling.py",
         "gross += (order.terms.price - order.released - order.refunded) // 2",
         "gross += (order.terms.price - order.released) // 2",
         ("tests/rules/test_ruling.py", "tests/rules/test_cases.py", STORIES),
@@ -105,7 +105,7 @@ PLANTED = (
     Mutant(
         "rules",
         "the window of a cancellation is that of who asked",
-        "resolution/windows.py",
+        "recourse/resolution/windows.py",
         "length, reminder = requests.cancel.window.of(asked), requests.cancel.reminder",
         'length = requests.cancel.window.of("client" if asked == "freelancer" else "freelancer")\n'
         "            reminder = requests.cancel.reminder",
@@ -114,7 +114,7 @@ PLANTED = (
     Mutant(
         "steps",
         "a stamp from the future counts as it stands",
-        "resolution/inbox.py",
+        "recourse/resolution/inbox.py",
         "return max(min(stamp or now, now), decided_at)",
         "return max(stamp or now, decided_at)",
         ("tests/rules/test_inbox.py",),
@@ -122,7 +122,7 @@ PLANTED = (
     Mutant(
         "steps",
         "what waits is decided as it came, whatever its stamps say",
-        "resolution/inbox.py",
+        "recourse/resolution/inbox.py",
         "key=lambda head: (counts_at(head.stamp, now, decided_at), head.position)",
         "key=lambda head: head.position",
         ("tests/rules/test_inbox.py",),
@@ -130,7 +130,7 @@ PLANTED = (
     Mutant(
         "steps",
         "a repeated command is not answered as repeated",
-        "resolution/process.py",
+        "recourse/resolution/process.py",
         'return {**first, "repeated": True}',
         "return dict(first)",
         ("tests/rules/test_process.py",),
@@ -138,7 +138,7 @@ PLANTED = (
     Mutant(
         "steps",
         "an order answers for one instant longer than it is reachable",
-        "resolution/clocks.py",
+        "recourse/resolution/clocks.py",
         "return now >= order.closed_at + order.policy.order.reachable_after",
         "return now > order.closed_at + order.policy.order.reachable_after",
         ("tests/rules/test_process.py", STORIES),
@@ -146,7 +146,7 @@ PLANTED = (
     Mutant(
         "steps",
         "an entry's hash leaves out the entry before it",
-        "resolution/record.py",
+        "recourse/resolution/record.py",
         'return _digest("entry", str(number), previous, body)',
         'return _digest("entry", str(number), body)',
         ("tests/facts/test_record.py", "tests/rules/test_record.py"),
@@ -154,7 +154,7 @@ PLANTED = (
     Mutant(
         "steps",
         "the database takes a step that leaves out others",
-        "database/record_step.sql",
+        "recourse/database/record_step.sql",
         "WHERE o.step = excluded.step - 1",
         "WHERE o.step < excluded.step",
         (FORGOTTEN, "tests/database/test_steps.py"),
@@ -162,7 +162,7 @@ PLANTED = (
     Mutant(
         "steps",
         "the database takes a step of another order of the same id",
-        "database/record_step.sql",
+        "recourse/database/record_step.sql",
         "AND o.state #>> '{opening,record_salt}' = excluded.state #>> '{opening,record_salt}'",
         "AND true",
         ("tests/database/test_steps.py", FORGOTTEN),
@@ -170,7 +170,7 @@ PLANTED = (
     Mutant(
         "steps",
         "a notice carries the moment of its writing",
-        "database/record_step.sql",
+        "recourse/database/record_step.sql",
         "(n.value ->> 'at')::timestamptz, n.value -> 'body'",
         "now(), n.value -> 'body'",
         ("tests/database/test_steps.py", "tests/campaigns/test_races.py"),
@@ -178,7 +178,7 @@ PLANTED = (
     Mutant(
         "adopting",
         "of forgotten steps the first one's answer is lost",
-        "database/steps.py",
+        "recourse/database/steps.py",
         "a.order_id = o.order_id AND a.step >= $2",
         "a.order_id = o.order_id AND a.step > $2",
         (FORGOTTEN,),
@@ -186,7 +186,7 @@ PLANTED = (
     Mutant(
         "adopting",
         "an adopted step is written over",
-        "resolution/process.py",
+        "recourse/resolution/process.py",
         "self.steps = stored.step + 1",
         "self.steps = stored.step",
         (FORGOTTEN,),
@@ -194,7 +194,7 @@ PLANTED = (
     Mutant(
         "adopting",
         "the first asking is answered as repeated",
-        "resolution/process.py",
+        "recourse/resolution/process.py",
         "self.untold.add((answer.sender, answer.command_id))",
         "self.untold.discard((answer.sender, answer.command_id))",
         (FORGOTTEN,),
@@ -202,7 +202,7 @@ PLANTED = (
     Mutant(
         "adopting",
         "what was decided and never written is answered",
-        "resolution/process.py",
+        "recourse/resolution/process.py",
         "self.answers.pop(draft.message.key, None)",
         "self.answers.get(draft.message.key, None)",
         (FORGOTTEN,),
@@ -226,7 +226,7 @@ PLANTED = (
     Mutant(
         "paying",
         "whatever happens asks the provider again before its time",
-        "resolution/paying.py",
+        "recourse/resolution/paying.py",
         "return order.unpaid if retrying else None",
         "return order.unpaid",
         ("tests/rules/test_paying.py",),
@@ -234,7 +234,7 @@ PLANTED = (
     Mutant(
         "paying",
         "a payment that failed is tried again after an hour at once",
-        "resolution/paying.py",
+        "recourse/resolution/paying.py",
         "timedelta(minutes=2 ** min(decision.order.retries, _DOUBLINGS))",
         "timedelta(minutes=2**_DOUBLINGS)",
         ("tests/rules/test_paying.py",),
@@ -242,7 +242,7 @@ PLANTED = (
     Mutant(
         "paying",
         "each try has an idempotency key of its own",
-        "resolution/process.py",
+        "recourse/resolution/process.py",
         '.payment.{order.payments + 1}"',
         '.payment.{order.payments + 1 + order.retries}"',
         ("tests/rules/test_paying.py", "tests/activities/test_paying.py"),
@@ -250,7 +250,7 @@ PLANTED = (
     Mutant(
         "paying",
         "the last money is taken for all that is owed while more is",
-        "resolution/paying.py",
+        "recourse/resolution/paying.py",
         'final=order.settlement in ("executing", "retrying") and not more',
         'final=order.settlement in ("executing", "retrying")',
         ("tests/rules/test_paying.py", STORIES),
@@ -314,7 +314,7 @@ PLANTED = (
     Mutant(
         "views",
         "the parties read the private note",
-        "resolution/views.py",
+        "recourse/resolution/views.py",
         '    if operator:\n        shown["private_note"]',
         '    if request is not None:\n        shown["private_note"]',
         ("tests/facts/test_record.py", "tests/rules/test_requesting.py", "tests/http/test_reading.py", STORIES),
@@ -322,7 +322,7 @@ PLANTED = (
     Mutant(
         "views",
         "the other party's record shows that there is private feedback",
-        "resolution/record.py",
+        "recourse/resolution/record.py",
         "return own or not (refused or confidential)",
         "return own or not refused",
         ("tests/facts/test_record.py",),
@@ -330,7 +330,7 @@ PLANTED = (
     Mutant(
         "views",
         "the party views of the database show private notes",
-        "database/migrations/0004_parties.sql",
+        "recourse/database/migrations/0004_parties.sql",
         "e.content - 'private' AS content",
         "e.content AS content",
         ("tests/database/test_party_views.py",),
@@ -370,7 +370,7 @@ PLANTED = (
     Mutant(
         "access",
         "an operator acts on an order of their own",
-        "resolution/decide.py",
+        "recourse/resolution/decide.py",
         'checks.refuse("conflict_of_interest", actor.id in (order.terms.client, order.terms.freelancer))',
         'checks.refuse("conflict_of_interest", actor.id == order.terms.client)',
         ("tests/rules/test_cases.py", "tests/rules/test_refusals.py", STORIES),

@@ -14,16 +14,16 @@ from typing import Any
 from campaigns.lives import some_opening, some_policy, something_to_say
 from campaigns.orders import Driven
 from campaigns.report import Report
-from database.orders import read_record
-from resolution.clocks import REMINDERS, Clock, clocks, next_clock
-from resolution.commands import Command
-from resolution.decide import decide, decide_clock
-from resolution.decision import Decision
-from resolution.looking_ahead import paid
-from resolution.order import Opening, Order
-from resolution.process import Desk
-from resolution.reading import read_message
-from starter.client import Recourse
+from recourse.database.orders import read_record
+from recourse.resolution.clocks import REMINDERS, Clock, clocks, next_clock
+from recourse.resolution.commands import Command
+from recourse.resolution.decide import decide, decide_clock
+from recourse.resolution.decision import Decision
+from recourse.resolution.looking_ahead import paid
+from recourse.resolution.order import Opening, Order
+from recourse.resolution.process import Desk
+from recourse.resolution.reading import read_message
+from recourse.starter.client import Recourse
 
 Said = tuple[str, dict[str, Any]]
 AT_ONCE = 12

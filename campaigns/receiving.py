@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager, suppress
 from random import Random
 from typing import Any
 
-from local.process import free_port
+from recourse.local.process import free_port
 
 # The status to answer with; None: hang up without an answer.
 Answer = Callable[[dict[str, str], bytes], int | None]

@@ -11,14 +11,14 @@ from temporalio import workflow
 from temporalio.client import Client, WorkflowHistory
 from temporalio.worker import Replayer
 
-from activities.shapes import Carried
-from database.orders import read_record
-from resolution.order import Opening
-from resolution.process import Draft
-from resolution.step import RecordEntry, Step
-from worker import connected_for_work, how_workflows_run
-from workflows.messages import ORDER
-from workflows.order import OrderWorkflow
+from recourse.activities.shapes import Carried
+from recourse.database.orders import read_record
+from recourse.resolution.order import Opening
+from recourse.resolution.process import Draft
+from recourse.resolution.step import RecordEntry, Step
+from recourse.worker import connected_for_work, how_workflows_run
+from recourse.workflows.messages import ORDER
+from recourse.workflows.order import OrderWorkflow
 
 _decided: dict[str, list[RecordEntry]] = {}
 

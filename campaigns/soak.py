@@ -24,11 +24,11 @@ from campaigns.histories import lived
 from campaigns.lives import some_opening
 from campaigns.report import Report
 from campaigns.worker import STATE
-from database.pool import connect as connect_database
-from policies import load_policy
-from resolution.reading import read_message
-from starter.client import Recourse, workflow_id
-from workflows.connecting import connect
+from recourse.database.pool import connect as connect_database
+from recourse.policies import load_policy
+from recourse.resolution.reading import read_message
+from recourse.starter.client import Recourse, workflow_id
+from recourse.workflows.connecting import connect
 
 AT_ONCE = 40
 WEEKS = timedelta(weeks=4)

@@ -5,13 +5,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from database.migrate import migrate
-from database.pool import connect as connect_database
-from local.postgres import postgres
-from local.temporal import temporal_server
-from starter.client import Recourse
-from worker import make_worker
-from workflows.connecting import connect
+from recourse.database.migrate import migrate
+from recourse.database.pool import connect as connect_database
+from recourse.local.postgres import postgres
+from recourse.local.temporal import temporal_server
+from recourse.starter.client import Recourse
+from recourse.worker import make_worker
+from recourse.workflows.connecting import connect
 
 
 @asynccontextmanager

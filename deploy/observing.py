@@ -5,9 +5,9 @@ from typing import Any
 
 import yaml
 
-from activities.counting import MEANINGS
-from database.figures import FIGURES
-from starter.http.figures import ORPHANED, ORPHANED_MEANING, UP, UP_MEANING
+from recourse.activities.counting import MEANINGS
+from recourse.database.figures import FIGURES
+from recourse.starter.http.figures import ORPHANED, ORPHANED_MEANING, UP, UP_MEANING
 
 ROOT = Path(__file__).resolve().parent.parent
 OBSERVING = ROOT / "docs" / "observing.md"

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from activities.letters import SENTENCES as NOTICES
-from activities.webhook import SCHEMA_VERSION
-from resolution.commands import COMMANDS, Command
-from resolution.refusals import CODES, SENTENCES
-from starter.schemas import SAID_BY_ORDERS, breaks, schemas
+from recourse.activities.letters import SENTENCES as NOTICES
+from recourse.activities.webhook import SCHEMA_VERSION
+from recourse.resolution.commands import COMMANDS, Command
+from recourse.resolution.refusals import CODES, SENTENCES
+from recourse.starter.schemas import SAID_BY_ORDERS, breaks, schemas
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "messages.md"

@@ -12,21 +12,21 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from database.migrate import migrate
-from database.pool import connect as connect_to_database
-from local.browser import browser
-from local.postgres import postgres
-from local.progress import say
-from local.shell import forget_the_servers_of_the_shell
-from local.temporal import temporal_server
-from policies import load_policy
-from resolution.order import Terms
-from starter.client import Recourse, workflow_id
-from starter.http.app import make_app
-from starter.http.serving import make_server
-from starter.http.tokens import Bearer, BearerRole, KeyRing
-from worker import make_worker
-from workflows.connecting import connect
+from dev.browser import browser
+from recourse.database.migrate import migrate
+from recourse.database.pool import connect as connect_to_database
+from recourse.local.postgres import postgres
+from recourse.local.progress import say
+from recourse.local.shell import forget_the_servers_of_the_shell
+from recourse.local.temporal import temporal_server
+from recourse.policies import load_policy
+from recourse.resolution.order import Terms
+from recourse.starter.client import Recourse, workflow_id
+from recourse.starter.http.app import make_app
+from recourse.starter.http.serving import make_server
+from recourse.starter.http.tokens import Bearer, BearerRole, KeyRing
+from recourse.worker import make_worker
+from recourse.workflows.connecting import connect
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser, FloatRect, Page, ViewportSize

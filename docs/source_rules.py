@@ -18,7 +18,14 @@ ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "source-rules.md"
 RULES = ROOT / "docs" / "source_rules.toml"
 SCENARIOS = ROOT / "tests" / "scenarios"
-CODE = ("resolution", "policies", "workflows", "activities", "database", "starter")
+CODE = (
+    "recourse/resolution",
+    "recourse/policies",
+    "workflows",
+    "activities",
+    "recourse/database",
+    "starter",
+)
 
 _CITED = re.compile(r"\[((?:[RA]\d+(?:[-–][RA]?\d+)?(?:,\s*)?)+)\]")
 _RANGE = re.compile(r"R(\d+)(?:[-–]R?(\d+))?")

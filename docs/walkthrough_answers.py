@@ -14,18 +14,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from policies import load_policy
-from resolution.commands import COMMANDS
-from resolution.looking_ahead import available_actions, opens_later, preview
-from resolution.order import Histories, Opening, Order, Terms
-from resolution.reading import read_message
-from resolution.record import Reader
-from resolution.views import view
-from starter.cli.app import app
-from starter.cli.commands import actor
-from starter.cli.orders import read_terms
-from starter.cli.output import console, plain
-from starter.cli.pages import (
+from recourse.policies import load_policy
+from recourse.resolution.commands import COMMANDS
+from recourse.resolution.looking_ahead import available_actions, opens_later, preview
+from recourse.resolution.order import Histories, Opening, Order, Terms
+from recourse.resolution.reading import read_message
+from recourse.resolution.record import Reader
+from recourse.resolution.views import view
+from recourse.starter.cli.app import app
+from recourse.starter.cli.commands import actor
+from recourse.starter.cli.orders import read_terms
+from recourse.starter.cli.output import console, plain
+from recourse.starter.cli.pages import (
     actions_table,
     announced,
     has_started,
@@ -35,9 +35,9 @@ from starter.cli.pages import (
     outlook_page,
     starting,
 )
-from starter.cli.typed import with_amount
-from starter.client import Outcome
-from starter.simulate.engine import SALT, PureEngine
+from recourse.starter.cli.typed import with_amount
+from recourse.starter.client import Outcome
+from recourse.starter.simulate.engine import SALT, PureEngine
 
 FOLDER = Path(__file__).parent / "walkthroughs"
 PAGES = sorted(FOLDER.glob("*.md"))

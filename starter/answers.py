@@ -8,8 +8,8 @@ from typing import Any
 
 from pydantic_core import to_json
 
-from resolution.commands import Actor
-from resolution.refusals import SENTENCES, Code
+from recourse.resolution.commands import Actor
+from recourse.resolution.refusals import SENTENCES, Code
 
 # Temporal itself stops at 2 MiB; no honest message comes near.
 LARGEST_MESSAGE = 1024 * 1024

@@ -20,22 +20,22 @@ from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
-from activities.addresses import read_address
-from activities.currencies import check_currency
-from activities.settings import Settings, read_settings
-from database.facts import read_histories
-from database.orders import Stored, read_answered, read_order, write_contacts
-from database.pool import DatabaseUnreachable
-from database.steps import StepOutOfOrder
-from policies.calculators import register_installed_calculators
-from resolution.fields import UNNAMED
-from resolution.order import Histories, Opening, Terms, open_order
-from resolution.policy import Policy
-from resolution.process import Desk
-from resolution.reading import read_message
-from resolution.record import canonical
-from resolution.words import Party
-from starter.answers import (
+from recourse.activities.addresses import read_address
+from recourse.activities.currencies import check_currency
+from recourse.activities.settings import Settings, read_settings
+from recourse.database.facts import read_histories
+from recourse.database.orders import Stored, read_answered, read_order, write_contacts
+from recourse.database.pool import DatabaseUnreachable
+from recourse.database.steps import StepOutOfOrder
+from recourse.policies.calculators import register_installed_calculators
+from recourse.resolution.fields import UNNAMED
+from recourse.resolution.order import Histories, Opening, Terms, open_order
+from recourse.resolution.policy import Policy
+from recourse.resolution.process import Desk
+from recourse.resolution.reading import read_message
+from recourse.resolution.record import canonical
+from recourse.resolution.words import Party
+from recourse.starter.answers import (
     NoSuchOrder,
     OrderExists,
     OrderNotRunning,
@@ -48,14 +48,20 @@ from starter.answers import (
     stamped,
     unsendable,
 )
-from starter.connecting import database, in_one_sentence
-from starter.reading import Orders, now
-from starter.temporal_errors import lacks_search_attributes, silence, takes_nothing_now, unanswered, unless_not_found
-from workflows import page
-from workflows.connecting import TemporalUnreachable
-from workflows.connecting import connect as connect_temporal
-from workflows.messages import TOKEN
-from workflows.order import OrderWorkflow
+from recourse.starter.connecting import database, in_one_sentence
+from recourse.starter.reading import Orders, now
+from recourse.starter.temporal_errors import (
+    lacks_search_attributes,
+    silence,
+    takes_nothing_now,
+    unanswered,
+    unless_not_found,
+)
+from recourse.workflows import page
+from recourse.workflows.connecting import TemporalUnreachable
+from recourse.workflows.connecting import connect as connect_temporal
+from recourse.workflows.messages import TOKEN
+from recourse.workflows.order import OrderWorkflow
 
 __all__ = [
     "NoSuchOrder",

@@ -14,8 +14,8 @@ import structlog
 from google.protobuf.json_format import MessageToJson, Parse, ParseError
 from temporalio.api.common.v1 import Payload, Payloads
 
-from workflows.encryption import WORKFLOW_ID, CannotOpen, Encryption
-from workflows.keys import KeyRing
+from recourse.workflows.encryption import WORKFLOW_ID, CannotOpen, Encryption
+from recourse.workflows.keys import KeyRing
 
 LARGEST = 16 * 1024 * 1024  # bytes of one call
 _ALLOWED_HEADERS = "authorization, authorization-extras, content-type, x-namespace"

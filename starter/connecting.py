@@ -4,9 +4,9 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
-from activities.settings import BadSettings, Settings
-from database.pool import AWAY, DatabaseUnreachable, unreachable
-from database.pool import connect as connect_database
+from recourse.activities.settings import BadSettings, Settings
+from recourse.database.pool import AWAY, DatabaseUnreachable, unreachable
+from recourse.database.pool import connect as connect_database
 
 
 def database_address(settings: Settings) -> str:

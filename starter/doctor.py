@@ -14,21 +14,21 @@ from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.common import TypedSearchAttributes
 from temporalio.service import RPCError, RPCStatusCode
 
-from database.lists import ANY, orders_due, read_orders
-from database.migrate import missing_migrations
-from database.orders import read_export, read_order
-from database.outbox import undelivered
-from database.recovering import PAGE, known_orders, ledgers, orders_to_lead
-from resolution.order import Order
-from resolution.record import verify
-from starter.answers import NoSuchOrder
-from starter.client import PREFIX, Recourse, workflow_id
-from starter.connecting import in_one_sentence
-from starter.reading import STUCK_AFTER, now
-from starter.recovering import Recovery, State
-from starter.temporal_errors import temporal_in_one_sentence
-from workflows import page
-from workflows.messages import ORDER
+from recourse.database.lists import ANY, orders_due, read_orders
+from recourse.database.migrate import missing_migrations
+from recourse.database.orders import read_export, read_order
+from recourse.database.outbox import undelivered
+from recourse.database.recovering import PAGE, known_orders, ledgers, orders_to_lead
+from recourse.resolution.order import Order
+from recourse.resolution.record import verify
+from recourse.starter.answers import NoSuchOrder
+from recourse.starter.client import PREFIX, Recourse, workflow_id
+from recourse.starter.connecting import in_one_sentence
+from recourse.starter.reading import STUCK_AFTER, now
+from recourse.starter.recovering import Recovery, State
+from recourse.starter.temporal_errors import temporal_in_one_sentence
+from recourse.workflows import page
+from recourse.workflows.messages import ORDER
 
 Kind = (
     State

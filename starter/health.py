@@ -13,8 +13,8 @@ from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from database.pool import DatabaseUnreachable
-from starter.connecting import takes_writes
+from recourse.database.pool import DatabaseUnreachable
+from recourse.starter.connecting import takes_writes
 
 PATIENCE = 3.0  # seconds
 # A poll waits for a minute, then the next one begins.

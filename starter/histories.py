@@ -23,13 +23,13 @@ from temporalio.worker import (
     WorkflowOutboundInterceptor,
 )
 
-from activities.shapes import DELIVER_NOTICES, RECORD_STEP, Carried, StepRecorded
-from resolution.fields import UNNAMED
-from resolution.order import Opening
-from resolution.step import Step
-from worker import connected_for_work, how_workflows_run
-from workflows.messages import message_of
-from workflows.order import SIGNALS, WORKFLOWS
+from recourse.activities.shapes import DELIVER_NOTICES, RECORD_STEP, Carried, StepRecorded
+from recourse.resolution.fields import UNNAMED
+from recourse.resolution.order import Opening
+from recourse.resolution.step import Step
+from recourse.worker import connected_for_work, how_workflows_run
+from recourse.workflows.messages import message_of
+from recourse.workflows.order import SIGNALS, WORKFLOWS
 
 # The memo that names the run in whose place a run was started.
 FORMER = "former"

@@ -17,9 +17,9 @@ from temporalio.runtime import (
     TelemetryFilter,
 )
 
-from activities.counting import LAG, LAGS
-from activities.settings import BadSettings
-from starter.client import PREFIX
+from recourse.activities.counting import LAG, LAGS
+from recourse.activities.settings import BadSettings
+from recourse.starter.client import PREFIX
 
 LONGEST = 300  # characters of an error's first line
 # What is known of the activity or workflow that a line comes from. The rest of it stays out: it may hold payloads.

@@ -18,20 +18,20 @@ from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
-from database.orders import Stored, read_order
-from database.recovering import highest_unnamed, is_answered, mark_told
-from database.steps import StepOutOfOrder, record_step
-from resolution.order import Opening, open_order
-from resolution.process import Desk
-from starter.answers import NoSuchOrder, counted
-from starter.client import Recourse, start_options, workflow_id
-from starter.connecting import in_one_sentence
-from starter.histories import FORMER, CannotReplay, Course, Run, course_of, runs
-from starter.reading import now
-from starter.temporal_errors import unless_not_found
-from workflows import page
-from workflows.messages import ORDER
-from workflows.order import SIGNALS
+from recourse.database.orders import Stored, read_order
+from recourse.database.recovering import highest_unnamed, is_answered, mark_told
+from recourse.database.steps import StepOutOfOrder, record_step
+from recourse.resolution.order import Opening, open_order
+from recourse.resolution.process import Desk
+from recourse.starter.answers import NoSuchOrder, counted
+from recourse.starter.client import Recourse, start_options, workflow_id
+from recourse.starter.connecting import in_one_sentence
+from recourse.starter.histories import FORMER, CannotReplay, Course, Run, course_of, runs
+from recourse.starter.reading import now
+from recourse.starter.temporal_errors import unless_not_found
+from recourse.workflows import page
+from recourse.workflows.messages import ORDER
+from recourse.workflows.order import SIGNALS
 
 # A workflow task that is under way may be writing a step that no history has yet.
 TASK_TAKES = 12.0  # seconds
@@ -278,8 +278,8 @@ class Recovery:
 def _channels() -> tuple[str, ...]:
     """By what receivers were told, as the rows of what was delivered name it."""
     # A web server, which only counts orders, loads neither.
-    from activities.mail import MailChannel
-    from activities.webhook import WebhookChannel
+    from recourse.activities.mail import MailChannel
+    from recourse.activities.webhook import WebhookChannel
 
     return WebhookChannel.name, MailChannel.name
 

@@ -8,12 +8,12 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
-from resolution.amounts import write_amount
-from resolution.instants import write_instant
-from resolution.record import Export
-from resolution.step import RecordEntry
-from resolution.zones import read_zone
-from starter.cli.output import printable
+from recourse.resolution.amounts import write_amount
+from recourse.resolution.instants import write_instant
+from recourse.resolution.record import Export
+from recourse.resolution.step import RecordEntry
+from recourse.resolution.zones import read_zone
+from recourse.starter.cli.output import printable
 
 _TONES = {"refused": "yellow", "order_canceled": "red", "completed": "green", "money_moved": "green"}
 # What a reader wants of each event, beside its name.

@@ -8,11 +8,11 @@ import asyncpg
 import pytest
 from hypothesis import HealthCheck, settings
 
-from database.migrate import migrate
-from database.pool import connect
-from local.postgres import postgres
-from local.shell import forget_the_servers_of_the_shell
-from local.temporal import temporal_server
+from recourse.database.migrate import migrate
+from recourse.database.pool import connect
+from recourse.local.postgres import postgres
+from recourse.local.shell import forget_the_servers_of_the_shell
+from recourse.local.temporal import temporal_server
 
 # Before any test module is read, so that nothing of the shell gets into one.
 forget_the_servers_of_the_shell()

@@ -21,8 +21,8 @@ from temporalio.client import (
     WorkflowUpdateHandle,
 )
 
-from workflows.keys import KeyRing
-from workflows.messages import TOKEN, Disproof
+from recourse.workflows.keys import KeyRing
+from recourse.workflows.messages import TOKEN, Disproof
 
 KEY_SIZE = 32  # bytes
 AUDIENCE = "recourse-actor"

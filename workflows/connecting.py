@@ -10,11 +10,11 @@ from temporalio.client import Client
 from temporalio.envconfig import ClientConfig
 from temporalio.service import RPCError
 
-from activities.settings import BadSettings, read_settings
-from activities.urls import read_url
-from workflows.actors import Actors, SignsCommands
-from workflows.encryption import for_callers
-from workflows.tracing import tracing
+from recourse.activities.settings import BadSettings, read_settings
+from recourse.activities.urls import read_url
+from recourse.workflows.actors import Actors, SignsCommands
+from recourse.workflows.encryption import for_callers
+from recourse.workflows.tracing import tracing
 
 PATIENCE = 10.0  # seconds
 

@@ -8,7 +8,7 @@ from temporalio.common import RetryPolicy
 from temporalio.exceptions import ActivityError
 
 with workflow.unsafe.imports_passed_through():
-    from activities.shapes import DELIVER_NOTICES
+    from recourse.activities.shapes import DELIVER_NOTICES
 
 ONE_ATTEMPT = timedelta(minutes=2)
 NOTICES_FOR = timedelta(days=7)

@@ -25,8 +25,8 @@ from temporalio.converter import (
     WorkflowSerializationContext,
 )
 
-from workflows.keys import KeyRing
-from workflows.messages import ForgivingConverter, Verdict, is_unopened, left_unopened
+from recourse.workflows.keys import KeyRing
+from recourse.workflows.messages import ForgivingConverter, Verdict, is_unopened, left_unopened
 
 KEY_SIZE = 32  # bytes
 ENCRYPTED = b"binary/encrypted"

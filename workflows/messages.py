@@ -35,11 +35,11 @@ from temporalio.worker import (
 )
 
 with workflow.unsafe.imports_passed_through():
-    from activities.shapes import Carried
-    from resolution.commands import COMMANDS
-    from resolution.fields import AS_BEFORE, UNNAMED
-    from resolution.order import Opening
-    from resolution.reading import (
+    from recourse.activities.shapes import Carried
+    from recourse.resolution.commands import COMMANDS
+    from recourse.resolution.fields import AS_BEFORE, UNNAMED
+    from recourse.resolution.order import Opening
+    from recourse.resolution.reading import (
         Message,
         is_command_id,
         read_message,
@@ -47,7 +47,7 @@ with workflow.unsafe.imports_passed_through():
         unproven_message,
         unreadable_message,
     )
-    from resolution.unfit import unfit
+    from recourse.resolution.unfit import unfit
 
 
 ORDER = "Order"  # the workflow type of every order

@@ -13,23 +13,23 @@ from temporalio.common import RawValue, RetryPolicy, SearchAttributeUpdate
 from temporalio.exceptions import ActivityError, ApplicationError
 
 with workflow.unsafe.imports_passed_through():
-    from activities.shapes import FIND_ANSWER, PAY, READ_OFFSETS, RECORD_STEP, Carried, Payment, StepRecorded
-    from resolution.amounts import write_amount
-    from resolution.clocks import next_clock
-    from resolution.fields import UNNAMED, whole_second
-    from resolution.inbox import Inbox
-    from resolution.order import Opening, Order, read_state
-    from resolution.process import Desk, Draft
-    from resolution.reading import Message, read_message
-    from resolution.refusals import SENTENCES
-    from resolution.step import Answered, Step
-    from resolution.views import view
-    from resolution.zones import Offsets
-    from workflows import page
-    from workflows.delivering import Deliveries
-    from workflows.messages import ORDER, message_of, takes_every_command
-    from workflows.soon import ONE_TRY, soon
-    from workflows.unknown import UnknownWorkflow
+    from recourse.activities.shapes import FIND_ANSWER, PAY, READ_OFFSETS, RECORD_STEP, Carried, Payment, StepRecorded
+    from recourse.resolution.amounts import write_amount
+    from recourse.resolution.clocks import next_clock
+    from recourse.resolution.fields import UNNAMED, whole_second
+    from recourse.resolution.inbox import Inbox
+    from recourse.resolution.order import Opening, Order, read_state
+    from recourse.resolution.process import Desk, Draft
+    from recourse.resolution.reading import Message, read_message
+    from recourse.resolution.refusals import SENTENCES
+    from recourse.resolution.step import Answered, Step
+    from recourse.resolution.views import view
+    from recourse.resolution.zones import Offsets
+    from recourse.workflows import page
+    from recourse.workflows.delivering import Deliveries
+    from recourse.workflows.messages import ORDER, message_of, takes_every_command
+    from recourse.workflows.soon import ONE_TRY, soon
+    from recourse.workflows.unknown import UnknownWorkflow
 
 # An order knows its rule of dormancy by when it started: a marker would be one more event of each order.
 WRITING_MOVES_NO_ORDER_SINCE = datetime(2026, 11, 30, 14, 20, tzinfo=UTC)

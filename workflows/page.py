@@ -7,18 +7,18 @@ from urllib.parse import quote
 
 from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
 
-from resolution.amounts import write_amount
-from resolution.clocks import Clock, ClockName, clocks, next_clock
-from resolution.commands import COMMANDS
-from resolution.instants import write_instant
-from resolution.lateness import lateness
-from resolution.looking_ahead import if_nobody_acts
-from resolution.money import held
-from resolution.order import Order, Terms
-from resolution.step import Step
-from resolution.turn import turn
-from resolution.windows import silence_means
-from resolution.words import Fallback, Party, RequestKind, Silence
+from recourse.resolution.amounts import write_amount
+from recourse.resolution.clocks import Clock, ClockName, clocks, next_clock
+from recourse.resolution.commands import COMMANDS
+from recourse.resolution.instants import write_instant
+from recourse.resolution.lateness import lateness
+from recourse.resolution.looking_ahead import if_nobody_acts
+from recourse.resolution.money import held
+from recourse.resolution.order import Order, Terms
+from recourse.resolution.step import Step
+from recourse.resolution.turn import turn
+from recourse.resolution.windows import silence_means
+from recourse.resolution.words import Fallback, Party, RequestKind, Silence
 
 PHASE = SearchAttributeKey.for_keyword("RecoursePhase")
 POLICY = SearchAttributeKey.for_keyword("RecoursePolicy")

@@ -20,7 +20,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import Span, SpanKind, StatusCode, Tracer
 from temporalio import activity, client, worker
 
-from resolution.commands import COMMANDS
+from recourse.resolution.commands import COMMANDS
 
 # How long a process that ends waits for its last spans to be taken.
 LAST_SPANS = 3.0  # seconds

@@ -2,10 +2,10 @@
 
 from typing import TYPE_CHECKING
 
-from activities.settings import BadSettings, Settings
+from recourse.activities.settings import BadSettings, Settings
 
 if TYPE_CHECKING:
-    from workflows.spans import Tracing
+    from recourse.workflows.spans import Tracing
 
 
 def tracing(settings: Settings) -> "Tracing | None":
@@ -13,7 +13,7 @@ def tracing(settings: Settings) -> "Tracing | None":
     if not settings.traces_endpoint:
         return None
     try:
-        from workflows.spans import started
+        from recourse.workflows.spans import started
     except ImportError as error:
         raise BadSettings(
             "OTEL_EXPORTER_OTLP_ENDPOINT asks for traces, but OpenTelemetry is not installed: "

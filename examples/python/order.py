@@ -10,9 +10,9 @@ import sys
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from policies import load_policy
-from resolution.order import Terms
-from starter.client import Outcome, Recourse
+from recourse.policies import load_policy
+from recourse.resolution.order import Terms
+from recourse.starter.client import Outcome, Recourse
 
 CLIENT = {"role": "client", "id": "c-3"}
 FREELANCER = {"role": "freelancer", "id": "f-7"}

@@ -1,5 +1,5 @@
 """The command line `recourse`. Each group of commands is a module of its own, loaded only when it is used."""
 
-from starter.cli.app import main
+from recourse.starter.cli.app import main
 
 __all__ = ["main"]

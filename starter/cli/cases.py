@@ -9,18 +9,18 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from database.lists import read_orders, undecided_cases
-from database.orders import read_record
-from resolution.amounts import write_amount
-from resolution.instants import write_instant
-from resolution.looking_ahead import if_nobody_acts
-from resolution.money import held
-from resolution.order import Order
-from resolution.step import RecordEntry
-from resolution.words import Fault
-from starter.answers import stamped
-from starter.cli.finding import place, read_place
-from starter.cli.output import (
+from recourse.database.lists import read_orders, undecided_cases
+from recourse.database.orders import read_record
+from recourse.resolution.amounts import write_amount
+from recourse.resolution.instants import write_instant
+from recourse.resolution.looking_ahead import if_nobody_acts
+from recourse.resolution.money import held
+from recourse.resolution.order import Order
+from recourse.resolution.step import RecordEntry
+from recourse.resolution.words import Fault
+from recourse.starter.answers import stamped
+from recourse.starter.cli.finding import place, read_place
+from recourse.starter.cli.output import (
     DONE,
     NO,
     After,
@@ -35,11 +35,11 @@ from starter.cli.output import (
     say_json,
     say_more,
 )
-from starter.cli.pages import order_page, outcome_page, outlook_page, rows, words
-from starter.cli.times import away, due
-from starter.cli.typed import Limit, Money, with_amount
-from starter.connecting import in_one_sentence
-from starter.reading import Orders, now
+from recourse.starter.cli.pages import order_page, outcome_page, outlook_page, rows, words
+from recourse.starter.cli.times import away, due
+from recourse.starter.cli.typed import Limit, Money, with_amount
+from recourse.starter.connecting import in_one_sentence
+from recourse.starter.reading import Orders, now
 
 app = App(name="cases", help="Cases that wait for operators.")
 
@@ -235,7 +235,7 @@ async def rule(
 
 async def _decide(order_id: str, command: str, sender: str, fields: Mapping[str, Any], yes: bool, json: bool) -> int:
     # Only a decision needs Temporal; lists are read in a moment.
-    from starter.client import Recourse
+    from recourse.starter.client import Recourse
 
     role, _, operator = sender.partition(":")
     if role != "operator" or not operator:

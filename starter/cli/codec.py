@@ -11,12 +11,12 @@ from cyclopts import Parameter
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from activities.settings import read_environment, read_origins, read_ring, read_settings
-from starter.cli.output import Stop, console
-from starter.cli.typed import Port
-from starter.codec import CodecServer, Login, Open, ProxyLogin, TokenLogin
-from worker import until_told_to_stop
-from workflows.encryption import Encryption
+from recourse.activities.settings import read_environment, read_origins, read_ring, read_settings
+from recourse.starter.cli.output import Stop, console
+from recourse.starter.cli.typed import Port
+from recourse.starter.codec import CodecServer, Login, Open, ProxyLogin, TokenLogin
+from recourse.worker import until_told_to_stop
+from recourse.workflows.encryption import Encryption
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 

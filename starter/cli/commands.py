@@ -7,10 +7,10 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from cyclopts import App, Parameter
 
-from resolution.commands import COMMANDS, Command
-from resolution.order import Order
-from starter.cli.output import Json, OrderId, Stop
-from starter.cli.typed import Money, Whole
+from recourse.resolution.commands import COMMANDS, Command
+from recourse.resolution.order import Order
+from recourse.starter.cli.output import Json, OrderId, Stop
+from recourse.starter.cli.typed import Money, Whole
 
 ALL = [name for name, command in COMMANDS.items() if command.by != ("system",)]
 As = Annotated[

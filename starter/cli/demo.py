@@ -6,14 +6,14 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from local.progress import say
-from local.shell import forget_the_servers_of_the_shell
-from starter.cli.output import DONE, OnMyServers, Stop, console
-from starter.cli.quiet import quiet
-from starter.demo.show import show, stories
-from starter.simulate.play import Difference
-from starter.simulate.temporal import stage
-from worker import until_told_to_stop
+from recourse.local.progress import say
+from recourse.local.shell import forget_the_servers_of_the_shell
+from recourse.starter.cli.output import DONE, OnMyServers, Stop, console
+from recourse.starter.cli.quiet import quiet
+from recourse.starter.demo.show import show, stories
+from recourse.starter.simulate.play import Difference
+from recourse.starter.simulate.temporal import stage
+from recourse.worker import until_told_to_stop
 
 
 async def demo(*, keep: Annotated[bool, Parameter(negative="")] = False, on_my_servers: OnMyServers = False) -> int:

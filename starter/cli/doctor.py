@@ -6,10 +6,10 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from starter.answers import counted
-from starter.cli.output import DONE, NO, Json, console, printable, say_json
-from starter.client import Recourse
-from starter.doctor import Ailment, Doctor
+from recourse.starter.answers import counted
+from recourse.starter.cli.output import DONE, NO, Json, console, printable, say_json
+from recourse.starter.client import Recourse
+from recourse.starter.doctor import Ailment, Doctor
 
 # Where many orders are ill alike, so many of them are shown.
 SHOWN = 20

@@ -7,15 +7,15 @@ from cyclopts import App, Parameter
 from rich.table import Table
 from rich.text import Text
 
-from database.lists import Wanted, list_orders, orders_due
-from resolution.durations import parse_duration
-from resolution.words import How, Phase, SettlementStatus
-from starter.cli.output import After, Json, Stop, console, printable, say_json, say_more
-from starter.cli.pages import words
-from starter.cli.times import away
-from starter.cli.typed import Limit
-from starter.connecting import in_one_sentence
-from starter.reading import STUCK_AFTER, Orders, now
+from recourse.database.lists import Wanted, list_orders, orders_due
+from recourse.resolution.durations import parse_duration
+from recourse.resolution.words import How, Phase, SettlementStatus
+from recourse.starter.cli.output import After, Json, Stop, console, printable, say_json, say_more
+from recourse.starter.cli.pages import words
+from recourse.starter.cli.times import away
+from recourse.starter.cli.typed import Limit
+from recourse.starter.connecting import in_one_sentence
+from recourse.starter.reading import STUCK_AFTER, Orders, now
 
 app = App(name="orders", help="Find orders among many.")
 

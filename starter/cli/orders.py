@@ -8,17 +8,17 @@ from typing import Annotated, Any, Literal
 from cyclopts import App, Parameter
 from pydantic import ValidationError
 
-from activities.currencies import check_currency
-from policies import load_policy
-from resolution.amounts import write_amount
-from resolution.durations import parse_duration
-from resolution.order import Terms
-from resolution.record import Export
-from resolution.unfit import unfit
-from resolution.words import Party
-from starter.cli.commands import ALL, As, actor, add_commands
-from starter.cli.output import DONE, Json, OrderId, Stop, Zone, console, say_json
-from starter.cli.pages import (
+from recourse.activities.currencies import check_currency
+from recourse.policies import load_policy
+from recourse.resolution.amounts import write_amount
+from recourse.resolution.durations import parse_duration
+from recourse.resolution.order import Terms
+from recourse.resolution.record import Export
+from recourse.resolution.unfit import unfit
+from recourse.resolution.words import Party
+from recourse.starter.cli.commands import ALL, As, actor, add_commands
+from recourse.starter.cli.output import DONE, Json, OrderId, Stop, Zone, console, say_json
+from recourse.starter.cli.pages import (
     actions_table,
     announced,
     has_started,
@@ -28,10 +28,10 @@ from starter.cli.pages import (
     outlook_page,
     starting,
 )
-from starter.cli.refusing import readable
-from starter.cli.typed import Money, read_money, with_amount
-from starter.client import Orders, Outcome, Recourse
-from starter.timeline import timeline
+from recourse.starter.cli.refusing import readable
+from recourse.starter.cli.typed import Money, read_money, with_amount
+from recourse.starter.client import Orders, Outcome, Recourse
+from recourse.starter.timeline import timeline
 
 app = App(name="order", help="Start orders, give their commands, see where they stand.")
 looking_ahead = App(name="preview", help="What a command would lead to, without giving it.")
@@ -241,8 +241,12 @@ add_commands(app, _give, [name for name in ALL if name not in ("propose", "rule"
 add_commands(looking_ahead, _preview, ALL, can_be_signals=False)
 app.command(looking_ahead)
 app.command(
-    "starter.cli.recovering:revive", name="revive", help="Have an order go on whose workflow is lost, or out of date."
+    "recourse.starter.cli.recovering:revive",
+    name="revive",
+    help="Have an order go on whose workflow is lost, or out of date.",
 )
 app.command(
-    "starter.cli.recovering:repair", name="repair", help="Write the steps that a database lost when it was set back."
+    "recourse.starter.cli.recovering:repair",
+    name="repair",
+    help="Write the steps that a database lost when it was set back.",
 )

@@ -9,15 +9,15 @@ from cyclopts import App, Parameter
 from rich.table import Table
 from rich.text import Text
 
-from activities.notifying import GIVEN_UP_AFTER, Notifying
-from activities.settings import read_settings
-from database.outbox import disabled_channels, enable_channels, orders_with_undelivered, undelivered
-from starter.cli.output import DONE, NO, After, Json, Stop, Yes, ask, console, printable, say_json, say_more
-from starter.cli.pages import words
-from starter.cli.times import away, length
-from starter.cli.typed import Limit
-from starter.connecting import in_one_sentence
-from starter.reading import Orders, now
+from recourse.activities.notifying import GIVEN_UP_AFTER, Notifying
+from recourse.activities.settings import read_settings
+from recourse.database.outbox import disabled_channels, enable_channels, orders_with_undelivered, undelivered
+from recourse.starter.cli.output import DONE, NO, After, Json, Stop, Yes, ask, console, printable, say_json, say_more
+from recourse.starter.cli.pages import words
+from recourse.starter.cli.times import away, length
+from recourse.starter.cli.typed import Limit
+from recourse.starter.connecting import in_one_sentence
+from recourse.starter.reading import Orders, now
 
 app = App(name="outbox", help="Notices that nobody has taken yet.")
 
@@ -173,7 +173,7 @@ async def _send(notifying: Notifying, ids: list[str]) -> dict[str, Any]:
 @asynccontextmanager
 async def _sender() -> AsyncIterator[tuple[Orders, Notifying]]:
     # The worker knows the channels; whoever only lists needs none of it.
-    from worker import channels_of
+    from recourse.worker import channels_of
 
     settings = read_settings()
     channels = channels_of(settings)

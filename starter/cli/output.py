@@ -14,8 +14,8 @@ from pydantic import BaseModel
 from rich.console import Console
 from rich.text import Text
 
-from resolution.durations import write_duration
-from resolution.zones import read_zone
+from recourse.resolution.durations import write_duration
+from recourse.resolution.zones import read_zone
 
 DONE = 0
 NO = 1

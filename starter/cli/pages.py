@@ -8,13 +8,13 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from resolution.amounts import write_amount
-from resolution.instants import write_instant
-from resolution.order import Terms
-from resolution.step import Notice
-from starter.cli.output import printable
-from starter.cli.refusing import explain
-from starter.client import Outcome
+from recourse.resolution.amounts import write_amount
+from recourse.resolution.instants import write_instant
+from recourse.resolution.order import Terms
+from recourse.resolution.step import Notice
+from recourse.starter.cli.output import printable
+from recourse.starter.cli.refusing import explain
+from recourse.starter.client import Outcome
 
 SILENCE = {
     "accept": "silence accepts",

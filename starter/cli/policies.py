@@ -7,20 +7,20 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import App, Parameter
 
-from policies.chart import Chart, chart
-from policies.comparing import compare, in_words
-from policies.course import explore
-from policies.files import PRESETS, PolicyFile, Unreadable, preset_about, read_file
-from policies.findings import Finding
-from policies.json_schema import policy_schema
-from policies.keys import KEYS, dotted, written
-from policies.linting import lint
-from policies.mermaid import mermaid
-from policies.picture import svg
-from policies.telling import explained
-from policies.writing import write_policy
-from resolution.policy import Policy
-from starter.cli.output import BAD_INPUT, DONE, NO, Json, Stop, console, say_json
+from recourse.policies.chart import Chart, chart
+from recourse.policies.comparing import compare, in_words
+from recourse.policies.course import explore
+from recourse.policies.files import PRESETS, PolicyFile, Unreadable, preset_about, read_file
+from recourse.policies.findings import Finding
+from recourse.policies.json_schema import policy_schema
+from recourse.policies.keys import KEYS, dotted, written
+from recourse.policies.linting import lint
+from recourse.policies.mermaid import mermaid
+from recourse.policies.picture import svg
+from recourse.policies.telling import explained
+from recourse.policies.writing import write_policy
+from recourse.resolution.policy import Policy
+from recourse.starter.cli.output import BAD_INPUT, DONE, NO, Json, Stop, console, say_json
 
 app = App(name="policy", help="Read, check, draw and compare policies.")
 Name = Annotated[str, Parameter(help="A preset by its name, or a policy file by its path.")]

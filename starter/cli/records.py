@@ -7,10 +7,10 @@ from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 
-from resolution.record import Export, Reader, verify
-from starter.cli.output import NO, Json, Stop, Zone, console, printable, say_json
-from starter.exact_json import read_json
-from starter.timeline import timeline
+from recourse.resolution.record import Export, Reader, verify
+from recourse.starter.cli.output import NO, Json, Stop, Zone, console, printable, say_json
+from recourse.starter.exact_json import read_json
+from recourse.starter.timeline import timeline
 
 app = App(name="record", help="Export, verify and read the records of orders.")
 
@@ -52,7 +52,7 @@ def export(order_id: str, *, for_: For, out: Path | None = None, json: Json = Fa
 
 async def _read(order_id: str, reader: Reader) -> dict[str, Any]:
     # The driver and the settings are for this command alone; verifying needs neither.
-    from starter.reading import Orders
+    from recourse.starter.reading import Orders
 
     async with Orders.connect() as orders:
         return await orders.record(order_id, reader)

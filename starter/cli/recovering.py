@@ -7,12 +7,12 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from starter.answers import counted
-from starter.cli.output import DONE, NO, Json, Stop, Yes, ask, console, printable, say_json
-from starter.client import Recourse
-from starter.doctor import suspects
-from starter.recovering import CannotRecover, Done, Finding, Recovery, State
-from starter.temporal_errors import temporal_in_one_sentence
+from recourse.starter.answers import counted
+from recourse.starter.cli.output import DONE, NO, Json, Stop, Yes, ask, console, printable, say_json
+from recourse.starter.client import Recourse
+from recourse.starter.doctor import suspects
+from recourse.starter.recovering import CannotRecover, Done, Finding, Recovery, State
+from recourse.starter.temporal_errors import temporal_in_one_sentence
 
 All = Annotated[bool, Parameter(name="--all", negative="")]
 # Of many orders, so many are named before anything is done, and so many are seen to at once.

@@ -8,12 +8,12 @@ from cyclopts import CycloptsError, MissingArgumentError
 from cyclopts.argument import Argument
 from pydantic import ValidationError
 
-from resolution.amounts import write_amount
-from resolution.commands import COMMANDS
-from resolution.instants import write_instant
-from resolution.refusals import SENTENCES, Code
-from resolution.unfit import unfit
-from starter.cli.output import Stop
+from recourse.resolution.amounts import write_amount
+from recourse.resolution.commands import COMMANDS
+from recourse.resolution.instants import write_instant
+from recourse.resolution.refusals import SENTENCES, Code
+from recourse.resolution.unfit import unfit
+from recourse.starter.cli.output import Stop
 
 # The details that are amounts of money where they are whole numbers; of the other codes they count something.
 _OF_MONEY: tuple[Code, ...] = ("amount_required", "amount_out_of_range")

@@ -5,8 +5,8 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from starter.cli.output import Stop, as_json
-from starter.schemas import schemas
+from recourse.starter.cli.output import Stop, as_json
+from recourse.starter.schemas import schemas
 
 
 def schema(name: Annotated[str, Parameter(help="The name of a message.")] = "", /) -> None:

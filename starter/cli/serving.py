@@ -7,14 +7,14 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from activities.settings import read_settings
-from database.migrate import migrate as apply_migrations
-from local.temporal import register_search_attributes
-from starter.cli.output import Json, Stop, console, say_json
-from starter.cli.typed import Port
-from starter.connecting import database, database_address, may_write_orders
-from workflows.connecting import connect
-from workflows.tracing import tracing
+from recourse.activities.settings import read_settings
+from recourse.database.migrate import migrate as apply_migrations
+from recourse.local.temporal import register_search_attributes
+from recourse.starter.cli.output import Json, Stop, console, say_json
+from recourse.starter.cli.typed import Port
+from recourse.starter.connecting import database, database_address, may_write_orders
+from recourse.workflows.connecting import connect
+from recourse.workflows.tracing import tracing
 
 
 async def migrate(*, json: Json = False) -> None:
@@ -36,11 +36,11 @@ def worker() -> None:
 
 
 async def _lead() -> None:
-    from activities.paying import load_providers
-    from starter.health import Health, health_app
-    from starter.http.serving import answering
-    from starter.logs import log_to
-    from worker import run_worker, spare_what_stays
+    from recourse.activities.paying import load_providers
+    from recourse.starter.health import Health, health_app
+    from recourse.starter.http.serving import answering
+    from recourse.starter.logs import log_to
+    from recourse.worker import run_worker, spare_what_stays
 
     settings = read_settings()
     providers = load_providers(settings.payment_providers)
@@ -71,13 +71,13 @@ async def serve(
     policy
         A policy file that orders can be started with, beside the presets; repeat for several.
     """
-    from policies import PRESETS, load_policy
-    from starter.client import Recourse
-    from starter.http.app import make_app
-    from starter.http.figures import figures_app
-    from starter.http.serving import answering, listen, serve_until_told_to_stop
-    from starter.http.settings import read_frame_ancestors, read_keys
-    from starter.logs import log_to
+    from recourse.policies import PRESETS, load_policy
+    from recourse.starter.client import Recourse
+    from recourse.starter.http.app import make_app
+    from recourse.starter.http.figures import figures_app
+    from recourse.starter.http.serving import answering, listen, serve_until_told_to_stop
+    from recourse.starter.http.settings import read_frame_ancestors, read_keys
+    from recourse.starter.logs import log_to
 
     keys, ancestors, settings = read_keys(), read_frame_ancestors(), read_settings()
     log_to()
@@ -91,7 +91,7 @@ async def serve(
             console().print(f"Listening on {host}:{listener.getsockname()[1]}.")
             app = make_app(recourse, keys, policies=known, frame_ancestors=ancestors)
             if traced := tracing(settings):
-                from starter.http.tracing import TracesRequests
+                from recourse.starter.http.tracing import TracesRequests
 
                 app.add_middleware(TracesRequests, tracer=traced.tracer)
             await serve_until_told_to_stop(app, listener)
@@ -117,12 +117,12 @@ def token(
     """
     from pydantic import ValidationError
 
-    from activities.urls import read_url
-    from resolution.durations import parse_duration
-    from starter.http.pages.sessions import LINK_LASTS
-    from starter.http.pages.sessions import link as make_link
-    from starter.http.settings import read_keys
-    from starter.http.tokens import Bearer
+    from recourse.activities.urls import read_url
+    from recourse.resolution.durations import parse_duration
+    from recourse.starter.http.pages.sessions import LINK_LASTS
+    from recourse.starter.http.pages.sessions import link as make_link
+    from recourse.starter.http.settings import read_keys
+    from recourse.starter.http.tokens import Bearer
 
     usual = LINK_LASTS if link else timedelta(hours=1)
     role, _, given = bearer.partition(":")

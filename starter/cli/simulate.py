@@ -5,10 +5,10 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from local.shell import forget_the_servers_of_the_shell
-from starter.cli.output import DONE, NO, Json, OnMyServers, Stop, console, say_json
-from starter.simulate.run import closing_line, play
-from starter.simulate.story import EngineName, StoryError, stories_in
+from recourse.local.shell import forget_the_servers_of_the_shell
+from recourse.starter.cli.output import DONE, NO, Json, OnMyServers, Stop, console, say_json
+from recourse.starter.simulate.run import closing_line, play
+from recourse.starter.simulate.story import EngineName, StoryError, stories_in
 
 ENGINES: dict[str, tuple[EngineName, ...]] = {
     "pure": ("pure",),
@@ -48,7 +48,7 @@ async def simulate(
                 "--on-my-servers goes with `--engine temporal` or `--engine both`: the rules alone need no server."
             )
     else:
-        from starter.cli.quiet import quiet  # the rules alone need no Temporal SDK
+        from recourse.starter.cli.quiet import quiet  # the rules alone need no Temporal SDK
 
         quiet()
         if not on_my_servers:

@@ -11,13 +11,13 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from resolution.amounts import write_amount
-from resolution.instants import write_instant
-from starter.cli.output import Json, Zone, console, printable, say_json
-from starter.cli.pages import rows, words
-from starter.cli.typed import Limit
-from starter.connecting import in_one_sentence
-from starter.reading import Orders
+from recourse.resolution.amounts import write_amount
+from recourse.resolution.instants import write_instant
+from recourse.starter.cli.output import Json, Zone, console, printable, say_json
+from recourse.starter.cli.pages import rows, words
+from recourse.starter.cli.typed import Limit
+from recourse.starter.connecting import in_one_sentence
+from recourse.starter.reading import Orders
 
 app = App(name="stats", help="Scores, endings, reasons and marks, counted over all closed orders.")
 

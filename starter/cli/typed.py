@@ -6,9 +6,9 @@ from typing import Annotated, Any
 from cyclopts import Parameter, Token
 from cyclopts.validators import Number
 
-from resolution.amounts import read_amount, write_amount
-from resolution.order import Order
-from starter.cli.output import Stop
+from recourse.resolution.amounts import read_amount, write_amount
+from recourse.resolution.order import Order
+from recourse.starter.cli.output import Stop
 
 _FITS = 2**63 - 1
 

@@ -12,17 +12,17 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-from resolution.amounts import write_amount
-from resolution.instants import write_instant
-from resolution.order import Order
-from resolution.record import verify
-from resolution.step import Notice, RecordEntry
-from resolution.views import view
-from starter.cli.pages import money_table, words
-from starter.simulate.engine import exported
-from starter.simulate.play import READERS, Play
-from starter.simulate.story import Story, StoryStep, read_story
-from starter.simulate.temporal import Stage, TemporalEngine, TooSlow, shift_of
+from recourse.resolution.amounts import write_amount
+from recourse.resolution.instants import write_instant
+from recourse.resolution.order import Order
+from recourse.resolution.record import verify
+from recourse.resolution.step import Notice, RecordEntry
+from recourse.resolution.views import view
+from recourse.starter.cli.pages import money_table, words
+from recourse.starter.simulate.engine import exported
+from recourse.starter.simulate.play import READERS, Play
+from recourse.starter.simulate.story import Story, StoryStep, read_story
+from recourse.starter.simulate.temporal import Stage, TemporalEngine, TooSlow, shift_of
 
 LONG = timedelta(hours=1)  # time that passes unmentioned
 TRIES = 10
@@ -30,7 +30,7 @@ TRIES = 10
 
 def stories() -> list[Story]:
     """The orders of the demonstration, in the order in which they are shown."""
-    folder = Path(str(files("starter.demo") / "stories"))
+    folder = Path(str(files("recourse.starter.demo") / "stories"))
     return [read_story(path) for path in sorted(folder.glob("*.yaml"))]
 
 

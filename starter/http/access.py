@@ -10,15 +10,15 @@ from fastapi import Depends, Path, Query, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import ValidationError
 
-from database.lists import Parties, read_parties
-from resolution.commands import Actor
-from resolution.policy import Policy
-from resolution.record import Reader
-from resolution.refusals import SENTENCES
-from resolution.words import PARTIES, Party
-from starter.client import Recourse
-from starter.http.problems import Failure, forbidden, malformed, no_such_order, refused
-from starter.http.tokens import BadToken, Bearer, KeyRing
+from recourse.database.lists import Parties, read_parties
+from recourse.resolution.commands import Actor
+from recourse.resolution.policy import Policy
+from recourse.resolution.record import Reader
+from recourse.resolution.refusals import SENTENCES
+from recourse.resolution.words import PARTIES, Party
+from recourse.starter.client import Recourse
+from recourse.starter.http.problems import Failure, forbidden, malformed, no_such_order, refused
+from recourse.starter.http.tokens import BadToken, Bearer, KeyRing
 
 
 @dataclass(frozen=True)

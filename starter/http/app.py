@@ -9,16 +9,16 @@ from fastapi.responses import RedirectResponse
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from policies import PRESETS, load_policy
-from resolution.policy import Policy
-from starter.client import Recourse
-from starter.http import commands, health, issuing, orders, queue
-from starter.http.access import Site
-from starter.http.bodies import BODIES
-from starter.http.limits import Heads, Limits
-from starter.http.pages.app import make_pages
-from starter.http.problems import Problem, answer_with_problems
-from starter.http.tokens import KeyRing
+from recourse.policies import PRESETS, load_policy
+from recourse.resolution.policy import Policy
+from recourse.starter.client import Recourse
+from recourse.starter.http import commands, health, issuing, orders, queue
+from recourse.starter.http.access import Site
+from recourse.starter.http.bodies import BODIES
+from recourse.starter.http.limits import Heads, Limits
+from recourse.starter.http.pages.app import make_pages
+from recourse.starter.http.problems import Problem, answer_with_problems
+from recourse.starter.http.tokens import KeyRing
 
 PATIENCE = 20.0  # seconds
 _AS_READ: Literal["validation"] = "validation"

@@ -8,10 +8,10 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel, create_model
 from pydantic_core import to_json
 
-from resolution.commands import COMMANDS, Command
-from resolution.fields import excerpt
-from starter.exact_json import read_json
-from starter.http.problems import malformed
+from recourse.resolution.commands import COMMANDS, Command
+from recourse.resolution.fields import excerpt
+from recourse.starter.exact_json import read_json
+from recourse.starter.http.problems import malformed
 
 # The token or `as` says and proves the actor, the Idempotency-Key the id, and the arrival the stamp.
 SAID_ELSEWHERE = ("actor", "command_id", "sent_at", "actor_token")

@@ -7,12 +7,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Request
 from fastapi.responses import JSONResponse
 
-from resolution.commands import COMMANDS
-from starter.http.access import OrderId, TheActor, TheSite, answers
-from starter.http.bodies import described_body, read_object
-from starter.http.patience import patient
-from starter.http.problems import malformed, refusal_of, refused
-from starter.http.shapes import Ahead, Applied, Sent, WouldBeRefused
+from recourse.resolution.commands import COMMANDS
+from recourse.starter.http.access import OrderId, TheActor, TheSite, answers
+from recourse.starter.http.bodies import described_body, read_object
+from recourse.starter.http.patience import patient
+from recourse.starter.http.problems import malformed, refusal_of, refused
+from recourse.starter.http.shapes import Ahead, Applied, Sent, WouldBeRefused
 
 router = APIRouter()
 

@@ -14,10 +14,10 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
-from database.figures import FIGURES, read_figures
-from database.pool import AWAY
-from starter.client import Recourse
-from starter.doctor import count_orphaned
+from recourse.database.figures import FIGURES, read_figures
+from recourse.database.pool import AWAY
+from recourse.starter.client import Recourse
+from recourse.starter.doctor import count_orphaned
 
 KEPT = 10.0  # seconds
 PATIENCE = 5.0  # seconds

@@ -6,10 +6,10 @@ from typing import Literal
 from fastapi import APIRouter
 from temporalio.service import RPCError
 
-from starter.connecting import takes_writes
-from starter.http.access import Site, TheSite
-from starter.http.problems import database_unreachable, temporal_unreachable
-from starter.http.shapes import Answered
+from recourse.starter.connecting import takes_writes
+from recourse.starter.http.access import Site, TheSite
+from recourse.starter.http.problems import database_unreachable, temporal_unreachable
+from recourse.starter.http.shapes import Answered
 
 router = APIRouter(tags=["health"])
 PATIENCE = 3.0  # seconds

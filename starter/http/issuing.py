@@ -6,15 +6,15 @@ from typing import Any, Literal
 from fastapi import APIRouter, Depends
 from pydantic import Field
 
-from resolution.durations import Duration, write_duration
-from resolution.order import Id
-from resolution.words import Frozen
-from starter.http.access import TheSite, answers, service_only
-from starter.http.bodies import ExactRoute
-from starter.http.pages.sessions import LINK_LASTS, LONGEST_LINK, link
-from starter.http.problems import malformed
-from starter.http.shapes import Answered
-from starter.http.tokens import Bearer
+from recourse.resolution.durations import Duration, write_duration
+from recourse.resolution.order import Id
+from recourse.resolution.words import Frozen
+from recourse.starter.http.access import TheSite, answers, service_only
+from recourse.starter.http.bodies import ExactRoute
+from recourse.starter.http.pages.sessions import LINK_LASTS, LONGEST_LINK, link
+from recourse.starter.http.problems import malformed
+from recourse.starter.http.shapes import Answered
+from recourse.starter.http.tokens import Bearer
 
 router = APIRouter(tags=["tokens"], route_class=ExactRoute)
 LONGEST_LIFE = timedelta(days=30)

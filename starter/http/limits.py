@@ -2,8 +2,8 @@
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from starter.answers import LARGEST_MESSAGE
-from starter.http.problems import Failure
+from recourse.starter.answers import LARGEST_MESSAGE
+from recourse.starter.http.problems import Failure
 
 # An answer is one reader's, at one moment: nobody on the way keeps it.
 _HEADERS = [

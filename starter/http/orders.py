@@ -7,19 +7,19 @@ from fastapi import APIRouter, Depends, Query, Response
 from fastapi.responses import JSONResponse
 from pydantic import AfterValidator, Field
 
-from activities.addresses import LONGEST, read_address
-from activities.currencies import UnusableCurrency
-from database.lists import Wanted, list_orders
-from resolution.order import Terms
-from resolution.record import Export
-from resolution.step import Notice
-from resolution.words import PARTIES, Frozen, Party
-from starter.client import workflow_id
-from starter.http.access import Caller, OrderId, TheOperator, TheReader, TheSite, answers, service_only
-from starter.http.bodies import ExactRoute
-from starter.http.patience import patient
-from starter.http.problems import malformed
-from starter.http.shapes import Actions, OrderList, OrderShown, Started
+from recourse.activities.addresses import LONGEST, read_address
+from recourse.activities.currencies import UnusableCurrency
+from recourse.database.lists import Wanted, list_orders
+from recourse.resolution.order import Terms
+from recourse.resolution.record import Export
+from recourse.resolution.step import Notice
+from recourse.resolution.words import PARTIES, Frozen, Party
+from recourse.starter.client import workflow_id
+from recourse.starter.http.access import Caller, OrderId, TheOperator, TheReader, TheSite, answers, service_only
+from recourse.starter.http.bodies import ExactRoute
+from recourse.starter.http.patience import patient
+from recourse.starter.http.problems import malformed
+from recourse.starter.http.shapes import Actions, OrderList, OrderShown, Started
 
 router = APIRouter(tags=["orders"], route_class=ExactRoute)
 

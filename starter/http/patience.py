@@ -7,8 +7,8 @@ from contextlib import asynccontextmanager
 from temporalio.client import WorkflowUpdateRPCTimeoutOrCancelledError
 from temporalio.service import RPCError
 
-from starter.answers import Unanswered
-from starter.http.problems import temporal_unreachable, unreachable
+from recourse.starter.answers import Unanswered
+from recourse.starter.http.problems import temporal_unreachable, unreachable
 
 
 @asynccontextmanager

@@ -11,13 +11,13 @@ from starlette.exceptions import HTTPException as AnyHTTPException
 from temporalio.client import WorkflowUpdateRPCTimeoutOrCancelledError
 from temporalio.service import RPCError
 
-from database.pool import AWAY, DatabaseUnreachable
-from database.pool import unreachable as away
-from resolution.fields import excerpt
-from resolution.refusals import SENTENCES
-from resolution.unfit import unfit
-from starter.answers import NoSuchOrder, OrderExists, OrderNotRunning, Outcome, Unanswered
-from workflows.connecting import TemporalUnreachable
+from recourse.database.pool import AWAY, DatabaseUnreachable
+from recourse.database.pool import unreachable as away
+from recourse.resolution.fields import excerpt
+from recourse.resolution.refusals import SENTENCES
+from recourse.resolution.unfit import unfit
+from recourse.starter.answers import NoSuchOrder, OrderExists, OrderNotRunning, Outcome, Unanswered
+from recourse.workflows.connecting import TemporalUnreachable
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER = "5"  # seconds

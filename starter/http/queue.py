@@ -6,12 +6,12 @@ from typing import Any
 
 from fastapi import APIRouter, Depends
 
-from database.lists import undecided_cases
-from resolution.fields import storable
-from starter.http.access import TheSite, answers, staff_only
-from starter.http.orders import After, Limit
-from starter.http.problems import malformed
-from starter.http.shapes import Queue
+from recourse.database.lists import undecided_cases
+from recourse.resolution.fields import storable
+from recourse.starter.http.access import TheSite, answers, staff_only
+from recourse.starter.http.orders import After, Limit
+from recourse.starter.http.problems import malformed
+from recourse.starter.http.shapes import Queue
 
 router = APIRouter(tags=["operators"])
 # A sign that a query string holds as it is, as it does those of ids and instants, and that no id has.

@@ -8,8 +8,8 @@ from typing import Any
 
 import uvicorn
 
-from activities.settings import BadSettings
-from worker import until_told_to_stop
+from recourse.activities.settings import BadSettings
+from recourse.worker import until_told_to_stop
 
 
 class Server(uvicorn.Server):

@@ -5,8 +5,8 @@ from typing import Annotated
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from activities.settings import BadSettings, read_environment, read_origins
-from starter.http.tokens import KeyRing
+from recourse.activities.settings import BadSettings, read_environment, read_origins
+from recourse.starter.http.tokens import KeyRing
 
 
 class WebSettings(BaseSettings):

@@ -8,10 +8,10 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from resolution.dispute import Offers, Proposal
-from resolution.durations import Duration
-from resolution.turn import Turn
-from resolution.words import (
+from recourse.resolution.dispute import Offers, Proposal
+from recourse.resolution.durations import Duration
+from recourse.resolution.turn import Turn
+from recourse.resolution.words import (
     ExemptBecause,
     Fault,
     How,

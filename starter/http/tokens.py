@@ -10,9 +10,9 @@ from typing import Annotated, Literal
 import jwt
 from pydantic import Field, TypeAdapter, ValidationError
 
-from resolution.order import Id
-from resolution.words import Frozen
-from workflows.actors import LEEWAY
+from recourse.resolution.order import Id
+from recourse.resolution.words import Frozen
+from recourse.workflows.actors import LEEWAY
 
 BearerRole = Literal["client", "freelancer", "operator", "service"]
 # What a token is for. One in a link that is mailed is no key to the API.

@@ -5,13 +5,13 @@ from typing import Any
 
 from pydantic import BaseModel, TypeAdapter
 
-from activities.webhook import SCHEMA_VERSION
-from policies.json_schema import DIALECT, write_defaults
-from resolution.commands import COMMANDS, Command
-from resolution.order import Opening
-from starter.http.shapes import Applied, OrderShown
-from starter.schemas.said import Refused, WebhookBody
-from workflows.messages import TOKEN
+from recourse.activities.webhook import SCHEMA_VERSION
+from recourse.policies.json_schema import DIALECT, write_defaults
+from recourse.resolution.commands import COMMANDS, Command
+from recourse.resolution.order import Opening
+from recourse.starter.http.shapes import Applied, OrderShown
+from recourse.starter.schemas.said import Refused, WebhookBody
+from recourse.workflows.messages import TOKEN
 
 # What is sent to an order is taken only as described; what comes from one may gain more within a version.
 SAID_BY_ORDERS = ("outcome", "notice", "page")

@@ -9,11 +9,21 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from activities.letters import SENTENCES, SILENCE
-from resolution.refusals import CODES
-from resolution.step import Receiver
-from resolution.words import Fault, How, Party, Phase, Rating, RequestKind, RequestStatus, SettlementStatus, Stage
-from starter.http.shapes import Answered
+from recourse.activities.letters import SENTENCES, SILENCE
+from recourse.resolution.refusals import CODES
+from recourse.resolution.step import Receiver
+from recourse.resolution.words import (
+    Fault,
+    How,
+    Party,
+    Phase,
+    Rating,
+    RequestKind,
+    RequestStatus,
+    SettlementStatus,
+    Stage,
+)
+from recourse.starter.http.shapes import Answered
 
 
 def grows(*known: str) -> Any:

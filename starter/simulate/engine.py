@@ -4,15 +4,15 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
-from resolution.clocks import next_clock
-from resolution.fields import UNNAMED
-from resolution.inbox import Inbox
-from resolution.order import Opening, Order
-from resolution.process import Desk, Draft
-from resolution.reading import Message, read_message
-from resolution.record import Reader, export
-from resolution.refusals import SENTENCES
-from resolution.step import Notice, RecordEntry, Step
+from recourse.resolution.clocks import next_clock
+from recourse.resolution.fields import UNNAMED
+from recourse.resolution.inbox import Inbox
+from recourse.resolution.order import Opening, Order
+from recourse.resolution.process import Desk, Draft
+from recourse.resolution.reading import Message, read_message
+from recourse.resolution.record import Reader, export
+from recourse.resolution.refusals import SENTENCES
+from recourse.resolution.step import Notice, RecordEntry, Step
 
 Outcome = dict[str, Any]
 SALT = "the record salt of a story"

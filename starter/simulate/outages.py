@@ -7,11 +7,11 @@ from typing import Any
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from activities.shapes import Carried
-    from resolution.order import Opening
-    from resolution.reading import unreadable_message
-    from workflows.messages import ORDER
-    from workflows.order import OrderWorkflow, Ticket
+    from recourse.activities.shapes import Carried
+    from recourse.resolution.order import Opening
+    from recourse.resolution.reading import unreadable_message
+    from recourse.workflows.messages import ORDER
+    from recourse.workflows.order import OrderWorkflow, Ticket
 
 AWAY_UNTIL = "away_until"
 

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from resolution.looking_ahead import ALWAYS, available_actions, preview
-from resolution.order import Order
-from resolution.reading import read_message
-from resolution.record import Reader, verify
-from resolution.views import view
-from starter.simulate.engine import Engine, Outcome, exported
-from starter.simulate.story import Path_, Sent, Story, StoryStep
+from recourse.resolution.looking_ahead import ALWAYS, available_actions, preview
+from recourse.resolution.order import Order
+from recourse.resolution.reading import read_message
+from recourse.resolution.record import Reader, verify
+from recourse.resolution.views import view
+from recourse.starter.simulate.engine import Engine, Outcome, exported
+from recourse.starter.simulate.story import Path_, Sent, Story, StoryStep
 
 READERS: tuple[Reader, ...] = ("client", "freelancer", "operator")
 

@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from resolution.order import Opening
-from starter.simulate.engine import SALT, NotExpressible, PureEngine
-from starter.simulate.play import Difference, Play
-from starter.simulate.story import EngineName, Story, StoryError, read_story
+from recourse.resolution.order import Opening
+from recourse.starter.simulate.engine import SALT, NotExpressible, PureEngine
+from recourse.starter.simulate.play import Difference, Play
+from recourse.starter.simulate.story import EngineName, Story, StoryError, read_story
 
 AT_ONCE = 12  # stories on the Temporal server at the same time
 TRIES = 10  # of a story that a busy machine could not play within its seconds; the later ones have it to themselves
@@ -128,7 +128,7 @@ class _Temporal:
         self._stories = stories
 
     async def __aenter__(self) -> Self:
-        from starter.simulate import temporal  # a pure run should not load the Temporal SDK
+        from recourse.starter.simulate import temporal  # a pure run should not load the Temporal SDK
 
         self._exits = AsyncExitStack()
         await self._exits.__aenter__()
@@ -164,7 +164,7 @@ class _Temporal:
         return Result(str(story.path), story.id, story.title, "temporal", "FAILED", line=1, why=why)
 
     async def _try(self, story: Story) -> Result | Exception:
-        from starter.simulate import temporal
+        from recourse.starter.simulate import temporal
 
         shift = temporal.shift_of(story, datetime.now(UTC))
         engine = temporal.TemporalEngine(self._stage, story, shift)

@@ -10,13 +10,13 @@ from typing import Any, Literal, cast
 import yaml
 from pydantic import ValidationError
 
-from activities.currencies import check_currency
-from policies import load_policy
-from resolution.commands import COMMANDS
-from resolution.durations import parse_duration
-from resolution.order import Histories, Terms
-from resolution.policy import Policy, PolicyError
-from resolution.unfit import unfit
+from recourse.activities.currencies import check_currency
+from recourse.policies import load_policy
+from recourse.resolution.commands import COMMANDS
+from recourse.resolution.durations import parse_duration
+from recourse.resolution.order import Histories, Terms
+from recourse.resolution.policy import Policy, PolicyError
+from recourse.resolution.unfit import unfit
 
 EngineName = Literal["pure", "temporal"]
 Path_ = tuple[str | int, ...]

@@ -18,26 +18,26 @@ from temporalio.service import RPCError, RPCStatusCode
 from temporalio.testing import TimeSkipper, TimeSkippingConfig
 from temporalio.testing._timeskipping import FastForwardConfig  # the SDK does not export it yet
 
-from activities.settings import read_settings
-from activities.shapes import Payment
-from database.address import Address
-from database.migrate import migrate
-from database.orders import read_answer, read_balances, read_notices, read_order, read_record
-from database.pool import connect
-from local.postgres import postgres
-from local.progress import say
-from local.temporal import register_search_attributes, temporal_server
-from resolution.clocks import next_clock
-from resolution.order import Order
-from resolution.step import Notice, RecordEntry
-from resolution.zones import read_zone
-from starter.client import Recourse, workflow_id
-from starter.connecting import database_address
-from starter.simulate.engine import Outcome, over
-from starter.simulate.outages import AWAY_UNTIL, OrderWithOutages
-from starter.simulate.story import Story
-from worker import make_worker
-from workflows.connecting import connect as connect_temporal
+from recourse.activities.settings import read_settings
+from recourse.activities.shapes import Payment
+from recourse.database.address import Address
+from recourse.database.migrate import migrate
+from recourse.database.orders import read_answer, read_balances, read_notices, read_order, read_record
+from recourse.database.pool import connect
+from recourse.local.postgres import postgres
+from recourse.local.progress import say
+from recourse.local.temporal import register_search_attributes, temporal_server
+from recourse.resolution.clocks import next_clock
+from recourse.resolution.order import Order
+from recourse.resolution.step import Notice, RecordEntry
+from recourse.resolution.zones import read_zone
+from recourse.starter.client import Recourse, workflow_id
+from recourse.starter.connecting import database_address
+from recourse.starter.simulate.engine import Outcome, over
+from recourse.starter.simulate.outages import AWAY_UNTIL, OrderWithOutages
+from recourse.starter.simulate.story import Story
+from recourse.worker import make_worker
+from recourse.workflows.connecting import connect as connect_temporal
 
 QUEUE = "stories"
 OUTAGE_QUEUE = "stories-with-outages"

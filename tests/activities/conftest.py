@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 from temporalio.testing import ActivityEnvironment
 
-from activities.notifying import Channel, Notifying
-from database.orders import write_contacts
-from database.steps import record_step
-from policies import load_policy
-from resolution.order import Opening, Terms
-from resolution.process import Desk
-from resolution.reading import read_message
-from resolution.step import Notice, Step
+from recourse.activities.notifying import Channel, Notifying
+from recourse.database.orders import write_contacts
+from recourse.database.steps import record_step
+from recourse.policies import load_policy
+from recourse.resolution.order import Opening, Terms
+from recourse.resolution.process import Desk
+from recourse.resolution.reading import read_message
+from recourse.resolution.step import Notice, Step
 from tests.activities.receivers import HttpReceiver, MailReceiver, http_receiver, mail_receiver
 
 NOW = datetime(2025, 3, 4, 10, tzinfo=UTC)

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from temporalio.exceptions import ApplicationError
 
-from activities.mail import MailChannel
-from activities.notifying import Notifying
-from activities.webhook import WebhookChannel
-from database.outbox import disabled_channels, enable_channels, orders_with_undelivered, undelivered
-from database.pool import connect
+from recourse.activities.mail import MailChannel
+from recourse.activities.notifying import Notifying
+from recourse.activities.webhook import WebhookChannel
+from recourse.database.outbox import disabled_channels, enable_channels, orders_with_undelivered, undelivered
+from recourse.database.pool import connect
 from tests.activities.conftest import Written, attempt
 from tests.activities.receivers import HttpReceiver, MailReceiver
 

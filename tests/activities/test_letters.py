@@ -11,16 +11,16 @@ from typing import Any
 
 import pytest
 
-from activities.letters import ANSWERS, SENTENCES, SILENCE, letter, subject
-from activities.webhook import payload
-from resolution import notices
-from resolution.amounts import write_amount
-from resolution.commands import COMMANDS
-from resolution.decide import decide
-from resolution.decision import Decision
-from resolution.instants import write_instant
-from resolution.order import Order, read_state
-from resolution.step import Notice
+from recourse.activities.letters import ANSWERS, SENTENCES, SILENCE, letter, subject
+from recourse.activities.webhook import payload
+from recourse.resolution import notices
+from recourse.resolution.amounts import write_amount
+from recourse.resolution.commands import COMMANDS
+from recourse.resolution.decide import decide
+from recourse.resolution.decision import Decision
+from recourse.resolution.instants import write_instant
+from recourse.resolution.order import Order, read_state
+from recourse.resolution.step import Notice
 from tests.activities.conftest import NOW, Written
 from tests.facts.lives import Life, live
 

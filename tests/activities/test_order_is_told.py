@@ -5,10 +5,10 @@ from typing import Any
 
 from temporalio.api.enums.v1 import EventType
 
-from activities.mail import MailChannel
-from activities.webhook import WebhookChannel
-from database.outbox import disabled_channels, enable_channels
-from policies import load_policy
+from recourse.activities.mail import MailChannel
+from recourse.activities.webhook import WebhookChannel
+from recourse.database.outbox import disabled_channels, enable_channels
+from recourse.policies import load_policy
 from tests.activities.receivers import HttpReceiver, MailReceiver
 from tests.patience import PATIENCE
 from tests.process.conftest import Marketplace, working

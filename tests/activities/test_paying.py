@@ -10,14 +10,14 @@ import pytest
 from temporalio.client import Client
 from temporalio.testing import TimeSkipper, TimeSkippingConfig
 
-from activities.paying import BadProvider, PaymentProvider, load_providers
-from database.orders import read_balances
-from policies import load_policy
-from resolution.order import Terms
-from starter.client import Recourse, workflow_id
+from recourse.activities.paying import BadProvider, PaymentProvider, load_providers
+from recourse.database.orders import read_balances
+from recourse.policies import load_policy
+from recourse.resolution.order import Terms
+from recourse.starter.client import Recourse, workflow_id
+from recourse.worker import make_worker
+from recourse.workflows.connecting import connect
 from tests.activities.bank import Bank
-from worker import make_worker
-from workflows.connecting import connect
 
 CLIENT = {"role": "client", "id": "c-1"}
 

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from activities.settings import BadSettings, read_settings
-from activities.urls import read_listener, read_origin, read_url
-from starter.http.settings import read_frame_ancestors
+from recourse.activities.settings import BadSettings, read_settings
+from recourse.activities.urls import read_listener, read_origin, read_url
+from recourse.starter.http.settings import read_frame_ancestors
+from recourse.worker import channels_of
+from recourse.workflows.connecting import connect
 from tests.http.test_serving import run
-from worker import channels_of
-from workflows.connecting import connect
 
 SECRET = "whsec_" + "c2VjcmV0" * 5
 NAMES = (

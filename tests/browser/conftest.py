@@ -14,18 +14,18 @@ from playwright.async_api import Browser, ConsoleMessage, Page
 from playwright.async_api import expect as expect
 from temporalio.testing import TimeSkipper, TimeSkippingConfig
 
-from local.browser import MISSING, browser, find_chromium
-from policies import load_policy
-from resolution.clocks import next_clock
-from resolution.order import Order, Terms
-from starter.client import Recourse, workflow_id
-from starter.http.app import make_app
-from starter.http.serving import make_server
-from starter.http.tokens import Bearer, BearerRole
+from dev.browser import MISSING, browser, find_chromium
+from recourse.policies import load_policy
+from recourse.resolution.clocks import next_clock
+from recourse.resolution.order import Order, Terms
+from recourse.starter.client import Recourse, workflow_id
+from recourse.starter.http.app import make_app
+from recourse.starter.http.serving import make_server
+from recourse.starter.http.tokens import Bearer, BearerRole
+from recourse.worker import make_worker
+from recourse.workflows.connecting import connect
 from tests.http.conftest import IDS, KEYS
 from tests.patience import PATIENCE
-from worker import make_worker
-from workflows.connecting import connect
 
 PHONE = {"width": 360, "height": 740}
 DESK = {"width": 1280, "height": 900}

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from local.browser import MISSING, browser, find_chromium
-from local.progress import LocalError
+from dev.browser import MISSING, browser, find_chromium
+from recourse.local.progress import LocalError
 
 needs_chromium = pytest.mark.skipif(find_chromium() is None, reason=MISSING)
 

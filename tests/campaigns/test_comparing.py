@@ -8,12 +8,12 @@ import pytest
 
 from campaigns.comparing import differences
 from campaigns.lives import some_opening
-from database.steps import record_step
-from policies import load_policy
-from resolution.clocks import next_clock
-from resolution.order import Opening
-from resolution.process import Desk
-from resolution.reading import Message, read_message
+from recourse.database.steps import record_step
+from recourse.policies import load_policy
+from recourse.resolution.clocks import next_clock
+from recourse.resolution.order import Opening
+from recourse.resolution.process import Desk
+from recourse.resolution.reading import Message, read_message
 
 Sent = dict[tuple[str, str], Message]
 

@@ -11,16 +11,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from campaigns.misfits import broken, junk
-from policies import load_policy
-from resolution.policy import PolicyError
-from resolution.record import export
-from starter.cli.output import Stop
-from starter.cli.records import show, verify_file
-from starter.simulate.run import play
+from recourse.policies import load_policy
+from recourse.resolution.policy import PolicyError
+from recourse.resolution.record import export
+from recourse.starter.cli.output import Stop
+from recourse.starter.cli.records import show, verify_file
+from recourse.starter.simulate.run import play
 from tests.facts.lives import live
 
 ROOT = Path(__file__).parents[2]
-POLICIES = [*sorted(ROOT.glob("policies/*.toml")), *sorted(ROOT.glob("tests/policies/*.toml"))]
+POLICIES = [*sorted(ROOT.glob("recourse/policies/*.toml")), *sorted(ROOT.glob("tests/policies/*.toml"))]
 SCENARIOS = sorted(ROOT.glob("tests/scenarios/*.yaml"))
 seeds = given(seed=st.integers(0, 2**32))
 often = settings(max_examples=120, suppress_health_check=[HealthCheck.function_scoped_fixture])

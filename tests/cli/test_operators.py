@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from temporalio.exceptions import ApplicationError
 
-from activities.webhook import WebhookChannel
-from starter.cli.times import away, due, length
+from recourse.activities.webhook import WebhookChannel
+from recourse.starter.cli.times import away, due, length
 from tests.activities.conftest import Written
 from tests.activities.receivers import http_receiver
 from tests.cli.test_orders import RECOURSE, environment, run, worker

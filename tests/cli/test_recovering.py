@@ -3,11 +3,11 @@
 import asyncio
 from secrets import token_hex
 
-from database.pool import connect as connect_database
+from recourse.database.pool import connect as connect_database
+from recourse.workflows.connecting import connect
 from tests.cli.test_operators import answered
 from tests.cli.test_orders import environment, run, worker
 from tests.process.setting_back import held, set_back
-from workflows.connecting import connect
 
 __all__ = ["environment", "worker"]
 

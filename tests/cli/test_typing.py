@@ -8,12 +8,12 @@ import pytest
 from cyclopts import App, CycloptsError
 from cyclopts.argument import Argument
 
-from resolution.amounts import write_amount
-from resolution.refusals import SENTENCES
-from starter.cli.app import app, main
-from starter.cli.output import Stop
-from starter.cli.refusing import explain, misfit, readable
-from starter.cli.stats import _shaped
+from recourse.resolution.amounts import write_amount
+from recourse.resolution.refusals import SENTENCES
+from recourse.starter.cli.app import app, main
+from recourse.starter.cli.output import Stop
+from recourse.starter.cli.refusing import explain, misfit, readable
+from recourse.starter.cli.stats import _shaped
 from tests.cli.internals import INTERNALS
 
 

@@ -18,14 +18,14 @@ from typing import Any
 
 import asyncpg
 
-from activities.notifying import Notifying
-from activities.webhook import NotDelivered
-from database.migrate import migrate, migrations
-from database.orders import read_answer
-from database.pool import connect
-from database.steps import record_step
-from local.postgres import postgres
-from resolution.step import Step
+from recourse.activities.notifying import Notifying
+from recourse.activities.webhook import NotDelivered
+from recourse.database.migrate import migrate, migrations
+from recourse.database.orders import read_answer
+from recourse.database.pool import connect
+from recourse.database.steps import record_step
+from recourse.local.postgres import postgres
+from recourse.resolution.step import Step
 from tests.facts.lives import Life, live
 
 FOLDER = Path(__file__).parent / "former"

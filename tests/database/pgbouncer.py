@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from local.process import free_port, start, stop
+from recourse.local.process import free_port, start, stop
 from tests.patience import PATIENCE
 
 PATH = f"{os.environ.get('PATH', '')}{os.pathsep}/usr/sbin"

@@ -7,9 +7,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from database.address import Address, Unreadable
-from database.migrate import migrate
-from database.pool import READ_ONLY, DatabaseUnreachable, connect
+from recourse.database.address import Address, Unreadable
+from recourse.database.migrate import migrate
+from recourse.database.pool import READ_ONLY, DatabaseUnreachable, connect
 from tests.conftest import run_on
 
 PASSWORD = "geheim"

@@ -15,12 +15,12 @@ from typing import Any, get_args
 
 import pytest
 
-from database.facts import read_histories
-from database.steps import record_step
-from resolution.facts import Facts, facts
-from resolution.order import Order
-from resolution.scores import COMPLETION_RATE, JOB_SUCCESS, scores
-from resolution.words import PARTIES, How, Party
+from recourse.database.facts import read_histories
+from recourse.database.steps import record_step
+from recourse.resolution.facts import Facts, facts
+from recourse.resolution.order import Order
+from recourse.resolution.scores import COMPLETION_RATE, JOB_SUCCESS, scores
+from recourse.resolution.words import PARTIES, How, Party
 from tests.facts.lives import Life, live, policy_of
 from tests.facts.stories import NAMES, played
 

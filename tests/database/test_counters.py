@@ -8,15 +8,15 @@ from typing import Any
 import asyncpg
 import pytest
 
-from database.facts import read_histories
-from database.migrate import migrate, migrations
-from database.pool import connect
-from database.steps import record_step
-from policies import load_policy
-from resolution import scores
-from resolution.facts import Facts
-from resolution.order import Histories
-from resolution.scores import COMPLETION_RATE, JOB_SUCCESS, Calculator, Tally, histories
+from recourse.database.facts import read_histories
+from recourse.database.migrate import migrate, migrations
+from recourse.database.pool import connect
+from recourse.database.steps import record_step
+from recourse.policies import load_policy
+from recourse.resolution import scores
+from recourse.resolution.facts import Facts
+from recourse.resolution.order import Histories
+from recourse.resolution.scores import COMPLETION_RATE, JOB_SUCCESS, Calculator, Tally, histories
 from tests.conftest import run_on
 from tests.database.test_analysis import made_up
 from tests.facts.lives import live

@@ -13,10 +13,10 @@ from typing import Any
 import asyncpg
 import pytest
 
-from database.migrate import migrate, migrations
-from database.orders import read_export
-from database.pool import connect
-from resolution.record import verify
+from recourse.database.migrate import migrate, migrations
+from recourse.database.orders import read_export
+from recourse.database.pool import connect
+from recourse.resolution.record import verify
 from tests.conftest import run_on
 from tests.database.former_worker import MARK, Session, first_level, former, listen
 from tests.database.tables import everything

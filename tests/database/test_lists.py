@@ -9,9 +9,9 @@ import pytest
 
 from bench.many_orders import fill
 from bench.reads import KEY, reads
-from database.lists import ANY, Wanted, list_orders, orders_due, policies_in_use, undecided_cases
-from database.outbox import orders_with_undelivered, undelivered
-from database.pool import connect
+from recourse.database.lists import ANY, Wanted, list_orders, orders_due, policies_in_use, undecided_cases
+from recourse.database.outbox import orders_with_undelivered, undelivered
+from recourse.database.pool import connect
 from tests.conftest import run_on
 
 NOW = datetime(2026, 1, 20, 12, tzinfo=UTC)

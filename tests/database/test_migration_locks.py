@@ -5,7 +5,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from database.migrate import migrate, migrations
+from recourse.database.migrate import migrate, migrations
 from tests.conftest import run_on
 from tests.database.tables import TABLES
 from tests.database.test_former_workers import FULL

@@ -11,15 +11,15 @@ from urllib.parse import urlsplit
 import asyncpg
 import pytest
 
-from database.migrate import MigrationError, migrate, migrations
-from database.orders import read_record
-from database.pool import READ_ONLY, DatabaseUnreachable, connect
-from database.steps import record_step
+from recourse.database.migrate import MigrationError, migrate, migrations
+from recourse.database.orders import read_record
+from recourse.database.pool import READ_ONLY, DatabaseUnreachable, connect
+from recourse.database.steps import record_step
 from tests.conftest import run_on
 from tests.facts.lives import live
 from tests.patience import PATIENCE
 
-MIGRATIONS = Path(__file__).parents[2] / "database" / "migrations"
+MIGRATIONS = Path(__file__).parents[2] / "recourse" / "database" / "migrations"
 NAMES = [name for name, _ in migrations()]
 
 

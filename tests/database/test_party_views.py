@@ -6,10 +6,10 @@ from typing import Any
 
 import asyncpg
 
-from database.steps import record_step
-from resolution.record import PRIVATE, may_see
-from resolution.views import view
-from resolution.words import PARTIES, Party
+from recourse.database.steps import record_step
+from recourse.resolution.record import PRIVATE, may_see
+from recourse.resolution.views import view
+from recourse.resolution.words import PARTIES, Party
 from tests.facts.lives import Life, live
 
 

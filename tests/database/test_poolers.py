@@ -6,12 +6,12 @@ from random import Random
 
 import pytest
 
-from database.migrate import MigrationError, migrate
-from database.orders import read_record
-from database.pool import POOLED, DatabaseUnreachable, connect
-from database.steps import record_step
-from starter.client import Recourse
-from starter.connecting import takes_writes
+from recourse.database.migrate import MigrationError, migrate
+from recourse.database.orders import read_record
+from recourse.database.pool import POOLED, DatabaseUnreachable, connect
+from recourse.database.steps import record_step
+from recourse.starter.client import Recourse
+from recourse.starter.connecting import takes_writes
 from tests.database.pgbouncer import pgbouncer
 from tests.facts.lives import live
 from tests.http.conftest import client, marketplace

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from database.facts import read_histories
-from database.lists import list_orders
-from database.orders import (
+from recourse.database.facts import read_histories
+from recourse.database.lists import list_orders
+from recourse.database.orders import (
     read_answer,
     read_balances,
     read_export,
@@ -17,9 +17,9 @@ from database.orders import (
     read_record,
     write_contacts,
 )
-from database.steps import record_step
-from policies import load_policy
-from resolution.order import Histories
+from recourse.database.steps import record_step
+from recourse.policies import load_policy
+from recourse.resolution.order import Histories
 from tests.facts.lives import live
 
 

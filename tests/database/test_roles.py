@@ -13,11 +13,11 @@ from urllib.parse import urlsplit
 import asyncpg
 import pytest
 
-from database.migrate import MigrationError, migrate, migrations
-from database.orders import read_record, write_contacts
-from database.pool import connect
-from database.steps import record_step
-from local.postgres import LocalPostgres
+from recourse.database.migrate import MigrationError, migrate, migrations
+from recourse.database.orders import read_record, write_contacts
+from recourse.database.pool import connect
+from recourse.database.steps import record_step
+from recourse.local.postgres import LocalPostgres
 from tests.facts.lives import live
 from tests.patience import PATIENCE
 

@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 import asyncpg
 import pytest
 
-from database.pool import AWAY, SILENCE, connect
-from database.steps import record_step
+from recourse.database.pool import AWAY, SILENCE, connect
+from recourse.database.steps import record_step
 from tests.conftest import run_on
 from tests.facts.lives import live
 from tests.http.lines import line

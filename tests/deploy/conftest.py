@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from local.cluster import Cluster, cluster
+from recourse.local.cluster import Cluster, cluster
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 

@@ -17,17 +17,17 @@ import yaml
 from temporalio.client import Client
 from temporalio.testing import TimeSkipper, TimeSkippingConfig
 
-from database.pool import connect as connect_to_database
-from local.cluster import Cluster
-from local.process import free_ports, start, stop
-from policies import load_policy
-from resolution.order import Terms
-from starter.client import Outcome, Recourse, workflow_id
+from recourse.database.pool import connect as connect_to_database
+from recourse.local.cluster import Cluster
+from recourse.local.process import free_ports, start, stop
+from recourse.policies import load_policy
+from recourse.resolution.order import Terms
+from recourse.starter.client import Outcome, Recourse, workflow_id
+from recourse.worker import make_worker
+from recourse.workflows.connecting import connect
 from tests.http.processes import environment
 from tests.patience import PATIENCE
 from tests.process.processes import RECOURSE
-from worker import make_worker
-from workflows.connecting import connect
 
 
 @dataclass(frozen=True)

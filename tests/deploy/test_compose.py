@@ -11,8 +11,8 @@ import pytest
 import yaml
 
 from deploy.documents import variables
-from local.cluster import VERSION
-from starter.http.settings import WebSettings
+from recourse.local.cluster import VERSION
+from recourse.starter.http.settings import WebSettings
 
 VARIABLE = re.compile(r"\$\{([A-Z_]+)(:[?-])?[^}]*\}")
 OURS = ("migrate", "worker", "web")

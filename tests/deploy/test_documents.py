@@ -7,8 +7,8 @@ import pytest
 from temporalio.envconfig import ClientConfigProfile
 
 from deploy import documents
-from local.audit import NONE, SOME, UNKNOWN, verdict
-from starter.http.settings import WebSettings
+from dev.audit import NONE, SOME, UNKNOWN, verdict
+from recourse.starter.http.settings import WebSettings
 
 HINT = "run `make docs`"
 

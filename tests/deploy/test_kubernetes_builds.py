@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from worker import version_of
+from recourse.worker import version_of
 
 FOLDER = Path(__file__).parents[2] / "deploy" / "kubernetes"
 MARK = "# BUILD"

@@ -11,10 +11,10 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from local.cache import cache
-from local.gobuild import workshop
-from local.postgres import LocalPostgres
-from local.process import free_ports, last_words
+from recourse.local.cache import cache
+from recourse.local.gobuild import workshop
+from recourse.local.postgres import LocalPostgres
+from recourse.local.process import free_ports, last_words
 
 
 @pytest.fixture
@@ -91,7 +91,7 @@ async def test_a_build_that_fails_leaves_nothing_half_done() -> None:
 async def test_what_a_killed_build_left_is_removed_by_the_next() -> None:
     killed_inside = (
         "import asyncio, os, signal\n"
-        "from local.gobuild import workshop\n"
+        "from recourse.local.gobuild import workshop\n"
         "async def main():\n"
         "    async with workshop() as folder:\n"
         "        (folder / 'half').write_text('half a program')\n"

@@ -8,7 +8,7 @@ import pytest
 
 # The first migration finds nobody at work: it needs no time limits. A line number within a step stays small.
 FIRST = ("require-lock-timeout", "require-statement-timeout", "prefer-bigint-over-int")
-FILES = sorted(path.name for path in (Path(__file__).parents[2] / "database" / "migrations").glob("*.sql"))
+FILES = sorted(path.name for path in (Path(__file__).parents[2] / "recourse" / "database" / "migrations").glob("*.sql"))
 
 
 def squawk(root: Path, path: Path, *excluded: str) -> subprocess.CompletedProcess[str]:
@@ -32,7 +32,9 @@ def squawk(root: Path, path: Path, *excluded: str) -> subprocess.CompletedProces
 
 @pytest.mark.parametrize("name", FILES)
 def test_the_linter_has_nothing_to_say_of_any_migration(root: Path, name: str) -> None:
-    checked = squawk(root, root / "database" / "migrations" / name, *(FIRST if name.startswith("0001") else ()))
+    checked = squawk(
+        root, root / "recourse" / "database" / "migrations" / name, *(FIRST if name.startswith("0001") else ())
+    )
     assert checked.returncode == 0, checked.stdout + checked.stderr
 
 

@@ -21,7 +21,7 @@ FILES = (
     "requirements/dev.txt",
     "requirements/build.txt",
     "requirements/audit.txt",
-    "local/go.txt",
+    "recourse/local/go.txt",
 )
 
 

@@ -15,9 +15,9 @@ from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client
 
-from local.cluster import SCHEMAS, SERVER, SQL_TOOL, Cluster
-from local.postgres import LocalPostgres
-from local.temporal import SEARCH_ATTRIBUTES, SERVER_SETTINGS, find_program
+from recourse.local.cluster import SCHEMAS, SERVER, SQL_TOOL, Cluster
+from recourse.local.postgres import LocalPostgres
+from recourse.local.temporal import SEARCH_ATTRIBUTES, SERVER_SETTINGS, find_program
 
 RECOURSE_PASSWORD = 'it\'s "a" $ecret\\'
 TEMPORAL_PASSWORD = "another"

@@ -24,7 +24,7 @@ def test_a_page_tells_of_one_source_and_names_its_rules(text: str) -> None:
     [(first, last)] = re.findall(r"\[(R\d+)–(R\d+)\]", text)
     [document] = [each for each in DOCUMENTS if next(iter(each["rules"])) == first]
     assert list(document["rules"])[-1] == last
-    assert f"(../../policies/{document['policy']}.toml)" in text
+    assert f"(../../recourse/policies/{document['policy']}.toml)" in text
     named = set(re.findall(r"R\d+", text))
     assert named <= set(document["rules"])
     assert len(named) >= 8

@@ -13,20 +13,20 @@ from typing import Any
 import pytest
 from temporalio.testing import TimeSkipper, TimeSkippingConfig
 
-from activities.webhook import WebhookChannel
-from database.orders import read_balances, read_notices, read_order
-from database.pool import connect as connect_database
-from local.temporal import LocalTemporal, find_program
-from resolution.record import verify
-from starter.client import Recourse
-from starter.doctor import Doctor
+from recourse.activities.webhook import WebhookChannel
+from recourse.database.orders import read_balances, read_notices, read_order
+from recourse.database.pool import connect as connect_database
+from recourse.local.temporal import LocalTemporal, find_program
+from recourse.resolution.record import verify
+from recourse.starter.client import Recourse
+from recourse.starter.doctor import Doctor
+from recourse.worker import LAST_ORDERS, make_worker
+from recourse.workflows.connecting import connect
 from tests.activities.bank import Bank, Trouble
 from tests.activities.receivers import HttpReceiver, http_receiver
 from tests.cli.test_orders import Ran, run
 from tests.patience import PATIENCE
 from tests.process.conftest import Marketplace
-from worker import LAST_ORDERS, make_worker
-from workflows.connecting import connect
 
 SECRET = "whsec_" + "c2VjcmV0" * 5
 Command = tuple[str, str, Mapping[str, Any]]

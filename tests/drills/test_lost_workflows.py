@@ -3,11 +3,11 @@
 import asyncio
 from pathlib import Path
 
-from local.temporal import LocalTemporal, find_program
+from recourse.local.temporal import LocalTemporal, find_program
+from recourse.workflows.connecting import connect
 from tests.drills.conftest import PLANS, Site, come_this_far, lived_to_the_end
 from tests.patience import PATIENCE
 from tests.process.conftest import Marketplace
-from workflows.connecting import connect
 
 
 async def end_well(site: Site, marketplace: Marketplace, order_ids: list[str]) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from local.temporal import LocalTemporal, find_program
+from recourse.local.temporal import LocalTemporal, find_program
 from tests.http.processes import environment
 from tests.patience import PATIENCE
 from tests.process.conftest import Marketplace, client, marketplace

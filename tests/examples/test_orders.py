@@ -9,9 +9,9 @@ import jsonschema_rs
 import pytest
 from temporalio.client import WorkflowFailureError
 
-from policies import load_policy
-from resolution.order import Opening
-from starter.schemas import schemas
+from recourse.policies import load_policy
+from recourse.resolution.order import Opening
+from recourse.starter.schemas import schemas
 from tests.examples.conftest import ROOT, Servers, commands, copied, needs, run, section
 
 # The first time, compilers and packages are many; later runs take seconds.

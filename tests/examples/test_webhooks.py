@@ -17,15 +17,15 @@ import httpx2
 import pytest
 from standardwebhooks.webhooks import Webhook
 
-from activities.webhook import WebhookChannel
-from local.process import free_port
-from starter.client import Recourse
+from recourse.activities.webhook import WebhookChannel
+from recourse.local.process import free_port
+from recourse.starter.client import Recourse
+from recourse.worker import make_worker
+from recourse.workflows.connecting import connect
 from tests.examples.conftest import copied, needs, run, section
 from tests.http.processes import environment
 from tests.patience import PATIENCE
 from tests.process.conftest import Marketplace
-from worker import make_worker
-from workflows.connecting import connect
 
 # The first time, packages are downloaded.
 SECRET = "whsec_" + "c2VjcmV0" * 5

@@ -7,17 +7,17 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
 
-from policies import PRESETS, load_policy
-from resolution.clocks import next_clock
-from resolution.commands import COMMANDS
-from resolution.looking_ahead import available_actions
-from resolution.order import Histories, Opening, Order, Terms
-from resolution.policy import Policy
-from resolution.process import Desk, Draft
-from resolution.reading import read_message
-from resolution.record import Reader
-from resolution.step import RecordEntry, Step
-from resolution.turn import turn
+from recourse.policies import PRESETS, load_policy
+from recourse.resolution.clocks import next_clock
+from recourse.resolution.commands import COMMANDS
+from recourse.resolution.looking_ahead import available_actions
+from recourse.resolution.order import Histories, Opening, Order, Terms
+from recourse.resolution.policy import Policy
+from recourse.resolution.process import Desk, Draft
+from recourse.resolution.reading import read_message
+from recourse.resolution.record import Reader
+from recourse.resolution.step import RecordEntry, Step
+from recourse.resolution.turn import turn
 
 READERS: tuple[Reader, ...] = ("client", "freelancer", "operator")
 # Ways in which marketplaces differ and that make lives differ.

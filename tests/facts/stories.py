@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from resolution.order import Opening
-from resolution.process import Desk
-from starter.simulate.engine import SALT, PureEngine
-from starter.simulate.play import Play
-from starter.simulate.story import read_story
+from recourse.resolution.order import Opening
+from recourse.resolution.process import Desk
+from recourse.starter.simulate.engine import SALT, PureEngine
+from recourse.starter.simulate.play import Play
+from recourse.starter.simulate.story import read_story
 from tests.facts.lives import Life
 
 SCENARIOS = Path(__file__).parents[1] / "scenarios"

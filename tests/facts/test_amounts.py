@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from iso4217 import Currency
 
-from activities.currencies import check_currency
-from resolution.amounts import decimals, read_amount, write_amount
-from resolution.clocks import Clock
-from resolution.order import Terms
-from workflows import page
+from recourse.activities.currencies import check_currency
+from recourse.resolution.amounts import decimals, read_amount, write_amount
+from recourse.resolution.clocks import Clock
+from recourse.resolution.order import Terms
+from recourse.workflows import page
 
 
 @pytest.mark.parametrize(

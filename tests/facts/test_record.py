@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from policies import load_policy
-from resolution import record
-from resolution.order import Opening, Terms, open_order
-from resolution.record import Export, Reader, export, make_entry, verify
+from recourse.policies import load_policy
+from recourse.resolution import record
+from recourse.resolution.order import Opening, Terms, open_order
+from recourse.resolution.record import Export, Reader, export, make_entry, verify
 from tests.facts.lives import READERS, Life, live
 
 # All of a test's randomness comes from one number, so that a failure is named by it.

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from database.steps import record_step
-from resolution.record import export
+from recourse.database.steps import record_step
+from recourse.resolution.record import export
 from tests.facts.lives import READERS, Life
 from tests.facts.stories import played
 from tests.patience import PATIENCE
@@ -18,16 +18,18 @@ from tests.patience import PATIENCE
 # What an offline command may not even load.
 PROBE = """
 import sys
-from starter.cli import main
+from recourse.starter.cli import main
 try:
     main()
 finally:
-    loaded = {name.split(".")[0] for name in sys.modules}
-    assert not loaded & {"temporalio", "asyncpg", "pydantic_settings", "activities", "database"}, loaded
+    outside = {"temporalio", "asyncpg", "pydantic_settings", "recourse.activities", "recourse.database"}
+    assert not outside & set(sys.modules), outside & set(sys.modules)
 """
 
 
-def recourse(*arguments: str, program: str = "from starter.cli import main; main()", **environment: str) -> Any:
+def recourse(
+    *arguments: str, program: str = "from recourse.starter.cli import main; main()", **environment: str
+) -> Any:
     clean = {key: value for key, value in os.environ.items() if "DATABASE" not in key and "TEMPORAL" not in key}
     return subprocess.run(
         [sys.executable, "-c", program, *arguments],

@@ -12,12 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from policies import load_policy
-from resolution import scores as counting
-from resolution.facts import Facts, facts
-from resolution.order import Histories, History, Order, open_order
-from resolution.policy import PolicyError
-from resolution.scores import (
+from recourse.policies import load_policy
+from recourse.resolution import scores as counting
+from recourse.resolution.facts import Facts, facts
+from recourse.resolution.order import Histories, History, Order, open_order
+from recourse.resolution.policy import PolicyError
+from recourse.resolution.scores import (
     COMPLETION_RATE,
     JOB_SUCCESS,
     Calculator,
@@ -28,7 +28,7 @@ from resolution.scores import (
     register,
     scores,
 )
-from resolution.views import view
+from recourse.resolution.views import view
 from tests.facts.lives import live
 from tests.facts.stories import played
 from tests.patience import PATIENCE
@@ -179,7 +179,7 @@ def test_a_calculator_that_cannot_be_used_is_named(tmp_path: Path, value: str, w
 def with_package(folder: Path, value: str) -> Any:
     """Read a policy where a package is installed that offers `value`."""
     (folder / "my_shop.py").write_text(
-        "from resolution.scores import Calculator, Tally\n"
+        "from recourse.resolution.scores import Calculator, Tally\n"
         "ON_TIME = Calculator('on_time', counts=lambda facts: Tally(good=facts.completed, counted=1))\n"
         "TAKEN = Calculator('job_success', counts=ON_TIME.counts)\n",
         encoding="utf-8",
@@ -190,7 +190,7 @@ def with_package(folder: Path, value: str) -> Any:
     (about / "entry_points.txt").write_text(f"[recourse.calculators]\non_time = {value}\n", encoding="utf-8")
     program = (
         f"import sys; sys.path.insert(0, {str(folder)!r})\n"
-        "from policies import load_policy\n"
+        "from recourse.policies import load_policy\n"
         "print(load_policy('upwork', {'scores.calculator': 'on_time'}).scores.calculator)"
     )
     return subprocess.run(

@@ -7,12 +7,12 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from policies import load_policy
-from resolution.durations import WEEKDAYS, Weekday, window_end
-from resolution.instants import in_zone, write_instant
-from resolution.order import Opening, Terms, open_order
-from resolution.policy import Answers
-from resolution.zones import offsets_of, read_zone
+from recourse.policies import load_policy
+from recourse.resolution.durations import WEEKDAYS, Weekday, window_end
+from recourse.resolution.instants import in_zone, write_instant
+from recourse.resolution.order import Opening, Terms, open_order
+from recourse.resolution.policy import Answers
+from recourse.resolution.zones import offsets_of, read_zone
 
 ZONES = (
     "UTC",

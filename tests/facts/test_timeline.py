@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from resolution.record import Export, export
-from starter.timeline import timeline
+from recourse.resolution.record import Export, export
+from recourse.starter.timeline import timeline
 from tests.facts.lives import READERS, live
 from tests.facts.stories import played
 

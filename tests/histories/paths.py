@@ -14,17 +14,22 @@ from typing import Any
 from temporalio.api.common.v1 import Payload
 from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
 
-from activities.webhook import WebhookChannel
-from database.orders import read_record
-from database.steps import record_step
-from local.temporal import LocalTemporal, find_program
-from policies import load_policy
-from resolution.order import Opening
-from resolution.process import Desk
-from starter.client import Recourse, workflow_id
-from starter.simulate.play import Play
-from starter.simulate.story import Story, read_story
-from starter.simulate.temporal import Stage, TemporalEngine, TooSlow, shift_of, stage
+from recourse.activities.webhook import WebhookChannel
+from recourse.database.orders import read_record
+from recourse.database.steps import record_step
+from recourse.local.temporal import LocalTemporal, find_program
+from recourse.policies import load_policy
+from recourse.resolution.order import Opening
+from recourse.resolution.process import Desk
+from recourse.starter.client import Recourse, workflow_id
+from recourse.starter.simulate.play import Play
+from recourse.starter.simulate.story import Story, read_story
+from recourse.starter.simulate.temporal import Stage, TemporalEngine, TooSlow, shift_of, stage
+from recourse.worker import make_worker
+from recourse.workflows.actors import Actors
+from recourse.workflows.connecting import connect
+from recourse.workflows.encryption import Encryption
+from recourse.workflows.keys import KeyRing
 from tests.activities.receivers import http_receiver
 from tests.histories.kept import Kept
 from tests.patience import PATIENCE
@@ -32,11 +37,6 @@ from tests.process.conftest import Marketplace
 from tests.process.test_forgotten_attempts import committed_and_forgotten
 from tests.process.test_messages import JSON, MISFITS, signal, update
 from tests.secrets.conftest import NONE, OLD, ONLY_NEW, ONLY_OLD, RING, Keyed
-from worker import make_worker
-from workflows.actors import Actors
-from workflows.connecting import connect
-from workflows.encryption import Encryption
-from workflows.keys import KeyRing
 
 GIVEN_UP_WITHIN = 20.0  # seconds, in which eight days of deliveries are skipped
 STORIES = Path(__file__).resolve().parent.parent / "scenarios"

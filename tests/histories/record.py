@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Sequence
 
-from local.shell import forget_the_servers_of_the_shell
+from recourse.local.shell import forget_the_servers_of_the_shell
 from tests.histories.kept import FOLDER, Kept, fingerprint, newest, read_kept, write_kept
 from tests.histories.paths import PATHS, walk
 

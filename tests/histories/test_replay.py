@@ -10,16 +10,16 @@ from typing import get_args
 import pytest
 from temporalio.worker import Replayer
 
-from policies import PRESETS
-from resolution.clocks import ClockName
-from resolution.commands import COMMANDS
+from recourse.policies import PRESETS
+from recourse.resolution.clocks import ClockName
+from recourse.resolution.commands import COMMANDS
+from recourse.worker import how_workflows_run
+from recourse.workflows.encryption import for_callers, for_work
+from recourse.workflows.messages import VERDICTS
+from recourse.workflows.order import WORKFLOWS
 from tests.histories.kept import FOLDER, Kept, all_kept, fingerprint, newest, read_kept
 from tests.histories.paths import PATHS, STEADY, walk
 from tests.secrets.conftest import RING
-from worker import how_workflows_run
-from workflows.encryption import for_callers, for_work
-from workflows.messages import VERDICTS
-from workflows.order import WORKFLOWS
 
 WHAT_TO_DO = """
 The code leads the order of {path} otherwise than it did when this history was recorded. Orders are running whose

@@ -8,12 +8,12 @@ import httpx2
 import pytest
 from fastapi import FastAPI
 
-from database.orders import read_record
-from resolution.commands import COMMANDS
-from resolution.refusals import CODES
-from starter.client import Recourse
-from starter.http.app import make_app
-from starter.http.problems import OF_THE_MESSAGE
+from recourse.database.orders import read_record
+from recourse.resolution.commands import COMMANDS
+from recourse.resolution.refusals import CODES
+from recourse.starter.client import Recourse
+from recourse.starter.http.app import make_app
+from recourse.starter.http.problems import OF_THE_MESSAGE
 from tests.http.conftest import KEYS, Caller, Callers, Orders, token
 from tests.process.conftest import Marketplace
 

@@ -5,15 +5,15 @@ from urllib.parse import urlsplit
 
 import httpx2
 
-from database.pool import connect
-from starter.client import Recourse
-from starter.http.app import make_app
+from recourse.database.pool import connect
+from recourse.starter.client import Recourse
+from recourse.starter.http.app import make_app
+from recourse.workflows.connecting import connect as connect_temporal
 from tests.conftest import run_on
 from tests.http.conftest import KEYS, Caller, Orders, token
 from tests.http.lines import line
 from tests.patience import PATIENCE
 from tests.process.conftest import Marketplace
-from workflows.connecting import connect as connect_temporal
 
 
 def calling(recourse: Recourse, patience: float = 1.0) -> httpx2.AsyncClient:

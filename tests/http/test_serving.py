@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from local.process import free_port
+from recourse.local.process import free_port
 from tests.http.processes import environment
 from tests.patience import PATIENCE
 from tests.process.conftest import Marketplace

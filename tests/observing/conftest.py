@@ -16,19 +16,19 @@ from temporalio.client import Client
 from temporalio.runtime import Runtime, TelemetryConfig
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
-from database.migrate import migrate
-from database.pool import connect as connect_database
-from local.process import free_ports, start, stop
-from starter.client import Recourse
-from starter.http.figures import ORPHANED
-from starter.logs import prometheus
+from recourse.database.migrate import migrate
+from recourse.database.pool import connect as connect_database
+from recourse.local.process import free_ports, start, stop
+from recourse.starter.client import Recourse
+from recourse.starter.http.figures import ORPHANED
+from recourse.starter.logs import prometheus
+from recourse.workflows.connecting import connect
 from tests.activities.receivers import http_receiver
 from tests.conftest import _named, run_on
 from tests.http.processes import environment
 from tests.patience import PATIENCE
 from tests.process.conftest import Marketplace
 from tests.process.processes import RECOURSE, worker_process
-from workflows.connecting import connect
 
 # What somebody wrote, and who they are: none of it belongs into a metric, and no text into a log.
 TEXTS = ("QCOMMENTQ", "QNOTEQ", "QCOMMANDQ", "QREASONQ", "QMAILQ")

@@ -10,10 +10,10 @@ from temporalio.exceptions import ApplicationError
 from temporalio.runtime import MetricBuffer, Runtime, TelemetryConfig
 from temporalio.testing import ActivityEnvironment
 
-from activities.counting import Counts
-from activities.paying import Paying
-from activities.recording import Recording
-from activities.shapes import Payment
+from recourse.activities.counting import Counts
+from recourse.activities.paying import Paying
+from recourse.activities.recording import Recording
+from recourse.activities.shapes import Payment
 from tests.activities.conftest import Written
 
 Counted = tuple[Counts, MetricBuffer]

@@ -7,9 +7,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from database.figures import FIGURES, read_figures
-from database.pool import connect
-from starter.http.figures import KEPT, Collector
+from recourse.database.figures import FIGURES, read_figures
+from recourse.database.pool import connect
+from recourse.starter.http.figures import KEPT, Collector
 from tests.http.lines import line
 
 PLAIN = {

@@ -4,9 +4,9 @@ import re
 
 import pytest
 
-from activities.counting import MEANINGS
-from database.figures import FIGURES
-from starter.http.figures import ORPHANED, UP
+from recourse.activities.counting import MEANINGS
+from recourse.database.figures import FIGURES
+from recourse.starter.http.figures import ORPHANED, UP
 from tests.observing.conftest import IDS, TEXTS, Seen
 
 

@@ -16,12 +16,15 @@ from temporalio.api.workflowservice.v1 import SignalWorkflowExecutionRequest
 from temporalio.client import WorkflowHistory
 from temporalio.worker import Replayer
 
-from database.migrate import migrate
-from database.orders import read_record
-from database.pool import connect as connect_database
-from local.process import free_ports, start, stop
-from resolution.commands import COMMANDS
-from starter.client import Recourse, workflow_id
+from recourse.database.migrate import migrate
+from recourse.database.orders import read_record
+from recourse.database.pool import connect as connect_database
+from recourse.local.process import free_ports, start, stop
+from recourse.resolution.commands import COMMANDS
+from recourse.starter.client import Recourse, workflow_id
+from recourse.worker import connected_for_work, how_workflows_run
+from recourse.workflows.connecting import connect
+from recourse.workflows.order import WORKFLOWS
 from tests.activities.receivers import http_receiver
 from tests.conftest import _named, run_on
 from tests.http.conftest import SECRETS, token
@@ -31,9 +34,6 @@ from tests.observing.conftest import TROUBLED
 from tests.patience import PATIENCE
 from tests.process.conftest import Marketplace
 from tests.process.processes import RECOURSE, worker_process
-from worker import connected_for_work, how_workflows_run
-from workflows.connecting import connect
-from workflows.order import WORKFLOWS
 
 # What somebody wrote, who they are, how they prove it, and what a row or an address held.
 MARKED = (
@@ -239,7 +239,7 @@ async def run(program: str, *arguments: str, **env: str) -> tuple[int | None, st
 async def test_who_asks_for_traces_without_the_extra_is_told_so_in_one_sentence(
     command: tuple[str, ...], dsn: str
 ) -> None:
-    program = "import sys; sys.modules['opentelemetry.sdk'] = None; from starter.cli import main; main()"
+    program = "import sys; sys.modules['opentelemetry.sdk'] = None; from recourse.starter.cli import main; main()"
     status, err = await run(
         program,
         *command,
@@ -255,7 +255,7 @@ async def test_who_asks_for_traces_without_the_extra_is_told_so_in_one_sentence(
 async def test_where_nobody_asks_for_traces_nothing_of_it_is_loaded() -> None:
     program = (
         "import asyncio, sys, starter.cli.serving, worker, starter.http.app\n"
-        "from workflows.connecting import TemporalUnreachable, connect\n"
+        "from recourse.workflows.connecting import TemporalUnreachable, connect\n"
         "try: asyncio.run(connect(target_host='127.0.0.1:9'))\n"
         "except TemporalUnreachable: pass\n"
         "sys.exit(any(name.startswith(('opentelemetry.sdk', 'opentelemetry.exporter')) for name in sys.modules))"
@@ -267,7 +267,7 @@ async def test_a_collector_that_never_answers_holds_up_no_end() -> None:
     program = (
         "import time\n"
         "from opentelemetry.trace import SpanKind\n"
-        "from workflows.spans import LAST_SPANS, span, started\n"
+        "from recourse.workflows.spans import LAST_SPANS, span, started\n"
         "with span(started().tracer, 'any', SpanKind.CLIENT, {}): pass\n"
         "import atexit; began = time.monotonic()\n"
         "atexit._run_exitfuncs()\n"
@@ -287,7 +287,7 @@ async def test_a_collector_that_never_answers_holds_up_no_end() -> None:
 
 
 def test_commands_are_what_calls_are_named_after() -> None:
-    from workflows.spans import _known
+    from recourse.workflows.spans import _known
 
     assert {_known(command) for command in COMMANDS} == set(COMMANDS)
     assert _known("QCOMMANDQ") == "other"

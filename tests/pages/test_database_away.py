@@ -1,8 +1,8 @@
 """A page that needs a database which is away says so to a party, and keeps to itself how the server is set up."""
 
-from database.pool import POOLED, connect
-from starter.client import Recourse
-from starter.http.app import make_app
+from recourse.database.pool import POOLED, connect
+from recourse.starter.client import Recourse
+from recourse.starter.http.app import make_app
 from tests.http.conftest import KEYS
 from tests.pages.conftest import Visitors
 from tests.process.conftest import Marketplace

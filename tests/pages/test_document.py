@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from starter.http.pages.sessions import LASTS, LINK_LASTS, LONGEST_LINK
+from recourse.starter.http.pages.sessions import LASTS, LINK_LASTS, LONGEST_LINK
 from tests.http.conftest import SECRETS, Orders
 from tests.http.test_serving import run
 from tests.pages.conftest import Visitors

@@ -7,9 +7,9 @@ from urllib.parse import urlencode
 
 import pytest
 
-from database.lists import undecided_cases
-from starter.http.app import make_app
-from starter.http.pages import lists, words
+from recourse.database.lists import undecided_cases
+from recourse.starter.http.app import make_app
+from recourse.starter.http.pages import lists, words
 from tests.http.conftest import KEYS, Orders
 from tests.pages.conftest import Visitors, started
 from tests.process.conftest import Marketplace

@@ -11,24 +11,24 @@ import pytest
 from starlette.requests import Request
 from starlette.responses import Response
 
-from resolution.amounts import write_amount
-from resolution.commands import Actor
-from resolution.order import Opening, Order
-from resolution.record import Reader
-from starter.client import Recourse
-from starter.http.access import Site
-from starter.http.pages import acting
-from starter.http.pages.app import make_pages
-from starter.http.pages.fields import Field
-from starter.http.pages.forms import Form
-from starter.http.pages.order_page import said
-from starter.http.pages.rendering import render
-from starter.http.pages.sessions import COOKIE, signed_in
-from starter.http.tokens import Bearer
-from starter.reading import Orders
-from starter.simulate.engine import SALT, PureEngine, exported
-from starter.simulate.play import READERS, Play
-from starter.simulate.story import Story, StoryStep, read_story, stories_in
+from recourse.resolution.amounts import write_amount
+from recourse.resolution.commands import Actor
+from recourse.resolution.order import Opening, Order
+from recourse.resolution.record import Reader
+from recourse.starter.client import Recourse
+from recourse.starter.http.access import Site
+from recourse.starter.http.pages import acting
+from recourse.starter.http.pages.app import make_pages
+from recourse.starter.http.pages.fields import Field
+from recourse.starter.http.pages.forms import Form
+from recourse.starter.http.pages.order_page import said
+from recourse.starter.http.pages.rendering import render
+from recourse.starter.http.pages.sessions import COOKIE, signed_in
+from recourse.starter.http.tokens import Bearer
+from recourse.starter.reading import Orders
+from recourse.starter.simulate.engine import SALT, PureEngine, exported
+from recourse.starter.simulate.play import READERS, Play
+from recourse.starter.simulate.story import Story, StoryStep, read_story, stories_in
 from tests.http.conftest import KEYS
 
 # Of the scenarios, so that each of these tests is a short one.

@@ -6,15 +6,15 @@ from typing import Any, get_args
 
 import pytest
 
-import starter.http.pages
-from resolution.amounts import read_amount, write_amount
-from resolution.clocks import ClockName
-from resolution.commands import COMMANDS
-from resolution.refusals import CODES
-from starter.http.pages import telling, words
-from starter.http.pages.forms import KEYS
+from recourse.resolution.amounts import read_amount, write_amount
+from recourse.resolution.clocks import ClockName
+from recourse.resolution.commands import COMMANDS
+from recourse.resolution.refusals import CODES
+from recourse.starter.http import pages
+from recourse.starter.http.pages import telling, words
+from recourse.starter.http.pages.forms import KEYS
 
-TEMPLATES = Path(starter.http.pages.__file__).parent / "templates"
+TEMPLATES = Path(pages.__file__).parent / "templates"
 
 
 def test_every_refusal_says_in_words_what_is_wrong() -> None:

@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import Any
 
-from policies.files import PolicyFile, read_file
-from policies.keys import KEYS, Key, dotted, written
-from policies.values import read_values
-from resolution.policy import Policy
+from recourse.policies.files import PolicyFile, read_file
+from recourse.policies.keys import KEYS, Key, dotted, written
+from recourse.policies.values import read_values
+from recourse.resolution.policy import Policy
 
 RICH = Path(__file__).parent / "rich.toml"
 CANCEL = "requests.cancel"

@@ -6,15 +6,15 @@ from typing import Any
 
 import pytest
 
-from policies import PRESETS
-from policies.course import Course, explore
-from policies.course_checks import course_remarks, settlements
-from policies.files import read_file
-from policies.keys import dotted
-from policies.values import read_values
-from resolution.decide import decide
-from resolution.money import held
-from resolution.policy import Policy
+from recourse.policies import PRESETS
+from recourse.policies.course import Course, explore
+from recourse.policies.course_checks import course_remarks, settlements
+from recourse.policies.files import read_file
+from recourse.policies.keys import dotted
+from recourse.policies.values import read_values
+from recourse.resolution.decide import decide
+from recourse.resolution.money import held
+from recourse.resolution.policy import Policy
 
 CANCEL = "requests.cancel"
 Changes = dict[str, Any]
@@ -188,7 +188,7 @@ def test_a_combination_on_which_the_rules_themselves_fail_is_an_error_and_not_a_
             raise ValueError("cannot be\nso")
         return decide(order, command, now)
 
-    monkeypatch.setattr("policies.course.decide", failing)
+    monkeypatch.setattr("recourse.policies.course.decide", failing)
     remarks = list(course_remarks(explore(policy_of("glimmer", {}))))
     (remark,) = [remark for remark in remarks if remark.severity == "error"]
     assert remark.rule == "rules-fail"

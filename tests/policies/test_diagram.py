@@ -11,19 +11,19 @@ from xml.etree import ElementTree
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
-from policies import PRESETS, load_policy
-from policies.arrow_words import arrow_words
-from policies.chart import BOXES, OPEN, Chart, box, chart
-from policies.course import Move, explore
-from policies.mermaid import mermaid
-from policies.picture import LETTERS, svg
-from resolution.commands import COMMANDS
-from resolution.order import Opening, Order
-from resolution.step import Step
-from resolution.words import OPEN_PHASES
-from starter.simulate.engine import SALT, PureEngine
-from starter.simulate.play import Play
-from starter.simulate.story import read_story
+from recourse.policies import PRESETS, load_policy
+from recourse.policies.arrow_words import arrow_words
+from recourse.policies.chart import BOXES, OPEN, Chart, box, chart
+from recourse.policies.course import Move, explore
+from recourse.policies.mermaid import mermaid
+from recourse.policies.picture import LETTERS, svg
+from recourse.resolution.commands import COMMANDS
+from recourse.resolution.order import Opening, Order
+from recourse.resolution.step import Step
+from recourse.resolution.words import OPEN_PHASES
+from recourse.starter.simulate.engine import SALT, PureEngine
+from recourse.starter.simulate.play import Play
+from recourse.starter.simulate.story import read_story
 
 STORIES = sorted((Path(__file__).parent.parent / "scenarios").glob("*.yaml"))
 SVG = "{http://www.w3.org/2000/svg}"

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from policies import load_policy
-from policies.files import read_file
-from policies.keys import KEYS, dotted, written
-from policies.linting import lint
-from resolution.order import Opening
-from starter.simulate.engine import SALT, PureEngine
-from starter.simulate.play import Play
-from starter.simulate.story import read_story
+from recourse.policies import load_policy
+from recourse.policies.files import read_file
+from recourse.policies.keys import KEYS, dotted, written
+from recourse.policies.linting import lint
+from recourse.resolution.order import Opening
+from recourse.starter.simulate.engine import SALT, PureEngine
+from recourse.starter.simulate.play import Play
+from recourse.starter.simulate.story import read_story
 
 ROOT = Path(__file__).parent.parent.parent
 GUIDE = ROOT / "docs" / "policies.md"

@@ -3,13 +3,13 @@
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
-from policies import PRESETS, load_policy
-from policies.comparing import Comparison, changed_keys, compare, in_words
-from policies.keys import KEYS, Key, dotted, written
-from policies.linting import lint
-from policies.sentences import SENTENCES
-from policies.telling import explained
-from resolution.policy import Policy
+from recourse.policies import PRESETS, load_policy
+from recourse.policies.comparing import Comparison, changed_keys, compare, in_words
+from recourse.policies.keys import KEYS, Key, dotted, written
+from recourse.policies.linting import lint
+from recourse.policies.sentences import SENTENCES
+from recourse.policies.telling import explained
+from recourse.resolution.policy import Policy
 from tests.policies.other_values import both, changed_file, policy_of
 
 NAMES = [dotted(key) for key in KEYS]

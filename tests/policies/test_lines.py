@@ -7,8 +7,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policies.lines import key_lines
-from policies.writing import dotted_name, write_value
+from recourse.policies.lines import key_lines
+from recourse.policies.writing import dotted_name, write_value
 
 WAYS = '''# a comment
 name = "x"  # name2 = 1

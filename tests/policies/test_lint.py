@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import policies
-from policies import PRESETS, load_policy
-from policies.files import Layer, PolicyFile, read_file
-from policies.findings import Finding
-from policies.keys import KEYS, Key, undotted
-from policies.linting import lint
-from resolution.policy import PolicyError
+from recourse import policies
+from recourse.policies import PRESETS, load_policy
+from recourse.policies.files import Layer, PolicyFile, read_file
+from recourse.policies.findings import Finding
+from recourse.policies.keys import KEYS, Key, undotted
+from recourse.policies.linting import lint
+from recourse.resolution.policy import PolicyError
 from tests.policies.test_course import FOUND
 from tests.policies.test_sense import ERRORS, WARNINGS
 

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from policies import PRESETS, load_policy
-from policies.files import read_file
-from policies.json_schema import policy_schema
-from policies.writing import write_policy
+from recourse.policies import PRESETS, load_policy
+from recourse.policies.files import read_file
+from recourse.policies.json_schema import policy_schema
+from recourse.policies.writing import write_policy
 from tests.policies.other_values import RICH
 
-PRESET_FILES = Path(__file__).parent.parent.parent / "policies"
+PRESET_FILES = Path(__file__).parent.parent.parent / "recourse" / "policies"
 
 
 @pytest.fixture(scope="module")

@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
-from policies.advice import advice_remarks
-from policies.files import read_file
-from policies.findings import Remark
-from policies.keys import dotted
-from policies.sense import MOST_ATTESTATIONS, sense_remarks
-from policies.values import read_values
-from resolution.commands import MakeRequest
+from recourse.policies.advice import advice_remarks
+from recourse.policies.files import read_file
+from recourse.policies.findings import Remark
+from recourse.policies.keys import dotted
+from recourse.policies.sense import MOST_ATTESTATIONS, sense_remarks
+from recourse.policies.values import read_values
+from recourse.resolution.commands import MakeRequest
 
 Changes = dict[str, Any]
 

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from policies import PRESETS, load_policy
-from policies.files import read_file
-from policies.keys import KEYS, Key, dotted
-from policies.values import read_values
-from policies.writing import write_policy
+from recourse.policies import PRESETS, load_policy
+from recourse.policies.files import read_file
+from recourse.policies.keys import KEYS, Key, dotted
+from recourse.policies.values import read_values
+from recourse.policies.writing import write_policy
 from tests.policies.other_values import RICH, changed_file, other_value
 
 OWN = """extends = "base.toml"

@@ -5,10 +5,10 @@ import time
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from activities.shapes import Carried
-    from resolution.order import Opening
-    from workflows.messages import ORDER
-    from workflows.order import OrderWorkflow
+    from recourse.activities.shapes import Carried
+    from recourse.resolution.order import Opening
+    from recourse.workflows.messages import ORDER
+    from recourse.workflows.order import OrderWorkflow
 
 BUSY = 3  # seconds
 

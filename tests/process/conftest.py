@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 from temporalio.client import Client, WorkflowHandle
 
-from activities.notifying import Channel
-from policies import load_policy
-from resolution.order import Terms
-from starter.client import Outcome, Recourse, workflow_id
-from worker import make_worker
-from workflows.connecting import connect
-from workflows.order import WORKFLOWS
+from recourse.activities.notifying import Channel
+from recourse.policies import load_policy
+from recourse.resolution.order import Terms
+from recourse.starter.client import Outcome, Recourse, workflow_id
+from recourse.worker import make_worker
+from recourse.workflows.connecting import connect
+from recourse.workflows.order import WORKFLOWS
 
 _numbers = itertools.count(1)
 

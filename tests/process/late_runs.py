@@ -6,10 +6,10 @@ from datetime import timedelta
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from activities.shapes import Carried
-    from resolution.order import Opening
-    from workflows.messages import ORDER
-    from workflows.order import OrderWorkflow
+    from recourse.activities.shapes import Carried
+    from recourse.resolution.order import Opening
+    from recourse.workflows.messages import ORDER
+    from recourse.workflows.order import OrderWorkflow
 
 WAITS_FOR = 3  # signals
 

@@ -12,7 +12,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from local.process import free_ports, start, stop
+from recourse.local.process import free_ports, start, stop
 from tests.http.processes import environment
 from tests.patience import PATIENCE
 

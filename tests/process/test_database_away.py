@@ -8,13 +8,13 @@ from urllib.parse import urlsplit
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client
 
-from database.pool import connect
-from starter.client import Recourse
+from recourse.database.pool import connect
+from recourse.starter.client import Recourse
+from recourse.worker import make_worker
 from tests.conftest import run_on
 from tests.http.lines import line
 from tests.patience import PATIENCE
 from tests.process.conftest import Marketplace
-from worker import make_worker
 
 
 async def test_a_step_that_a_database_refuses_goes_to_an_activity_that_waits(client: Client, dsn: str) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-import workflows
+from recourse import workflows
 
 ROOT = Path(next(iter(workflows.__path__))).parent
 INSIDE = ("order", "messages", "page", "soon", "delivering", "unknown")
@@ -67,10 +67,10 @@ def test_code_inside_of_a_workflow_asks_temporal_for_the_time(module: Path) -> N
 
 def test_every_module_that_an_order_reaches_is_looked_at() -> None:
     reached = {
-        node.module.partition(".")[2]
+        node.module.removeprefix("recourse.workflows.")
         for module in MODULES
         for node in ast.walk(tree_of(module))
-        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("workflows.")
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("recourse.workflows.")
     }
 
     assert reached <= set(INSIDE)

@@ -7,18 +7,18 @@ from typing import Any
 
 from temporalio import workflow
 
-from activities.shapes import Carried
-from local.temporal import LocalTemporal, find_program
-from resolution.order import Opening
-from starter.client import Recourse
-from starter.doctor import Ailment, Doctor, count_orphaned, suspects
-from starter.http.figures import KEPT, ORPHANED, Collector, Orphans
+from recourse.activities.shapes import Carried
+from recourse.local.temporal import LocalTemporal, find_program
+from recourse.resolution.order import Opening
+from recourse.starter.client import Recourse
+from recourse.starter.doctor import Ailment, Doctor, count_orphaned, suspects
+from recourse.starter.http.figures import KEPT, ORPHANED, Collector, Orphans
+from recourse.workflows.connecting import TemporalUnreachable
+from recourse.workflows.messages import ORDER
+from recourse.workflows.order import OrderWorkflow
 from tests.patience import PATIENCE
 from tests.process.conftest import Marketplace, working
 from tests.process.setting_back import held, set_back
-from workflows.connecting import TemporalUnreachable
-from workflows.messages import ORDER
-from workflows.order import OrderWorkflow
 
 AT_THE_FIRST_FAILURE = {"system.numConsecutiveWorkflowTaskProblemsToTriggerSearchAttribute": "1"}
 

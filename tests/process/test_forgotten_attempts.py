@@ -10,21 +10,21 @@ from typing import Any
 import pytest
 from temporalio.client import WorkflowFailureError
 
-from activities.shapes import Payment
-from activities.webhook import WebhookChannel
 from campaigns.receiving import Inbox, listening
-from database.orders import read_balances, read_record
-from database.steps import OrderIdTaken, StepOutOfOrder, record_step
-from policies import load_policy
-from resolution.order import Opening
-from resolution.process import Desk
-from resolution.reading import read_message
-from resolution.record import verify
-from resolution.step import Step
-from starter.client import Recourse
+from recourse.activities.shapes import Payment
+from recourse.activities.webhook import WebhookChannel
+from recourse.database.orders import read_balances, read_record
+from recourse.database.steps import OrderIdTaken, StepOutOfOrder, record_step
+from recourse.policies import load_policy
+from recourse.resolution.order import Opening
+from recourse.resolution.process import Desk
+from recourse.resolution.reading import read_message
+from recourse.resolution.record import verify
+from recourse.resolution.step import Step
+from recourse.starter.client import Recourse
+from recourse.worker import make_worker
 from tests.patience import in_real_time, in_time
 from tests.process.conftest import Marketplace
-from worker import make_worker
 
 
 async def committed_and_forgotten(marketplace: Marketplace, order_id: str, *commands: tuple[str, Any]) -> list[Step]:

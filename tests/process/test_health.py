@@ -6,17 +6,17 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from local.process import free_ports, start
-from policies import load_policy
-from resolution.order import Opening
-from starter.client import Recourse
+from recourse.local.process import free_ports, start
+from recourse.policies import load_policy
+from recourse.resolution.order import Opening
+from recourse.starter.client import Recourse
+from recourse.workflows.connecting import connect
 from tests.conftest import run_on
 from tests.http.lines import line
 from tests.http.processes import environment
 from tests.patience import PATIENCE
 from tests.process.conftest import Marketplace
 from tests.process.processes import RECOURSE, worker_process
-from workflows.connecting import connect
 
 WAITING = "SELECT 1 FROM pg_locks WHERE NOT granted LIMIT 1"
 

@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from database.facts import read_histories
-from database.pool import connect
-from database.steps import record_step
-from policies import load_policy
-from resolution.order import Histories, History, Terms
-from starter.client import Recourse
+from recourse.database.facts import read_histories
+from recourse.database.pool import connect
+from recourse.database.steps import record_step
+from recourse.policies import load_policy
+from recourse.resolution.order import Histories, History, Terms
+from recourse.starter.client import Recourse
 from tests.facts.lives import live
 from tests.process.conftest import Marketplace
 

@@ -11,25 +11,25 @@ from typing import Any
 import pytest
 from temporalio.client import Client, WorkflowExecutionStatus
 
-from activities.webhook import WebhookChannel
 from campaigns.comparing import differences
 from campaigns.histories import lived
 from campaigns.lives import hurried
 from campaigns.orders import SameAgain
-from database.orders import read_order, read_record
-from database.steps import record_step
-from local.temporal import LocalTemporal, find_program
-from policies import load_policy
-from resolution.process import Desk
-from resolution.reading import read_message
-from starter.client import workflow_id
+from recourse.activities.webhook import WebhookChannel
+from recourse.database.orders import read_order, read_record
+from recourse.database.steps import record_step
+from recourse.local.temporal import LocalTemporal, find_program
+from recourse.policies import load_policy
+from recourse.resolution.process import Desk
+from recourse.resolution.reading import read_message
+from recourse.starter.client import workflow_id
+from recourse.workflows.page import CANCEL_BUTTON
 from tests.activities.conftest import web
 from tests.activities.receivers import HttpReceiver
 from tests.patience import PATIENCE, in_real_time, in_time
 from tests.process.busy_orders import BusyOrder
 from tests.process.conftest import Marketplace, working
 from tests.process.late_runs import LateOrder
-from workflows.page import CANCEL_BUTTON
 
 __all__ = ["web"]
 

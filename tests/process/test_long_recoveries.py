@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter
 from typing import Any
 
-from starter.recovering import Recovery
+from recourse.starter.recovering import Recovery
 from tests.patience import PATIENCE
 from tests.process.conftest import Marketplace
 from tests.process.setting_back import held, set_back, without_clocks

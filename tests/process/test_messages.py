@@ -11,9 +11,9 @@ from temporalio.api.update.v1 import Input, Meta, Request, WaitPolicy
 from temporalio.api.workflowservice.v1 import SignalWorkflowExecutionRequest, UpdateWorkflowExecutionRequest
 from temporalio.client import Client
 
-from database.orders import read_record
-from resolution.commands import COMMANDS
-from starter.client import workflow_id
+from recourse.database.orders import read_record
+from recourse.resolution.commands import COMMANDS
+from recourse.starter.client import workflow_id
 from tests.process.conftest import Marketplace
 
 JSON = {"encoding": b"json/plain"}

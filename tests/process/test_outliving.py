@@ -10,24 +10,24 @@ from temporalio.client import WorkflowExecutionStatus, WorkflowHistory
 from temporalio.service import RPCError
 from temporalio.worker import Replayer
 
-from activities import reading_zones
-from database.orders import read_record
-from database.steps import ANSWERS_AT_MOST, record_step
-from policies import load_policy
-from resolution import windows
-from resolution.durations import window_end
-from resolution.fields import UNNAMED
-from resolution.order import Opening, read_state
-from resolution.process import Desk
-from resolution.reading import read_message
-from resolution.zones import Offsets
+from recourse.activities import reading_zones
+from recourse.database.orders import read_record
+from recourse.database.steps import ANSWERS_AT_MOST, record_step
+from recourse.policies import load_policy
+from recourse.resolution import windows
+from recourse.resolution.durations import window_end
+from recourse.resolution.fields import UNNAMED
+from recourse.resolution.order import Opening, read_state
+from recourse.resolution.process import Desk
+from recourse.resolution.reading import read_message
+from recourse.resolution.zones import Offsets
+from recourse.worker import how_workflows_run, make_worker
+from recourse.workflows.encryption import for_work
+from recourse.workflows.order import WORKFLOWS
+from recourse.workflows.page import CANCEL_BUTTON
 from tests.patience import PATIENCE
 from tests.process.conftest import Marketplace
 from tests.process.test_forgotten_attempts import CLIENT, FREELANCER, committed_and_forgotten
-from worker import how_workflows_run, make_worker
-from workflows.encryption import for_work
-from workflows.order import WORKFLOWS
-from workflows.page import CANCEL_BUTTON
 
 
 def paused() -> dict[str, Any]:

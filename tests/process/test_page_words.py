@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from policies import load_policy
-from resolution.commands import COMMANDS
-from resolution.order import Opening, Terms
-from starter.simulate.engine import SALT, PureEngine
-from workflows import page
+from recourse.policies import load_policy
+from recourse.resolution.commands import COMMANDS
+from recourse.resolution.order import Opening, Terms
+from recourse.starter.simulate.engine import SALT, PureEngine
+from recourse.workflows import page
 
 ORDERED_AT = datetime(2025, 3, 3, 9, tzinfo=UTC)
 IDS = {"client": "c-1", "freelancer": "f-1", "operator": "op-1"}

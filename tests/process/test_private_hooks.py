@@ -22,10 +22,10 @@ from temporalio.converter import DataConverter, WorkflowSerializationContext
 from temporalio.worker import Worker
 from temporalio.worker._workflow import _WorkflowWorker
 
-import worker
+from recourse import worker
+from recourse.workflows.encryption import ForgivingDataConverter, for_callers, for_work
 from tests.docs.pages import ROOT
 from tests.secrets.conftest import RING
-from workflows.encryption import ForgivingDataConverter, for_callers, for_work
 
 
 @dataclass(frozen=True)

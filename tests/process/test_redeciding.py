@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 from temporalio.api.enums.v1 import EventType
 
-from activities.webhook import WebhookChannel
 from campaigns.orders import Driven
-from database.orders import read_record
-from policies import load_policy
-from resolution.order import Opening
+from recourse.activities.webhook import WebhookChannel
+from recourse.database.orders import read_record
+from recourse.policies import load_policy
+from recourse.resolution.order import Opening
 from tests.activities.conftest import web
 from tests.activities.receivers import HttpReceiver
 from tests.patience import PATIENCE, in_real_time, in_time

@@ -14,20 +14,20 @@ from temporalio.api.workflowservice.v1 import DeleteWorkflowExecutionRequest, Re
 from temporalio.client import WorkflowExecutionStatus, WorkflowFailureError
 from temporalio.service import RPCError
 
-from activities.shapes import Payment
-from database.orders import read_balances, read_record
-from policies import load_policy
-from resolution.order import Opening
-from resolution.record import verify
-from starter.answers import NoSuchOrder, OrderNotRunning, Unanswered
-from starter.client import Recourse
-from starter.recovering import CannotRecover, Recovery
+from recourse.activities.shapes import Payment
+from recourse.database.orders import read_balances, read_record
+from recourse.policies import load_policy
+from recourse.resolution.order import Opening
+from recourse.resolution.record import verify
+from recourse.starter.answers import NoSuchOrder, OrderNotRunning, Unanswered
+from recourse.starter.client import Recourse
+from recourse.starter.recovering import CannotRecover, Recovery
+from recourse.worker import make_worker
 from tests.activities.bank import Bank
 from tests.patience import PATIENCE
 from tests.process.conftest import Marketplace
 from tests.process.setting_back import held, set_back, without_clocks
 from tests.process.test_forgotten_attempts import committed_and_forgotten
-from worker import make_worker
 
 CLIENT = {"role": "client", "id": "c-1"}
 FREELANCER = {"role": "freelancer", "id": "f-1"}

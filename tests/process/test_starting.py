@@ -11,13 +11,13 @@ from temporalio.api.workflowservice.v1 import RegisterNamespaceRequest
 from temporalio.client import Client, WorkflowExecutionStatus, WorkflowFailureError
 from temporalio.exceptions import ApplicationError
 
-from activities.currencies import UnusableCurrency
-from database.orders import read_balances, read_order
-from policies import load_policy
-from resolution.order import Opening
-from starter.client import NoSuchOrder, OrderExists, Recourse, workflow_id
+from recourse.activities.currencies import UnusableCurrency
+from recourse.database.orders import read_balances, read_order
+from recourse.policies import load_policy
+from recourse.resolution.order import Opening
+from recourse.starter.client import NoSuchOrder, OrderExists, Recourse, workflow_id
+from recourse.workflows import page
 from tests.process.conftest import Marketplace
-from workflows import page
 
 POLICY = load_policy("resolution_center")
 
@@ -236,8 +236,8 @@ async def test_an_order_that_has_started_outlives_its_currency(
     def withdrawn(code: str) -> None:
         raise UnusableCurrency(code)
 
-    monkeypatch.setattr("activities.recording.check_currency", withdrawn)
-    monkeypatch.setattr("starter.client.check_currency", withdrawn)
+    monkeypatch.setattr("recourse.activities.recording.check_currency", withdrawn)
+    monkeypatch.setattr("recourse.starter.client.check_currency", withdrawn)
     await marketplace.recourse.start(order.terms, POLICY)
     await marketplace.handle(order_id).terminate()
     await marketplace.client.start_workflow(

@@ -6,19 +6,19 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from policies.files import read_file
-from policies.values import read_values
-from resolution.clocks import next_clock
-from resolution.durations import parse_duration
-from resolution.events import Event
-from resolution.inbox import Inbox
-from resolution.order import Opening, Order, Sums, Terms
-from resolution.policy import Policy
-from resolution.process import Desk, Draft
-from resolution.reading import Message, read_message
-from resolution.record import Reader
-from resolution.step import Notice, RecordEntry, Step
-from resolution.views import view
+from recourse.policies.files import read_file
+from recourse.policies.values import read_values
+from recourse.resolution.clocks import next_clock
+from recourse.resolution.durations import parse_duration
+from recourse.resolution.events import Event
+from recourse.resolution.inbox import Inbox
+from recourse.resolution.order import Opening, Order, Sums, Terms
+from recourse.resolution.policy import Policy
+from recourse.resolution.process import Desk, Draft
+from recourse.resolution.reading import Message, read_message
+from recourse.resolution.record import Reader
+from recourse.resolution.step import Notice, RecordEntry, Step
+from recourse.resolution.views import view
 
 MONDAY = datetime(2025, 3, 3, 9, tzinfo=UTC)
 SALT = "the salt of these tests"

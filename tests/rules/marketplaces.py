@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from policies import PRESETS
+from recourse.policies import PRESETS
 
 # Each is a marketplace of its own; together they set every switch that changes how an order moves.
 VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {

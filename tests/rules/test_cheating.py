@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from resolution.order import Opening
-from starter.simulate.engine import SALT, PureEngine
-from starter.simulate.play import Difference, Play
-from starter.simulate.story import read_story
+from recourse.resolution.order import Opening
+from recourse.starter.simulate.engine import SALT, PureEngine
+from recourse.starter.simulate.play import Difference, Play
+from recourse.starter.simulate.story import read_story
 
 STORIES = sorted((Path(__file__).parent.parent / "scenarios_cheating").glob("*.yaml"))
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resolution import inbox as module
-from resolution.inbox import Inbox, Waiting, counts_at
+from recourse.resolution import inbox as module
+from recourse.resolution.inbox import Inbox, Waiting, counts_at
 
 NOON = datetime(2025, 3, 3, 12, tzinfo=UTC)
 SECONDS = st.integers(0, 6)

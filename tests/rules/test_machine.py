@@ -9,14 +9,14 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from policies import load_policy
-from resolution.clocks import next_clock
-from resolution.looking_ahead import available_actions
-from resolution.order import Order
-from resolution.policy import PolicyError
-from resolution.reading import Message
-from resolution.record import Reader, export, verify
-from resolution.words import PARTIES
+from recourse.policies import load_policy
+from recourse.resolution.clocks import next_clock
+from recourse.resolution.looking_ahead import available_actions
+from recourse.resolution.order import Order
+from recourse.resolution.policy import PolicyError
+from recourse.resolution.reading import Message
+from recourse.resolution.record import Reader, export, verify
+from recourse.resolution.words import PARTIES
 from tests.rules.choices import ROLES, choices, commands_of
 from tests.rules.given import Given, Then
 from tests.rules.invariants import check_ledger, check_order, check_step, check_that_silence_locks_nothing, check_undone

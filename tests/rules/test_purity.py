@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-import resolution
+from recourse import resolution
 
 ROOT = Path(next(iter(resolution.__path__)))
 MODULES = sorted(ROOT.glob("**/*.py"))
@@ -28,7 +28,7 @@ ALLOWED = {
     "json",
     "pydantic",
     "re",
-    "resolution",
+    "recourse",
     "typing",
     "zoneinfo",
 }
@@ -48,7 +48,9 @@ def imported(tree: ast.AST) -> Iterator[str]:
 def test_a_module_imports_nothing_but_values(module: Path) -> None:
     tree = ast.parse(module.read_text(encoding="utf-8"))
 
-    assert {name.partition(".")[0] for name in imported(tree)} <= ALLOWED
+    names = set(imported(tree))
+    assert {name.partition(".")[0] for name in names} <= ALLOWED
+    assert [name for name in names if name.startswith("recourse") and not name.startswith("recourse.resolution")] == []
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda path: path.stem)
@@ -65,13 +67,13 @@ def test_a_module_asks_no_clock_and_opens_nothing(module: Path) -> None:
 
 def test_every_module_that_the_rules_import_is_one_of_theirs() -> None:
     reached: set[str] = set()
-    waiting = [f"resolution.{path.stem}" for path in MODULES if path.stem != "__init__"]
+    waiting = [f"recourse.resolution.{path.stem}" for path in MODULES if path.stem != "__init__"]
     while waiting:
         name = waiting.pop()
-        if name in reached or not name.startswith("resolution."):
+        if name in reached or not name.startswith("recourse.resolution."):
             continue
         reached.add(name)
-        path = ROOT / f"{name.partition('.')[2].replace('.', '/')}.py"
+        path = ROOT / f"{name.removeprefix('recourse.resolution.').replace('.', '/')}.py"
         assert path.is_file(), name
         waiting += imported(ast.parse(path.read_text(encoding="utf-8")))
     assert len(reached) == len(MODULES) - 1
@@ -83,11 +85,12 @@ def test_no_module_is_too_long_to_read(module: Path) -> None:
 
 
 def test_the_rules_load_without_temporal_and_without_postgresql() -> None:
-    names = [f"resolution.{path.stem}" for path in MODULES if path.stem != "__init__"]
-    program = f"import sys, {', '.join(names)}; print(*sorted(m.partition('.')[0] for m in sys.modules))"
+    names = [f"recourse.resolution.{path.stem}" for path in MODULES if path.stem != "__init__"]
+    program = f"import sys, {', '.join(names)}; print(*sorted(sys.modules))"
 
     loaded = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT.parent
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT.parent.parent
     )
 
-    assert not {"temporalio", "asyncpg", "activities", "database", "workflows"} & set(loaded.stdout.split())
+    outside = {"temporalio", "asyncpg", "recourse.activities", "recourse.database", "recourse.workflows"}
+    assert not outside & set(loaded.stdout.split())

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from resolution.commands import COMMANDS
-from resolution.process import Desk
-from resolution.reading import read_message, read_otherwise, unreadable_message
+from recourse.resolution.commands import COMMANDS
+from recourse.resolution.process import Desk
+from recourse.resolution.reading import read_message, read_otherwise, unreadable_message
 from tests.rules.given import Given, opening
 
 TEXTS = st.text(st.characters(), max_size=30) | st.sampled_from(["\ud800", "\x00", "", " ", "12h", "9" * 30 + "d"])

@@ -14,19 +14,19 @@ import jsonschema_rs
 import pytest
 from pydantic_core import to_jsonable_python
 
-from activities.letters import SENTENCES
-from activities.webhook import payload
-from policies import PRESETS, load_policy
-from resolution.fields import is_blank
-from resolution.order import Opening, read_state
-from resolution.refusals import CODES
-from resolution.step import Step
-from resolution.views import view
-from starter.schemas import schemas
-from starter.schemas.said import Told
-from starter.simulate.engine import SALT, Outcome, PureEngine
-from starter.simulate.play import Play
-from starter.simulate.story import read_story
+from recourse.activities.letters import SENTENCES
+from recourse.activities.webhook import payload
+from recourse.policies import PRESETS, load_policy
+from recourse.resolution.fields import is_blank
+from recourse.resolution.order import Opening, read_state
+from recourse.resolution.refusals import CODES
+from recourse.resolution.step import Step
+from recourse.resolution.views import view
+from recourse.starter.schemas import schemas
+from recourse.starter.schemas.said import Told
+from recourse.starter.simulate.engine import SALT, Outcome, PureEngine
+from recourse.starter.simulate.play import Play
+from recourse.starter.simulate.story import read_story
 from tests.facts.lives import live
 
 STORIES = sorted((Path(__file__).resolve().parents[1] / "scenarios").glob("*.yaml"))

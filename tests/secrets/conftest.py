@@ -10,14 +10,14 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client, WorkflowHandle
 from temporalio.worker import Replayer, UnsandboxedWorkflowRunner
 
-from starter.client import Recourse
+from recourse.starter.client import Recourse
+from recourse.worker import make_worker
+from recourse.workflows.connecting import connect
+from recourse.workflows.encryption import for_callers, for_work
+from recourse.workflows.keys import KeyRing
+from recourse.workflows.messages import RefuseBadMessages
+from recourse.workflows.order import WORKFLOWS
 from tests.process.conftest import Marketplace
-from worker import make_worker
-from workflows.connecting import connect
-from workflows.encryption import for_callers, for_work
-from workflows.keys import KeyRing
-from workflows.messages import RefuseBadMessages
-from workflows.order import WORKFLOWS
 
 OLD, NEW = b"old key, of just thirty-two bytes"[:32], b"new key, of just thirty-two bytes"[:32]
 RING = KeyRing({"new": NEW, "old": OLD})

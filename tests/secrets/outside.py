@@ -13,7 +13,7 @@ from typing import Any
 
 from aiosmtpd.smtp import SMTP
 
-from local.process import start, stop
+from recourse.local.process import start, stop
 from tests.patience import PATIENCE
 from tests.secrets.conftest import NEW, OLD
 
@@ -98,7 +98,7 @@ async def worker_process(log: Path, address: str, dsn: str, queue: str, **settin
         ),
         **settings,
     }
-    command = [sys.executable, "-c", "from starter.cli import main; main()", "worker"]
+    command = [sys.executable, "-c", "from recourse.starter.cli import main; main()", "worker"]
     process = await start(command, log=log, environment=environment)
     try:
         yield

@@ -9,15 +9,15 @@ import jwt
 import pytest
 from temporalio.api.common.v1 import Payload
 
-from database.orders import read_record
-from policies import load_policy
-from resolution.record import verify
-from starter.client import Outcome
+from recourse.database.orders import read_record
+from recourse.policies import load_policy
+from recourse.resolution.record import verify
+from recourse.starter.client import Outcome
+from recourse.workflows.actors import Actors
+from recourse.workflows.connecting import connect
 from tests.process.conftest import Marketplace
 from tests.process.test_messages import JSON, signal
 from tests.secrets.conftest import NEW, NONE, OLD, ONLY_NEW, ONLY_OLD, RING, Keyed, replay
-from workflows.actors import Actors
-from workflows.connecting import connect
 
 NOW = datetime(2026, 3, 4, tzinfo=UTC)
 SOON = NOW + timedelta(minutes=5)

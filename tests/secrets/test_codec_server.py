@@ -18,13 +18,13 @@ from google.protobuf.json_format import MessageToDict, ParseDict
 from temporalio.api.common.v1 import Payload, Payloads
 from temporalio.common import RawValue
 
-from local.temporal import find_program
-from starter.codec import LARGEST, CodecServer, Open, ProxyLogin, TokenLogin
+from recourse.local.temporal import find_program
+from recourse.starter.codec import LARGEST, CodecServer, Open, ProxyLogin, TokenLogin
+from recourse.workflows.encryption import Encryption
+from recourse.workflows.keys import KeyRing
 from tests.patience import PATIENCE
 from tests.process.test_messages import JSON
 from tests.secrets.conftest import NEW, NONE, OLD, ONLY_OLD, RING, Keyed
-from workflows.encryption import Encryption
-from workflows.keys import KeyRing
 
 TOKEN = base64.b64encode(b"a token of just thirty-two bytes").decode()
 ANNA = KeyRing({"anna": base64.b64decode(TOKEN)})
@@ -142,7 +142,7 @@ async def test_calls_that_make_no_sense_are_answered(method: str, path: str, con
 
 
 def codec_command(*options: str) -> list[str]:
-    return [sys.executable, "-c", "from starter.cli import main; main()", "codec", "--port", "0", *options]
+    return [sys.executable, "-c", "from recourse.starter.cli import main; main()", "codec", "--port", "0", *options]
 
 
 @asynccontextmanager

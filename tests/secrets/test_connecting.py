@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from workflows.connecting import TemporalUnreachable, connect
+from recourse.workflows.connecting import TemporalUnreachable, connect
 
 NAME = "temporal.marketplace.test"
 
@@ -143,7 +143,7 @@ async def test_a_server_that_wants_a_certificate_gets_ours(
     temporal_address: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     authority = sign(tmp_path, "authority.test")
-    ours = sign(tmp_path, "worker.test", by=authority)
+    ours = sign(tmp_path, "recourse.worker.test", by=authority)
     async with behind_tls(temporal_address, sign(tmp_path, NAME, by=authority), clients_of=authority) as address:
         monkeypatch.setenv("TEMPORAL_ADDRESS", address)
         monkeypatch.setenv("TEMPORAL_TLS_SERVER_CA_CERT_PATH", str(authority.certificate_path))

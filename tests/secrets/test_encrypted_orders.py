@@ -13,11 +13,14 @@ from temporalio.common import RawValue
 from temporalio.converter import WorkflowSerializationContext
 from temporalio.exceptions import ApplicationError
 
-from database.orders import read_record
-from policies import load_policy
-from resolution.order import Opening
-from resolution.record import verify
-from starter.client import workflow_id
+from recourse.database.orders import read_record
+from recourse.policies import load_policy
+from recourse.resolution.order import Opening
+from recourse.resolution.record import verify
+from recourse.starter.client import workflow_id
+from recourse.workflows.encryption import Encryption
+from recourse.workflows.keys import KeyRing
+from recourse.workflows.order import OrderWorkflow
 from tests.process.conftest import Marketplace
 from tests.process.test_messages import JSON, signal
 from tests.secrets.conftest import (
@@ -32,9 +35,6 @@ from tests.secrets.conftest import (
     replay,
     until_a_task_fails,
 )
-from workflows.encryption import Encryption
-from workflows.keys import KeyRing
-from workflows.order import OrderWorkflow
 
 SECRET = "Sesame, in nobody's history"
 CLIENT = {"role": "client", "id": "c-1"}

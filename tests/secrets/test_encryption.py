@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from temporalio.api.common.v1 import Payload
 from temporalio.converter import WorkflowSerializationContext
 
-from activities.settings import BadSettings, read_settings
+from recourse.activities.settings import BadSettings, read_settings
+from recourse.workflows.encryption import CannotOpen, Encryption, KeyMissing
+from recourse.workflows.keys import BadKeys, KeyRing
 from tests.secrets.conftest import NEW, NONE, OLD, ONLY_NEW, ONLY_OLD, RING
-from workflows.encryption import CannotOpen, Encryption, KeyMissing
-from workflows.keys import BadKeys, KeyRing
 
 PLAIN = Payload(metadata={"encoding": b"json/plain"}, data=b'"a secret"')
 

@@ -11,15 +11,15 @@ from rich.console import Console
 from temporalio.api.common.v1 import Payload
 from temporalio.api.enums.v1 import EventType
 
-from database.lists import list_orders
-from database.orders import read_notices, write_contacts
-from resolution.record import Export, Reader
-from starter.timeline import timeline
+from recourse.database.lists import list_orders
+from recourse.database.orders import read_notices, write_contacts
+from recourse.resolution.record import Export, Reader
+from recourse.starter.timeline import timeline
+from recourse.workflows.encryption import Encryption
 from tests.process.conftest import Marketplace
 from tests.process.test_messages import JSON, signal
 from tests.secrets.conftest import RING, Keyed, raw_history
 from tests.secrets.outside import outside, worker_process
-from workflows.encryption import Encryption
 
 NOTE, REFUSED_NOTE, GARBLED_NOTE = "QNOTEQ", "QREFUSEDQ", "QGARBLEDQ"
 FEEDBACK, TOO_LATE, NOT_HIS = "QFEEDBACKQ", "QLATEQ", "QHISQ"

@@ -3,16 +3,16 @@
 import asyncio
 from typing import Any
 
-from database.orders import read_record
-from policies import load_policy
-from starter.client import Recourse
-from starter.recovering import Recovery
+from recourse.database.orders import read_record
+from recourse.policies import load_policy
+from recourse.starter.client import Recourse
+from recourse.starter.recovering import Recovery
+from recourse.workflows.actors import Actors, SignsCommands
+from recourse.workflows.connecting import connect
+from recourse.workflows.encryption import for_callers
 from tests.patience import PATIENCE
 from tests.process.conftest import Marketplace
 from tests.secrets.conftest import RING, Keyed
-from workflows.actors import Actors, SignsCommands
-from workflows.connecting import connect
-from workflows.encryption import for_callers
 
 CLIENT = {"role": "client", "id": "c-1"}
 

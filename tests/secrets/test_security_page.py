@@ -7,11 +7,11 @@ from typing import Any
 
 import jwt
 
-from activities.settings import Settings
-from starter.cli.codec import CodecSettings
+from recourse.activities.settings import Settings
+from recourse.starter.cli.codec import CodecSettings
+from recourse.workflows.actors import Actors
+from recourse.workflows.encryption import ENCRYPTED, KEY_ID, WORKFLOW_ID
 from tests.secrets.conftest import NEW, RING
-from workflows.actors import Actors
-from workflows.encryption import ENCRYPTED, KEY_ID, WORKFLOW_ID
 
 PAGE = (Path(__file__).parent.parent.parent / "docs" / "security.md").read_text()
 

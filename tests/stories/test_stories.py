@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from starter.demo.show import stories as demonstration
-from starter.simulate import run
-from starter.simulate.run import closing_line, play
-from starter.simulate.story import EngineName, StoryError, stories_in
+from recourse.starter.demo.show import stories as demonstration
+from recourse.starter.simulate import run
+from recourse.starter.simulate.run import closing_line, play
+from recourse.starter.simulate.story import EngineName, StoryError, stories_in
 
 TESTS = Path(__file__).resolve().parent.parent
 OURS = TESTS / "scenarios"

@@ -12,19 +12,19 @@ import pytest
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client
 
-from database.orders import read_record
-from local.temporal import find_program
-from policies import load_policy
-from resolution.order import Opening
-from resolution.record import verify
-from starter.client import Recourse, workflow_id
+from recourse.database.orders import read_record
+from recourse.local.temporal import find_program
+from recourse.policies import load_policy
+from recourse.resolution.order import Opening
+from recourse.resolution.record import verify
+from recourse.starter.client import Recourse, workflow_id
+from recourse.worker import make_worker, version_of
+from recourse.workflows.connecting import connect
+from recourse.workflows.messages import ORDER
+from recourse.workflows.order import OrderWorkflow
 from tests.patience import PATIENCE
 from tests.process.conftest import Marketplace
 from tests.upgrades.other_builds import Broken, Differing
-from worker import make_worker, version_of
-from workflows.connecting import connect
-from workflows.messages import ORDER
-from workflows.order import OrderWorkflow
 
 CLIENT = {"role": "client", "id": "c-1"}
 

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from policies import load_policy
+from recourse.policies import load_policy
 from tests.process.conftest import working
 from tests.process.test_long_histories import runs, short_histories
 

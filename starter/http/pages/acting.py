@@ -14,22 +14,22 @@ from urllib.parse import quote
 from starlette.requests import Request
 from starlette.responses import Response
 
-from database.orders import read_answer
-from resolution.commands import Actor
-from resolution.record import Reader
-from resolution.trying import variants
-from starter.answers import OrderNotRunning
-from starter.http.access import Site, the_actor, the_reader
-from starter.http.pages import words
-from starter.http.pages.entering import to
-from starter.http.pages.fields import Typed
-from starter.http.pages.forms import Form
-from starter.http.pages.order_page import possible
-from starter.http.pages.outlook import aheads, fingerprint
-from starter.http.pages.rendering import render, site_of
-from starter.http.pages.sessions import Session, check_proof, first, read_form, signed_in
-from starter.http.patience import patient
-from starter.http.problems import OF_THE_MESSAGE, Failure, malformed
+from recourse.database.orders import read_answer
+from recourse.resolution.commands import Actor
+from recourse.resolution.record import Reader
+from recourse.resolution.trying import variants
+from recourse.starter.answers import OrderNotRunning
+from recourse.starter.http.access import Site, the_actor, the_reader
+from recourse.starter.http.pages import words
+from recourse.starter.http.pages.entering import to
+from recourse.starter.http.pages.fields import Typed
+from recourse.starter.http.pages.forms import Form
+from recourse.starter.http.pages.order_page import possible
+from recourse.starter.http.pages.outlook import aheads, fingerprint
+from recourse.starter.http.pages.rendering import render, site_of
+from recourse.starter.http.pages.sessions import Session, check_proof, first, read_form, signed_in
+from recourse.starter.http.patience import patient
+from recourse.starter.http.problems import OF_THE_MESSAGE, Failure, malformed
 
 # What a form carries beside its fields.
 _OURS = frozenset({"proof", "step", "command_id", "seen"})

@@ -10,11 +10,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from database.pool import AWAY, DatabaseUnreachable
-from starter.http.access import Site
-from starter.http.pages import acting, entering, lists, order_page
-from starter.http.pages.rendering import render, static
-from starter.http.problems import FAILURES, Failure, database_unreachable
+from recourse.database.pool import AWAY, DatabaseUnreachable
+from recourse.starter.http.access import Site
+from recourse.starter.http.pages import acting, entering, lists, order_page
+from recourse.starter.http.pages.rendering import render, static
+from recourse.starter.http.problems import FAILURES, Failure, database_unreachable
 
 _POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; "

@@ -5,9 +5,9 @@ from urllib.parse import quote
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from resolution.zones import read_zone, zone_names
-from starter.http.pages.rendering import render, site_of, zone_of
-from starter.http.pages.sessions import (
+from recourse.resolution.zones import read_zone, zone_names
+from recourse.starter.http.pages.rendering import render, site_of, zone_of
+from recourse.starter.http.pages.sessions import (
     check_proof,
     first,
     link_bearer,

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from policies.wording import span
-from resolution.amounts import read_amount, write_amount
-from resolution.durations import parse_duration
+from recourse.policies.wording import span
+from recourse.resolution.amounts import read_amount, write_amount
+from recourse.resolution.durations import parse_duration
 
 # Of a browser's form, each field with all the values that were given for it.
 Typed = Mapping[str, list[str]]

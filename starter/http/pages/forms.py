@@ -5,13 +5,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-from policies.wording import span
-from resolution.durations import parse_duration
-from resolution.order import Order
-from resolution.record import Reader
-from resolution.words import PARTIES
-from starter.http.pages import words
-from starter.http.pages.fields import Choice, Field, Typed, comment, money, one_of
+from recourse.policies.wording import span
+from recourse.resolution.durations import parse_duration
+from recourse.resolution.order import Order
+from recourse.resolution.record import Reader
+from recourse.resolution.words import PARTIES
+from recourse.starter.http.pages import words
+from recourse.starter.http.pages.fields import Choice, Field, Typed, comment, money, one_of
 
 Weight = Literal["answer", "usual", "ending", "quiet"]
 GETS = "What the freelancer gets"

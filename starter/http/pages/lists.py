@@ -9,14 +9,14 @@ from urllib.parse import urlencode
 from starlette.requests import Request
 from starlette.responses import Response
 
-from database.lists import Wanted, list_orders, policies_in_use, undecided_cases
-from resolution.words import PARTIES, Stage
-from starter.http.pages import words
-from starter.http.pages.entering import to
-from starter.http.pages.rendering import render, site_of
-from starter.http.pages.sessions import signed_in
-from starter.http.problems import forbidden
-from starter.http.queue import place_after, place_of
+from recourse.database.lists import Wanted, list_orders, policies_in_use, undecided_cases
+from recourse.resolution.words import PARTIES, Stage
+from recourse.starter.http.pages import words
+from recourse.starter.http.pages.entering import to
+from recourse.starter.http.pages.rendering import render, site_of
+from recourse.starter.http.pages.sessions import signed_in
+from recourse.starter.http.problems import forbidden
+from recourse.starter.http.queue import place_after, place_of
 
 PAGE = 25
 STAGES: tuple[Stage, ...] = ("mediation", "ruling", "appeal")

@@ -6,19 +6,19 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from resolution.commands import Actor
-from resolution.looking_ahead import available_actions, if_nobody_acts, opens_later
-from resolution.order import Order
-from resolution.record import Export, Reader
-from resolution.views import view
-from resolution.words import PARTIES
-from starter.http.access import Site, the_reader
-from starter.http.pages.forms import KEYS, Form, forms
-from starter.http.pages.outlook import money_rows, silent
-from starter.http.pages.rendering import render, site_of
-from starter.http.pages.sessions import Session, signed_in
-from starter.http.pages.standing import standing
-from starter.http.pages.telling import offer, story
+from recourse.resolution.commands import Actor
+from recourse.resolution.looking_ahead import available_actions, if_nobody_acts, opens_later
+from recourse.resolution.order import Order
+from recourse.resolution.record import Export, Reader
+from recourse.resolution.views import view
+from recourse.resolution.words import PARTIES
+from recourse.starter.http.access import Site, the_reader
+from recourse.starter.http.pages.forms import KEYS, Form, forms
+from recourse.starter.http.pages.outlook import money_rows, silent
+from recourse.starter.http.pages.rendering import render, site_of
+from recourse.starter.http.pages.sessions import Session, signed_in
+from recourse.starter.http.pages.standing import standing
+from recourse.starter.http.pages.telling import offer, story
 
 
 async def possible(site: Site, order: Order, known: Session, reader: Reader) -> list[Form]:

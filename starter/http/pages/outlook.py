@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from resolution.record import Reader, canonical
-from resolution.words import PARTIES
-from starter.http.pages import words
+from recourse.resolution.record import Reader, canonical
+from recourse.resolution.words import PARTIES
+from recourse.starter.http.pages import words
 
 ACCOUNTS = ("client", "freelancer", "platform", "held")
 

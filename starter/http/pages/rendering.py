@@ -10,19 +10,19 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from policies.wording import span
-from resolution.amounts import write_amount
-from resolution.durations import parse_duration
-from resolution.instants import in_zone
-from resolution.zones import read_zone
-from starter.http.access import Site
-from starter.http.pages import words
-from starter.http.pages.sessions import ZONE_COOKIE, Session, session
+from recourse.policies.wording import span
+from recourse.resolution.amounts import write_amount
+from recourse.resolution.durations import parse_duration
+from recourse.resolution.instants import in_zone
+from recourse.resolution.zones import read_zone
+from recourse.starter.http.access import Site
+from recourse.starter.http.pages import words
+from recourse.starter.http.pages.sessions import ZONE_COOKIE, Session, session
 
 _TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 STATIC = {
     file.name: file.read_bytes()
-    for file in resources.files("starter.http.pages").joinpath("static").iterdir()
+    for file in resources.files("recourse.starter.http.pages").joinpath("static").iterdir()
     if file.name.rpartition(".")[2] in _TYPES
 }
 # In the address, so that a browser may keep a file for as long as it likes.
@@ -64,7 +64,7 @@ def _in_address(text: str) -> str:
 
 
 _environment = Environment(
-    loader=PackageLoader("starter.http.pages"),
+    loader=PackageLoader("recourse.starter.http.pages"),
     autoescape=True,
     undefined=StrictUndefined,
     # A line break in a template is a blank on the page, also behind a tag of the template.

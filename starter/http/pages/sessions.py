@@ -10,8 +10,8 @@ from urllib.parse import parse_qs, urlencode
 from starlette.requests import Request
 from starlette.responses import Response
 
-from starter.http.problems import Failure, malformed
-from starter.http.tokens import BadToken, Bearer, KeyRing
+from recourse.starter.http.problems import Failure, malformed
+from recourse.starter.http.tokens import BadToken, Bearer, KeyRing
 
 # A browser takes a cookie of this prefix only over TLS (or from this very machine), for this host alone.
 COOKIE = "__Host-recourse"

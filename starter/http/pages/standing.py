@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from resolution.record import Reader
-from resolution.words import PARTIES, Party, other
-from starter.http.pages import words
+from recourse.resolution.record import Reader
+from recourse.resolution.words import PARTIES, Party, other
+from recourse.starter.http.pages import words
 
 
 @dataclass(frozen=True)

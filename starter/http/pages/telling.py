@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from policies.wording import span
-from resolution.amounts import write_amount
-from resolution.clocks import ClockName
-from resolution.durations import parse_duration
-from resolution.record import ExportedEntry, Reader
-from resolution.words import PARTIES
-from starter.http.pages import words
-from starter.http.pages.outlook import Row, money_rows
+from recourse.policies.wording import span
+from recourse.resolution.amounts import write_amount
+from recourse.resolution.clocks import ClockName
+from recourse.resolution.durations import parse_duration
+from recourse.resolution.record import ExportedEntry, Reader
+from recourse.resolution.words import PARTIES
+from recourse.starter.http.pages import words
+from recourse.starter.http.pages.outlook import Row, money_rows
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from resolution.refusals import Code
-from resolution.words import Fault, How, Lateness, RequestKind, RequestStatus, SettlementStatus, Stage
+from recourse.resolution.refusals import Code
+from recourse.resolution.words import Fault, How, Lateness, RequestKind, RequestStatus, SettlementStatus, Stage
 
 PHASES = {
     "waiting_requirements": "Waiting for requirements",

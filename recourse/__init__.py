@@ -1,0 +1,1 @@
+"""Durable order cancellation and dispute resolution for freelance marketplaces, on Temporal and PostgreSQL."""

@@ -1,0 +1,164 @@
+"""Orders as lists: those that somebody looks for, those that are due, and the cases that wait for operators.
+
+Every condition here has an index, and every page begins where the one before ended.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal, NamedTuple, Self
+
+from recourse.resolution.order import Order, read_state
+from recourse.resolution.words import How, Party, Phase, SettlementStatus
+
+_COLUMNS = "order_id, policy, phase, turn, turn_until, next_clock, next_clock_at, settlement, case_stage"
+Place = tuple[datetime, str]
+
+
+class Parties(NamedTuple):
+    """The ids of an order's two parties."""
+
+    client: str
+    freelancer: str
+
+    def of(self, party: Party) -> str:
+        """The id of one of them."""
+        return self.client if party == "client" else self.freelancer
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is looked for in a list of orders; None: whatever it is. `how`: how a cancellation came about."""
+
+    phase: Phase | None = None
+    policy: str | None = None
+    client: str | None = None
+    freelancer: str | None = None
+    settlement: SettlementStatus | None = None
+    how: How | None = None
+
+    @classmethod
+    def of(cls, party: Party, party_id: str) -> Self:
+        """The orders of one party."""
+        return cls(client=party_id) if party == "client" else cls(freelancer=party_id)
+
+
+ANY = Wanted()
+_EXPRESSIONS = {"how": "state #>> '{resolution,how}'"}
+
+
+class _Query:
+    """Conditions with their values. Only those that are asked for are in it, so that an index can serve them."""
+
+    def __init__(self) -> None:
+        self.conditions: list[str] = []
+        self.values: list[Any] = []
+
+    def where(self, condition: str, *values: Any) -> None:
+        """Add a condition, in which `{}` stands for each value, unless its first value is None."""
+        if values[0] is None:
+            return
+        numbers = range(len(self.values) + 1, len(self.values) + len(values) + 1)
+        self.conditions.append(condition.format(*(f"${number}" for number in numbers)))
+        self.values += values
+
+    def those(self, wanted: Wanted) -> None:
+        for name, value in vars(wanted).items():
+            # `{how}` is no place for a value.
+            self.where(_EXPRESSIONS.get(name, name).replace("{", "{{").replace("}", "}}") + " = {}", value)
+
+    async def page(self, pool: Any, columns: str, order: str, limit: int) -> list[dict[str, Any]]:
+        """The rows. Names in it are ours; all that comes from outside is among the values."""
+        conditions = " AND ".join(self.conditions) or "true"
+        query = f"SELECT {columns} FROM orders WHERE {conditions} ORDER BY {order} LIMIT ${len(self.values) + 1}"  # noqa: S608
+        return [dict(row) for row in await pool.fetch(query, *self.values, limit)]
+
+
+async def read_parties(pool: Any, order_id: str) -> Parties | None:
+    """Whose order it is; None where there is no such order."""
+    row = await pool.fetchrow("SELECT client, freelancer FROM orders WHERE order_id = $1", order_id)
+    return Parties(row["client"], row["freelancer"]) if row else None
+
+
+async def list_orders(pool: Any, wanted: Wanted = ANY, *, after: str = "", limit: int = 50) -> list[dict[str, Any]]:
+    """A page of orders by id, behind `after`: where each stands and what comes next."""
+    query = _Query()
+    query.those(wanted)
+    query.where("order_id > {}", after)
+    return await query.page(pool, _COLUMNS, "order_id", limit)
+
+
+async def orders_due(
+    pool: Any,
+    clock: Literal["due_at", "next_clock_at"],
+    before: datetime,
+    wanted: Wanted = ANY,
+    *,
+    after: Place | None = None,
+    limit: int = 50,
+) -> list[dict[str, Any]]:
+    """A page of open orders that are due before an instant, the first due first, behind the instant and id `after`.
+
+    `due_at` is when the work is due; `next_clock_at` is when time decides something next. A clock that was due some
+    minutes ago and has not fired means that nobody leads the order.
+    """
+    query = _Query()
+    query.those(wanted)
+    query.where(f"{clock} < {{}}", before)
+    query.where(f"({clock}, order_id) > ({{}}, {{}})", *(after or (None, None)))
+    if clock == "due_at":
+        query.conditions.append("closed_at IS NULL")
+    return await query.page(pool, f"{_COLUMNS}, due_at", f"{clock}, order_id", limit)
+
+
+async def undecided_cases(
+    pool: Any,
+    *,
+    after: Place | None = None,
+    limit: int = 50,
+    stage: str | None = None,
+    turn: str | None = None,
+    policy: str | None = None,
+    due_by: datetime | None = None,
+) -> list[dict[str, Any]]:
+    """A page of the cases that are not decided, those due next first, behind the due instant and order id `after`.
+
+    A ruling that can still be appealed is decided: nobody waits for an operator. `stage` and `turn` pick those at one
+    stage, and those that wait for one side; `due_by` those that time decides by then.
+    """
+    query = _Query()
+    query.conditions += [
+        "case_stage IN ('mediation', 'ruling', 'appeal')",
+        "(case_stage <> 'ruling' OR turn = 'operator')",
+    ]
+    query.where("(case_due_at, order_id) > ({}, {})", *(after or (None, None)))
+    query.where("case_stage = {}", stage)
+    query.where("turn = {}", turn)
+    query.where("policy = {}", policy)
+    query.where("case_due_at <= {}", due_by)
+    columns = (
+        "order_id, policy, client, freelancer, currency, price, phase, case_stage AS stage, case_due_at AS due_at, "
+        "turn, turn_until"
+    )
+    return await query.page(pool, columns, "case_due_at, order_id", limit)
+
+
+async def policies_in_use(pool: Any) -> list[str]:
+    """The names of the policies that orders have, in order."""
+    # From each name the index leads to the next one; DISTINCT would read all orders.
+    query = """
+        WITH RECURSIVE used AS (
+            SELECT min(policy) AS policy FROM orders
+            UNION ALL
+            SELECT (SELECT min(o.policy) FROM orders AS o WHERE o.policy > used.policy) FROM used
+            WHERE used.policy IS NOT NULL
+        )
+        SELECT policy FROM used WHERE policy IS NOT NULL ORDER BY policy
+    """
+    return [row["policy"] for row in await pool.fetch(query)]
+
+
+async def read_orders(pool: Any, order_ids: Sequence[str]) -> Mapping[str, Order]:
+    """Several orders as of their last steps, by id."""
+    rows = await pool.fetch("SELECT order_id, state FROM orders WHERE order_id = ANY($1)", list(order_ids))
+    return {row["order_id"]: read_state(row["state"]) for row in rows}

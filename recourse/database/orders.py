@@ -1,0 +1,103 @@
+"""Reading orders, their record, their money and their notices."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from recourse.resolution.order import Order, read_state
+from recourse.resolution.reading import fingerprint
+from recourse.resolution.record import Reader, export
+from recourse.resolution.step import Answered, Notice, RecordEntry
+
+
+class Stored(BaseModel):
+    """An order as of its last step."""
+
+    model_config = ConfigDict(frozen=True)
+
+    step: int
+    order: Order
+
+
+async def read_order(pool: Any, order_id: str) -> Stored | None:
+    """The order as of its last step, or None where there is no such order."""
+    row = await pool.fetchrow("SELECT step, state FROM orders WHERE order_id = $1", order_id)
+    return Stored(step=row["step"], order=read_state(row["state"])) if row else None
+
+
+async def read_record(pool: Any, order_id: str) -> list[RecordEntry]:
+    """All entries of an order's record, in order."""
+    rows = await pool.fetch(
+        "SELECT number, at, content, previous, hash FROM record_entries WHERE order_id = $1 ORDER BY number", order_id
+    )
+    return [RecordEntry(**dict(row)) for row in rows]
+
+
+async def read_export(pool: Any, order_id: str, reader: Reader) -> dict[str, Any] | None:
+    """The record as one role may read it; it verifies offline. None where there is no such order."""
+    stored = await read_order(pool, order_id)
+    return export(stored.order.opening, await read_record(pool, order_id), reader) if stored else None
+
+
+async def read_notices(pool: Any, order_id: str) -> list[Notice]:
+    """Everything that anybody was told about an order, in order."""
+    rows = await pool.fetch(
+        'SELECT id, receiver AS "to", name, at, body FROM notices WHERE order_id = $1 ORDER BY step, line', order_id
+    )
+    return [Notice(**dict(row)) for row in rows]
+
+
+async def read_balances(pool: Any, order_id: str) -> dict[str, int]:
+    """The balance of each account of an order, in minor units; together they are zero."""
+    rows = await pool.fetch(
+        "SELECT account, sum(amount)::bigint AS balance FROM ledger_entries WHERE order_id = $1 GROUP BY account",
+        order_id,
+    )
+    return dict.fromkeys(("client", "freelancer", "platform", "escrow"), 0) | {
+        row["account"]: row["balance"] for row in rows
+    }
+
+
+# What was sent is in the entry that its answer names, so that no table keeps it twice.
+ANSWERED = """
+    SELECT a.step, a.sender, a.command_id, a.outcome, e.content ->> 'command' AS command,
+        (e.content -> 'fields') || (e.content -> 'private') AS fields
+    FROM answers AS a
+    LEFT JOIN record_entries AS e ON e.order_id = a.order_id AND e.number = (a.outcome ->> 'entry')::bigint
+"""
+
+
+def answered(row: Mapping[str, Any]) -> Answered:
+    """A row of `ANSWERED`, read."""
+    known = row["command"] is not None and isinstance(row["fields"], dict)
+    return Answered(
+        step=row["step"],
+        sender=row["sender"],
+        command_id=row["command_id"],
+        outcome=row["outcome"],
+        fingerprint=fingerprint(row["command"], row["fields"]) if known else None,
+    )
+
+
+async def read_answered(pool: Any, order_id: str, sender: str, command_id: str) -> Answered | None:
+    """The first answer to a command, also of an order that answers no more, with what it was given to."""
+    row = await pool.fetchrow(
+        f"{ANSWERED} WHERE a.order_id = $1 AND a.sender = $2 AND a.command_id = $3", order_id, sender, command_id
+    )
+    return answered(row) if row else None
+
+
+async def read_answer(pool: Any, order_id: str, sender: str, command_id: str) -> dict[str, Any] | None:
+    """The first answer to a command, whatever the command was."""
+    first = await read_answered(pool, order_id, sender, command_id)
+    return first.outcome if first else None
+
+
+async def write_contacts(pool: Any, order_id: str, emails: dict[str, str]) -> None:
+    """Keep the parties' addresses for e-mail notices."""
+    await pool.executemany(
+        "INSERT INTO contacts (order_id, role, email) VALUES ($1, $2, $3) "
+        "ON CONFLICT (order_id, role) DO UPDATE SET email = excluded.email",
+        [(order_id, role, email) for role, email in emails.items()],
+    )

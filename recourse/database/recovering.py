@@ -1,0 +1,99 @@
+"""What the database says of orders whose workflow is lost, or whose steps it lost itself."""
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+from recourse.resolution.fields import UNNAMED
+
+PAGE = 100  # orders
+
+
+async def highest_unnamed(pool: Any, order_id: str) -> int:
+    """The highest number of a signal without an id that has been answered; 0: none has."""
+    number: int = await pool.fetchval(
+        "SELECT coalesce(max(substr(command_id, length($2) + 1)::bigint), 0) FROM answers "
+        "WHERE order_id = $1 AND starts_with(command_id, $2) AND substr(command_id, length($2) + 1) ~ '^[0-9]{1,18}$'",
+        order_id,
+        UNNAMED,
+    )
+    return number
+
+
+async def is_answered(pool: Any, order_id: str, senders: Sequence[str], command_id: str) -> bool:
+    """Whether a command of one of these senders has been answered."""
+    answered: bool = await pool.fetchval(
+        "SELECT EXISTS (SELECT 1 FROM answers WHERE order_id = $1 AND sender = ANY($2) AND command_id = $3)",
+        order_id,
+        list(senders),
+        command_id,
+    )
+    return answered
+
+
+async def mark_told(pool: Any, order_id: str, upto: int, channels: Sequence[str]) -> None:
+    """Note that everybody took the notices of all steps up to one, which the database knew and has lost."""
+    await pool.execute(
+        "INSERT INTO deliveries (notice_id, channel, attempts, delivered_at) "
+        "SELECT n.id, c.channel, 1, now() FROM notices AS n CROSS JOIN unnest($3::text[]) AS c (channel) "
+        "WHERE n.order_id = $1 AND n.step <= $2 ON CONFLICT (notice_id, channel) DO NOTHING",
+        order_id,
+        upto,
+        list(channels),
+    )
+
+
+# How long a closed order can be reached is in its policy. Some hours more, since the session's days may not be of 24.
+_TO_LEAD = """(
+    closed_at IS NULL OR next_clock_at IS NOT NULL
+    OR closed_at + (state #>> '{opening,policy,order,reachable_after}')::interval + interval '2h' > now()
+)"""
+
+
+async def orders_to_lead(pool: Any, *, open_only: bool = False) -> AsyncIterator[list[str]]:
+    """Pages of the ids of orders that need a workflow: open ones, and closed ones that have a clock or can be reached.
+
+    `open_only`: those that are open, which an index answers.
+    """
+    wanted, after = "closed_at IS NULL" if open_only else _TO_LEAD, ""
+    while True:
+        rows = await pool.fetch(
+            f"SELECT order_id FROM orders WHERE order_id > $1 AND {wanted} ORDER BY order_id LIMIT $2",  # noqa: S608
+            after,
+            PAGE,
+        )
+        if rows:
+            yield [row["order_id"] for row in rows]
+        if len(rows) < PAGE:
+            return
+        after = rows[-1]["order_id"]
+
+
+async def known_orders(pool: Any, order_ids: Sequence[str]) -> set[str]:
+    """Those of these orders that the database has."""
+    rows = await pool.fetch("SELECT order_id FROM orders WHERE order_id = ANY($1)", list(order_ids))
+    return {row["order_id"] for row in rows}
+
+
+_LEDGER = """
+SELECT p.order_id, p.price + p.service_fee AS paid, p.state -> 'moved' AS moved, coalesce(l.sums, '{}') AS sums
+FROM (SELECT * FROM orders WHERE order_id > $1 AND ($3::text IS NULL OR order_id = $3) ORDER BY order_id LIMIT $2) AS p
+LEFT JOIN LATERAL (
+    SELECT jsonb_object_agg(s.account, s.amount) AS sums FROM (
+        SELECT account, sum(amount) AS amount FROM ledger_entries WHERE order_id = p.order_id GROUP BY account
+    ) AS s
+) AS l ON true
+ORDER BY p.order_id
+"""
+
+
+async def ledgers(pool: Any, order_id: str | None = None) -> AsyncIterator[list[dict[str, Any]]]:
+    """Pages of what each order's ledger adds up to, by account (`sums`), what was `paid` in and what its state says has
+    `moved`; of one order, or of all."""
+    after = ""
+    while True:
+        rows = [dict(row) for row in await pool.fetch(_LEDGER, after, PAGE, order_id)]
+        if rows:
+            yield rows
+        if len(rows) < PAGE:
+            return
+        after = rows[-1]["order_id"]

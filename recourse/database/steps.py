@@ -1,0 +1,81 @@
+"""Writing a step: one statement, one transaction, and nothing twice."""
+
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from recourse.database.orders import ANSWERED, answered
+from recourse.resolution.step import Adopted, Answered, Step
+
+# More answers than this are not read at once: each is looked up when its command comes again.
+ANSWERS_AT_MOST = 100
+
+
+class StepOutOfOrder(Exception):
+    """The database lacks the steps before this one: it was set back behind the orders that it holds."""
+
+
+class OrderIdTaken(Exception):
+    """The database has an order of this id that was opened with something else."""
+
+
+# One statement, so that the state and the answers are of the same instant.
+_STORED = f"""
+SELECT o.step, o.state, coalesce((
+    SELECT jsonb_agg(to_jsonb(given) ORDER BY given.step)
+    FROM ({ANSWERED} WHERE a.order_id = o.order_id AND a.step >= $2 ORDER BY a.step LIMIT $3) AS given
+), '[]') AS answers
+FROM orders AS o WHERE o.order_id = $1
+"""  # noqa: S608 - of our own parts only
+
+
+@cache
+def _statement() -> str:
+    return (files("recourse.database") / "record_step.sql").read_text(encoding="utf-8")
+
+
+async def record_step(pool: Any, given: Step | bytes) -> Adopted | None:
+    """Write a step whole; as JSON it is handed on as it came. None: it is written now, or was before.
+
+    Where the step does not fit what the database has, nothing is written and what the database has is returned: it is
+    what happened. That is so where an attempt that was forgotten committed another step of this number, and where the
+    order was decided differently than before. Raises StepOutOfOrder where the steps before are missing, OrderIdTaken
+    where the database has another order of this id.
+    """
+    written = await pool.fetchval(_statement(), given)
+    if written:
+        return None
+    step = given if isinstance(given, Step) else Step.model_validate_json(given)
+    stored = await pool.fetchrow(_STORED, step.order_id, step.number, ANSWERS_AT_MOST + 1)
+    if stored is not None and not _same_order(stored["state"]["opening"], step.order["opening"]):
+        raise OrderIdTaken(f"The database has another order {step.order_id}; an order id is never used again.")
+    if stored is None or stored["step"] < step.number - 1:
+        at = "not in the database" if stored is None else f"at step {stored['step']} in the database"
+        raise StepOutOfOrder(f"Order {step.order_id} is {at}, step {step.number} cannot follow.")
+    if stored["step"] == step.number and stored["state"] == step.order:
+        return None
+    if stored["step"] < step.number and stored["state"]["record_hash"] in ("", _previous(step)):
+        # The step before was written between the two statements.
+        return await record_step(pool, given)
+    answers: tuple[Answered, ...] | None = tuple(answered(row) for row in stored["answers"])
+    if stored["step"] < step.number or len(stored["answers"]) > ANSWERS_AT_MOST:
+        # The steps before this one differ too, so their answers may; or there are too many to hand over.
+        answers = None
+    return Adopted(step=stored["step"], order=stored["state"], answers=answers)
+
+
+def _previous(step: Step) -> str:
+    """The hash of the record before this step."""
+    before: str = step.entry.previous if step.entry else step.order["record_hash"]
+    return before
+
+
+def _same_order(stored: dict[str, Any], given: dict[str, Any]) -> bool:
+    """Whether two openings are of the same order. Another version may have written one with more or fewer keys."""
+    return stored["record_salt"] == given["record_salt"] and _agree(stored["terms"], given["terms"])
+
+
+def _agree(one: Any, other: Any) -> bool:
+    if isinstance(one, dict) and isinstance(other, dict):
+        return all(_agree(one[key], other[key]) for key in one.keys() & other.keys())
+    return bool(one == other)

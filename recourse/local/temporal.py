@@ -1,0 +1,223 @@
+"""A real Temporal server of our own on loopback; its program is found or built.
+
+There is no mock: where no server is installed, its sources come through the Go module proxy and are built once.
+"""
+
+import asyncio
+import os
+import shutil
+import signal
+import tempfile
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from temporalio.api.enums.v1 import IndexedValueType
+from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSearchAttributesRequest
+from temporalio.client import Client
+from temporalio.service import RPCError, RPCStatusCode
+from temporalio.testing import WorkflowEnvironment
+
+from recourse.local.gobuild import GoProgram, build, workshop
+from recourse.local.process import free_port, kill, last_words, start, stop
+from recourse.local.progress import LocalError, say, taking_long
+
+VERSION = "1.8.2"
+PROGRAM = GoProgram(
+    name=f"temporal-{VERSION}",
+    module="devserver",
+    package="github.com/temporalio/cli/cmd/temporal",
+    linking=f"-s -w -X github.com/temporalio/cli/internal/temporalcli.Version={VERSION}",
+)
+READY_WITHIN = 60.0  # seconds
+# An update of more than this (2 MiB by default) makes the server terminate its workflow, whatever the workflow does;
+# with as much as a call can carry at all (4 MiB), the order itself refuses it. And so does a history of more than this
+# (50 MiB by default), which some dozens of such messages fill before a worker can go on in a new run.
+SERVER_SETTINGS = {"limit.blobSize.error": "5242880", "limit.historySize.error": "104857600"}
+# Off by default in the server; `recourse simulate` and `demo` need time to pass quickly, and timers to be punctual.
+TIME_SKIPPING = {
+    "frontend.WorkflowTimeSkippingEnabled": "true",
+    "system.workflowTimeSkippingEnabled": "true",
+    "history.timerProcessorMaxTimeShift": '"10ms"',
+    "history.timerProcessorMaxPollRPS": "1000",
+    "history.timerProcessorMaxPollHostRPS": "10000",
+    "history.transferProcessorMaxPollRPS": "1000",
+    "history.transferProcessorMaxPollHostRPS": "10000",
+}
+SEARCH_ATTRIBUTES = {
+    "RecoursePhase": "Keyword",
+    "RecoursePolicy": "Keyword",
+    "RecourseTurn": "Keyword",
+    "RecourseCaseStage": "Keyword",
+    "RecourseNextDueAt": "Datetime",
+}
+
+
+class LocalTemporal:
+    """One dev server. Without `db_file` it forgets everything when it ends. `settings`: more of the server's own."""
+
+    def __init__(
+        self,
+        program: Path,
+        folder: Path,
+        *,
+        ui: bool = False,
+        db_file: Path | None = None,
+        settings: Mapping[str, str] | None = None,
+    ) -> None:
+        self._program, self._folder, self._db_file = program, folder, db_file
+        self._settings = {**SERVER_SETTINGS, **TIME_SKIPPING, **(settings or {})}
+        self._port = free_port()
+        self._http_port = free_port()
+        self._ui_port = free_port() if ui else None
+        self._process: asyncio.subprocess.Process | None = None
+
+    @property
+    def address(self) -> str:
+        """Where clients connect to."""
+        return f"127.0.0.1:{self._port}"
+
+    @property
+    def http_url(self) -> str:
+        """Where Temporal's HTTP API is."""
+        return f"http://127.0.0.1:{self._http_port}"
+
+    @property
+    def ui_url(self) -> str | None:
+        """Where the Temporal UI is, if it was asked for."""
+        return f"http://127.0.0.1:{self._ui_port}" if self._ui_port else None
+
+    async def start(self) -> None:
+        """Start it and wait until it answers. Raises LocalError."""
+        log = self._folder / "temporal.log"
+        command: list[str | Path] = [self._program, "server", "start-dev", "--ip", "127.0.0.1"]
+        command += ["--port", str(self._port), "--http-port", str(self._http_port), "--log-level", "error"]
+        command += ["--ui-port", str(self._ui_port)] if self._ui_port else ["--headless"]
+        command += ["--db-filename", self._db_file] if self._db_file else []
+        for key, value in self._settings.items():
+            command += ["--dynamic-config-value", f"{key}={value}"]
+        for name, kind in SEARCH_ATTRIBUTES.items():
+            command += ["--search-attribute", f"{name}={kind}"]
+        # Its own settings only: a profile of the user's may name another server.
+        quiet = {"TEMPORAL_CONFIG_FILE": str(self._folder / "none.toml"), "DO_NOT_TRACK": "1"}
+        self._process = await start(command, log=log, environment=quiet, cwd=self._folder)
+        try:
+            async with asyncio.timeout(READY_WITHIN):
+                with taking_long("Temporal: starting the server"):
+                    while not await _answers(self.address):
+                        if self._process.returncode is not None:
+                            raise LocalError(f"Temporal: the server ended while starting: {last_words(log)}")
+                        await asyncio.sleep(0.05)
+        except TimeoutError as error:
+            raise LocalError(f"Temporal: not ready after {READY_WITHIN:.0f} s: {last_words(log)}") from error
+
+    async def stop(self) -> None:
+        """Stop it in order."""
+        if self._process:
+            await stop(self._process, signal.SIGINT)
+
+    async def kill(self) -> None:
+        """End it as a crash would."""
+        if self._process:
+            kill(self._process)
+            await self._process.wait()
+
+
+async def _answers(address: str) -> bool:
+    try:
+        async with asyncio.timeout(2):
+            client = await Client.connect(address)
+            await client.count_workflows()
+            return True
+    except (RuntimeError, RPCError, TimeoutError):
+        return False
+
+
+async def register_search_attributes(client: Client) -> None:
+    """Register the attributes by which operators find orders, where they are missing. Raises LocalError."""
+    try:
+        service = client.operator_service
+        known = await service.list_search_attributes(ListSearchAttributesRequest(namespace=client.namespace))
+        missing = {name: kind for name, kind in SEARCH_ATTRIBUTES.items() if name not in known.custom_attributes}
+        if missing:
+            kinds = {
+                name: IndexedValueType.Value(f"INDEXED_VALUE_TYPE_{kind.upper()}") for name, kind in missing.items()
+            }
+            await service.add_search_attributes(
+                AddSearchAttributesRequest(namespace=client.namespace, search_attributes=kinds)
+            )
+    except RPCError as error:
+        why = error.message.rstrip(".")
+        if error.status is RPCStatusCode.NOT_FOUND:
+            raise LocalError(f"Temporal: {why}; check TEMPORAL_NAMESPACE.") from error
+        raise LocalError(
+            f"Temporal: the search attributes {', '.join(SEARCH_ATTRIBUTES)} could not be registered: {why}. "
+            "Register them by hand, with `temporal operator search-attribute create`."
+        ) from error
+
+
+async def find_program() -> Path:
+    """A `temporal` program: TEMPORAL_CLI, on PATH, in the cache, the SDK's download, or built. Raises LocalError."""
+    given = os.environ.get("TEMPORAL_CLI")
+    if given:
+        if not os.access(given, os.X_OK):
+            raise LocalError(f"Temporal: TEMPORAL_CLI is {given}, which is no program that can be run.")
+        say("Temporal: the program that TEMPORAL_CLI names")
+        return Path(given)
+    on_path = shutil.which("temporal")
+    if on_path:
+        say("Temporal: the program on PATH")
+        return Path(on_path)
+    if not PROGRAM.path.exists():
+        async with workshop() as folder:
+            # Another run may have made it while this one waited.
+            if not PROGRAM.path.exists():
+                await _make(folder)
+    return PROGRAM.path
+
+
+async def _make(folder: Path) -> None:
+    # The SDK's download is much faster than a build, where its address can be reached.
+    downloaded = await _download(Path(tempfile.mkdtemp(dir=folder)))
+    if downloaded:
+        say("Temporal: downloaded by the Temporal SDK")
+        downloaded.rename(PROGRAM.path)
+        return
+    say("Temporal: no server found, so it is built from source once (some 4 minutes on 2 cores)")
+    await build(
+        PROGRAM,
+        folder,
+        instead="Or install the `temporal` command (Temporal CLI), or set TEMPORAL_CLI to one.",
+    )
+
+
+async def _download(folder: Path) -> Path | None:
+    with taking_long("Temporal: trying the SDK's download"):
+        try:
+            async with asyncio.timeout(120):
+                environment = await WorkflowEnvironment.start_local(
+                    dev_server_download_version=f"v{VERSION}",
+                    download_dest_dir=str(folder),
+                    dev_server_log_level="error",
+                )
+                await environment.shutdown()
+        except (RuntimeError, RPCError, TimeoutError):
+            return None
+    return _only_file(folder)
+
+
+def _only_file(folder: Path) -> Path | None:
+    return next((path for path in folder.iterdir() if path.is_file()), None)
+
+
+@asynccontextmanager
+async def temporal_server(*, ui: bool = False) -> AsyncIterator[tuple[str, str | None]]:
+    """Address and UI address of a Temporal server of our own, which ends with this block."""
+    program = await find_program()
+    with tempfile.TemporaryDirectory(prefix="recourse-", ignore_cleanup_errors=True) as folder:
+        server = LocalTemporal(program, Path(folder), ui=ui)
+        try:
+            await server.start()
+            yield server.address, server.ui_url
+        finally:
+            await server.stop()

@@ -1,0 +1,185 @@
+"""A policy as boxes and arrows, projected from the course that the rules play; nothing in it is drawn by hand."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from recourse.policies.arrow_words import arrow_words
+from recourse.policies.course import Course, Move
+from recourse.policies.wording import PHASE_WORDS, capital
+from recourse.resolution.order import Order
+from recourse.resolution.words import OPEN_PHASES, Party, Phase
+
+OPEN = "open"
+"""The frame around the open phases: an arrow from it starts in several of them, one to it goes back to where the
+order was."""
+
+BOXES: dict[str, str] = {
+    **{phase: capital(PHASE_WORDS[phase]) for phase in OPEN_PHASES},
+    "cancel_freelancer": "Cancellation: the freelancer must answer",
+    "cancel_client": "Cancellation: the client must answer",
+    "extension_client": "More time: the client must answer",
+    "update_freelancer": "Update: the freelancer must answer",
+    "partial_refund_client": "Partial refund: the client must answer",
+    "partial_refund_freelancer": "Partial refund: the freelancer must answer",
+    "review": "Case: an operator reviews the request",
+    "mediation": "Case: an operator mediates",
+    "proposal": "Case: both must answer a proposal",
+    "ruling": "Case: an operator must rule",
+    "ruled_cancel": "Ruled to cancel, may be appealed",
+    "ruled_continue": "Ruled to go on, may be appealed",
+    "appeal": "Appeal: another operator must rule",
+    "canceled_held": "Canceled, the money is held",
+    "undo_client": "Undo: the client must answer",
+    "undo_freelancer": "Undo: the freelancer must answer",
+    "canceled": "Canceled and settled",
+    "completed": "Completed and settled",
+}
+"""The titles of all boxes that there can be, in the order in which an order comes through them."""
+
+
+@dataclass(frozen=True)
+class Arrow:
+    """What leads from one box to another, in words. `phases` narrows it down where it is not so in every phase."""
+
+    source: str
+    target: str
+    words: str
+    phases: tuple[Phase, ...] = ()
+
+    @property
+    def label(self) -> str:
+        """The words with the phases that they hold for."""
+        if not self.phases:
+            return self.words
+        if set(self.phases) == set(OPEN_PHASES):
+            return f"{self.words} (order still open)"
+        return f"{self.words} ({', '.join(PHASE_WORDS[phase] for phase in self.phases)})"
+
+
+@dataclass(frozen=True)
+class Chart:
+    """The boxes that orders of a policy come through, in order, and the arrows between them.
+
+    `always`: what leads out of a phase in the same way while a request or a case is open, and is drawn only once.
+    """
+
+    boxes: tuple[str, ...]
+    arrows: tuple[Arrow, ...]
+    starts: tuple[str, ...]
+    always: tuple[str, ...]
+
+    @property
+    def ends(self) -> tuple[str, ...]:
+        """The boxes that nothing leads out of."""
+        return tuple(
+            name
+            for name in self.boxes
+            if all(arrow.source != name for arrow in self.arrows) and name not in OPEN_PHASES
+        )
+
+    @cached_property
+    def pairs(self) -> dict[tuple[str, str], list[str]]:
+        """The labels of all arrows between two boxes."""
+        found: dict[tuple[str, str], list[str]] = defaultdict(list)
+        for arrow in self.arrows:
+            found[arrow.source, arrow.target].append(arrow.label)
+        return dict(found)
+
+
+def box(order: Order) -> str:
+    """The box that an order is in."""
+    request, case = order.open_request, order.open_case
+    if request:
+        return f"{request.kind}_{request.asked}"
+    if case:
+        if case.ruling and case.stage == "ruling":
+            return f"ruled_{case.ruling.outcome}"
+        if case.stage == "mediation":
+            return "review" if case.review else "proposal" if case.proposal else "mediation"
+        return case.stage
+    return "canceled_held" if order.settlement == "held" else order.phase
+
+
+def chart(course: Course) -> Chart:
+    """The chart of a policy's course."""
+    found: dict[tuple[str, str, str], tuple[set[Party], set[Phase]]] = defaultdict(lambda: (set(), set()))
+    seen: dict[str, set[Phase]] = defaultdict(set)
+    for state in course.states:
+        seen[box(state.order)].add(state.order.phase)
+    for move in course.moves:
+        before = course.before(move)
+        source, target = _ends(course, move)
+        if move.name == "wait" or source == target:
+            continue
+        parties, phases = found[source, target, arrow_words(course.policy, move, before)]
+        phases.add(before.phase)
+        if move.by in ("client", "freelancer"):
+            parties.add("client" if move.by == "client" else "freelancer")
+    arrows = [
+        Arrow(source, target, words.format(who=_named(parties)), _narrower(phases, seen[source]))
+        for (source, target, words), (parties, phases) in found.items()
+    ]
+    repeated = [arrow for arrow in arrows if _drawn_at_its_phase(arrow, arrows)]
+    drawn = _from_the_frame([arrow for arrow in arrows if arrow not in repeated], seen)
+    places = {name: place for place, name in enumerate((OPEN, *BOXES))}
+    return Chart(
+        boxes=tuple(name for name in BOXES if name in seen),
+        arrows=tuple(sorted(drawn, key=lambda arrow: (places[arrow.source], places[arrow.target]))),
+        starts=tuple(dict.fromkeys(box(state.order) for state in course.states[:2])),
+        always=tuple(_once(repeated)),
+    )
+
+
+def _once(repeated: Iterable[Arrow]) -> Iterator[str]:
+    phases: dict[tuple[str, str], set[Phase]] = defaultdict(set)
+    for arrow in repeated:
+        phases[arrow.target, arrow.words].update(arrow.phases)
+    for (target, words), where in phases.items():
+        yield Arrow(OPEN, target, words, _narrower(where, set(OPEN_PHASES))).label
+
+
+def _drawn_at_its_phase(arrow: Arrow, arrows: Iterable[Arrow]) -> bool:
+    """Whether it says only what an arrow out of the phase itself says."""
+    if arrow.source in OPEN_PHASES or not arrow.phases:
+        return False
+    said = {other.source for other in arrows if (other.target, other.words) == (arrow.target, arrow.words)}
+    return said.issuperset(arrow.phases)
+
+
+def _ends(course: Course, move: Move) -> tuple[str, str]:
+    source, target = box(course.before(move)), box(move.after)
+    goes_on = target in OPEN_PHASES and source not in OPEN_PHASES
+    return source, OPEN if goes_on else target
+
+
+def _named(parties: Iterable[Party]) -> str:
+    named = sorted(parties)
+    return "either party" if len(named) == 2 else named[0] if named else ""
+
+
+def _narrower(phases: set[Phase], seen: set[Phase]) -> tuple[Phase, ...]:
+    return () if phases >= seen else tuple(phase for phase in PHASE_WORDS if phase in phases)
+
+
+def _from_the_frame(arrows: Iterable[Arrow], seen: Mapping[str, set[Phase]]) -> Iterator[Arrow]:
+    """What leads out of several open phases alike, as one arrow from the frame around them."""
+    alike: dict[tuple[str, str], list[Arrow]] = defaultdict(list)
+    for arrow in arrows:
+        if arrow.source in OPEN_PHASES and arrow.target not in OPEN_PHASES:
+            alike[arrow.target, arrow.words].append(arrow)
+        else:
+            yield arrow
+    open_phases: set[Phase] = {phase for phase in OPEN_PHASES if phase in seen}
+    for (target, words), same in alike.items():
+        sources: set[Phase] = {phase for phase in OPEN_PHASES if phase in {arrow.source for arrow in same}}
+        if len(sources) == 1:
+            yield from same
+        else:
+            yield Arrow(OPEN, target, words, _narrower(sources, open_phases))
+
+
+def always_lines(drawn: Chart) -> list[str]:
+    """What to write beside a chart about the arrows that are drawn only once."""
+    return ["Also while a request or a case is open:", *drawn.always] if drawn.always else []

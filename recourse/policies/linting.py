@@ -1,0 +1,73 @@
+"""Linting a policy: every finding at once, each with its place. Loading a policy refuses what is an error here."""
+
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+
+from recourse.policies.advice import advice_remarks
+from recourse.policies.course import explore
+from recourse.policies.course_checks import course_remarks
+from recourse.policies.files import PolicyFile
+from recourse.policies.findings import Finding, Remark, warning
+from recourse.policies.keys import Key
+from recourse.policies.sense import sense_remarks
+from recourse.policies.values import read_values
+from recourse.resolution.policy import Flags, Money, Policy, Reviews, Scores
+
+
+def lint(file: PolicyFile) -> tuple[Policy, list[Finding]]:
+    """The policy of a file, and all findings in the order of their lines. It is to be used only without an error."""
+    policy, wrong = read_values(file.document)
+    if file.broken:
+        # Half of the values are missing, so only those of this file by themselves can be judged.
+        judged: Iterable[Remark] = [remark for remark in wrong if not remark.rule.startswith("missing")]
+    else:
+        doubtful = {key for remark in wrong for key in remark.keys}
+        judged = [*wrong, *(remark for remark in _remarks(file, policy) if not _relies_on(remark, doubtful))]
+    findings = [file.place(remark) for remark in judged if _worth_saying(file, remark)]
+    findings += [file.broken] if file.broken else []
+    return policy, sorted(_once(findings), key=lambda found: (found.file != file.name, found.line or 0))
+
+
+def _once(findings: Iterable[Finding]) -> list[Finding]:
+    """Each finding once, and no warning where there is an error: mending that may mend both."""
+    found = list(dict.fromkeys(findings))
+    wrong = {(finding.file, finding.key) for finding in found if finding.severity == "error"}
+    return [one for one in found if one.severity == "error" or (one.file, one.key) not in wrong]
+
+
+def _remarks(file: PolicyFile, policy: Policy) -> Iterator[Remark]:
+    yield from _borrowed_name(file)
+    yield from sense_remarks(policy)
+    yield from advice_remarks(policy)
+    yield from _of_the_course(policy)
+
+
+def _relies_on(remark: Remark, doubtful: set[Key]) -> bool:
+    """Whether a remark is about a value that only stands in for one that is wrong."""
+    return any(key[: len(known)] == known for key in remark.keys for known in doubtful)
+
+
+def _worth_saying(file: PolicyFile, remark: Remark) -> bool:
+    return not remark.if_written or any(layer.has(remark.keys[0]) for layer in file.layers[:1])
+
+
+def _borrowed_name(file: PolicyFile) -> Iterator[Remark]:
+    own = file.layers[0]
+    if own.extends is not None and own.lines is not None and not own.has(("name",)) and file.origin(("name",)):
+        yield warning(
+            "borrowed-name",
+            "this policy has no name of its own, so its orders carry the name of the one that it extends: add "
+            'name = "…"',
+            "extends",
+        )
+
+
+def _of_the_course(policy: Policy) -> tuple[Remark, ...]:
+    # What only counts or tells is of no matter for the course; without it, fewer courses have to be played.
+    plain = {"name": "-", "money": Money(), "scores": Scores(), "reviews": Reviews(), "flags": Flags()}
+    return _of_course(policy.model_copy(update=plain).model_dump_json())
+
+
+@lru_cache(maxsize=256)
+def _of_course(policy: str) -> tuple[Remark, ...]:
+    return tuple(course_remarks(explore(Policy.model_validate_json(policy))))

@@ -1,0 +1,105 @@
+"""Who must answer a cancel request until when, and what silence means, in sentences."""
+
+from datetime import timedelta
+
+from recourse.policies.sentences.canceling import nobody_names
+from recourse.policies.sentences.sentence import Sentence, kind_missing, never_asked
+from recourse.policies.wording import PHASE_WORDS, capital, listed, span
+from recourse.resolution.policy import Policy
+from recourse.resolution.words import OPEN_PHASES, PARTIES, OpenPhase, Party, Silence
+
+SILENCE_WORDS: dict[Silence, str] = {
+    "accept": "the order is canceled as asked",
+    "decline": "the request counts as declined",
+    "escalate": "an operator decides",
+    "lapse": "the request lapses and the order goes on",
+}
+_no_cancel = kind_missing("cancel")
+
+
+def reminder_words(reminder: timedelta | None, whom: str, what: str) -> str:
+    """The sentence about a reminder of any kind of request."""
+    if reminder is None:
+        return f"Nobody is reminded of {what}."
+    return f"After {span(reminder)} without an answer, {whom} is reminded of {what}."
+
+
+def _window(party: Party) -> Sentence:
+    def say(policy: Policy) -> str:
+        length = span(policy.requests.cancel.window.of(party))
+        return (
+            f"When the {party} is asked to agree to a cancellation, or to a counter-offer, it has {length} to answer."
+        )
+
+    return Sentence(f"requests.cancel.window.{party}_asked", say, never_asked(party))
+
+
+def _silence(party: Party) -> Sentence:
+    def say(policy: Policy) -> str:
+        return f"If the {party} does not answer in time, {SILENCE_WORDS[policy.requests.cancel.silence.of(party)]}."
+
+    return Sentence(f"requests.cancel.silence.{party}_asked", say, never_asked(party))
+
+
+def _silence_in(phase: OpenPhase, party: Party) -> Sentence:
+    def special(policy: Policy) -> Silence | None:
+        chosen = policy.requests.cancel.silence_in.get(phase)
+        return chosen.of(party) if chosen else None
+
+    def say(policy: Policy) -> str:
+        meaning = special(policy)
+        where = f"if the {party}'s time ends while the order is {PHASE_WORDS[phase]}"
+        if meaning is None:
+            return f"{capital(where)}, its silence means the same as elsewhere."
+        return f"But {where}, {SILENCE_WORDS[meaning]}."
+
+    def idle(policy: Policy) -> str | None:
+        # Where a policy has no rule of its own for the phase, there is nothing to tell.
+        return never_asked(party)(policy) or (None if special(policy) else "no meaning of its own is given")
+
+    return Sentence(f"requests.cancel.silence_in.{phase}.{party}_asked", say, idle)
+
+
+def _reminder(policy: Policy) -> str:
+    return reminder_words(policy.requests.cancel.reminder, "the party that must answer", "a cancel request")
+
+
+def _counters(policy: Policy) -> str:
+    most = policy.requests.cancel.max_counters
+    how_many = f"up to {most} counter-offer{'' if most == 1 else 's'}" if most else "no counter-offer"
+    return f"Within one cancel request there may be {how_many}, those of both sides together."
+
+
+def _decline(policy: Policy) -> str:
+    if policy.requests.cancel.on_decline == "escalate":
+        return "When a cancel request is declined, a case opens at once."
+    return "When a cancel request is declined, the order goes on."
+
+
+def _pause(policy: Policy) -> str:
+    days = policy.answers.pause
+    if not days:
+        return "Every day counts in the time to answer."
+    return f"In the time to answer a request, these days do not count: {listed(map(capital, days))}."
+
+
+def _zone(policy: Policy) -> str:
+    return f"Those days begin and end as in the time zone {policy.answers.time_zone}."
+
+
+def _no_pause(policy: Policy) -> str | None:
+    return None if policy.answers.pause else "answers.pause is empty"
+
+
+ANSWERING = (
+    *(_window(party) for party in PARTIES),
+    Sentence("requests.cancel.reminder", _reminder, _no_cancel),
+    Sentence("requests.cancel.max_counters", _counters, nobody_names),
+    Sentence("requests.cancel.on_decline", _decline, _no_cancel),
+    Sentence("answers.pause", _pause),
+    Sentence("answers.time_zone", _zone, _no_pause),
+)
+SILENCES = (
+    *(_silence(party) for party in PARTIES),
+    *(_silence_in(phase, party) for party in PARTIES for phase in OPEN_PHASES),
+)
