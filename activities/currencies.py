@@ -6,8 +6,10 @@ that reads a started order may ask here.
 
 from iso4217 import Currency
 
+from recourse.errors import BadInput
 
-class UnusableCurrency(ValueError):
+
+class UnusableCurrency(BadInput, ValueError):
     """No new order may have this currency; the text says why."""
 
 

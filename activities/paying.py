@@ -9,6 +9,7 @@ from temporalio.exceptions import ApplicationError
 
 from recourse.activities.counting import Counts
 from recourse.activities.shapes import PAY, Payment
+from recourse.errors import BadInput
 
 BUILT_IN = "ledger"
 
@@ -25,7 +26,7 @@ class PaymentProvider(Protocol):
         """
 
 
-class BadProvider(Exception):
+class BadProvider(BadInput):
     """A payment provider that a worker was told of cannot be used; the text says which and why."""
 
 

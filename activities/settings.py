@@ -11,6 +11,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from recourse.activities.addresses import read_address
 from recourse.activities.urls import read_listener, read_origin, read_url
 from recourse.activities.webhook import read_secrets
+from recourse.errors import BadInput
 from recourse.resolution.unfit import unfit
 from recourse.workflows.keys import BadKeys, KeyRing
 
@@ -33,7 +34,7 @@ _MAIL = _readable(read_address)
 _LISTENER = _readable(read_listener)
 
 
-class BadSettings(Exception):
+class BadSettings(BadInput):
     """The environment cannot be used; the text names each variable and why."""
 
 

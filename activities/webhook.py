@@ -12,6 +12,7 @@ from typing import Any
 import httpx2
 from standardwebhooks.webhooks import EmptyWebhookSecretError, Webhook, WebhookVerificationError
 
+from recourse.errors import BadInput
 from recourse.resolution.step import Notice, Receiver
 
 PATIENCE = 10.0  # seconds for the whole exchange
@@ -37,7 +38,7 @@ class NotDelivered(Exception):
         self.answer, self.wait, self.gone = answer, wait, gone
 
 
-class BadSignature(Exception):
+class BadSignature(BadInput):
     """A webhook that does not come from who it says, or was changed on its way, or is not fresh."""
 
 

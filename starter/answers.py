@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic_core import to_json
 
+from recourse.errors import RecourseError, Unreachable
 from recourse.resolution.commands import Actor
 from recourse.resolution.refusals import SENTENCES, Code
 
@@ -15,15 +16,15 @@ from recourse.resolution.refusals import SENTENCES, Code
 LARGEST_MESSAGE = 1024 * 1024
 
 
-class OrderExists(Exception):
+class OrderExists(RecourseError):
     """An order of this id was started with other terms; an order id is never used again."""
 
 
-class NoSuchOrder(Exception):
+class NoSuchOrder(RecourseError):
     """There is no order of this id."""
 
 
-class OrderNotRunning(Exception):
+class OrderNotRunning(Unreachable):
     """The order needs a workflow, but none leads it: it was terminated or deleted, or it runs on another Temporal.
 
     `remedy` is the command with which an operator puts that right. What was sent has had no effect.
@@ -63,7 +64,7 @@ def ended_unwritten(order_id: str) -> OrderNotRunning:
     )
 
 
-class Unanswered(Exception):
+class Unanswered(Unreachable):
     """Nobody knows whether a command, or a start, arrived: no answer came.
 
     To send the same again is safe. A command must then carry the `command_id` that is here; if it did arrive, it gets

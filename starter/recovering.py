@@ -21,6 +21,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from recourse.database.orders import Stored, read_order
 from recourse.database.recovering import highest_unnamed, is_answered, mark_told
 from recourse.database.steps import StepOutOfOrder, record_step
+from recourse.errors import RecourseError
 from recourse.resolution.order import Opening, open_order
 from recourse.resolution.process import Desk
 from recourse.starter.answers import NoSuchOrder, counted
@@ -40,7 +41,7 @@ LOOKS_AGAIN_AFTER = 0.25  # seconds
 State = Literal["well", "over", "orphaned", "temporal_behind", "database_behind", "unknown"]
 
 
-class CannotRecover(Exception):
+class CannotRecover(RecourseError):
     """An order that cannot be brought together again this way; the text says why, and what to do."""
 
 

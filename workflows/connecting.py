@@ -12,6 +12,7 @@ from temporalio.service import RPCError
 
 from recourse.activities.settings import BadSettings, read_settings
 from recourse.activities.urls import read_url
+from recourse.errors import Unreachable
 from recourse.workflows.actors import Actors, SignsCommands
 from recourse.workflows.encryption import for_callers
 from recourse.workflows.tracing import tracing
@@ -19,7 +20,7 @@ from recourse.workflows.tracing import tracing
 PATIENCE = 10.0  # seconds
 
 
-class TemporalUnreachable(Exception):
+class TemporalUnreachable(Unreachable):
     """Nobody answers at Temporal's address; the text names it and says what to do."""
 
 

@@ -10,6 +10,7 @@ import asyncpg
 
 from recourse.database.address import CACHE, Address
 from recourse.database.pool import AWAY, changes_servers, connect, unreachable
+from recourse.errors import BadInput
 
 _LOCK = 0x5EC0_0125  # any number that nobody else locks; two starters take turns by it
 _JOURNAL = """
@@ -38,7 +39,7 @@ _NOT_OF_THE_MIGRATION = (
 )
 
 
-class MigrationError(Exception):
+class MigrationError(BadInput):
     """The database cannot be brought up to date; the text says why and what to do."""
 
 

@@ -9,6 +9,7 @@ import asyncpg
 from pydantic_core import to_json
 
 from recourse.database.address import CACHE, Address, Unreadable
+from recourse.errors import Unreachable
 
 CONNECTIONS = 8
 # Seconds. A host that says nothing must not use up the time of the next one.
@@ -63,7 +64,7 @@ _SESSION = "SELECT pg_backend_pid()"
 _CANNOT_BE_USED: tuple[type[Exception], ...] = (*AWAY, asyncpg.PostgresError, ValueError)
 
 
-class DatabaseUnreachable(Exception):
+class DatabaseUnreachable(Unreachable):
     """The database is away; the text names its address, without the password, and what to do.
 
     `plain` is what of that anybody may read: no address, no name.

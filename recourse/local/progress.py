@@ -6,11 +6,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from recourse.errors import Unreachable
+
 SILENT_FOR = 2.0  # seconds: what is faster needs no words
 EVERY = 10.0  # seconds between signs of life
 
 
-class LocalError(Exception):
+class LocalError(Unreachable):
     """A step of the set-up failed; the text says which, why, and what to do."""
 
 

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from pydantic import field_validator
 
+from recourse.errors import BadInput
 from recourse.resolution.durations import Duration, DurationOrNever, Percentage, Weekday
 from recourse.resolution.fields import Name
 from recourse.resolution.policy_requests import Count, Flag, Requests, Roles, hours
@@ -156,7 +157,7 @@ class Policy(Frozen):
     reasons: dict[Name, Reason] = REASONS
 
 
-class PolicyError(ValueError):
+class PolicyError(BadInput, ValueError):
     """A policy that cannot be used. Its text has a line for every bad key: where it is, and why."""
 
 

@@ -4,12 +4,10 @@ import sys
 
 from cyclopts import App, CycloptsError
 
+from recourse.errors import RecourseError
 from recourse.starter.cli.output import (
-    BAD_INPUT,
     BROKEN_PIPE,
     INTERRUPTED,
-    NO,
-    UNREACHABLE,
     Stop,
     check_text,
     complain,
@@ -72,23 +70,6 @@ app.command(
 )
 app.command("recourse.starter.cli.codec:codec", name="codec", help="Serve decrypted payloads to the Temporal UI.")
 
-# By name, so that `--help` needs to load neither Temporal nor the database driver.
-EXPECTED = {
-    "recourse.local.progress.LocalError": UNREACHABLE,
-    "recourse.workflows.connecting.TemporalUnreachable": UNREACHABLE,
-    "recourse.database.pool.DatabaseUnreachable": UNREACHABLE,
-    "recourse.database.migrate.MigrationError": BAD_INPUT,
-    "recourse.activities.settings.BadSettings": BAD_INPUT,
-    "recourse.resolution.policy.PolicyError": BAD_INPUT,
-    "recourse.starter.simulate.story.StoryError": BAD_INPUT,
-    "recourse.starter.simulate.temporal.OthersOrders": BAD_INPUT,
-    "recourse.activities.paying.BadProvider": BAD_INPUT,
-    "recourse.starter.answers.OrderExists": NO,
-    "recourse.starter.answers.NoSuchOrder": NO,
-    "recourse.starter.answers.OrderNotRunning": UNREACHABLE,
-    "recourse.starter.answers.Unanswered": UNREACHABLE,
-}
-
 
 def main() -> None:
     """The entry point of `recourse`."""
@@ -113,13 +94,7 @@ def _run() -> int:
         status = complain(stop)
     except KeyboardInterrupt:
         status = INTERRUPTED
-    except BrokenPipeError:
-        raise
-    except Exception as error:
-        kinds = (f"{kind.__module__}.{kind.__qualname__}" for kind in type(error).__mro__)
-        known = next((EXPECTED[kind] for kind in kinds if kind in EXPECTED), None)
-        if known is None:  # a fault of ours keeps its traceback
-            raise
-        status = complain(Stop(str(error), known))
+    except RecourseError as error:
+        status = complain(Stop(str(error), error.exit_status))
     sys.stdout.flush()
     return status if isinstance(status, int) else 0

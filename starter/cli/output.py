@@ -14,13 +14,12 @@ from pydantic import BaseModel
 from rich.console import Console
 from rich.text import Text
 
+from recourse.errors import ExitStatus
 from recourse.resolution.durations import write_duration
 from recourse.resolution.zones import read_zone
 
 DONE = 0
-NO = 1
-BAD_INPUT = 2
-UNREACHABLE = 3
+NO, BAD_INPUT, UNREACHABLE = ExitStatus
 INTERRUPTED = 130
 BROKEN_PIPE = 141
 

@@ -11,6 +11,7 @@ import yaml
 from pydantic import ValidationError
 
 from recourse.activities.currencies import check_currency
+from recourse.errors import BadInput
 from recourse.policies import load_policy
 from recourse.resolution.commands import COMMANDS
 from recourse.resolution.durations import parse_duration
@@ -66,7 +67,7 @@ DEFAULT_ORDER: Mapping[str, Any] = {
 }
 
 
-class StoryError(ValueError):
+class StoryError(BadInput, ValueError):
     """A scenario file that cannot be played. Its text names the file, the line and why."""
 
     def __init__(self, path: Path, line: int, reason: str) -> None:

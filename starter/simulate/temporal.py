@@ -24,6 +24,7 @@ from recourse.database.address import Address
 from recourse.database.migrate import migrate
 from recourse.database.orders import read_answer, read_balances, read_notices, read_order, read_record
 from recourse.database.pool import connect
+from recourse.errors import BadInput
 from recourse.local.postgres import postgres
 from recourse.local.progress import say
 from recourse.local.temporal import register_search_attributes, temporal_server
@@ -50,7 +51,7 @@ PLAYED = "-[0-9a-f]{8}-[0-9]+$"  # how the ids of orders end that stories made
 Condition = Callable[[], Awaitable[bool]]
 
 
-class OthersOrders(Exception):
+class OthersOrders(BadInput):
     """The database that was named is in use; the text says so."""
 
 

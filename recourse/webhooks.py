@@ -1,0 +1,5 @@
+"""For receivers of notices: whether a webhook is genuine."""
+
+from recourse.activities.webhook import BadSignature, verify_webhook
+
+__all__ = ["BadSignature", "verify_webhook"]

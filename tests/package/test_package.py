@@ -1,0 +1,137 @@
+"""The package: one name to import, beside whatever else a project has."""
+
+import subprocess
+import sys
+import textwrap
+import zipfile
+from pathlib import Path
+
+import pytest
+
+import recourse
+
+ROOT = Path(__file__).resolve().parents[2]
+# What a project of Temporal's samples calls its own files.
+FOREIGN = ("workflows.py", "activities.py", "worker.py", "starter/__init__.py", "database/__init__.py", "resolution.py")
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("wheel")
+    made = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
+    subprocess.run(made, cwd=ROOT, check=True, capture_output=True)
+    [file] = folder.glob("*.whl")
+    return file
+
+
+def run(program: str, folder: Path = ROOT) -> str:
+    given = [sys.executable, "-c", textwrap.dedent(program)]
+    return subprocess.run(given, check=True, capture_output=True, text=True, cwd=folder).stdout
+
+
+def test_the_wheel_adds_one_name_and_says_that_it_is_typed(wheel: Path) -> None:
+    held = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
+
+    assert {name.split("/")[0] for name in held} == {"recourse"}
+    assert "recourse/py.typed" in held
+    assert {"recourse/worker.py", "recourse/workflows/order.py", "recourse/activities/templates/notice.txt.j2"} <= held
+    assert not [name for name in held if "/dev/" in name or "/tests/" in name]
+
+
+def test_it_works_in_a_project_that_has_files_of_those_names_itself(wheel: Path, tmp_path: Path) -> None:
+    project, installed = tmp_path / "project", tmp_path / "installed"
+    for name in FOREIGN:
+        place = project / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text("OURS = 'the project'\n", encoding="utf-8")
+    zipfile.ZipFile(wheel).extractall(installed)
+    program = f"""
+        import sys
+        sys.path.insert(0, {str(project)!r})
+        sys.path.insert(1, {str(installed)!r})
+        import activities, database, recourse, resolution, starter, worker, workflows
+        import recourse.worker, recourse.workflows.order, recourse.starter.cli, recourse.starter.http.app
+        assert recourse.__file__.startswith({str(installed)!r}), recourse.__file__
+        assert {{m.OURS for m in (activities, database, resolution, starter, worker, workflows)}} == {{"the project"}}
+        print(recourse.Recourse.__name__, recourse.load_policy("glimmer").name)
+    """
+
+    assert run(program, project) == "Recourse glimmer\n"
+
+
+def test_no_module_loads_twice() -> None:
+    program = """
+        import sys
+        import recourse.worker, recourse.starter.cli.app, recourse.starter.http.app, recourse.starter.simulate.run
+        files = {}
+        for name, module in list(sys.modules.items()):
+            if getattr(module, "__file__", None):
+                files.setdefault(__import__("os").path.realpath(module.__file__), []).append(name)
+        print({file: names for file, names in files.items() if len(names) > 1 and "recourse" in str(names)})
+    """
+
+    assert run(program) == "{}\n"
+
+
+def test_every_name_of_the_public_interface_is_there() -> None:
+    assert all(getattr(recourse, name) is not None for name in recourse.__all__)
+    assert set(recourse.__all__) <= set(dir(recourse))
+    with pytest.raises(AttributeError, match="has no attribute 'Orders'"):
+        _ = recourse.Orders  # type: ignore[attr-defined]
+
+
+def test_the_bare_import_loads_neither_temporal_nor_the_database_driver() -> None:
+    program = "import sys, recourse; print({'temporalio', 'asyncpg', 'pydantic'} & set(sys.modules))"
+
+    assert run(program) == "set()\n"
+
+
+def test_every_error_that_is_raised_on_purpose_has_the_one_base() -> None:
+    from recourse.activities.webhook import BadSignature
+    from recourse.database.migrate import MigrationError
+    from recourse.starter.recovering import CannotRecover
+
+    named = [getattr(recourse, name) for name in recourse.__all__]
+    errors = [kind for kind in named if isinstance(kind, type) and issubclass(kind, Exception)]
+    assert len(errors) > 8
+    for kind in (*errors, BadSignature, MigrationError, CannotRecover):
+        assert issubclass(kind, recourse.RecourseError), kind
+
+
+def test_an_importer_is_type_checked_strictly(wheel: Path, tmp_path: Path) -> None:
+    zipfile.ZipFile(wheel).extractall(tmp_path / "installed")
+    program = tmp_path / "importer.py"
+    program.write_text(
+        textwrap.dedent("""
+        from recourse import Outcome, Recourse, RecourseError, Terms, load_policy
+        from recourse.ports import Payment
+        from recourse.webhooks import verify_webhook
+
+        async def cancel(orders: Recourse, terms: Terms) -> Outcome:
+            await orders.start(terms, load_policy("glimmer"))
+            return await orders.send(terms.order_id, "request", {"kind": "cancel"})
+
+        class Till:
+            async def pay(self, payment: Payment) -> None:
+                print(payment.amount_due)
+
+        def check(secret: str) -> None:
+            try:
+                verify_webhook(secret, {}, b"")
+            except RecourseError:
+                pass
+        """),
+        encoding="utf-8",
+    )
+    checked = subprocess.run(
+        [sys.executable, "-m", "mypy", "--strict", "--no-incremental", str(program)],
+        capture_output=True,
+        text=True,
+        env={"MYPYPATH": str(tmp_path / "installed"), "PATH": ""},
+        cwd=tmp_path,
+        check=False,
+    )
+
+    # One mistake, which is found: the types reach the importer.
+    assert 'error: "Payment" has no attribute "amount_due"' in checked.stdout
+    assert "Found 1 error in 1 file" in checked.stdout
