@@ -37,13 +37,12 @@ from temporalio.worker import (
 with workflow.unsafe.imports_passed_through():
     from recourse.activities.shapes import Carried
     from recourse.resolution.commands import COMMANDS
-    from recourse.resolution.fields import AS_BEFORE, UNNAMED
+    from recourse.resolution.fields import UNNAMED
     from recourse.resolution.order import Opening
     from recourse.resolution.reading import (
         Message,
         is_command_id,
         read_message,
-        read_otherwise,
         unproven_message,
         unreadable_message,
     )
@@ -77,24 +76,17 @@ Disproving = Callable[[Mapping[str, Any], str, datetime], Disproof | None]
 
 @dataclass(frozen=True)
 class Undecodable:
-    """Payloads that could not be read, and why."""
+    """A payload that could not be read, and why."""
 
     error: str
-    payloads: tuple[Payload, ...] = ()
 
 
 @dataclass(frozen=True)
 class Unopened(Undecodable):
     """Payloads of which at least one was not opened by the codec; `payloads` are those that came."""
 
-    verdict: Verdict = "no_key"
-
-
-@dataclass(frozen=True)
-class AsBefore:
-    """A message that is read as it was read when it came, by an earlier version."""
-
-    message: Mapping[str, Any]
+    verdict: Verdict
+    payloads: tuple[Payload, ...]
 
 
 @dataclass(frozen=True)
@@ -140,7 +132,7 @@ class ForgivingConverter(PydanticPayloadConverter):
         try:
             return super().from_payloads(payloads, type_hints)
         except Exception as error:  # noqa: BLE001 - whatever a payload does, it must not wedge the order
-            return [Undecodable(_in_words(error), tuple(payloads))]
+            return [Undecodable(_in_words(error))]
 
 
 def _in_words(error: Exception) -> str:
@@ -199,8 +191,6 @@ def message_of(name: str, arguments: Sequence[Any], unnamed: str) -> Message:
         return unreadable_message(name, str(unreadable), unnamed)
     if isinstance(payload, Unproven):
         return unproven_message(name, payload.message, _WHY_UNPROVEN[payload.disproof], unnamed)
-    if isinstance(payload, AsBefore):
-        return read_message(name, payload.message, unnamed, as_before=True)
     return read_message(name, payload, unnamed)
 
 
@@ -213,7 +203,7 @@ class _Gate(WorkflowInboundInterceptor):
     async def execute_workflow(self, input: ExecuteWorkflowInput) -> Any:
         if workflow.info().workflow_type == ORDER:
             expected = Carried if workflow.info().continued_run_id else Opening
-            input.args = _as_opened_before(_opening(input.args, [expected]))
+            input.args = _opening(input.args, [expected])
             if len(input.args) != 1 or not isinstance(input.args[0], expected):
                 found = input.args[0] if input.args else None
                 why = found.error if isinstance(found, Undecodable) else "not one opening"
@@ -266,11 +256,7 @@ class _Gate(WorkflowInboundInterceptor):
             return arguments
         message = {key: value for key, value in arguments[0].items() if key != TOKEN}
         disproof = self._as_first_judged(name, arguments[0])
-        if disproof is not None:
-            return [Unproven(message, disproof)]
-        if read_otherwise(message) and not workflow.patched(f"{name} read otherwise"):
-            return [AsBefore(message)]
-        return [message]
+        return [message if disproof is None else Unproven(message, disproof)]
 
     def _as_first_judged(self, name: str, message: Mapping[str, Any]) -> Disproof | None:
         if workflow.unsafe.is_replaying():
@@ -305,21 +291,6 @@ def _opening(arguments: Sequence[Any], hints: list[type[Any]]) -> list[Any]:
     if unopened is None or (unopened.verdict != "no_key" and not begun):
         return list(arguments)
     return _read_again(unopened, hints)
-
-
-def _as_opened_before(arguments: list[Any]) -> list[Any]:
-    """The arguments of a start, as an earlier version read them where it did; a start of now gets no such reading."""
-    found = arguments[0] if len(arguments) == 1 else None
-    if not isinstance(found, Undecodable) or len(found.payloads) != 1:
-        return arguments
-    try:
-        opening = Opening.model_validate_json(found.payloads[0].data, context=AS_BEFORE)
-    except ValueError:
-        return arguments
-    if workflow.unsafe.is_replaying() and not workflow.patched("start refused"):
-        return [opening]
-    workflow.patched("start refused")
-    return arguments
 
 
 def _read_again(argument: Any, hints: list[type[Any]] | None = None) -> list[Any]:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cached_property
 from typing import Any
 
@@ -31,8 +31,6 @@ with workflow.unsafe.imports_passed_through():
     from recourse.workflows.soon import ONE_TRY, soon
     from recourse.workflows.unknown import UnknownWorkflow
 
-# An order knows its rule of dormancy by when it started: a marker would be one more event of each order.
-WRITING_MOVES_NO_ORDER_SINCE = datetime(2026, 11, 30, 14, 20, tzinfo=UTC)
 # What one run may hand to the next of undecided messages; Temporal takes 2 MiB with the order itself.
 CARRIED_AT_MOST = 256 * 1024  # bytes
 # The memo that says how many signals without an id the order has had before it was revived.
@@ -96,7 +94,6 @@ class OrderWorkflow:
             desk = self.take_over(start)
         else:
             desk = self.desk = Desk(start)
-            self.go_by_the_rules_of_the_start()
             self.written = desk.order
             self.deliveries = Deliveries(desk.order.terms.order_id)
             await self.write(desk.opening_step())
@@ -127,7 +124,7 @@ class OrderWorkflow:
     async def read_offsets(self) -> None:
         """Have the offsets of the policy's time zone in the history, where a decision may go by them."""
         answers = self.at_desk.order.policy.answers
-        if answers.pause and answers.time_zone != "UTC" and workflow.patched("offsets"):
+        if answers.pause and answers.time_zone != "UTC":
             title = f"the clocks of {answers.time_zone}"
             self.offsets = await soon(READ_OFFSETS, [answers.time_zone, self.now], Offsets, title)
 
@@ -171,18 +168,15 @@ class OrderWorkflow:
         """Fetch the first answer to the same id from the database, so that no run grows with the whole life of its
         order."""
         desk, key, forgotten = self.at_desk, ticket.message.key, self.forgotten
-        named = {"sender": key[0], "command_id": key[1]}
-        found: dict[str, Any] | None = await soon(
+        answer: Answered | None = await soon(
             FIND_ANSWER,
             [desk.order.terms.order_id, *key],
-            dict,
+            Answered,
             "was this answered before?",
         )
         ticket.looked_up = (key, forgotten)
-        if found is None:
+        if answer is None:
             return
-        # Former versions found the outcome alone.
-        answer = Answered.model_validate(found if "outcome" in found else {"outcome": found, **named})
         if answer.step is not None and answer.step >= desk.steps:
             # An attempt that was forgotten gave it: the order goes on from that step before anybody hears of it.
             await self.knows_everything()
@@ -256,7 +250,6 @@ class OrderWorkflow:
         recorded = await soon(RECORD_STEP, [step], StepRecorded, title or page.step_title(step))
         if recorded.adopted is not None:
             self.at_desk.adopt(recorded.adopted, draft)
-            self.go_by_the_rules_of_the_start()
             if recorded.adopted.answers is None:
                 self.forgotten += 1
         elif title is None:
@@ -265,12 +258,6 @@ class OrderWorkflow:
         if recorded.to_deliver and self.deliveries:
             self.deliveries.deliver(self.at_desk.steps - 1)
         return recorded.adopted is None
-
-    def go_by_the_rules_of_the_start(self) -> None:
-        """An order that began before the rule of dormancy changed keeps the former one, or its timers and what it is
-        found by would not be those of its history. The order itself carries that into later runs."""
-        if workflow.info().start_time < WRITING_MOVES_NO_ORDER_SINCE:
-            self.at_desk.order = self.at_desk.order.model_copy(update={"moved_by_writing": True})
 
     def show(self) -> None:
         """Keep what orders are found by in Temporal as it is now."""
@@ -303,7 +290,6 @@ class OrderWorkflow:
         self.forgotten = 1
         self.keep_this_task_apart()
         desk = self.desk = Desk.of(read_state(carried.order), carried.steps)
-        self.go_by_the_rules_of_the_start()
         self.deliveries = Deliveries(desk.order.terms.order_id, upto=carried.to_deliver, told_upto=carried.delivered_to)
         self.recent = carried.recent
         self.show()
@@ -367,7 +353,7 @@ class OrderWorkflow:
 
         While the database answers late, a worker keeps a task alive by further ones without a command. The SDK joins
         such tasks when it replays them, and `now` would be when the last of them began. A canceled timer is a command;
-        where there is none, this gives one that says nothing, and that older histories are replayed without.
+        where there is none, this gives one that says nothing.
         """
         if self.kept_apart == workflow.now():
             return

@@ -10,9 +10,7 @@ import sys
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from recourse.policies import load_policy
-from recourse.resolution.order import Terms
-from recourse.starter.client import Outcome, Recourse
+from recourse import Outcome, Recourse, Terms, load_policy
 
 CLIENT = {"role": "client", "id": "c-3"}
 FREELANCER = {"role": "freelancer", "id": "f-7"}

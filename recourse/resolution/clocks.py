@@ -75,8 +75,6 @@ def quiet_since(order: Order) -> datetime:
     """Since when nobody has moved the order. Two that talk move it, one alone does not; before its due date nobody has
     to."""
     moved = [order.heard_at, order.last_case_end]
-    if order.moved_by_writing:
-        return max(at for at in moved if at is not None)
     if len(order.wrote_at) == len(PARTIES):
         moved.append(min(order.wrote_at.values()))
     if order.phase in ("in_progress", "in_revision"):

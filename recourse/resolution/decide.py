@@ -56,7 +56,7 @@ def decide(
     if refusal:
         return refusal
     if command.actor.role in ("client", "freelancer"):
-        if order.moved_by_writing or not isinstance(command, (SendMessage, AddEvidence)):
+        if not isinstance(command, (SendMessage, AddEvidence)):
             decision.order = decision.order.model_copy(update={"heard_at": now})
         if command.said:
             decision.order = hear(decision.order, _party(command))

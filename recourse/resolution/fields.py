@@ -4,11 +4,8 @@ import re
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, ValidationInfo
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field
 
-# The context of a validation that reads as versions did that took numbers for instants and refused 1000.0 as a whole
-# number. What they decided is decided so again when it is replayed.
-AS_BEFORE = {"as_before": True}
 # Larger floats stand for more than one whole number.
 _LARGEST_FLOAT = 2**53
 _NUMBER = re.compile(r"[-+._eE0-9\s]*")
@@ -45,25 +42,14 @@ def _not_blank(text: str) -> str:
     return text
 
 
-def _as_before(info: ValidationInfo) -> bool:
-    return bool(info.context and info.context.get("as_before"))
-
-
 def is_number(text: Any) -> bool:
     """Whether a text could be taken for a number of seconds."""
     return isinstance(text, str) and _NUMBER.fullmatch(text) is not None
 
 
-def _an_instant(value: Any, info: ValidationInfo) -> Any:
+def _an_instant(value: Any) -> Any:
     # Numbers would be read as seconds or milliseconds since 1970, by their size.
-    if _as_before(info) or (isinstance(value, datetime | str) and not is_number(value)):
-        return value
-    raise ValueError("an instant is a text such as '2025-03-04T10:00:00Z'")
-
-
-def _in_a_command(value: Any) -> Any:
-    # Commands have never taken numbers that are no texts.
-    if isinstance(value, datetime | str):
+    if isinstance(value, datetime | str) and not is_number(value):
         return value
     raise ValueError("an instant is a text such as '2025-03-04T10:00:00Z'")
 
@@ -73,9 +59,9 @@ def is_whole_float(value: Any) -> bool:
     return isinstance(value, float) and value.is_integer() and abs(value) <= _LARGEST_FLOAT
 
 
-def _a_whole_number(value: Any, info: ValidationInfo) -> Any:
+def _a_whole_number(value: Any) -> Any:
     # To JSON Schema 1000.0 is an integer, and some languages write all numbers so.
-    return int(value) if is_whole_float(value) and not _as_before(info) else value
+    return int(value) if is_whole_float(value) else value
 
 
 def whole_second(instant: datetime) -> datetime:
@@ -94,7 +80,7 @@ Words = Annotated[NonEmptyText, AfterValidator(_not_blank)]
 WholeNumber = BeforeValidator(_a_whole_number)
 AnInstant = BeforeValidator(_an_instant)
 Whole = Annotated[int, Field(strict=True, ge=-(2**63), le=2**63 - 1), WholeNumber]
-Instant = Annotated[AwareDatetime, AnInstant, BeforeValidator(_in_a_command), AfterValidator(whole_second)]
+Instant = Annotated[AwareDatetime, AnInstant, AfterValidator(whole_second)]
 Yes = Annotated[bool, Field(strict=True)]
 
 

@@ -150,11 +150,7 @@ class Feedback(Frozen):
 
 
 class Order(Frozen):
-    """One order, whole. Changed only by `resolution.evolve`.
-
-    `moved_by_writing`: it goes by the former rule of dormancy, by which any command of a party moved an order, and the
-    due date did not count.
-    """
+    """One order, whole. Changed only by `resolution.evolve`."""
 
     opening: Opening
     phase: Phase
@@ -192,7 +188,6 @@ class Order(Frozen):
     feedback: tuple[Feedback, ...] = ()
     follow_up_at: AwareDatetime | None = None
     heard_at: AwareDatetime
-    moved_by_writing: bool = False
     decided_at: AwareDatetime
     record_length: int = 0
     record_hash: str = ""

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import Field, ValidationError
 
 from recourse.resolution.commands import COMMANDS, Actor
-from recourse.resolution.fields import AS_BEFORE, UNNAMED, excerpt, is_blank, is_number, is_whole_float
+from recourse.resolution.fields import UNNAMED, excerpt, is_blank
 from recourse.resolution.record import canonical
 from recourse.resolution.refusals import Refusal
 from recourse.resolution.words import Frozen
@@ -98,10 +98,10 @@ def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def read_message(name: str, payload: Any, unnamed: str, *, as_before: bool = False) -> Message:
+def read_message(name: str, payload: Any, unnamed: str) -> Message:
     """Read one message, whatever it holds. What cannot be read becomes a refusal, never an error.
 
-    `unnamed` is its id where it has none that can be used. `as_before`: it is read as it was before `read_otherwise`.
+    `unnamed` is its id where it has none that can be used.
     """
     if not isinstance(payload, Mapping):
         problem = {"payload": "not a JSON object" if payload is not None else "missing: send one JSON object"}
@@ -117,7 +117,7 @@ def read_message(name: str, payload: Any, unnamed: str, *, as_before: bool = Fal
         kept = {"unreadable": excerpt(fields)} if fields else {}
         return _refused(name, actor, command_id, unnamed, kept, refusal)
     try:
-        command = kind.model_validate(payload, context=AS_BEFORE if as_before else None)
+        command = kind.model_validate(payload)
     except ValidationError as error:
         problems = {
             ".".join(str(part) for part in found["loc"]) or "payload": str(found["msg"]).removeprefix("Value error, ")
@@ -133,11 +133,6 @@ def read_message(name: str, payload: Any, unnamed: str, *, as_before: bool = Fal
         fields=command.model_dump(mode="json", exclude=set(_FRAME), exclude_defaults=True),
         command=command,
     )
-
-
-def read_otherwise(payload: Mapping[str, Any]) -> bool:
-    """Whether earlier versions may have read a message of these fields differently."""
-    return is_number(payload.get("sent_at")) or any(is_whole_float(value) for value in payload.values())
 
 
 def unreadable_message(name: str, reason: str, unnamed: str) -> Message:

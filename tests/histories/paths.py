@@ -3,7 +3,6 @@
 import asyncio
 import secrets
 import tempfile
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -293,31 +292,25 @@ async def bad_starts(on: Ground) -> list[Kept]:
         return found
 
 
-async def whole_numbers(on: Ground) -> list[Kept]:
-    """Whole numbers written with a fraction of zero, as some languages write all of theirs."""
+async def days_that_do_not_count(on: Ground) -> list[Kept]:
+    """A policy that leaves out weekdays of a time zone."""
     async with on.marketplace() as market:
-        order_id = await market.order()
+        order_id = await market.order(
+            changes={"answers.pause": ["saturday", "sunday"], "answers.time_zone": "Asia/Beirut"}
+        )
         await market.by("client", order_id, "request", kind="cancel", command_id="ask")
-        for command_id, version in (("half", 1.5), ("whole", 1.0), ("again", 1)):
-            await market.by("freelancer", order_id, "accept", command_id=command_id, expected_version=version)
+        await market.by("freelancer", order_id, "decline", command_id="no")
         return [await history(market.handle(order_id))]
 
 
-async def instants_as_numbers(on: Ground) -> list[Kept]:
-    """An order placed at a number, and a command stamped with one."""
+async def request_cancellation(on: Ground) -> list[Kept]:
+    """Somebody presses Request Cancellation in the Temporal UI."""
     async with on.marketplace() as market:
-        terms = market.terms()
-        opening = Opening(terms=terms, policy=load_policy("resolution_center"), record_salt="0123456789abcdef")
-        start = opening.model_dump(mode="json")
-        start["terms"]["ordered_at"] = int(terms.ordered_at.timestamp())
-        handle: WorkflowHandle[Any, Any] = await market.client.start_workflow(
-            "Order", start, id=workflow_id(terms.order_id), task_queue=market.queue
-        )
-        stamped = {"actor": CLIENT, "kind": "cancel", "command_id": "ask", "sent_at": str(int(time.time()))}
-        # Earlier versions start such an order.
-        if await market.recourse.soon_written(terms.order_id):
-            await handle.execute_update("request", stamped)
-        return [await history(handle)]
+        order_id = await market.order()
+        await market.handle(order_id).cancel()
+        await recorded(market, order_id, 1)
+        await market.by("client", order_id, "request", kind="cancel", command_id="ask")
+        return [await history(market.handle(order_id))]
 
 
 async def recorded(market: Marketplace, order_id: str, entries: int) -> None:
@@ -353,14 +346,14 @@ PATHS: dict[str, Callable[[Ground], Awaitable[list[Kept]]]] = {
     "bad-starts": bad_starts,
     "begun-by-a-command": begun_by_a_command,
     "database-away": database_away,
+    "days-that-do-not-count": days_that_do_not_count,
     "flood": flood,
     "forgotten-attempts": forgotten_attempts,
-    "instants-as-numbers": instants_as_numbers,
     "keys-missing": keys_missing,
     "long-life": long_life,
     "misfits": misfits,
     "notices-told": notices_told,
-    "whole-numbers": whole_numbers,
+    "request-cancellation": request_cancellation,
 }
 
 # Elsewhere what comes in the same instant is decided in an order that is the machine's: that is replayed, not compared.

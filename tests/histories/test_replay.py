@@ -72,7 +72,7 @@ def test_together_they_have_everything_that_an_order_can_ask_of_temporal() -> No
     found = set(lines())
     activities = {"record_step", "deliver_notices", "pay"}
     wanted = {f"activity {name}" for name in activities}
-    wanted |= {f"marker of local activity {name}" for name in ("record_step", "find_answer")}
+    wanted |= {f"marker of local activity {name}" for name in ("record_step", "find_answer", "read_offsets")}
     wanted |= {"timer"}
     wanted |= {f"marker of patch signal 1 {verdict}" for verdict in VERDICTS if verdict == "no_key"}
     wanted |= {"accept update", "answer update", "cancel timer", "go on in a new run", "complete", "fail"}

@@ -576,15 +576,6 @@ class TestDormancy:
         assert given.after("289d23h59m59s").fired == []
         assert given.after("1s").fired == ["dormancy"]
 
-    def test_an_order_of_the_former_rule_is_moved_by_writing_and_not_by_its_due_date(self) -> None:
-        given = Given(delivery_time="200d")
-        given.desk.order = given.order.model_copy(update={"moved_by_writing": True})
-        given.after("50d")
-        given.client("message", comment="Hello?")
-
-        assert given.after("89d23h59m59s").fired == []
-        assert given.after("1s").fired == ["dormancy"]
-
     def test_while_requirements_are_awaited_there_is_no_due_date(self) -> None:
         given = Given(delivery_time="200d", requirements="awaited")
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from recourse.resolution.commands import COMMANDS
 from recourse.resolution.process import Desk
-from recourse.resolution.reading import read_message, read_otherwise, unreadable_message
+from recourse.resolution.reading import read_message, unreadable_message
 from tests.rules.given import Given, opening
 
 TEXTS = st.text(st.characters(), max_size=30) | st.sampled_from(["\ud800", "\x00", "", " ", "12h", "9" * 30 + "d"])
@@ -116,25 +116,15 @@ NUMBERS = [
 
 @pytest.mark.parametrize(("name", "field"), NUMBERS)
 def test_a_whole_number_may_be_written_with_a_fraction_of_zero(name: str, field: str) -> None:
-    def read(value: Any, **how: Any) -> Any:
+    def read(value: Any) -> Any:
         fields = {"actor": {"role": COMMANDS[name].by[0], "id": "c-1"}, **COMMANDS[name].sample, field: value}
-        message = read_message(name, fields, "unnamed-1", **how)
+        message = read_message(name, fields, "unnamed-1")
         return message.refusal.code if message.refusal else message.fields.get(field)
 
     assert [read(value) for value in (1000.0, 0.0, 1e3, 2.0**53)] == [1000, 0, 1000, 2**53]
     assert {type(read(value)) for value in (1000.0, 0.0)} == {int}
     for value in (1000.5, True, "1000", "1000.0", 2.0**54, float("nan"), float("inf"), [1000]):
         assert read(value) == "malformed"
-    assert read(1000.0, as_before=True) == "malformed"
-    assert read(1000, as_before=True) == 1000
-
-
-def test_what_was_read_differently_before_is_known() -> None:
-    assert read_otherwise({"amount": 1000.0})
-    assert read_otherwise({"sent_at": "1700000000"})
-    assert not read_otherwise(
-        {"amount": 1000, "comment": "1000.0", "expected_version": 1.5, "sent_at": "2025-03-04T10:00:00Z"}
-    )
 
 
 @pytest.mark.parametrize("stamp", [1_700_000_000, "1700000000", "1700000000000", "1.7e9", True, 1.7e9])
