@@ -96,6 +96,9 @@ UPDATE deliveries SET delivered_at = now(), leased_until = NULL, last_error = NU
 WHERE notice_id = $1 AND channel = $2 AND delivered_at IS NULL
 RETURNING (SELECT extract(EPOCH FROM now() - n.written_at)::float8 FROM notices AS n WHERE n.id = notice_id)
 """
+_STEP_AND_CONTACTS = """
+SELECT o.step, c.role, c.email FROM orders AS o LEFT JOIN contacts AS c USING (order_id) WHERE o.order_id = $1
+"""
 _REFUSED = """
 UPDATE deliveries SET leased_until = NULL, last_error = $4
 WHERE notice_id = $1 AND channel = $2 AND attempts = $3 AND delivered_at IS NULL
@@ -152,10 +155,7 @@ class Notifying:
         waits until it is repaired.
         """
         try:
-            step = await self._pool.fetchval("SELECT step FROM orders WHERE order_id = $1", order_id)
-            if step is None or step < upto_step:
-                raise LookupError(f"the database was set back behind step {upto_step}")
-            delivered = await self.deliver(order_id, within=_time_for_an_attempt())
+            delivered = await self.deliver(order_id, within=_time_for_an_attempt(), upto_step=upto_step)
         except Exception as error:  # the database is away, or behind
             text = f"{type(error).__name__}: {error}"
             raise ApplicationError(text, type="not_tried", next_retry_delay=AFTER_A_FAULT_OF_OURS) from error
@@ -167,10 +167,15 @@ class Notifying:
             )
         return f"{delivered.waited} delivered, up to step {upto_step}"
 
-    async def deliver(self, order_id: str, *, within: timedelta, given_up_too: bool = False) -> Delivered:
-        """Send everything that waits, for at most so long. `given_up_too`: also what is tried no more by itself."""
+    async def deliver(
+        self, order_id: str, *, within: timedelta, given_up_too: bool = False, upto_step: int = -1
+    ) -> Delivered:
+        """Send everything that waits, for at most so long. `given_up_too`: also what is tried no more by itself.
+
+        Raises LookupError where the database has not got as far as `upto_step`.
+        """
         until = asyncio.get_running_loop().time() + (within - RESERVE).total_seconds()
-        queues = await self.waiting(order_id, given_up_too=given_up_too)
+        queues = await self.waiting(order_id, given_up_too=given_up_too, upto_step=upto_step)
         ends = await asyncio.gather(*(self._serve(queue, until) for queue in queues), return_exceptions=True)
         for end in ends:
             if isinstance(end, BaseException):
@@ -185,10 +190,12 @@ class Notifying:
             wait=min(known) if known and len(known) == len(waits) else None,
         )
 
-    async def waiting(self, order_id: str, *, given_up_too: bool = False) -> list[Waiting]:
-        """What an attempt to deliver would send now."""
-        rows = await self._pool.fetch("SELECT role, email FROM contacts WHERE order_id = $1", order_id)
-        contacts = {row["role"]: row["email"] for row in rows}
+    async def waiting(self, order_id: str, *, given_up_too: bool = False, upto_step: int = -1) -> list[Waiting]:
+        """What an attempt to deliver would send now. Raises LookupError where the database is behind `upto_step`."""
+        rows = await self._pool.fetch(_STEP_AND_CONTACTS, order_id)
+        if upto_step >= 0 and (not rows or rows[0]["step"] < upto_step):
+            raise LookupError(f"the database was set back behind step {upto_step}")
+        contacts = {row["role"]: row["email"] for row in rows if row["role"]}
         queues = []
         for channel in self._channels:
             waiting: dict[str, list[Notice]] = defaultdict(list)

@@ -32,6 +32,10 @@ ORDER BY n.step, n.line
 
 ;
 
+SELECT o.step, c.role, c.email FROM orders AS o LEFT JOIN contacts AS c USING (order_id) WHERE o.order_id = $1
+
+;
+
 SELECT o.step, o.state, coalesce((
     SELECT jsonb_agg(to_jsonb(given) ORDER BY given.step)
     FROM (
@@ -149,6 +153,3 @@ closed AS (
     WHERE f.order_id IS NOT NULL
 )
 SELECT EXISTS (SELECT 1 FROM written) AS fresh
-
-;
-SELECT role, email FROM contacts WHERE order_id = $1
