@@ -21,7 +21,7 @@ app = App(
     help="Durable order cancellation and dispute resolution for freelance marketplaces.",
     help_epilogue=(
         "Exit status: 0 success; 1 a refusal, a failed story or a finding; 2 invalid input; 3 Temporal or PostgreSQL "
-        "cannot be reached; 130 interrupted; 141 nobody reads the output any more."
+        "cannot be reached; 130 interrupted; 141 broken pipe."
     ),
     version="0.1.0",
     result_action="return_value",
@@ -30,43 +30,45 @@ app = App(
 app.command(
     "recourse.starter.cli.demo:demo",
     name="demo",
-    help="Play an order for each way it can end, on real servers, through its real time.",
+    help="Run one sample order per possible outcome on real servers, with time skipped.",
 )
 app.command(
     "recourse.starter.cli.simulate:simulate",
     name="simulate",
-    help="Play scenario files on the rules alone, on real servers, or on both.",
+    help="Run scenario files against the rules engine, real servers, or both.",
 )
 app.command("recourse.starter.cli.policies:app", name="policy", help="Read, check, draw and compare policies.")
 app.command(
-    "recourse.starter.cli.orders:app", name="order", help="Start orders, give their commands, see where they stand."
+    "recourse.starter.cli.orders:app", name="order", help="Start orders, send commands to them, see their state."
 )
 app.command(
     "recourse.starter.cli.doctor:doctor",
     name="doctor",
-    help="Whether database and Temporal agree, and what to do if not.",
-)
-app.command("recourse.starter.cli.schemas:schema", name="schema", help="JSON Schemas of commands and answers.")
-app.command(
-    "recourse.starter.cli.finding:app", name="orders", help="Find orders: by phase, party, money, or what is late."
+    help="Check that the database and Temporal agree, and print the fix for each finding.",
 )
 app.command(
-    "recourse.starter.cli.cases:app", name="cases", help="Cases that wait for operators: see them, propose, rule."
+    "recourse.starter.cli.schemas:schema", name="schema", help="Print the JSON Schemas of commands and responses."
 )
 app.command(
-    "recourse.starter.cli.outbox:app", name="outbox", help="Notices that nobody has taken yet: why, and try again."
+    "recourse.starter.cli.finding:app", name="orders", help="Find orders by phase, party, settlement or due time."
 )
+app.command(
+    "recourse.starter.cli.cases:app", name="cases", help="Handle cases as an operator: list, show, propose, rule."
+)
+app.command("recourse.starter.cli.outbox:app", name="outbox", help="Show undelivered notices and retry them.")
 app.command("recourse.starter.cli.records:app", name="record", help="Export, verify and read the records of orders.")
 app.command(
-    "recourse.starter.cli.stats:app", name="stats", help="Scores, endings, reasons and marks over all closed orders."
+    "recourse.starter.cli.stats:app",
+    name="stats",
+    help="Show scores, outcomes, reasons and flags over all closed orders.",
 )
-app.command("recourse.starter.cli.serving:migrate", name="migrate", help="Bring the database up to date.")
+app.command("recourse.starter.cli.serving:migrate", name="migrate", help="Apply database migrations.")
 app.command("recourse.starter.cli.serving:worker", name="worker", help="Run a worker until SIGINT or SIGTERM.")
 app.command("recourse.starter.cli.serving:serve", name="serve", help="Serve the HTTP API and the pages.")
 app.command(
     "recourse.starter.cli.serving:token",
     name="token",
-    help="Make a token for the HTTP API, or a link that signs somebody in.",
+    help="Create a token for the HTTP API, or a sign-in link.",
 )
 app.command("recourse.starter.cli.codec:codec", name="codec", help="Serve decrypted payloads to the Temporal UI.")
 

@@ -41,13 +41,11 @@ from recourse.starter.cli.typed import Limit, Money, with_amount
 from recourse.starter.connecting import in_one_sentence
 from recourse.starter.reading import Orders, now
 
-app = App(name="cases", help="Cases that wait for operators.")
+app = App(name="cases", help="Handle cases as an operator.")
 
-By = Annotated[str, Parameter(name="--as", help="Who decides: `operator:ID`.")]
-Explanation = Annotated[str, Parameter(help="Why; both parties get it.")]
-Gross = Annotated[
-    Money, Parameter(help="What the freelancer gets in all before commission, such as `30.50` or `30.50 USD`.")
-]
+By = Annotated[str, Parameter(name="--as", help="The operator: `operator:ID`.")]
+Explanation = Annotated[str, Parameter(help="The reasons. Both parties receive them.")]
+Gross = Annotated[Money, Parameter(help="The freelancer's total before commission, such as `30.50` or `30.50 USD`.")]
 Stage = Literal["mediation", "ruling", "appeal"]
 
 
@@ -62,18 +60,18 @@ async def list_open(
     limit: Limit = 50,
     json: Json = False,
 ) -> None:
-    """The undecided cases, those due next first: whose turn it is, the money at stake, and what silence means.
+    """List open cases, next due first: whose turn it is, the money at stake, and what silence means.
 
     Parameters
     ----------
     overdue
-        Only those that time should have decided: no worker leads them.
+        Only cases past their deadline that no worker has processed.
     waiting
-        Only those in which the parties wait for an operator.
+        Only cases in which the parties wait for an operator.
     stage
-        Only those at this stage.
+        Only cases at this stage.
     policy
-        Only those of orders under the policy of this name.
+        Only cases under the policy of this name.
     """
     at = now()
     async with Orders.connect() as orders:
@@ -93,7 +91,7 @@ async def list_open(
         say_json([_told(row, order, at) for row, order in shown])
         return
     if not found:
-        console().print("No case is open." if not (overdue or waiting or stage or policy) else "No case is like that.")
+        console().print("No case is open." if not (overdue or waiting or stage or policy) else "No matching cases.")
         return
     table = Table(show_edge=False, pad_edge=False, show_lines=True)
     for heading in ("order", "case", "turn", "at stake", "if nobody acts"):
@@ -134,7 +132,7 @@ def silence(order: Order, at: datetime) -> str:
 
 @app.command
 async def show(order_id: OrderId, /, *, zone: Zone = "UTC", json: Json = False) -> None:
-    """A case whole: the order, what each side said and offers, what you can do, and what silence means."""
+    """Show a case: the order, each side's statements and offers, what you can do, and what silence means."""
     at = now()
     async with Orders.connect() as orders:
         order = await orders.order(order_id)
@@ -199,7 +197,7 @@ def _said(record: Sequence[RecordEntry]) -> Iterator[dict[str, Any]]:
 async def propose(
     order_id: OrderId, /, *, sender: By, amount: Gross, explanation: Explanation, yes: Yes = False, json: Json = False
 ) -> int:
-    """Propose to both parties how to end it. Shows what it leads to, and asks."""
+    """Propose a settlement to both parties. Shows the effect and asks for confirmation."""
     return await _decide(order_id, "propose", sender, {"amount": amount, "explanation": explanation}, yes, json)
 
 
@@ -217,16 +215,16 @@ async def rule(
     yes: Yes = False,
     json: Json = False,
 ) -> int:
-    """Decide the case. Shows what it leads to, and asks: a ruling cannot be taken back.
+    """Decide the case. Shows the effect and asks for confirmation: a ruling is final.
 
     Parameters
     ----------
     outcome
-        `cancel` needs an amount; `let_them_decide` closes the case and leaves it to the two.
+        `cancel` needs an amount; `let_them_decide` closes the case and leaves the decision to the parties.
     fault
-        Whose fault it was.
+        The party at fault.
     exempt
-        It does not count in the freelancer's score.
+        Do not count it in the freelancer's score.
     """
     fields: dict[str, Any] = {"outcome": outcome, "explanation": explanation, "fault": fault, "exempt": exempt}
     fields |= {} if amount is None else {"amount": amount}
@@ -239,7 +237,7 @@ async def _decide(order_id: str, command: str, sender: str, fields: Mapping[str,
 
     role, _, operator = sender.partition(":")
     if role != "operator" or not operator:
-        raise Stop(f"--as {sender!r} is no operator: write `operator:ID` with your id.")
+        raise Stop(f"--as {sender!r} is not an operator: expected `operator:ID`.")
     async with Orders.connect() as orders:
         order = await orders.order(order_id)
         given, amount = with_amount(order, command, fields)

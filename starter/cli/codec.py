@@ -47,20 +47,19 @@ async def codec(
 ) -> None:
     """Decrypt payloads for the Temporal UI and the `temporal` command line, until SIGINT or SIGTERM.
 
-    RECOURSE_PAYLOAD_KEYS holds the keys; RECOURSE_CODEC_ORIGINS the addresses of the UI, with commas;
-    RECOURSE_CODEC_TOKENS (NAME=BASE64 of 32 bytes) or RECOURSE_CODEC_USER_HEADER (set by the proxy in front) says who
-    may.
+    RECOURSE_PAYLOAD_KEYS holds the keys, RECOURSE_CODEC_ORIGINS the UI's addresses, separated by commas. Logins come
+    from RECOURSE_CODEC_TOKENS (NAME=BASE64 of 32 bytes) or RECOURSE_CODEC_USER_HEADER (set by the proxy in front).
 
     Parameters
     ----------
     host
-        The address to listen on; TLS is the reverse proxy's.
+        The address to listen on. Put a TLS reverse proxy in front of it.
     port
         The port to listen on.
     encode
         Encrypt too, so that commands can be typed into the UI.
     open_to_all
-        Ask nobody who they are; on loopback only.
+        No authentication. On loopback only.
     """
     settings, keys = read_environment(CodecSettings), read_settings().payload_ring
     if not keys:
@@ -95,6 +94,6 @@ def _logins(settings: CodecSettings, *, open_to_all: bool, host: str) -> list[Lo
         logins.append(Open())
     if not logins:
         raise Stop(
-            "Nobody could use it: set RECOURSE_CODEC_TOKENS or RECOURSE_CODEC_USER_HEADER, or say --open on loopback."
+            "No login is set up: set RECOURSE_CODEC_TOKENS or RECOURSE_CODEC_USER_HEADER, or pass --open on loopback."
         )
     return logins

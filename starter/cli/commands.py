@@ -15,35 +15,35 @@ from recourse.starter.cli.typed import Money, Whole
 ALL = [name for name, command in COMMANDS.items() if command.by != ("system",)]
 As = Annotated[
     str,
-    Parameter(name="--as", help="Who gives it: `client`, `freelancer`, or `operator:ID`; `client:ID` to name another."),
+    Parameter(name="--as", help="The sender: `client`, `freelancer` or `operator:ID`; `client:ID` for a specific id."),
 ]
 Give = Callable[[str, str, str, Mapping[str, Any], bool, bool], Awaitable[int]]
 
 HELP = {
-    "comment": "A message to the other side.",
+    "comment": "Message to the other party.",
     "reason": "A reason code of the order's policy.",
-    "private_note": "A note that only operators can read.",
-    "attestations": "What is confirmed; repeat for several.",
+    "private_note": "Note that only operators can read.",
+    "attestations": "A required confirmation; repeat for several.",
     "amount": "Money, such as `30.50` or `30.50 USD`: what the freelancer gets before commission, or what the client "
     "gets back in a partial refund.",
     "extend_by": "Such as `48h` or `3d`.",
-    "expected_version": "The version of the offer that is answered; refused if it has changed.",
-    "command_id": "Your own key of this command; the same command with the same key gets the first answer.",
+    "expected_version": "The version of the offer that you answer. If it has changed, the command is refused.",
+    "command_id": "Idempotency key. Repeating it returns the first result.",
     "approval": "`if_needed`: cancel at once if that is allowed; `ask`: ask anyway; `skip`: only if it is allowed.",
-    "no_agreement": "The two do not agree: an operator decides.",
-    "sha256": "The file's fingerprint, 64 hexadecimal digits.",
+    "no_agreement": "The parties do not agree: an operator decides.",
+    "sha256": "The file's SHA-256 hash, 64 hexadecimal digits.",
     "address": "Where the file is kept.",
-    "kind": "What is asked for.",
-    "title": "What the file is called.",
-    "explanation": "Why; both parties get it.",
+    "kind": "The kind of request.",
+    "title": "The file's title.",
+    "explanation": "The reasons. Both parties receive them.",
     "outcome": "How the case ends; `cancel` needs an amount.",
-    "fault": "Whose fault a cancellation is.",
-    "exempt": "A cancellation does not count in the freelancer's score.",
-    "visibility": "Whether the other side may read it.",
-    "rating": "How it was.",
-    "text": "What you say about it.",
+    "fault": "The party at fault for the cancellation.",
+    "exempt": "Do not count the cancellation in the freelancer's score.",
+    "visibility": "Whether the other party can read it.",
+    "rating": "Your rating.",
+    "text": "Your review.",
 }
-FILE_KIND = "What kind of file it is, such as `screenshot`."
+FILE_KIND = "The kind of file, such as `screenshot`."
 
 
 def actor(order: Order, sender: str) -> dict[str, str]:
@@ -53,7 +53,7 @@ def actor(order: Order, sender: str) -> dict[str, str]:
         return {"role": role, "id": given or (order.terms.client if role == "client" else order.terms.freelancer)}
     if role == "operator" and given:
         return {"role": role, "id": given}
-    raise Stop(f"--as {sender!r} names nobody: write `client`, `freelancer`, or `operator:ID` with the operator's id.")
+    raise Stop(f"Invalid --as {sender!r}: expected `client`, `freelancer` or `operator:ID`.")
 
 
 def add_commands(app: App, give: Give, names: Sequence[str], *, can_be_signals: bool) -> None:

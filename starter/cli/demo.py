@@ -17,16 +17,15 @@ from recourse.worker import until_told_to_stop
 
 
 async def demo(*, keep: Annotated[bool, Parameter(negative="")] = False, on_my_servers: OnMyServers = False) -> int:
-    """Play an order for each way it can end, on a real Temporal server and PostgreSQL, through its real time.
+    """Run one sample order per possible outcome on a real Temporal server and PostgreSQL, with time skipped.
 
     Parameters
     ----------
     keep
-        Leave the servers and the Temporal UI open afterwards, until Ctrl-C.
+        Keep the servers and the Temporal UI running until Ctrl-C.
     on_my_servers
-        Use the servers that DATABASE_URL and TEMPORAL_ADDRESS name, instead of servers that start and end with
-        this command. The demonstration leaves orders, money and scores there; a database with orders of others is
-        refused.
+        Use the servers at DATABASE_URL and TEMPORAL_ADDRESS instead of temporary ones. The demo leaves orders,
+        money and scores there. A database with other orders is refused.
     """
     quiet()
     screen = console()
@@ -39,7 +38,7 @@ async def demo(*, keep: Annotated[bool, Parameter(negative="")] = False, on_my_s
         try:
             shown = await show(staged, screen)
         except Difference as found:
-            raise Stop(f"the demonstration did not go as told: {found}", 1) from found
+            raise Stop(f"the demo did not go as expected: {found}", 1) from found
         screen.print()
         screen.print(f"{len(shown)} orders have ended, every cent accounted for.")
         if keep:

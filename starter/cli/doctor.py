@@ -22,18 +22,18 @@ async def doctor(
     full: Annotated[bool, Parameter(negative="")] = False,
     json: Json = False,
 ) -> int:
-    """Compare the database with Temporal and say what is wrong and what to do; nothing is changed.
+    """Compare the database with Temporal. Prints each finding and its fix; changes nothing.
 
-    Orders without a workflow, workflows without an order, either of them behind the other, clocks that nobody decided,
-    notices that nobody took, ledgers that do not balance; also whether the schema is up to date and a worker runs.
+    Finds orders without a workflow, workflows without an order, either of them behind the other, overdue clocks,
+    undelivered notices, ledgers that do not balance, pending migrations, and a task queue without a worker.
 
     Parameters
     ----------
     order_id
-        Look at this order only, at all of it.
+        Check only this order, completely.
     full
-        Also compare every order with its history in Temporal, and verify every record; some hundredths of a second
-        each.
+        Also compare every order with its Temporal history and verify every record. Takes a few hundredths of a second
+        per order.
     """
     found, kinds = list[Ailment](), Counter[str]()
     async with Recourse.connect() as recourse:

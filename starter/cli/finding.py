@@ -17,10 +17,11 @@ from recourse.starter.cli.typed import Limit
 from recourse.starter.connecting import in_one_sentence
 from recourse.starter.reading import STUCK_AFTER, Orders, now
 
-app = App(name="orders", help="Find orders among many.")
+app = App(name="orders", help="Find orders.")
 
 Within = Annotated[
-    str | None, Parameter(help="Open orders whose work is due before then: an instant, or a duration such as `24h`.")
+    str | None,
+    Parameter(help="Open orders whose delivery is due before this time: an instant, or a duration such as `24h`."),
 ]
 
 
@@ -33,7 +34,9 @@ def read_instant(text: str, option: str, *, at: datetime) -> datetime:
     try:
         instant = datetime.fromisoformat(text)
     except ValueError as error:
-        raise Stop(f"{option} {text!r} is no instant: write `2025-03-04T11:00Z`, or `24h` from now.") from error
+        raise Stop(
+            f"{option} {text!r} is not a time: write `2025-03-04T11:00Z`, or `24h` for 24 hours from now."
+        ) from error
     return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
 
 
@@ -47,7 +50,9 @@ def read_place(text: str) -> tuple[datetime, str] | None:
     except ValueError:
         instant = None
     if instant is None or instant.tzinfo is None or not order_id:
-        raise Stop(f"--after {text!r} is not the end of a page: give what the page before says, in quotes.")
+        raise Stop(
+            f"--after {text!r} is not the end of a page: use the value that the previous page printed, in quotes."
+        )
     return instant, order_id
 
 
@@ -71,27 +76,27 @@ async def list_some(
     limit: Limit = 50,
     json: Json = False,
 ) -> None:
-    """Orders by id, or by what is due, a page at a time.
+    """List orders by id or by due time, a page at a time.
 
     Parameters
     ----------
     phase
-        Where the order stands.
+        The order's phase.
     policy
-        The name of its policy.
+        The name of the order's policy.
     client
         The client's id.
     freelancer
         The freelancer's id.
     settlement
-        Where the money is: `held` until an undo window is over, `retrying` where the payment provider has failed.
+        The settlement's state: `held` until an undo window closes, `retrying` after the payment provider failed.
     how
-        How a cancellation came about.
+        How the order was canceled.
     stuck
-        Orders whose clock was due minutes ago and has not fired: no worker leads them.
+        Orders with a clock that is minutes overdue: no worker has processed it.
     """
     if stuck and due_before:
-        raise Stop("--stuck and --due-before are two questions: ask them one by one.")
+        raise Stop("--stuck and --due-before cannot be combined: use one of them.")
     wanted, at = Wanted(phase, policy, client, freelancer, settlement, how), now()
     clock: Literal["due_at", "next_clock_at"] = "next_clock_at" if stuck else "due_at"
     async with Orders.connect() as orders:
@@ -105,7 +110,7 @@ async def list_some(
         say_json(rows)
         return
     if not rows:
-        console().print("No order is like that.")
+        console().print("No matching orders.")
         return
     console().print(orders_table(rows, at))
     if len(rows) == limit:

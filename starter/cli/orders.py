@@ -33,11 +33,11 @@ from recourse.starter.cli.typed import Money, read_money, with_amount
 from recourse.starter.client import Orders, Outcome, Recourse
 from recourse.starter.timeline import timeline
 
-app = App(name="order", help="Start orders, give their commands, see where they stand.")
-looking_ahead = App(name="preview", help="What a command would lead to, without giving it.")
+app = App(name="order", help="Start orders, send commands to them, see their state.")
+looking_ahead = App(name="preview", help="Show what a command would do, without sending it.")
 
 For = Annotated[
-    Literal["client", "freelancer", "operator"], Parameter(name="--for", help="Who reads it: what this role may see.")
+    Literal["client", "freelancer", "operator"], Parameter(name="--for", help="Show what this role may see.")
 ]
 
 
@@ -59,35 +59,35 @@ async def start(
     freelancer_email: str | None = None,
     json: Json = False,
 ) -> int:
-    """Start an order; its money is then in escrow. Starting it again with the same terms changes nothing.
+    """Start an order. Its money is then in escrow. Starting it again with the same terms changes nothing.
 
     Parameters
     ----------
     order_id
-        The marketplace's own id of the order; never used again.
+        Your marketplace's order id. It can never be reused.
     client
-        The id by which the marketplace knows the client.
+        The client's id in your marketplace.
     freelancer
-        The id by which the marketplace knows the freelancer.
+        The freelancer's id in your marketplace.
     price
-        Money, such as `100`, `99.99` or `99.99 USD`; the client has paid it.
+        What the client paid, such as `100`, `99.99` or `99.99 USD`.
     service_fee
-        Money that the client has paid on top.
+        What the client paid on top of the price.
     currency
-        The three letters of ISO 4217.
+        ISO 4217 code.
     delivery_time
-        Such as `48h` or `5d`; runs from now, or from the requirements if they are awaited.
+        Such as `48h` or `5d`. Starts now, or with the requirements if they are awaited.
     requirements
-        Whether the freelancer has what it needs to begin.
+        Whether the freelancer already has the client's requirements.
     policy
-        A preset, or the path of a policy file; see `recourse policy list`.
+        A built-in policy (see `recourse policy list`) or the path of a policy file.
     provider
-        The payment provider that moves its money, as the worker knows it (RECOURSE_PAYMENT_PROVIDERS); `ledger` is the
+        The payment provider that moves the money, named as in the worker's RECOURSE_PAYMENT_PROVIDERS. `ledger` is the
         built-in escrow ledger.
     client_email
-        Where the client hears of it, if the worker sends mail; kept in the database only.
+        The client's email address, stored only in the database. Used if the worker sends mail.
     freelancer_email
-        Where the freelancer hears of it.
+        The freelancer's email address.
     """
     terms = read_terms(
         order_id,
@@ -125,7 +125,7 @@ async def start(
         console().print(has_started(chosen.name), markup=False)
         if not taken_up:
             queue = recourse.task_queue
-            console().print(f"No worker has taken it up yet: run one on the task queue {queue}.", markup=False)
+            console().print(f"No worker has picked it up yet: run one on the task queue {queue}.", markup=False)
     return DONE
 
 
@@ -159,7 +159,7 @@ def read_terms(
 
 @app.command
 async def show(order_id: OrderId, /, *, reader: For = "operator", zone: Zone = "UTC", json: Json = False) -> None:
-    """Where an order stands, as one role sees it."""
+    """Show the state of an order, as a role sees it."""
     async with Orders.connect() as orders:
         page = await orders.show(order_id, reader)
     if json:
@@ -172,7 +172,7 @@ async def show(order_id: OrderId, /, *, reader: For = "operator", zone: Zone = "
 async def show_timeline(
     order_id: OrderId, /, *, reader: For = "operator", zone: Zone = "UTC", json: Json = False
 ) -> None:
-    """What has happened in an order: its record, as one role may read it."""
+    """Show the history of an order, as a role may see it."""
     async with Orders.connect() as orders:
         record = await orders.record(order_id, reader)
     if json:
@@ -183,7 +183,7 @@ async def show_timeline(
 
 @app.command
 async def actions(order_id: OrderId, /, *, reader: For = "client", json: Json = False) -> None:
-    """What a role can do now, within which bounds and until when, and what opens later."""
+    """Show what a role can do now, the bounds and deadlines, and what becomes available later."""
     async with Orders.connect() as orders:
         order = await orders.order(order_id)
         found = await orders.actions(order_id, reader)
@@ -195,7 +195,7 @@ async def actions(order_id: OrderId, /, *, reader: For = "client", json: Json = 
 
 @app.command
 async def notices(order_id: OrderId, /, *, reader: For = "client", json: Json = False) -> None:
-    """What a role was told about an order."""
+    """Show the notices that a role received about an order."""
     async with Orders.connect() as orders:
         told = await orders.notices(order_id, reader)
     if json:
@@ -243,10 +243,10 @@ app.command(looking_ahead)
 app.command(
     "recourse.starter.cli.recovering:revive",
     name="revive",
-    help="Have an order go on whose workflow is lost, or out of date.",
+    help="Restart an order whose workflow is lost or behind the database.",
 )
 app.command(
     "recourse.starter.cli.recovering:repair",
     name="repair",
-    help="Write the steps that a database lost when it was set back.",
+    help="Restore steps that the database lost, from Temporal's histories.",
 )

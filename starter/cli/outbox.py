@@ -19,7 +19,7 @@ from recourse.starter.cli.typed import Limit
 from recourse.starter.connecting import in_one_sentence
 from recourse.starter.reading import Orders, now
 
-app = App(name="outbox", help="Notices that nobody has taken yet.")
+app = App(name="outbox", help="Show undelivered notices and retry them.")
 
 # For one order; a slow receiver of many notices is given the time.
 ONE_ORDER = timedelta(minutes=10)
@@ -31,12 +31,12 @@ IN_A_ROW = 5
 async def list_undelivered(
     order_id: str | None = None, /, *, after: After = "", limit: Limit = 50, json: Json = False
 ) -> None:
-    """Notices that were tried and not taken, those that wait longest first, of one order or of all.
+    """List undelivered notices that were tried, oldest first.
 
     Parameters
     ----------
     order_id
-        Only those of this order.
+        Only notices of this order.
     """
     at = now()
     async with Orders.connect() as orders:
@@ -53,7 +53,7 @@ async def list_undelivered(
     if found:
         console().print(_table(found, at))
     else:
-        console().print("Nothing waits: every notice that was tried has been taken.")
+        console().print("Nothing waits: every notice that was tried has been delivered.")
     for channel, since in disabled.items():
         console().print(
             f"The {channel} is disabled: its receiver answered 410 Gone {away(since, at)}. "
@@ -71,7 +71,9 @@ def _place(text: str) -> tuple[datetime, str, str] | None:
         since, notice_id, channel = text.split(" ")
         instant = datetime.fromisoformat(since)
     except ValueError as error:
-        raise Stop(f"--after {text!r} is not the end of a page: give what the page before says, in quotes.") from error
+        raise Stop(
+            f"--after {text!r} is not the end of a page: use the value that the previous page printed, in quotes."
+        ) from error
     return instant, notice_id, channel
 
 
@@ -93,9 +95,9 @@ def _table(found: list[dict[str, Any]], at: datetime) -> Table:
 
 @app.command
 async def enable(*, json: Json = False) -> None:
-    """Send notices again to a receiver that answered 410 Gone, once it wants them.
+    """Re-enable a receiver that answered 410 Gone.
 
-    The workers send what waits within ten minutes; what was given up meanwhile waits for `recourse outbox retry`.
+    The workers send what waits within ten minutes. Send expired notices with `recourse outbox retry`.
     """
     at = now()
     async with Orders.connect() as orders:
@@ -121,20 +123,20 @@ async def retry(
     yes: Yes = False,
     json: Json = False,
 ) -> int:
-    """Send again what was not taken, also what has been given up and of closed orders, in order and never twice.
+    """Send undelivered notices now, in order and never twice. Includes expired ones and those of closed orders.
 
-    It is sent from here, by the channels that RECOURSE_WEBHOOK_URL, RECOURSE_SMTP_URL and the rest configure, as the
-    worker does it; both may go on at once.
+    This command sends them itself, through the channels that RECOURSE_WEBHOOK_URL, RECOURSE_SMTP_URL and the other
+    worker settings configure. It may run while workers send too.
 
     Parameters
     ----------
     order_id
-        Of this order.
+        Only notices of this order.
     all_
-        Of every order; shows how many, and asks. It stops after five orders in a row of which something was not taken.
+        Notices of every order. Shows how many and asks for confirmation. Stops after five orders in a row fail.
     """
     if (order_id is None) != all_:
-        raise Stop("Name an order, or say --all.")
+        raise Stop("Name an order or pass --all.")
     async with _sender() as (orders, notifying):
         with in_one_sentence():
             if order_id is not None:
@@ -143,9 +145,9 @@ async def retry(
             else:
                 ids = await orders_with_undelivered(orders.pool)
                 if not json:
-                    console().print(f"{len(ids)} orders have notices that were not taken.")
+                    console().print(f"{len(ids)} orders have undelivered notices.")
                 if ids:
-                    ask(f"Send the notices of {len(ids)} orders now?", yes=yes)
+                    ask(f"Send the undelivered notices of {len(ids)} orders now?", yes=yes)
             told = await _send(notifying, ids)
     if json:
         say_json(told)
@@ -154,7 +156,7 @@ async def retry(
     for one in told["failures"]:
         console().print(f"{one['order_id']}: {printable(one['why'])}", markup=False)
     if told["orders"] < len(ids):
-        console().print("Stopped: the receiver takes nothing. See why, then try again.")
+        console().print("Stopped: the receiver accepts nothing. See the errors above, then try again.")
     return NO if told["failures"] else DONE
 
 
@@ -178,7 +180,7 @@ async def _sender() -> AsyncIterator[tuple[Orders, Notifying]]:
     settings = read_settings()
     channels = channels_of(settings)
     if not channels:
-        raise Stop("Nothing can be sent from here: set RECOURSE_WEBHOOK_URL or RECOURSE_SMTP_URL as the worker has it.")
+        raise Stop("Nothing can be sent from here: set RECOURSE_WEBHOOK_URL or RECOURSE_SMTP_URL as for the worker.")
     try:
         async with Orders.connect(settings) as orders:
             yield orders, Notifying(orders.pool, channels)

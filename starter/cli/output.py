@@ -23,19 +23,17 @@ NO, BAD_INPUT, UNREACHABLE = ExitStatus
 INTERRUPTED = 130
 BROKEN_PIPE = 141
 
-Json = Annotated[bool, Parameter(name="--json", negative="", help="Answer in JSON, for programs.")]
+Json = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON.")]
 OnMyServers = Annotated[bool, Parameter(negative="")]
 OrderId = Annotated[str, Parameter(help="The order's id.")]
-After = Annotated[str, Parameter(help="Where the page before ended.")]
+After = Annotated[str, Parameter(help="The end of the previous page, as it was printed.")]
 
 
 def _known_zone(_: type, name: str) -> None:
     read_zone(name)
 
 
-Zone = Annotated[
-    str, Parameter(name="--zone", validator=_known_zone, help="Show instants in this IANA time zone, not in UTC.")
-]
+Zone = Annotated[str, Parameter(name="--zone", validator=_known_zone, help="Show times in this IANA time zone.")]
 
 
 class Stop(Exception):
@@ -52,7 +50,7 @@ def complain(stop: Stop) -> int:
     return stop.status
 
 
-Yes = Annotated[bool, Parameter(name="--yes", negative="", help="Do it without asking, for scripts.")]
+Yes = Annotated[bool, Parameter(name="--yes", negative="", help="Do not ask for confirmation.")]
 
 
 def ask(question: str, *, yes: bool) -> None:
@@ -60,7 +58,7 @@ def ask(question: str, *, yes: bool) -> None:
     if yes:
         return
     if not sys.stdin.isatty():
-        raise Stop("Nothing was done: there is no terminal to ask on. Add --yes to do it.")
+        raise Stop("Aborted: cannot ask for confirmation without a terminal. Pass --yes to proceed.")
     if console().input(Text(f"{question} [y/N] ")).strip().lower() not in ("y", "yes"):
         raise Stop("Nothing was done.", NO)
 

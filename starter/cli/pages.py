@@ -147,8 +147,8 @@ def outcome_page(outcome: Outcome, currency: str, amount: str | None) -> Rendera
     if outcome.code is not None:
         return refusal_page("refused", outcome.code, outcome.details, currency)
     if whole["status"] == "sent":
-        return Text("sent as a signal; `recourse order show` tells what came of it")
-    again = " (the first answer again: this id was used before)" if outcome.repeated else ""
+        return Text("sent as a signal; `recourse order show` shows the result")
+    again = " (repeated: this id was used before)" if outcome.repeated else ""
     lines = [("amount", amount)] if amount else []
     lines += [("events", ", ".join(words(event) for event in whole["events"])), ("phase", words(whole["phase"]))]
     turn, following = whole["turn"], whole["next"]

@@ -23,12 +23,12 @@ from recourse.resolution.policy import Policy
 from recourse.starter.cli.output import BAD_INPUT, DONE, NO, Json, Stop, console, say_json
 
 app = App(name="policy", help="Read, check, draw and compare policies.")
-Name = Annotated[str, Parameter(help="A preset by its name, or a policy file by its path.")]
+Name = Annotated[str, Parameter(help="The name of a built-in policy, or the path of a policy file.")]
 
 
 @app.command(name="list")
 def list_policies(*, json: Json = False) -> None:
-    """The presets that come with Recourse."""
+    """List the built-in policies."""
     presets = [{"name": name, "about": preset_about(name)} for name in PRESETS]
     if json:
         say_json(presets)
@@ -41,10 +41,10 @@ def list_policies(*, json: Json = False) -> None:
 def show(
     name: Name,
     *,
-    defaults: Annotated[bool, Parameter(negative="", help="Also the keys that no file writes.")] = False,
+    defaults: Annotated[bool, Parameter(negative="", help="Also show keys that no file sets.")] = False,
     json: Json = False,
 ) -> None:
-    """The effective policy as a file of its own, each value with the place that it comes from."""
+    """Show the effective policy as a file, with the origin of each value."""
     file, policy = _usable(name)
     if not json:
         sys.stdout.write(write_policy(file, policy, defaults=defaults))
@@ -56,9 +56,9 @@ def show(
 
 @app.command
 def payload(name: Name) -> None:
-    """The effective policy as JSON, as an order's start carries it: for backends in other languages.
+    """Print the effective policy as JSON, as starting an order needs it in other languages.
 
-    It holds every value, so that an order keeps its policy whatever the defaults of a later version are.
+    It holds every value, so later changes to defaults do not affect the order.
     """
     policy = _usable(name)[1]
     whole = policy.model_dump(mode="json")
@@ -78,12 +78,12 @@ def _without_empty_lists(table: dict[str, Any]) -> dict[str, Any]:
 
 @app.command(name="lint")
 def lint_policies(
-    *names: Annotated[str, Parameter(help="Presets by their names, or policy files by their paths.")],
+    *names: Annotated[str, Parameter(help="Names of built-in policies, or paths of policy files.")],
     json: Json = False,
 ) -> int:
-    """Everything that is wrong with policy files, each finding with file, line, key and reason.
+    """Check policy files. Prints each finding with file, line, key and reason.
 
-    Exit status: 0 no errors, though perhaps warnings; 1 errors; 2 a file that cannot be read.
+    Exit status: 0 no errors (warnings are allowed); 1 errors; 2 a file cannot be read.
     """
     if not names:
         raise Stop("name at least one policy file, such as `recourse policy lint my_shop.toml`")
@@ -110,10 +110,10 @@ def lint_policies(
 def diagram(
     name: Name,
     *,
-    format: Annotated[Literal["mermaid", "svg"], Parameter(help="Text for Mermaid, or a picture.")] = "mermaid",
+    format: Annotated[Literal["mermaid", "svg"], Parameter(help="Mermaid text or an SVG picture.")] = "mermaid",
     json: Json = False,
 ) -> None:
-    """The states of an order, what leads from one to another, its clocks and its silences, as a diagram."""
+    """Draw the policy as a state diagram: states, transitions, clocks and what silence means."""
     _, policy = _usable(name)
     drawn = chart(explore(policy))
     if json:
@@ -134,7 +134,7 @@ def _as_json(drawn: Chart) -> dict[str, object]:
 
 @app.command
 def explain(name: Name, *, json: Json = False) -> None:
-    """The policy in plain sentences."""
+    """Explain a policy in plain sentences."""
     _, policy = _usable(name)
     if json:
         say_json([{"title": title, "sentences": dict(said)} for title, said in explained(policy)])
@@ -149,7 +149,7 @@ def explain(name: Name, *, json: Json = False) -> None:
 
 @app.command
 def diff(old: Name, new: Name, *, json: Json = False) -> None:
-    """What changes from one policy to another, in words."""
+    """Show what changes from one policy to another, in words."""
     comparison = compare(_usable(old)[1], _usable(new)[1])
     if json:
         say_json(asdict(comparison))
@@ -160,7 +160,7 @@ def diff(old: Name, new: Name, *, json: Json = False) -> None:
 
 @app.command
 def schema() -> None:
-    """The JSON Schema of a policy file, for editors and validators."""
+    """Print the JSON Schema of policy files, for editors and validators."""
     sys.stdout.write(json_text.dumps(policy_schema(), indent=2) + "\n")
 
 

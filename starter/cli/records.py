@@ -14,7 +14,7 @@ from recourse.starter.timeline import timeline
 
 app = App(name="record", help="Export, verify and read the records of orders.")
 
-For = Annotated[Reader, Parameter(name="--for", help="Whose export: it holds what this role may see.")]
+For = Annotated[Reader, Parameter(name="--for", help="Include only what this role may see.")]
 Head = Annotated[
     str | None,
     Parameter(
@@ -32,9 +32,9 @@ def export(order_id: str, *, for_: For, out: Path | None = None, json: Json = Fa
     Parameters
     ----------
     order_id
-        The order.
+        The order's id.
     out
-        The file to write; without it the document goes to standard output.
+        The file to write. Default: standard output.
     """
     document = asyncio.run(_read(order_id, for_))
     if out is None:
@@ -60,14 +60,14 @@ async def _read(order_id: str, reader: Reader) -> dict[str, Any]:
 
 @app.command(name="verify")
 def verify_file(file: Path, *, head: Head = None, json: Json = False) -> int:
-    """Check an exported record, offline: nothing was altered, left out, added or moved since it was recorded.
+    """Verify an exported record offline: nothing was altered, removed, added or moved since it was recorded.
 
-    Without a `--head` that is known from elsewhere, a record that was made up as a whole looks like a true one.
+    Without a `--head` from another source, a completely forged record looks genuine.
 
     Parameters
     ----------
     file
-        The exported record. Nothing else is needed: no database, no network, no settings.
+        The exported record. Needs no database, network or settings.
     """
     document, wrong = _checked(file, head)
     if json:
@@ -82,7 +82,7 @@ def verify_file(file: Path, *, head: Head = None, json: Json = False) -> int:
 
 @app.command
 def show(file: Path, *, zone: Zone = "UTC", head: Head = None) -> int:
-    """Show an exported record as a timeline; one that does not verify is not shown.
+    """Show an exported record as a timeline. A record that does not verify is not shown.
 
     Parameters
     ----------

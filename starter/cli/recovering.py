@@ -24,19 +24,20 @@ Full = Annotated[bool, Parameter(negative="")]
 async def revive(
     order_id: str | None = None, /, *, all_: All = False, full: Full = False, yes: Yes = False, json: Json = False
 ) -> int:
-    """Have an order go on whose workflow is lost, or older than the database. Nothing is paid or told twice.
+    """Restart an order whose workflow is lost or behind the database. Nothing is paid or sent twice.
 
-    A workflow that was terminated, deleted or restored from a backup starts again from the database: answers, money
-    and notices stay as they are, and what nobody had decided is decided. An order that runs, or is over, is left alone.
+    A workflow that was terminated, deleted or restored from a backup starts again from the database. Answers, money
+    and notices stay as they are; pending commands and clocks are processed. An order that runs or is over is left
+    alone.
 
     Parameters
     ----------
     order_id
         This order.
     all_
-        Every order that needs it; shows which, and asks.
+        Every order that needs it. Lists them and asks for confirmation.
     full
-        With --all: compare every order with its history, as is needed once Temporal was restored from a backup.
+        With --all: compare every order with its history. Needed after Temporal was restored from a backup.
     """
     return await _bring_together(
         order_id, all_, full, yes, json, "revive", ("orphaned", "temporal_behind"), Recovery.revive
@@ -44,16 +45,16 @@ async def revive(
 
 
 async def repair(order_id: str | None = None, /, *, all_: All = False, yes: Yes = False, json: Json = False) -> int:
-    """Write the steps that a database lost when it was set back, exactly as they were, from Temporal's histories.
+    """Restore the steps that the database lost, exactly as they were, from Temporal's histories.
 
-    Where the histories do not hold all of them, nothing of the order is changed.
+    If the histories do not hold all lost steps of an order, that order stays unchanged.
 
     Parameters
     ----------
     order_id
         This order.
     all_
-        Every order that needs it; looks at each, shows which, and asks.
+        Every order that needs it. Checks each, lists them and asks for confirmation.
     """
     # What a database lost need not show in what Temporal lists.
     return await _bring_together(order_id, all_, True, yes, json, "repair", ("database_behind",), Recovery.repair)
@@ -70,7 +71,7 @@ async def _bring_together(
     do: Callable[[Recovery, str], Awaitable[Done]],
 ) -> int:
     if (order_id is None) != every:
-        raise Stop("Name an order, or say --all.")
+        raise Stop("Name an order or pass --all.")
     async with Recourse.connect() as recourse:
         with temporal_in_one_sentence():
             return await _with(Recovery(recourse), recourse, order_id, full, yes, json, verb, states, do)

@@ -10,8 +10,8 @@ from recourse.starter.schemas import schemas
 
 
 def schema(name: Annotated[str, Parameter(help="The name of a message.")] = "", /) -> None:
-    """The JSON Schema of a message, such as `start`, `commands/request`, `outcome` or `notice`; without a name, the
-    names."""
+    """Print the JSON Schema of a message, such as `start`, `commands/request`, `outcome` or `notice`. Without a name,
+    list the names."""
     known = schemas()
     if not name:
         sys.stdout.write("\n".join(known) + "\n")

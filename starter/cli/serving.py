@@ -18,7 +18,7 @@ from recourse.workflows.tracing import tracing
 
 
 async def migrate(*, json: Json = False) -> None:
-    """Bring the database at DATABASE_URL up to date. Safe to run at any time, and many times at once."""
+    """Apply migrations to the database at DATABASE_URL. Safe to run at any time, repeatedly and concurrently."""
     applied = await apply_migrations(database_address(read_settings()))
     if json:
         say_json({"applied": applied})
@@ -27,7 +27,7 @@ async def migrate(*, json: Json = False) -> None:
 
 
 def worker() -> None:
-    """Run a worker until SIGINT or SIGTERM: connect to TEMPORAL_ADDRESS and DATABASE_URL, work, stop cleanly."""
+    """Run a worker until SIGINT or SIGTERM. Uses TEMPORAL_ADDRESS and DATABASE_URL; stops cleanly."""
     # A tenth less of the worker's processor time than with the loop of the standard library.
     from uvloop import new_event_loop
 
@@ -58,18 +58,18 @@ async def _lead() -> None:
 async def serve(
     *, host: str = "127.0.0.1", port: Port = 8000, policy: Annotated[list[Path] | None, Parameter(negative="")] = None
 ) -> None:
-    """Serve the HTTP API, and under /pages the pages, until SIGINT or SIGTERM.
+    """Serve the HTTP API, and the pages under /pages, until SIGINT or SIGTERM.
 
-    RECOURSE_TOKEN_KEYS holds the keys of its tokens; the sites of RECOURSE_FRAME_ANCESTORS may embed the pages.
+    RECOURSE_TOKEN_KEYS holds the token keys. Sites in RECOURSE_FRAME_ANCESTORS may embed the pages.
 
     Parameters
     ----------
     host
-        The address to listen on; TLS is the reverse proxy's.
+        The address to listen on. Put a TLS reverse proxy in front of it.
     port
         The port to listen on.
     policy
-        A policy file that orders can be started with, beside the presets; repeat for several.
+        A policy file to offer in addition to the built-in policies. Repeat for several.
     """
     from recourse.policies import PRESETS, load_policy
     from recourse.starter.client import Recourse
@@ -100,20 +100,20 @@ async def serve(
 def token(
     bearer: str, /, *, lifetime: str | None = None, link: str | None = None, order: str = "", json: Json = False
 ) -> None:
-    """Make a token for the HTTP API, or a link that signs somebody in to the pages.
+    """Create a token for the HTTP API, or a sign-in link for the pages.
 
-    Both are signed by the first key of RECOURSE_TOKEN_KEYS.
+    The first key of RECOURSE_TOKEN_KEYS signs it.
 
     Parameters
     ----------
     bearer
-        `service:ID` for a backend of the marketplace, or `client:ID`, `freelancer:ID`, `operator:ID`.
+        `service:ID` for a marketplace backend, or `client:ID`, `freelancer:ID`, `operator:ID`.
     lifetime
-        How long it is good for, such as `12h` or `90d`; a token `1h` where nothing is said, a link `10m`.
+        How long it is valid, such as `12h` or `90d`. Default: `1h` for a token, `10m` for a link.
     link
-        Make a link to the pages at this address instead, such as `https://orders.example`.
+        Create a sign-in link to the pages at this address, such as `https://orders.example`.
     order
-        The id of the order that the link leads to.
+        The id of the order that the link opens.
     """
     from pydantic import ValidationError
 
@@ -130,7 +130,7 @@ def token(
         named = Bearer.model_validate({"role": role, "id": given})
         expires_at = (datetime.now(UTC) + (parse_duration(lifetime) if lifetime else usual)).replace(microsecond=0)
     except ValidationError as error:
-        raise Stop(f"{bearer!r} names nobody: write ROLE:ID, such as `service:shop` or `client:c-3`.") from error
+        raise Stop(f"Invalid bearer {bearer!r}: expected ROLE:ID, such as `service:shop` or `client:c-3`.") from error
     except ValueError as error:
         raise Stop(f"--lifetime: {error}") from error
     if link is not None:

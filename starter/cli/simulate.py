@@ -25,18 +25,18 @@ async def simulate(
     on_my_servers: OnMyServers = False,
     json: Json = False,
 ) -> int:
-    """Play scenario files and say where they and the engine first differ.
+    """Run scenario files and report the first difference from what the engine does.
 
     Parameters
     ----------
     paths
-        Scenario files, or folders of them.
+        Scenario files or folders.
     engine
-        `pure`: the rules with a simulated clock. `temporal`: a real worker, Temporal server and PostgreSQL, with
-        time skipping. `both`: each story on both.
+        `pure`: the rules engine with a simulated clock. `temporal`: a real worker, Temporal server and PostgreSQL, with
+        time skipping. `both`: each scenario on both.
     on_my_servers
-        Use the servers that DATABASE_URL and TEMPORAL_ADDRESS name, instead of servers that start and end with
-        this command. The stories leave orders, money and scores there; a database with orders of others is refused.
+        Use the servers at DATABASE_URL and TEMPORAL_ADDRESS instead of temporary ones. The scenarios leave orders,
+        money and scores there. A database with other orders is refused.
     """
     try:
         files = stories_in(paths)

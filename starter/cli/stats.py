@@ -19,7 +19,7 @@ from recourse.starter.cli.typed import Limit
 from recourse.starter.connecting import in_one_sentence
 from recourse.starter.reading import Orders
 
-app = App(name="stats", help="Scores, endings, reasons and marks, counted over all closed orders.")
+app = App(name="stats", help="Show scores, outcomes, reasons and flags over all closed orders.")
 
 View = Literal[
     "closed_orders",
@@ -55,14 +55,14 @@ def stats(
     zone: Zone = "UTC",
     json: Json = False,
 ) -> None:
-    """Show one view of the schema `analysis`, for operators only: it knows private feedback.
+    """Show one view of the schema `analysis`. For operators only: it includes private feedback.
 
     Reads PostgreSQL at DATABASE_URL. docs/analysis.md says what each column means.
 
     Parameters
     ----------
     view
-        Which one.
+        The view.
     """
     found = asyncio.run(_read(view, limit))
     if json:

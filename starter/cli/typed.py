@@ -23,7 +23,7 @@ def _whole(_: type, tokens: Sequence[Token]) -> int:
 
 
 Whole = Annotated[int, Parameter(converter=_whole)]
-Limit = Annotated[Whole, Parameter(validator=Number(gte=1), help="The most rows that are shown.")]
+Limit = Annotated[Whole, Parameter(validator=Number(gte=1), help="Maximum number of rows.")]
 Port = Annotated[Whole, Parameter(validator=Number(gte=0, lte=65535))]
 Money = Annotated[str, Parameter(n_tokens=1, allow_leading_hyphen=True, metavar="MONEY")]
 

@@ -56,7 +56,7 @@ async def test_a_case_is_found_seen_and_decided(
     listed = await run(environment, "cases", "list", "--policy", "glimmer")
     for told in (name, "due in 13 d", "operator", "100.00 USD", "canceled; client 50.00 USD, freelancer 40.00 USD"):
         assert told in listed.output
-    assert (await run(environment, "cases", "list", "--overdue")).output == "No case is like that.\n"
+    assert (await run(environment, "cases", "list", "--overdue")).output == "No matching cases.\n"
     (found,) = (await run(environment, "cases", "list", "--waiting", "--json")).json
     assert (found["order_id"], found["held"], found["overdue"]) == (name, 10_000, False)
     assert found["if_nobody_acts"]["money"]["client"] == 5_000
@@ -67,7 +67,7 @@ async def test_a_case_is_found_seen_and_decided(
 
     ruling = ("rule", name, "--as", "operator:op-1", "--outcome", "cancel", "--amount", "25", "--explanation", "So.")
     unasked = await run(environment, "cases", *ruling)
-    assert (unasked.status, "Add --yes to do it" in unasked.error) == (2, True)
+    assert (unasked.status, "Pass --yes" in unasked.error) == (2, True)
     status, output = await answered(environment, "n", "cases", *ruling)
     assert (status, "client 75.00 USD" in output, "Nothing was done" in output) == (1, True, True)
     assert f"Rule this for order {name}: the freelancer gets 25.00 USD before commission?" in " ".join(output.split())
@@ -92,7 +92,7 @@ async def test_a_case_is_found_seen_and_decided(
     assert (again.status, again.json["refused"]) == (1, "order_closed")
     ended = await run(environment, "orders", "list", "--how", "ruling", "--json")
     assert [row["order_id"] for row in ended.json] == [name]
-    assert (await run(environment, "orders", "list", "--phase", "delivered")).output == "No order is like that.\n"
+    assert (await run(environment, "orders", "list", "--phase", "delivered")).output == "No matching orders.\n"
     nobody = await run(environment, "cases", "rule", name, "--as", "client", *ruling[4:])
     assert (nobody.status, "operator:ID" in nobody.error) == (2, True)
 
@@ -140,7 +140,7 @@ async def test_what_was_given_up_is_sent_again_also_for_a_closed_order(environme
         refused = await run(sending, "outbox", "retry", order.order_id)
         assert (refused.status, "the receiver answered 503" in refused.output) == (1, True)
         unasked = await run(sending, "outbox", "retry", "--all")
-        assert (unasked.status, "Add --yes" in unasked.error) == (2, True)
+        assert (unasked.status, "Pass --yes" in unasked.error) == (2, True)
         sent = await run(sending, "outbox", "retry", "--all", "--yes", "--json")
         assert (sent.status, sent.json["failures"]) == (0, []), sent.error
         taken = [request for request in web.ids if request not in early]

@@ -107,7 +107,7 @@ async def test_a_start_that_no_worker_has_taken_up_says_so(environment: dict[str
     terms = ("--client", "c-1", "--freelancer", "f-1", "--price", "100")
     started = await run(environment, "order", "start", name, *terms)
     assert started.status == 0
-    assert f"No worker has taken it up yet: run one on the task queue {environment['RECOURSE_TASK_QUEUE']}" in (
+    assert f"No worker has picked it up yet: run one on the task queue {environment['RECOURSE_TASK_QUEUE']}" in (
         started.output
     )
     again = await run(environment, "order", "start", name, *terms, "--json")

@@ -40,9 +40,9 @@ async def test_what_is_lost_is_found_asked_about_and_brought_back(
     assert (finding["kind"], finding["do"]) == ("orphaned", f"recourse order revive {orders[0]}")
 
     unsaid = await run(environment, "order", "revive")
-    assert (unsaid.status, "Name an order, or say --all." in unsaid.error) == (2, True)
+    assert (unsaid.status, "Name an order or pass --all." in unsaid.error) == (2, True)
     unasked = await run(environment, "order", "revive", "--all")
-    assert (unasked.status, "Add --yes to do it" in unasked.error) == (2, True)
+    assert (unasked.status, "Pass --yes" in unasked.error) == (2, True)
     status, output = await answered(environment, "n", "order", "revive", "--all")
     asked = f"Revive 2 orders now, on Temporal at {environment['TEMPORAL_ADDRESS']}, namespace default?"
     assert (status, asked in " ".join(output.split()), "Nothing was done" in output) == (1, True, True)

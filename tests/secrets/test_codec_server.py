@@ -229,7 +229,7 @@ async def test_a_command_that_the_ui_had_encrypted_is_taken_by_its_order(keyed: 
     ("options", "environment", "why"),
     [
         ((), {"RECOURSE_PAYLOAD_KEYS": ""}, "RECOURSE_PAYLOAD_KEYS is not set"),
-        ((), {}, "Nobody could use it"),
+        ((), {}, "No login is set up"),
         (("--open", "--host", "0.0.0.0"), {}, "--open is for loopback"),
         ((), {"RECOURSE_CODEC_TOKENS": "anna=short"}, "RECOURSE_CODEC_TOKENS: key anna"),
     ],
