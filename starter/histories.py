@@ -29,13 +29,13 @@ from recourse.resolution.order import Opening
 from recourse.resolution.step import Step
 from recourse.worker import connected_for_work, how_workflows_run
 from recourse.workflows.messages import message_of
-from recourse.workflows.order import SIGNALS, WORKFLOWS
+from recourse.workflows.order import SIGNALS, WORKFLOWS, signals_of
 
 # The memo that names the run in whose place a run was started.
 FORMER = "former"
 
 
-class CannotReplay(Exception):
+class CannotFollow(Exception):
     """A history that this version cannot replay, or not with the keys that are here; the text says why."""
 
 
@@ -96,11 +96,12 @@ class Run:
         self.begun: Opening | Carried | None = came[0] if isinstance(came[0], self._kind) else None
         memo = self.started.memo.fields
         said = {name: (await self._converter.decode([memo[name]]))[0] for name in (SIGNALS, FORMER) if name in memo}
-        self._former = _reset_from(self.history.events) or self.started.continued_execution_run_id or said.get(FORMER)
+        went_on_from = self.started.continued_execution_run_id or former_of(said.get(FORMER))
+        self._former = _reset_from(self.history.events) or went_on_from
         if isinstance(self.begun, Carried):
             self.signals_before, self.steps_before = self.begun.signals, self.begun.steps
         else:
-            self.signals_before, self.steps_before = int(said.get(SIGNALS) or 0), 0
+            self.signals_before, self.steps_before = signals_of(said.get(SIGNALS)), 0
         return self
 
     @property
@@ -119,7 +120,7 @@ class Run:
         return Carried if self.started.continued_execution_run_id else Opening
 
     async def follow(self, course: Course, behind: int) -> None:
-        """Replay it, and keep what it wrote behind a step. Raises CannotReplay."""
+        """Replay it, and keep what it wrote behind a step. Raises CannotFollow."""
         course.reached = max(course.reached, self.steps_before - 1)
         how = how_workflows_run()
         how["interceptors"] = [*how["interceptors"], _Watching(course, behind)]
@@ -131,7 +132,7 @@ class Run:
         )
         result = await replayer.replay_workflow(self.history, raise_on_replay_failure=False)
         if result.replay_failure:
-            raise CannotReplay(
+            raise CannotFollow(
                 f"The history of run {self.run_id} of {self.history.workflow_id} cannot be replayed here: "
                 f"{result.replay_failure}"
             )
@@ -164,6 +165,11 @@ class Run:
         )
 
 
+def former_of(kept: Any) -> str | None:
+    """The run that a memo names under `FORMER`; None for anything else, since any starter may write a memo."""
+    return kept if isinstance(kept, str) else None
+
+
 def _for_workflow(client: Client, converter: DataConverter, workflow_id: str) -> DataConverter:
     return converter.with_context(WorkflowSerializationContext(namespace=client.namespace, workflow_id=workflow_id))
 
@@ -179,7 +185,8 @@ async def runs(client: Client, workflow_id: str, run_id: str | None) -> AsyncIte
         try:
             history = await client.get_workflow_handle(workflow_id, run_id=run_id).fetch_history()
         except RPCError as error:
-            if error.status is RPCStatusCode.NOT_FOUND:
+            # A memo may name what is no id of a run.
+            if error.status in (RPCStatusCode.NOT_FOUND, RPCStatusCode.INVALID_ARGUMENT):
                 return
             raise
         run = await Run(client, history).read()
@@ -190,7 +197,7 @@ async def runs(client: Client, workflow_id: str, run_id: str | None) -> AsyncIte
 async def course_of(client: Client, workflow_id: str, run_id: str, behind: int) -> Course:
     """What the runs of an order, from this one back, did behind a step, as far as their histories are there.
 
-    Raises CannotReplay.
+    Raises CannotFollow.
     """
     course = Course()
     async for run in runs(client, workflow_id, run_id):

@@ -22,12 +22,12 @@ from recourse.database.orders import Stored, read_order
 from recourse.database.recovering import highest_unnamed, is_answered, mark_told
 from recourse.database.steps import StepOutOfOrder, record_step
 from recourse.errors import RecourseError
+from recourse.resolution.clocks import is_over
 from recourse.resolution.order import Opening, open_order
-from recourse.resolution.process import Desk
 from recourse.starter.answers import NoSuchOrder, counted
 from recourse.starter.client import Recourse, start_options, workflow_id
 from recourse.starter.connecting import in_one_sentence
-from recourse.starter.histories import FORMER, CannotReplay, Course, Run, course_of, runs
+from recourse.starter.histories import FORMER, CannotFollow, Course, Run, course_of, former_of, runs
 from recourse.starter.reading import now
 from recourse.starter.temporal_errors import unless_not_found
 from recourse.workflows import page
@@ -98,7 +98,7 @@ class Recovery:
         run_id = described.run_id
         try:
             course = await course_of(self._temporal, described.id, run_id, stored.step if stored else -1)
-        except CannotReplay as error:
+        except CannotFollow as error:
             return Finding(order_id, "unknown", str(error), run_id)
         if described.status is WorkflowExecutionStatus.RUNNING:
             return await self._running(order_id, course, run_id)
@@ -113,7 +113,7 @@ class Recovery:
         return self._without_workflow(order_id, stored, f"its workflow was {ended}", run_id)
 
     def _without_workflow(self, order_id: str, stored: Stored, why: str, run_id: str | None = None) -> Finding:
-        if Desk.of(stored.order, stored.step + 1).is_over(self._now()):
+        if is_over(stored.order, self._now()):
             return Finding(order_id, "over", "it is over and needs no workflow", run_id)
         phase = stored.order.phase.replace("_", " ")
         return Finding(order_id, "orphaned", f"it is {phase} in the database, but {why}", run_id)
@@ -187,7 +187,7 @@ class Recovery:
         at = stored.step if stored else -1
         try:
             course = await course_of(self._temporal, described.id, described.run_id, at)
-        except CannotReplay as error:
+        except CannotFollow as error:
             raise CannotRecover(f"Order {order_id} cannot be repaired: {error}") from error
         if course.reached <= at:
             return Done(
@@ -218,7 +218,7 @@ class Recovery:
     async def _send_undecided_of_former(self, order_id: str) -> int:
         described = await self._described(order_id)
         former = await described.memo_value(FORMER, None) if described else None
-        return await self._send_undecided(order_id, former)
+        return await self._send_undecided(order_id, former_of(former))
 
     async def _send_undecided(self, order_id: str, run_id: str | None) -> int:
         """Send again, in order, whatever came to a run that ended and was not answered; how many that were."""

@@ -73,7 +73,7 @@ class OrderWorkflow:
         self.kept_apart: datetime | None = None
         # A run that was revived numbers its signals on from those of the run before it.
         if workflow.info().continued_run_id is None:
-            self.signals = workflow.memo_value(SIGNALS, 0, type_hint=int)
+            self.signals = signals_of(workflow.memo_value(SIGNALS, 0))
         self.desk: Desk | None = None
         # What anybody is shown: the desk is ahead of it while a step is being written.
         self.written: Order | None = None
@@ -420,6 +420,11 @@ class OrderWorkflow:
         if self.desk is None:
             raise ApplicationError("the order has not been opened")
         return self.desk
+
+
+def signals_of(kept: Any) -> int:
+    """The number that a memo keeps under `SIGNALS`; 0 for anything else, since any starter may write a memo."""
+    return kept if isinstance(kept, int) else 0
 
 
 def _over() -> dict[str, Any]:

@@ -15,8 +15,11 @@ from recourse.activities.currencies import UnusableCurrency
 from recourse.database.orders import read_balances, read_order
 from recourse.policies import load_policy
 from recourse.resolution.order import Opening
-from recourse.starter.client import NoSuchOrder, OrderExists, Recourse, workflow_id
+from recourse.starter.client import NoSuchOrder, OrderExists, Recourse, start_options, workflow_id
+from recourse.starter.histories import FORMER
+from recourse.starter.recovering import Recovery
 from recourse.workflows import page
+from recourse.workflows.order import SIGNALS
 from tests.process.conftest import Marketplace
 
 POLICY = load_policy("resolution_center")
@@ -129,6 +132,25 @@ async def test_an_opening_of_the_wrong_number_of_arguments_fails_at_once(
     )
     with pytest.raises(WorkflowFailureError):
         await handle.result()
+
+
+@pytest.mark.parametrize("said", ["many", -1, 1.5, [1], None, b"many"], ids=repr)
+async def test_an_order_goes_on_whatever_its_starter_keeps_in_the_memo(marketplace: Marketplace, said: Any) -> None:
+    terms = marketplace.terms()
+    opening = Opening(terms=terms, policy=POLICY, record_salt="a salt of sixteen")
+    memo = {SIGNALS: said, FORMER: said, "terms": said}
+    options = {**start_options(opening, marketplace.queue), "memo": memo}
+    handle = await marketplace.client.start_workflow("Order", opening, **options)
+    await handle.signal("message", {"actor": {"role": "client", "id": "c-1"}, "comment": "Hello"})
+    assert (await marketplace.by("client", terms.order_id, "message", comment="Hello?")).applied
+
+    assert (await marketplace.recourse.order(terms.order_id)).record_length == 2
+    recovery = Recovery(marketplace.recourse)
+    assert (await recovery.examine(terms.order_id)).state == "well"
+    assert (await recovery.revive(terms.order_id)).sent_again == 0
+    await handle.terminate()
+    assert (await recovery.revive(terms.order_id)).sent_again == 0
+    assert (await marketplace.by("client", terms.order_id, "message", comment="Hello?!")).applied
 
 
 async def test_an_unknown_kind_of_workflow_fails_and_names_the_known_one(marketplace: Marketplace) -> None:
