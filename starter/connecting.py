@@ -34,7 +34,8 @@ _WRITTEN = """
 SELECT wanted.name, wanted.privilege FROM (VALUES
     ('orders', 'INSERT'), ('orders', 'UPDATE'), ('record_entries', 'INSERT'), ('answers', 'INSERT'),
     ('ledger_entries', 'INSERT'), ('facts', 'INSERT'), ('notices', 'INSERT'),
-    ('deliveries', 'INSERT'), ('deliveries', 'UPDATE'), ('contacts', 'INSERT'), ('contacts', 'UPDATE')
+    ('deliveries', 'INSERT'), ('deliveries', 'UPDATE'), ('contacts', 'INSERT'), ('contacts', 'UPDATE'),
+    ('held_channels', 'INSERT'), ('held_channels', 'UPDATE')
 ) AS wanted (name, privilege)
 WHERE NOT has_table_privilege(wanted.name, wanted.privilege)
 LIMIT 1

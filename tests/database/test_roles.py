@@ -15,9 +15,10 @@ import pytest
 
 from recourse.database.migrate import MigrationError, migrate, migrations
 from recourse.database.orders import read_record, write_contacts
-from recourse.database.pool import connect
+from recourse.database.pool import DatabaseUnreachable, connect
 from recourse.database.steps import record_step
 from recourse.local.postgres import LocalPostgres
+from recourse.starter.connecting import may_write_orders
 from tests.facts.lives import live
 from tests.patience import PATIENCE
 
@@ -114,6 +115,20 @@ async def test_worker_and_backends_may_add_to_everything_and_change_only_what_ch
     expected |= {name: {"SELECT"} for name in found if name not in expected}
     assert found == expected
     assert {"migrations", *PARTY_VIEWS, "analysis.job_success"} <= set(found)
+
+
+async def test_a_worker_does_not_begin_without_any_of_its_rights(lived: str) -> None:
+    owner, role = await connect(lived), as_role(lived, "recourse_app")
+    pool = await connect(role)
+    await may_write_orders(pool)
+    for table, held in (await rights(lived, "recourse_app")).items():
+        for right in held - {"SELECT"}:
+            await owner.execute(f"REVOKE {right} ON {table} FROM recourse_app")
+            with pytest.raises(DatabaseUnreachable, match=f"{right} on {table}"):
+                await may_write_orders(pool)
+            await owner.execute(f"GRANT {right} ON {table} TO recourse_app")
+    await pool.close()
+    await owner.close()
 
 
 async def test_worker_and_backends_cannot_rewrite_what_happened(lived: str) -> None:
