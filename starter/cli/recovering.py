@@ -7,7 +7,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from recourse.starter.answers import counted
+from recourse.starter.answers import NoSuchOrder, counted
 from recourse.starter.cli.output import DONE, NO, Json, Stop, Yes, ask, console, printable, say_json
 from recourse.starter.client import Recourse
 from recourse.starter.doctor import suspects
@@ -89,15 +89,14 @@ async def _with(
     do: Callable[[Recovery, str], Awaitable[Done]],
 ) -> int:
     if order_id is not None:
-        try:
-            done = await do(recovery, order_id)
-        except CannotRecover as error:
-            raise Stop(str(error), NO) from error
-        _say([done], json)
+        _say([await do(recovery, order_id)], json)
         return DONE
     found = [one async for one in _wanted(recourse, recovery, full, states)]
     if not found:
-        console().print(f"There is no order to {verb}.") if not json else say_json([])
+        if json:
+            say_json([])
+        else:
+            console().print(f"There is no order to {verb}.")
         return DONE
     if not json:
         for one in found[:SHOWN]:
@@ -113,7 +112,7 @@ async def _with(
         for order_id, end in zip(
             some, await asyncio.gather(*(_done(do, recovery, each) for each in some)), strict=True
         ):
-            failed += isinstance(end, CannotRecover)
+            failed += not isinstance(end, Done)
             done = end if isinstance(end, Done) else Done(order_id, str(end))
             all_done.append(done)
             if not json:
@@ -125,10 +124,10 @@ async def _with(
 
 async def _done(
     do: Callable[[Recovery, str], Awaitable[Done]], recovery: Recovery, order_id: str
-) -> Done | CannotRecover:
+) -> Done | CannotRecover | NoSuchOrder:
     try:
         return await do(recovery, order_id)
-    except CannotRecover as error:
+    except (CannotRecover, NoSuchOrder) as error:
         return error
 
 
@@ -139,13 +138,22 @@ async def _wanted(
     async for order_id in suspects(recourse, each=full):
         looked_at.append(order_id)
         if len(looked_at) == AT_ONCE:
-            for finding in await asyncio.gather(*map(recovery.examine, looked_at)):
+            for finding in await _examined(recovery, looked_at):
                 if finding.state in states:
                     yield finding
             looked_at.clear()
-    for finding in await asyncio.gather(*map(recovery.examine, looked_at)):
+    for finding in await _examined(recovery, looked_at):
         if finding.state in states:
             yield finding
+
+
+async def _examined(recovery: Recovery, order_ids: list[str]) -> list[Finding]:
+    """How these orders stand, without those that are gone by now: Temporal's lists lag."""
+    ends = await asyncio.gather(*map(recovery.examine, order_ids), return_exceptions=True)
+    for end in ends:
+        if isinstance(end, BaseException) and not isinstance(end, NoSuchOrder):
+            raise end
+    return [end for end in ends if isinstance(end, Finding)]
 
 
 def _chunks(order_ids: list[str]) -> list[list[str]]:

@@ -1,9 +1,14 @@
 """`recourse doctor`, `order revive` and `order repair` as an operator runs them."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from secrets import token_hex
+from typing import Any
+
+import pytest
 
 from recourse.database.pool import connect as connect_database
+from recourse.starter.cli import recovering
 from recourse.workflows.connecting import connect
 from tests.cli.test_operators import answered
 from tests.cli.test_orders import environment, run, worker
@@ -52,6 +57,29 @@ async def test_what_is_lost_is_found_asked_about_and_brought_back(
     assert (again.status, again.json[0]["sent_again"]) == (0, 0)
     assert (await run(environment, "doctor", "--full")).status == 0
     assert (await run(environment, "order", "revive", "--all")).output == "There is no order to revive.\n"
+
+
+async def test_an_order_that_is_gone_by_now_holds_up_no_other(
+    environment: dict[str, str],
+    worker: asyncio.subprocess.Process,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    order_id = f"lost-{token_hex(3)}"
+    assert (await run(environment, "order", "start", order_id, *TERMS)).status == 0
+    client = await connect(target_host=environment["TEMPORAL_ADDRESS"])
+    await client.get_workflow_handle(f"order-{order_id}").terminate()
+
+    async def listed(*_: Any, **__: Any) -> AsyncIterator[str]:
+        """What Temporal's lists say for a moment longer."""
+        for each in ("gone", order_id):
+            yield each
+
+    monkeypatch.setattr(recovering, "suspects", listed)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert await recovering.revive(all_=True, yes=True) == 0
+    assert f"Order {order_id} goes on" in capsys.readouterr().out
 
 
 async def test_what_a_database_lost_is_found_and_written(
