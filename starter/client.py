@@ -28,10 +28,10 @@ from recourse.database.orders import Stored, read_answered, read_order, write_co
 from recourse.database.pool import DatabaseUnreachable
 from recourse.database.steps import StepOutOfOrder
 from recourse.policies.calculators import register_installed_calculators
+from recourse.resolution.clocks import is_over
 from recourse.resolution.fields import UNNAMED
 from recourse.resolution.order import Histories, Opening, Terms, open_order
 from recourse.resolution.policy import Policy
-from recourse.resolution.process import Desk
 from recourse.resolution.reading import read_message
 from recourse.resolution.record import canonical
 from recourse.resolution.words import Party
@@ -407,7 +407,7 @@ class Recourse(Orders):
             raise ended_unwritten(order_id)
         # By its own clock, which may be ahead of ours.
         by_itself = status is WorkflowExecutionStatus.COMPLETED
-        if Desk.of(stored.order, stored.step + 1).is_over(self._now()) or (by_itself and stored.order.closed):
+        if is_over(stored.order, self._now()) or (by_itself and stored.order.closed):
             return True
         raise database_is_behind(order_id) if by_itself else not_running(order_id, stored.order.phase)
 

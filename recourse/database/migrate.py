@@ -23,12 +23,12 @@ CREATE TABLE IF NOT EXISTS migrations (
 # Seconds. Waiting for another starter, or for a big table to be rewritten, is no failure.
 PATIENCE = 24 * 3600.0
 AGAIN_AFTER = 0.1
-# The first line of a file that makes indexes while orders go on, which no transaction can. Each statement is one of its
-# own and may be run again, since what was done before a failure stays.
 _POOLED = (
     "Migrations need a session of their own, which no pooler in transaction mode gives: set DATABASE_URL to the "
     f"address of PostgreSQL itself, without {CACHE}=0, for `recourse migrate`."
 )
+# The first line of a file that makes indexes while orders go on, which no transaction can. Each statement is one of its
+# own and may be run again, since what was done before a failure stays.
 _OUTSIDE = "-- outside a transaction\n"
 # The connection has ended, or nothing can be written there.
 _NOT_OF_THE_MIGRATION = (

@@ -19,7 +19,7 @@ def register_installed_calculators() -> None:
         try:
             calculator = point.load()
             if not isinstance(calculator, Calculator):
-                raise TypeError(f"it is a {type(calculator).__name__}, not a resolution.scores.Calculator")
+                raise TypeError(f"it is a {type(calculator).__name__}, not a recourse.ports.Calculator")
             register(calculator)
         except (ImportError, AttributeError, TypeError, ValueError) as error:
             raise PolicyError(

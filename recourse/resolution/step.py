@@ -127,7 +127,7 @@ class Step(BaseModel):
     order_id: str
     number: int
     at: datetime
-    order: dict[str, Any] = Field(description="the whole order after the step, as resolution.order.Order reads it")
+    order: dict[str, Any] = Field(description="the whole order after the step, which `read_state` reads")
     summary: Summary
     entry: RecordEntry | None = None
     answer: Answer | None = None

@@ -56,7 +56,7 @@ def announced(command: str, order_id: str, amount: str) -> str:
 
 
 def order_page(page: Mapping[str, Any], zone: str) -> RenderableType:
-    """The page of one order; `page` is `resolution.views.view`, `zone` the reader's time zone."""
+    """The page of one order; `page` is `recourse.resolution.views.view`, `zone` the reader's time zone."""
     currency = page["currency"]
     turn, request, case, ended = page["turn"], page["request"], page["case"], page["resolution"]
     lines = [

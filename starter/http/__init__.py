@@ -1,4 +1,4 @@
 """Recourse over HTTP: an API for backends, and pages for the two parties and for operators.
 
-Everything that is done here goes through `starter.client.Recourse`; no rule lives here.
+Everything that is done here goes through `recourse.Recourse`; no rule lives here.
 """

@@ -1,7 +1,7 @@
 """The application: every path, every error as a problem, and its description."""
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Literal
 
 from fastapi import FastAPI, Request
@@ -19,6 +19,7 @@ from recourse.starter.http.limits import Heads, Limits
 from recourse.starter.http.pages.app import make_pages
 from recourse.starter.http.problems import Problem, answer_with_problems
 from recourse.starter.http.tokens import KeyRing
+from recourse.starter.reading import now
 
 PATIENCE = 20.0  # seconds
 _AS_READ: Literal["validation"] = "validation"
@@ -26,10 +27,6 @@ ABOUT = """Durable order cancellation and dispute resolution for freelance marke
 
 Money is in minor units of the order's currency, instants are in UTC, durations are written `48h`, `3d`, `30m`.
 """
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
 
 
 def _to_pages(request: Request) -> RedirectResponse:
@@ -44,7 +41,7 @@ def make_app(
     policies: Mapping[str, Policy] | None = None,
     patience: float = PATIENCE,
     frame_ancestors: Sequence[str] = (),
-    now: Callable[[], datetime] = _now,
+    now: Callable[[], datetime] = now,
 ) -> FastAPI:
     """The application on one connection to orders.
 

@@ -165,7 +165,7 @@ def test_an_installed_package_brings_its_calculator_along(tmp_path: Path) -> Non
     [
         ("my_shop:NOTHING", "has no attribute 'NOTHING'"),
         ("no_such_shop:ON_TIME", "No module named 'no_such_shop'"),
-        ("my_shop:Tally", "not a resolution.scores.Calculator"),
+        ("my_shop:Tally", "not a recourse.ports.Calculator"),
         ("my_shop:TAKEN", "there is a score calculator 'job_success' already"),
     ],
 )

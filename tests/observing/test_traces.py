@@ -254,7 +254,7 @@ async def test_who_asks_for_traces_without_the_extra_is_told_so_in_one_sentence(
 
 async def test_where_nobody_asks_for_traces_nothing_of_it_is_loaded() -> None:
     program = (
-        "import asyncio, sys, starter.cli.serving, worker, starter.http.app\n"
+        "import asyncio, sys, recourse.starter.cli.serving, recourse.worker, recourse.starter.http.app\n"
         "from recourse.workflows.connecting import TemporalUnreachable, connect\n"
         "try: asyncio.run(connect(target_host='127.0.0.1:9'))\n"
         "except TemporalUnreachable: pass\n"
