@@ -19,40 +19,39 @@ RUN = ROOT / "requirements" / "run.txt"
 # Where Recourse runs; a requirement for another system is not installed there.
 SERVER = {"sys_platform": "linux", "platform_system": "Linux", "os_name": "posix", "python_full_version": "3.13.0"}
 MEANINGS = {
-    "DATABASE_URL": "The PostgreSQL database of the orders: `postgresql://user:password@host:5432/recourse`. Required. "
-    "See [PostgreSQL](#postgresql) for several hosts and for poolers.",
-    "RECOURSE_DATABASE_URL": "The same, where `DATABASE_URL` means something else already; it wins.",
-    "RECOURSE_TASK_QUEUE": "The Temporal task queue that orders are started on and workers work off.",
-    "RECOURSE_WEBHOOK_URL": "Where notices are posted to. Without it there are no webhooks.",
-    "RECOURSE_WEBHOOK_SECRET": "What webhooks are signed with, as Standard Webhooks describes: `whsec_` and base64. "
-    "Required with `RECOURSE_WEBHOOK_URL`.",
-    "RECOURSE_SMTP_URL": "The mail server for notices to parties whose address is known: "
-    "`smtp://user:password@host:587`, with signs such as `/ # ? @` in user and password as `%2F %23 %3F %40`. Without "
-    "it there is no mail.",
-    "RECOURSE_PAYMENT_PROVIDERS": "Payment providers of your own: `name=package.module:factory`, several with blanks "
-    "between. An order names the one that executes its settlements.",
-    "RECOURSE_PAYLOAD_KEYS": "What payloads are encrypted with: `name=base64,name2=base64`, each key of 32 bytes; the "
-    "first encrypts, all decrypt. Without it they are plain.",
-    "RECOURSE_PAYLOADS_PLAIN": "`accept`, or `refuse` to turn away messages that are not encrypted.",
-    "RECOURSE_ACTOR_KEYS": "Commands must carry a token signed by one of these keys: `name=base64,name2=base64`, "
-    "each of 32 bytes. Without it every actor is believed. See [security.md](security.md).",
-    "RECOURSE_TOKEN_KEYS": "What tokens, links and sessions are signed with: `ID:SECRET`, at least 32 characters; "
-    "several with commas, the first signs. Required.",
-    "RECOURSE_FRAME_ANCESTORS": "The origins that may show the pages in a frame, such as `https://market.example`, "
-    "with blanks between. Without it none may.",
-    "RECOURSE_METRICS_ADDRESS": "Where Prometheus scrapes `/metrics`, such as `127.0.0.1:9464`. Without it nothing is "
-    "measured. See [observing.md](observing.md).",
-    "RECOURSE_HEALTH_ADDRESS": "Where a worker answers `/healthz` and `/readyz`, such as `127.0.0.1:8090`. Without it "
-    "nobody can ask.",
-    "RECOURSE_DEPLOYMENT": "The name of the deployment whose builds Temporal tells apart: `recourse`; no dot in it. "
-    "Without it all workers are alike. See [upgrading.md](upgrading.md).",
-    "RECOURSE_BUILD_ID": "Which build of the deployment this worker is. The image has one if it was built with one. "
+    "DATABASE_URL": "The PostgreSQL database of the orders: `postgresql://user:password@host:5432/recourse`. "
+    "Required. See [PostgreSQL](#postgresql) for several hosts and for poolers.",
+    "RECOURSE_DATABASE_URL": "Overrides `DATABASE_URL`. Use it if another program needs that name.",
+    "RECOURSE_TASK_QUEUE": "The Temporal task queue that orders start on and workers poll.",
+    "RECOURSE_WEBHOOK_URL": "The URL that notices are posted to. If not set, no webhooks are sent.",
+    "RECOURSE_WEBHOOK_SECRET": "The Standard Webhooks secret that signs webhooks: `whsec_` plus base64. Required with "
+    "`RECOURSE_WEBHOOK_URL`.",
+    "RECOURSE_SMTP_URL": "The mail server for notices: `smtp://user:password@host:587`. In user and password, write "
+    "characters such as `/ # ? @` as `%2F %23 %3F %40`. If not set, no mail is sent.",
+    "RECOURSE_PAYMENT_PROVIDERS": "Your own payment providers: `name=package.module:factory`, separated by spaces. An "
+    "order names the provider that executes its settlements.",
+    "RECOURSE_PAYLOAD_KEYS": "The payload encryption keys: `name=base64,name2=base64`, 32 bytes each. The first key "
+    "encrypts, all keys decrypt. If not set, payloads are not encrypted.",
+    "RECOURSE_PAYLOADS_PLAIN": "`accept`, or `refuse` to refuse unencrypted messages.",
+    "RECOURSE_ACTOR_KEYS": "If set, each command needs a token signed by one of these keys: "
+    "`name=base64,name2=base64`, 32 bytes each. If not set, actors are not verified. See [security.md](security.md).",
+    "RECOURSE_TOKEN_KEYS": "The keys that sign tokens, links and sessions: `ID:SECRET`, at least 32 characters, "
+    "separated by commas. The first key signs. Required.",
+    "RECOURSE_FRAME_ANCESTORS": "The origins that may embed the pages in a frame, such as `https://market.example`, "
+    "separated by spaces. If not set, none may.",
+    "RECOURSE_METRICS_ADDRESS": "The address that serves `/metrics` for Prometheus, such as `127.0.0.1:9464`. If not "
+    "set, nothing is measured. See [observing.md](observing.md).",
+    "RECOURSE_HEALTH_ADDRESS": "The address that serves a worker's `/healthz` and `/readyz`, such as "
+    "`127.0.0.1:8090`. If not set, there are no probes.",
+    "RECOURSE_DEPLOYMENT": "The Worker Deployment name, such as `recourse`, without dots. If not set, workers are "
+    "unversioned. See [upgrading.md](upgrading.md).",
+    "RECOURSE_BUILD_ID": "This worker's build id in the deployment. The image has one if it was built with one. "
     "Required with `RECOURSE_DEPLOYMENT`.",
-    "RECOURSE_WEB_URL": "Where `recourse serve` is reached, such as `https://orders.example`; orders that are started "
-    "with it link to their page from the Temporal UI.",
-    "RECOURSE_MAIL_FROM": "The sender of mails. Here and in the addresses of parties, letters beyond ASCII before the "
-    "`@` need a mail server that offers SMTPUTF8; a domain may always have them and is sent as `xn--…`.",
-    "RECOURSE_OPERATOR_EMAIL": "Where notices to operators are mailed to. Without it they are not mailed.",
+    "RECOURSE_WEB_URL": "The public URL of `recourse serve`, such as `https://orders.example`. If set, the Temporal "
+    "UI shows a link to the order's page.",
+    "RECOURSE_MAIL_FROM": "The sender of mails. Here and in parties' addresses, non-ASCII characters before the `@` "
+    "need a mail server with SMTPUTF8. In the domain they always work: it is sent as `xn--…`.",
+    "RECOURSE_OPERATOR_EMAIL": "The address for notices to operators. If not set, operators get no mail.",
 }
 
 
