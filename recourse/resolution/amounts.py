@@ -4,6 +4,7 @@ import re
 
 # The most that a price or a fee may be, in minor units.
 LARGEST = 10**15
+_DIGITS = len(str(LARGEST))
 
 # Every currency of ISO 4217 that does not have two decimals.
 _DECIMALS = {
@@ -14,7 +15,7 @@ _DECIMALS = {
     **dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3),
     **dict.fromkeys(("CLF", "UYW"), 4),
 }
-_TYPED = re.compile(r" *([0-9]{1,16})(?:\.([0-9]+))? ?([A-Z]{3})? *")
+_TYPED = re.compile(r" *0*([0-9]+)(?:\.([0-9]+))? ?([A-Z]{3})? *")
 
 
 def decimals(currency: str) -> int:
@@ -48,7 +49,8 @@ def read_amount(text: str, currency: str) -> int:
         raise ValueError(f"The amount must be in {currency}, not in {named}.")
     if len(rest) > places:
         raise ValueError(f"An amount in {currency} has {places or 'no'} decimals{' at most' if places else ''}.")
-    minor: int = int(whole) * 10**places + int(f"{rest:0<{places}}" or "0")
-    if minor > LARGEST:
+    digits = f"{whole}{rest:0<{places}}"
+    # Python refuses to read thousands of digits.
+    if len(digits) > _DIGITS or int(digits) > LARGEST:
         raise ValueError(f"An amount in {currency} is at most {write_amount(LARGEST, currency)}.")
-    return minor
+    return int(digits)

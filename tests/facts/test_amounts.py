@@ -101,6 +101,8 @@ def test_what_is_not_money_is_refused_with_how_to_write_it(text: str) -> None:
         ("1.2345", "BHD", "3 decimals at most"),
         ("30.50 EUR", "USD", "must be in USD, not in EUR"),
         ("10000000000000.01", "USD", "at most 10000000000000.00 USD"),
+        ("99999999999999999999", "USD", "at most 10000000000000.00 USD"),
+        ("9" * 5000, "JPY", "at most 1000000000000000 JPY"),
     ],
 )
 def test_an_amount_that_the_order_cannot_have_is_refused(text: str, currency: str, says: str) -> None:
