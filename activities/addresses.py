@@ -7,14 +7,19 @@ from email.utils import unquote
 
 import idna
 
+from recourse.errors import BadInput
+
 LONGEST = 320  # characters: 64 before the sign, 255 behind it
 _WRONG = "not one e-mail address such as name@example.com"
 _DOTS = ": a dot before the @ must stand between other letters"
 
 
+class UnusableAddress(BadInput, ValueError):
+    """A text that is not one e-mail address; the sentence does not repeat it."""
+
+
 def read_address(text: str) -> Address:
-    """One address, `name@domain`, as a mail server takes it. Raises ValueError, with a sentence that does not repeat
-    it, for anything else.
+    """One address, `name@domain`, as a mail server takes it. Raises UnusableAddress for anything else.
 
     Letters of any script are taken. A domain becomes ASCII (`xn--…`), as every mail server and the domain name system
     know it. A name stays as it is; it needs a mail server that knows SMTPUTF8. Some carriers have given out names with
@@ -29,7 +34,7 @@ def read_address(text: str) -> Address:
     fits = read.username and read.domain and read.addr_spec == plain and len(text) <= LONGEST and text.isprintable()
     if not fits:
         name = plain.rpartition("@")[0]
-        raise ValueError(f"{_WRONG}{_DOTS if '' in name.split('.') and name else ''}")
+        raise UnusableAddress(f"{_WRONG}{_DOTS if '' in name.split('.') and name else ''}")
     if text.isascii():
         return read
     name, _, domain = text.rpartition("@")
@@ -37,7 +42,7 @@ def read_address(text: str) -> Address:
         # Where a domain is ASCII it stays as it is, with signs that idna does not know.
         known = domain if domain.isascii() else idna.encode(domain, uts46=True).decode()
     except UnicodeError:
-        raise ValueError(_WRONG) from None
+        raise UnusableAddress(_WRONG) from None
     return Address(username=unquote(name), domain=known)
 
 

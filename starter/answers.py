@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic_core import to_json
 
-from recourse.errors import RecourseError, Unreachable
+from recourse.errors import BadInput, RecourseError, Unreachable
 from recourse.resolution.commands import Actor
 from recourse.resolution.refusals import SENTENCES, Code
 
@@ -22,6 +22,10 @@ class OrderExists(RecourseError):
 
 class NoSuchOrder(RecourseError):
     """There is no order of this id."""
+
+
+class UnusableMessage(BadInput, ValueError):
+    """A message that cannot be sent at all; the text says why."""
 
 
 class OrderNotRunning(Unreachable):

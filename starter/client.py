@@ -20,7 +20,7 @@ from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
-from recourse.activities.addresses import read_address
+from recourse.activities.addresses import UnusableAddress, read_address
 from recourse.activities.currencies import check_currency
 from recourse.activities.settings import Settings, read_settings
 from recourse.database.facts import read_histories
@@ -41,6 +41,7 @@ from recourse.starter.answers import (
     OrderNotRunning,
     Outcome,
     Unanswered,
+    UnusableMessage,
     database_is_behind,
     ended_unwritten,
     not_running,
@@ -165,11 +166,14 @@ class Recourse(Orders):
         outcome is returned.
         `start_delay`: how long the order waits before it begins; it cannot go together with `first`.
         Raises OrderExists where the id belongs to an order with other terms, OrderNotRunning where it has started and
-        lost its workflow, ValueError for an address that is none and (UnusableCurrency) a currency that no new order
-        may have, Unanswered where nobody knows whether it has started.
+        lost its workflow, BadInput for an address that is none (UnusableAddress) and a currency that no new order may
+        have (UnusableCurrency), Unanswered where nobody knows whether it has started.
         """
-        for email in (emails or {}).values():
-            read_address(email)
+        for role, email in (emails or {}).items():
+            try:
+                read_address(email)
+            except UnusableAddress as error:
+                raise UnusableAddress(f"the {role}'s address is {error}") from error
         if not emails:
             return await self._start(terms, policy, provider, first, start_delay)
         # Only when it is known that the id is this order's may its addresses be kept, and only then is anything told.
@@ -353,13 +357,13 @@ class Recourse(Orders):
     async def tell(self, order_id: str, command: str, fields: Mapping[str, Any]) -> bool:
         """Send a command without waiting: it is kept also while every worker is down.
 
-        False where the order answers no more. Raises NoSuchOrder, OrderNotRunning, Unanswered; ValueError for a message
-        that is too large or no JSON.
+        False where the order answers no more. Raises NoSuchOrder, OrderNotRunning, Unanswered; UnusableMessage for a
+        message that is too large or no JSON.
         """
         payload = self.stamped(fields)
         problem = unsendable(payload)
         if problem:
-            raise ValueError(f"the message cannot be sent: {problem}")
+            raise UnusableMessage(f"the message cannot be sent: {problem}")
         doing = f"order {order_id} took `{command}`"
         try:
             await self._handle(order_id).signal(command, payload)

@@ -12,6 +12,7 @@ from temporalio.api.workflowservice.v1 import SignalWorkflowExecutionRequest, Up
 from temporalio.client import Client
 
 from recourse.database.orders import read_record
+from recourse.errors import BadInput
 from recourse.resolution.commands import COMMANDS
 from recourse.starter.client import workflow_id
 from tests.process.conftest import Marketplace
@@ -114,7 +115,7 @@ async def test_the_client_does_not_even_send_a_message_that_is_too_large(marketp
 
     assert outcome.code == "malformed"
     assert "at most 1048576" in outcome.details["problems"]["payload"]
-    with pytest.raises(ValueError, match="at most 1048576"):
+    with pytest.raises(BadInput, match="at most 1048576"):
         await marketplace.recourse.tell(order_id, "message", {"comment": "x" * 3_000_000})
     assert await codes(marketplace, order_id) == []
 

@@ -13,8 +13,10 @@ from temporalio.exceptions import ApplicationError
 
 from recourse.activities.currencies import UnusableCurrency
 from recourse.database.orders import read_balances, read_order
+from recourse.errors import BadInput
 from recourse.policies import load_policy
 from recourse.resolution.order import Opening
+from recourse.resolution.words import Party
 from recourse.starter.client import NoSuchOrder, OrderExists, Recourse, start_options, workflow_id
 from recourse.starter.histories import FORMER
 from recourse.starter.recovering import Recovery
@@ -81,6 +83,17 @@ async def test_addresses_of_an_id_that_belongs_to_other_terms_are_not_kept(marke
     with pytest.raises(OrderExists):
         await marketplace.recourse.start(dearer, POLICY, emails={"client": "other@x.example"})
     assert await pool.fetchval("SELECT email FROM contacts") == "c@x.example"
+
+
+async def test_an_address_that_is_none_is_refused_as_bad_input_and_says_whose_it_is(marketplace: Marketplace) -> None:
+    terms = marketplace.terms()
+    for address in ("a..b@x.example", "somebody"):
+        emails: dict[Party, str] = {"client": "c@x.example", "freelancer": address}
+        with pytest.raises(BadInput, match=r"^the freelancer's address is not one e-mail address") as refused:
+            await marketplace.recourse.start(terms, POLICY, emails=emails)
+        assert address not in str(refused.value)
+    with pytest.raises(NoSuchOrder):
+        await marketplace.recourse.order(terms.order_id)
 
 
 async def test_an_id_that_belongs_to_other_terms_is_refused(marketplace: Marketplace) -> None:
