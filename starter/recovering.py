@@ -177,7 +177,7 @@ class Recovery:
             unless_not_found(error, f"order {order_id} was revived")
             raise
         sent = await self._send_undecided(order_id, found.run_id)
-        return Done(order_id, f"Order {order_id} goes on: {found.says}.", sent)
+        return Done(order_id, f"Order {order_id} goes on. What was wrong: {found.says}.", sent)
 
     async def repair(self, order_id: str) -> Done:
         """Write the steps that a database lost, as they were. Raises CannotRecover where not all of them are there."""

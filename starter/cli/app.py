@@ -21,7 +21,7 @@ app = App(
     help="Durable order cancellation and dispute resolution for freelance marketplaces.",
     help_epilogue=(
         "Exit status: 0 success; 1 a refusal, a failed story or a finding; 2 invalid input; 3 Temporal or PostgreSQL "
-        "cannot be reached; 130 interrupted; 141 broken pipe."
+        "cannot be reached, or the order has lost its workflow; 130 interrupted; 141 broken pipe."
     ),
     version="0.1.0",
     result_action="return_value",

@@ -172,9 +172,9 @@ def outlook_page(answer: Mapping[str, Any], currency: str, amount: str | None) -
     if "refused" in answer:
         details = {key: value for key, value in answer.items() if key not in ("refused", "message")}
         return Group(*said, refusal_page("would be refused", answer["refused"], details, currency))
-    parts = [*said, Text("now"), rows(_outlook(answer, currency))]
+    parts = [*said, Text("at once"), rows(_outlook(answer, currency))]
     if "if_accepted" in answer:
-        parts += [Text("if the other side accepts"), rows(_outlook(answer["if_accepted"], currency))]
+        parts += [Text("if it is accepted"), rows(_outlook(answer["if_accepted"], currency))]
     if "if_nobody_acts" in answer:
         silent = answer["if_nobody_acts"]
         parts += [Text(f"if nobody acts, at {write_instant(silent['at'])}"), rows(_outlook(silent, currency))]

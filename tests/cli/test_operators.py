@@ -85,6 +85,8 @@ async def test_a_case_is_found_seen_and_decided(
         "--yes",
     )
     assert (proposed.status, "applied" in proposed.output) == (0, True)
+    # Both parties must accept a proposal: no other side of the operator's.
+    assert ("if it is accepted" in proposed.output, "other side" in proposed.output) == (True, False)
     status, output = await answered(environment, "y", "cases", *ruling)
     assert (status, "applied" in output) == (0, True), output
 

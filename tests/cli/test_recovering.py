@@ -52,7 +52,7 @@ async def test_what_is_lost_is_found_asked_about_and_brought_back(
     asked = f"Revive 2 orders now, on Temporal at {environment['TEMPORAL_ADDRESS']}, namespace default?"
     assert (status, asked in " ".join(output.split()), "Nothing was done" in output) == (1, True, True)
     status, output = await answered(environment, "y", "order", "revive", "--all")
-    assert (status, f"Order {orders[1]} goes on" in output) == (0, True), output
+    assert (status, f"Order {orders[1]} goes on. What was wrong: it is" in output) == (0, True), output
     again = await run(environment, "order", "revive", orders[0], "--json")
     assert (again.status, again.json[0]["sent_again"]) == (0, 0)
     assert (await run(environment, "doctor", "--full")).status == 0
