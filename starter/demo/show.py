@@ -98,6 +98,7 @@ def ending(order: Order, notices: Sequence[Notice], entries: Sequence[RecordEntr
     page = view(order, "operator", at)
     how = f" · {words(order.resolution.how)}" if order.resolution else ""
     wrong = verify(exported(order, entries, "operator"))
+    recorded = f"{len(entries)} {'entry' if len(entries) == 1 else 'entries'}"
     told = Table.grid(padding=(0, 2))
     for reader in READERS:
         names = [words(notice.name) for notice in notices if notice.to == reader]
@@ -106,7 +107,7 @@ def ending(order: Order, notices: Sequence[Notice], entries: Sequence[RecordEntr
     return Group(
         Text(f"      {words(order.phase)}{how}, settlement {order.settlement}", style="bold"),
         money_table(page["money"], terms.currency, terms.price + terms.service_fee),
-        Text(f"      record: {len(entries)} entries, {'broken: ' + wrong[0] if wrong else 'its chain verifies'}"),
+        Text(f"      record: {recorded}, {'broken: ' + wrong[0] if wrong else 'its chain verifies'}"),
         told,
     )
 

@@ -164,7 +164,9 @@ def _failed(error: AnyHTTPException) -> Failure:
     if error.status_code == 400:  # by FastAPI, for a body that is not JSON
         return malformed(body="is not JSON that can be used")
     codes = {404: "not_found", 405: "method_not_allowed"}
-    return Failure(error.status_code, codes.get(error.status_code, "http_error"), error.detail, headers=error.headers)
+    code = codes.get(error.status_code, "http_error")
+    detail = "This server has no such path; /openapi.json lists all that it has." if code == "not_found" else None
+    return Failure(error.status_code, code, error.detail, detail=detail, headers=error.headers)
 
 
 def _unreadable(error: RequestValidationError) -> Failure:

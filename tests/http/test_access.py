@@ -207,6 +207,7 @@ async def test_even_an_unknown_path_is_a_problem(http: httpx2.AsyncClient) -> No
     wrong = await http.delete("/orders", headers=headers)
     assert (unknown.status_code, unknown.json()["code"]) == (404, "not_found")
     assert (wrong.status_code, wrong.json()["code"]) == (405, "method_not_allowed")
+    assert unknown.json()["detail"] == "This server has no such path; /openapi.json lists all that it has."
     assert wrong.headers["allow"]
     assert unknown.headers["content-type"] == wrong.headers["content-type"] == "application/problem+json"
 
