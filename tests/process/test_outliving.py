@@ -193,6 +193,21 @@ async def test_request_cancellation_is_no_end_either_in_a_worker_that_keeps_few_
         assert (CANCEL_BUTTON, "unknown_command") in await recorded(marketplace, order_id)
 
 
+async def test_request_cancellation_before_any_worker_has_taken_an_order_up_does_not_end_it_either(
+    marketplace: Marketplace, workers: Workers
+) -> None:
+    order_id = await marketplace.order()
+    handle = marketplace.handle(order_id)
+    await handle.cancel()
+    await handle.signal("message", {"actor": CLIENT, "comment": "Hello"})
+    async with workers.next():
+        assert (await marketplace.by("client", order_id, "message", comment="Hello?")).applied
+    async with workers.next():
+        assert (await marketplace.by("freelancer", order_id, "message", comment="Hello!")).applied
+
+    assert (CANCEL_BUTTON, "unknown_command") in await recorded(marketplace, order_id)
+
+
 async def test_request_cancellation_does_not_interrupt_what_is_being_written(
     marketplace: Marketplace, workers: Workers
 ) -> None:
