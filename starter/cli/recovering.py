@@ -8,7 +8,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from recourse.starter.answers import NoSuchOrder, counted
-from recourse.starter.cli.output import DONE, NO, Json, Stop, Yes, ask, console, printable, say_json
+from recourse.starter.cli.output import DONE, NO, Json, Stop, Yes, ask, complain, console, printable, say_json
 from recourse.starter.client import Recourse
 from recourse.starter.doctor import suspects
 from recourse.starter.recovering import CannotRecover, Done, Finding, Recovery, State
@@ -109,9 +109,14 @@ async def _with(
     ask(f"{verb.capitalize()} {counted(len(found), 'order')} now, on {where}?", yes=yes)
     all_done, failed = list[Done](), 0
     for some in _chunks([one.order_id for one in found]):
-        for order_id, end in zip(
-            some, await asyncio.gather(*(_done(do, recovery, each) for each in some)), strict=True
-        ):
+        try:
+            ends = await asyncio.gather(*(_done(do, recovery, each) for each in some))
+        except BaseException:
+            # One that began again, and was not sent what nobody had decided, is no longer found as one that needs it.
+            named = ", ".join(some)
+            complain(Stop(f"These may be half done: run `recourse order {verb} ORDER` for each of {named}."))
+            raise
+        for order_id, end in zip(some, ends, strict=True):
             failed += not isinstance(end, Done)
             done = end if isinstance(end, Done) else Done(order_id, str(end))
             all_done.append(done)

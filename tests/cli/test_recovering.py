@@ -6,10 +6,12 @@ from secrets import token_hex
 from typing import Any
 
 import pytest
+from temporalio.service import RPCError, RPCStatusCode
 
 from recourse.database.pool import connect as connect_database
 from recourse.starter.cli import recovering
-from recourse.workflows.connecting import connect
+from recourse.starter.recovering import Recovery
+from recourse.workflows.connecting import TemporalUnreachable, connect
 from tests.cli.test_operators import answered
 from tests.cli.test_orders import environment, run, worker
 from tests.process.setting_back import held, set_back
@@ -80,6 +82,32 @@ async def test_an_order_that_is_gone_by_now_holds_up_no_other(
         monkeypatch.setenv(name, value)
     assert await recovering.revive(all_=True, yes=True) == 0
     assert f"Order {order_id} goes on" in capsys.readouterr().out
+
+
+async def test_whoever_is_interrupted_hears_which_orders_may_be_half_done(
+    environment: dict[str, str],
+    worker: asyncio.subprocess.Process,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    orders = [f"half-{token_hex(3)}" for _ in range(2)]
+    client = await connect(target_host=environment["TEMPORAL_ADDRESS"])
+    for order_id in orders:
+        assert (await run(environment, "order", "start", order_id, *TERMS)).status == 0
+        await client.get_workflow_handle(f"order-{order_id}").terminate()
+
+    async def interrupted(*_: Any) -> int:
+        """What happens where Temporal goes away after an order has begun again."""
+        raise RPCError("gone", RPCStatusCode.UNAVAILABLE, b"")
+
+    monkeypatch.setattr(Recovery, "_send_undecided", interrupted)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(TemporalUnreachable):
+        await recovering.revive(all_=True, yes=True)
+    said = capsys.readouterr().err
+    assert "run `recourse order revive ORDER` for each of " in said
+    assert all(order_id in said for order_id in orders)
 
 
 async def test_what_a_database_lost_is_found_and_written(
