@@ -99,9 +99,10 @@ def _copy() -> Iterator[Path]:
         folder.chmod(0o755)
         (folder / "tmp").mkdir(mode=0o755)
         for path in filter(None, listed.stdout.decode().split("\0")):
-            if (ROOT / path).is_file():
+            # The links of the package are files to git, whatever they lead to.
+            if (ROOT / path).is_file() or (ROOT / path).is_symlink():
                 (folder / "tree" / path).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy2(ROOT / path, folder / "tree" / path)
+                shutil.copy2(ROOT / path, folder / "tree" / path, follow_symlinks=False)
         # Some tests ask git what is in the tree.
         for command in (["init", "-q"], ["add", "."]):
             subprocess.run(["git", *command], cwd=folder / "tree", check=True)
