@@ -9,14 +9,14 @@ from temporalio.api.errordetails.v1 import NamespaceNotFoundFailure, WorkflowNot
 from temporalio.client import WorkflowUpdateRPCTimeoutOrCancelledError
 from temporalio.service import RPCError, RPCStatusCode
 
-from recourse.starter.answers import Unanswered
+from recourse.starter.answers import Unanswered, UnusableMessage
 from recourse.workflows.connecting import TemporalUnreachable
 
 
 def unless_not_found(error: RPCError, doing: str, payload: Mapping[str, Any] | None = None) -> None:
     """Return where Temporal knows no such workflow that runs; raise what any other error means.
 
-    `doing` is what was asked for, as `order 7 took accept`. Raises TemporalUnreachable, Unanswered, ValueError.
+    `doing` is what was asked for, as `order 7 took accept`. Raises TemporalUnreachable, Unanswered, UnusableMessage.
     """
     match error.status:
         case RPCStatusCode.NOT_FOUND:
@@ -26,7 +26,7 @@ def unless_not_found(error: RPCError, doing: str, payload: Mapping[str, Any] | N
         case RPCStatusCode.PERMISSION_DENIED | RPCStatusCode.UNAUTHENTICATED:
             raise TemporalUnreachable(f"Temporal refuses: {error.message}") from error
         case RPCStatusCode.INVALID_ARGUMENT:
-            raise ValueError(f"Temporal does not take this: {error.message}") from error
+            raise UnusableMessage(f"Temporal does not take this: {error.message}") from error
         case RPCStatusCode.UNAVAILABLE | RPCStatusCode.DEADLINE_EXCEEDED | RPCStatusCode.CANCELLED:
             # What is said then are words of the library beneath.
             raise unanswered(doing, "Temporal does not answer", payload) from error

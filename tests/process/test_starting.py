@@ -123,6 +123,11 @@ async def test_an_unknown_order_is_said_to_be_unknown(marketplace: Marketplace) 
         await marketplace.recourse.show("nobody", "client")
 
 
+async def test_what_temporal_does_not_take_is_bad_input(marketplace: Marketplace) -> None:
+    with pytest.raises(BadInput, match="Temporal does not take this: "):
+        await marketplace.recourse.start(marketplace.terms(), POLICY, start_delay=timedelta(hours=-1))
+
+
 @pytest.mark.parametrize("opening", [None, "text", 17, {}, {"terms": {"price": -1}}, [1, 2]], ids=repr)
 async def test_an_opening_that_cannot_be_read_fails_at_once_and_says_why(
     marketplace: Marketplace, opening: Any
