@@ -43,9 +43,9 @@ def not_running(order_id: str, phase: str) -> OrderNotRunning:
     """The order is in the database, and no workflow of it runs."""
     remedy = f"recourse order revive {order_id}"
     return OrderNotRunning(
-        f"Order {order_id} is {phase.replace('_', ' ')} in the database, but no workflow leads it: it was terminated "
-        "or deleted, or TEMPORAL_ADDRESS or TEMPORAL_NAMESPACE names another Temporal. Nothing of it is lost: "
-        f"`{remedy}` has it go on.",
+        f"Order {order_id} is {phase.replace('_', ' ')} in the database, but has no workflow: it was terminated or "
+        "deleted, or TEMPORAL_ADDRESS or TEMPORAL_NAMESPACE names another Temporal. Nothing is lost: "
+        f"`{remedy}` restarts the order.",
         remedy,
     )
 
@@ -54,7 +54,7 @@ def database_is_behind(order_id: str) -> OrderNotRunning:
     """The workflow has ended by itself, and the database has the order as open."""
     remedy = f"recourse order repair {order_id}"
     return OrderNotRunning(
-        f"Order {order_id} has ended, but the database was set back to before that: `{remedy}` writes what it lost.",
+        f"Order {order_id} has ended, but the database was set back to an earlier state: `{remedy}` restores it.",
         remedy,
     )
 
@@ -63,7 +63,7 @@ def ended_unwritten(order_id: str) -> OrderNotRunning:
     """The workflow was ended, and the database does not have the order."""
     remedy = f"recourse doctor {order_id}"
     return OrderNotRunning(
-        f"Order {order_id} is not in the database, and its workflow was ended: `{remedy}` says what can be done.",
+        f"Order {order_id} is not in the database, and its workflow was ended: `{remedy}` shows the fix.",
         remedy,
     )
 
@@ -143,4 +143,4 @@ def unsendable(payload: Mapping[str, Any]) -> str | None:
         size = len(to_json(payload))
     except (ValueError, TypeError, RecursionError) as error:
         return f"cannot be written as JSON: {str(error).splitlines()[0][:200]}"
-    return f"{size} bytes; at most {LARGEST_MESSAGE} are taken" if size > LARGEST_MESSAGE else None
+    return f"{size} bytes; at most {LARGEST_MESSAGE} are accepted" if size > LARGEST_MESSAGE else None

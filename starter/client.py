@@ -317,7 +317,7 @@ class Recourse(Orders):
             why = await self._why_silent(order_id) or (
                 f"no answer within {patience.total_seconds():g} s; check that a worker runs"
             )
-            raise unanswered(f"order {order_id} took `{command}`", why, payload) from error
+            raise unanswered(f"order {order_id} received `{command}`", why, payload) from error
 
     async def _why_silent(self, order_id: str) -> str | None:
         """What an order waits for, where that can be told; None: nobody knows."""
@@ -328,11 +328,11 @@ class Recourse(Orders):
             return None
         failures = [pending.last_failure for pending in described.raw_description.pending_activities]
         if any(failure.application_failure_info.type == StepOutOfOrder.__name__ for failure in failures):
-            return f"the database was set back: `recourse order repair {order_id}` writes what it lost"
+            return f"the database was set back: `recourse order repair {order_id}` restores it"
         return None
 
     async def _ask(self, order_id: str, command: str, payload: Mapping[str, Any]) -> Mapping[str, Any]:
-        doing, tries = f"order {order_id} took `{command}`", 0
+        doing, tries = f"order {order_id} received `{command}`", 0
         while tries < TRIES:
             try:
                 # Each call is an update of its own, so that the order itself answers a repeated id as repeated.
@@ -352,7 +352,7 @@ class Recourse(Orders):
             if over is not None:
                 return over
             tries += 1
-        raise unanswered(doing, "the order was starting anew", payload)
+        raise unanswered(doing, "the order was restarting", payload)
 
     async def tell(self, order_id: str, command: str, fields: Mapping[str, Any]) -> bool:
         """Send a command without waiting: it is kept also while every worker is down.
@@ -364,13 +364,13 @@ class Recourse(Orders):
         problem = unsendable(payload)
         if problem:
             raise UnusableMessage(f"the message cannot be sent: {problem}")
-        doing = f"order {order_id} took `{command}`"
+        doing = f"order {order_id} received `{command}`"
         try:
             await self._handle(order_id).signal(command, payload)
         except RPCError as error:
             unless_not_found(error, doing, payload)
             if await self._where_it_ended(order_id, command, payload) is None:
-                raise unanswered(doing, "the order was starting anew", payload) from error
+                raise unanswered(doing, "the order was restarting", payload) from error
             return False
         return True
 
@@ -435,4 +435,4 @@ def _lasting(terms: Terms) -> dict[str, Any]:
 
 
 def _exists(terms: Terms) -> OrderExists:
-    return OrderExists(f"Order {terms.order_id} exists with other terms; an order id is never used again.")
+    return OrderExists(f"Order {terms.order_id} exists with other terms; an order id can never be reused.")

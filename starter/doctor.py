@@ -171,7 +171,7 @@ class Doctor:
             retry=True,
         )
         if not queue.pollers:
-            why = f"no worker has asked for work on the task queue {recourse.task_queue} for minutes"
+            why = f"no worker has polled the task queue {recourse.task_queue} for minutes"
             yield Ailment("no_worker", why, "recourse worker")
 
     async def _state(self, order_id: str, *, known: bool = True) -> AsyncIterator[Ailment]:
@@ -191,7 +191,7 @@ class Doctor:
         query += f" AND WorkflowId = '{workflow_id(order_id)}'" if order_id else ""
         try:
             async for flow in self._recourse.temporal.list_workflows(query, page_size=PAGE):
-                says = "its workflow task fails again and again; the worker's log says why"
+                says = "its workflow task fails repeatedly; the worker's log says why"
                 yield Ailment("tasks_fail", says, "docs/runbooks/tasks-fail.md", flow.id.removeprefix(PREFIX))
         except RPCError as error:
             if error.status is not RPCStatusCode.INVALID_ARGUMENT:  # an older server does not know that
@@ -218,7 +218,7 @@ class Doctor:
                 # Of an order's notices one waits for another; what is being sent is on its way.
                 if row["order_id"] != told and not row["sending"]:
                     told = row["order_id"]
-                    says = f"{row['name']} was not taken by {row['channel']}: {row['last_error'] or 'no answer'}"
+                    says = f"{row['name']} was not delivered by {row['channel']}: {row['last_error'] or 'no answer'}"
                     yield Ailment("not_delivered", says, f"recourse outbox retry {told}", told)
             if len(rows) < PAGE:
                 return
@@ -255,5 +255,5 @@ def _unbalanced(row: dict[str, Any]) -> str | None:
     for account, amount in meant.items():
         found = int(row["sums"].get(account, 0))
         if found != amount:
-            return f"its ledger has {found} for {account}, the order says {amount} (in minor units)"
+            return f"its ledger has {found} for {account}, the order has {amount} (in minor units)"
     return None

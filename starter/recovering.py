@@ -94,7 +94,7 @@ class Recovery:
         if described is None:
             if stored is None:
                 raise NoSuchOrder(f"There is no order {order_id}.")
-            return self._without_workflow(order_id, stored, "Temporal has no workflow of it")
+            return self._without_workflow(order_id, stored, "Temporal has no workflow for it")
         run_id = described.run_id
         try:
             course = await course_of(self._temporal, described.id, run_id, stored.step if stored else -1)
@@ -129,15 +129,13 @@ class Recovery:
             if course.reached == step:
                 return Finding(order_id, "well", "its workflow runs", run_id)
             if not course.begun:
-                return Finding(order_id, "well", "its workflow runs, and begins once a worker takes it up", run_id)
+                return Finding(order_id, "well", "its workflow runs, and begins once a worker picks it up", run_id)
             described = await self._temporal.get_workflow_handle(workflow_id(order_id)).describe()
             course = await course_of(self._temporal, described.id, described.run_id, step)
             task = described.raw_description.pending_workflow_task
             late = asyncio.get_running_loop().time() > until
             if task.state == PendingWorkflowTaskState.PENDING_WORKFLOW_TASK_STATE_STARTED and late:
-                return Finding(
-                    order_id, "unknown", "its workflow task is not decided; look why in the worker's log", run_id
-                )
+                return Finding(order_id, "unknown", "its workflow task does not complete; see the worker's log", run_id)
             # Where nothing is under way, its workflow lacks whatever its history lacks.
             if course.reached < step and course.begun and (late or not task.state):
                 why = f"its workflow is at step {course.reached}, the database at step {step}"
@@ -183,7 +181,9 @@ class Recovery:
         """Write the steps that a database lost, as they were. Raises CannotRecover where not all of them are there."""
         stored, described = await self._stored(order_id), await self._described(order_id)
         if described is None:
-            raise CannotRecover(f"Temporal has no workflow of order {order_id}: there is nothing to repair it from.")
+            raise CannotRecover(
+                f"Temporal has no workflow for order {order_id}: there is no history to repair it from."
+            )
         at = stored.step if stored else -1
         try:
             course = await course_of(self._temporal, described.id, described.run_id, at)
@@ -191,13 +191,13 @@ class Recovery:
             raise CannotRecover(f"Order {order_id} cannot be repaired: {error}") from error
         if course.reached <= at:
             return Done(
-                order_id, f"Order {order_id}: the database has all {counted(at + 1, 'step')} that Temporal knows of."
+                order_id, f"Order {order_id}: the database has all {counted(at + 1, 'step')} that Temporal has."
             )
         missing = [number for number in range(at + 1, course.reached + 1) if number not in course.steps]
         if missing:
             raise CannotRecover(
-                f"Order {order_id} cannot be repaired: the database is at step {at}, and Temporal's histories do not "
-                f"hold step {missing[0]}. Nothing was changed."
+                f"Order {order_id} cannot be repaired: the database is at step {at}, and Temporal's histories lack "
+                f"step {missing[0]}. Nothing was changed."
             )
         with in_one_sentence():
             for number in range(at + 1, course.reached + 1):
@@ -207,12 +207,11 @@ class Recovery:
                     raise CannotRecover(str(error)) from error
                 if other is not None:
                     raise CannotRecover(
-                        f"Order {order_id} cannot be repaired: at step {number} the database went another way than "
-                        "Temporal's history."
+                        f"Order {order_id} cannot be repaired: database and Temporal's history differ at step {number}."
                     )
             await mark_told(self._pool, order_id, course.told_upto, _channels())
         count = course.reached - at
-        says = f"Order {order_id}: {counted(count, 'step')} written, up to step {course.reached}."
+        says = f"Order {order_id}: {counted(count, 'step')} restored, up to step {course.reached}."
         return Done(order_id, says, written=count)
 
     async def _send_undecided_of_former(self, order_id: str) -> int:
@@ -259,7 +258,7 @@ class Recovery:
         async for run in runs(self._temporal, workflow_id(order_id), found.run_id):
             if isinstance(run.begun, Opening):
                 return run.begun
-        raise CannotRecover(f"Order {order_id} cannot be revived: nobody can read what it was started with.")
+        raise CannotRecover(f"Order {order_id} cannot be revived: its start input cannot be read.")
 
     async def _stored(self, order_id: str) -> Stored | None:
         with in_one_sentence():
@@ -292,7 +291,7 @@ def _database_behind(order_id: str, stored: Stored | None, course: Course, run_i
 
 
 def _sentence(found: Finding) -> str:
-    advice = f" `{found.command}` writes what is missing." if found.state == "database_behind" else ""
+    advice = f" `{found.command}` restores the missing steps." if found.state == "database_behind" else ""
     return f"Order {found.order_id} cannot be revived: {found.says}.{advice}"
 
 

@@ -16,7 +16,8 @@ from recourse.workflows.connecting import TemporalUnreachable
 def unless_not_found(error: RPCError, doing: str, payload: Mapping[str, Any] | None = None) -> None:
     """Return where Temporal knows no such workflow that runs; raise what any other error means.
 
-    `doing` is what was asked for, as `order 7 took accept`. Raises TemporalUnreachable, Unanswered, UnusableMessage.
+    `doing` is what was asked for, as `order 7 received accept`.
+    Raises TemporalUnreachable, Unanswered, UnusableMessage.
     """
     match error.status:
         case RPCStatusCode.NOT_FOUND:
@@ -65,8 +66,8 @@ def silence(
 
 def unanswered(doing: str, why: str, payload: Mapping[str, Any] | None = None) -> Unanswered:
     """Nobody knows whether what was asked for was done; without a `payload` it was to start an order."""
-    unknown = f"Nobody knows whether {doing} ({why})"
+    unknown = f"It is unknown whether {doing} ({why})"
     if payload is None:
-        return Unanswered(f"{unknown}. Starting it again with the same terms is safe.")
+        return Unanswered(f"{unknown}. It is safe to start it again with the same terms.")
     command_id = str(payload["command_id"])
-    return Unanswered(f"{unknown}. Sending it again with the same command id, {command_id}, is safe.", command_id)
+    return Unanswered(f"{unknown}. It is safe to retry with the same command id, {command_id}.", command_id)

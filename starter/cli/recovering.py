@@ -170,5 +170,5 @@ def _say(done: list[Done], json: bool) -> None:
         say_json([asdict(one) for one in done])
         return
     for one in done:
-        again = f" Sent again: {counted(one.sent_again, 'message')} that nobody had decided." if one.sent_again else ""
+        again = f" Sent again: {counted(one.sent_again, 'undecided message')}." if one.sent_again else ""
         console().print(f"{printable(one.says)}{again}", markup=False)

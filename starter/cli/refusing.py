@@ -38,11 +38,11 @@ _SAID = {
     "actor_unproven": "The sender's identity could not be verified.",
     "unknown_command": "There is no such command.",
     "unknown_reason": "This role cannot give that reason.",
-    "attestation_missing": "Not everything was confirmed.",
+    "attestation_missing": "Required confirmations are missing.",
     "amount_out_of_range": "This is out of range.",
-    "stale_version": "The offer has changed meanwhile.",
-    "cooling_down": "After a decline this must wait.",
-    "dialogue_required": "Each side must have said something since the request opened.",
+    "stale_version": "The offer has changed.",
+    "cooling_down": "You must wait after a decline.",
+    "dialogue_required": "Each side must first send a message about the open request.",
 }
 
 

@@ -114,7 +114,7 @@ def no_such_order(order_id: str) -> Failure:
 
 def unreachable(what: str, code: str, why: str = "", **details: Any) -> Failure:
     """Something of ours that does not answer now; `why` goes to whoever called."""
-    again = "Nothing is wrong with the call. Try again; with the same Idempotency-Key nothing is done twice."
+    again = "The call is valid. Retry it; with the same Idempotency-Key nothing happens twice."
     return Failure(
         503,
         code,
@@ -130,9 +130,9 @@ def order_not_running(error: OrderNotRunning) -> Failure:
     return Failure(
         503,
         "order_not_running",
-        "This order stands still at the moment.",
-        detail="Nothing of it is lost, and what you sent has had no effect. The marketplace has to bring the order "
-        "back; then send it again.",
+        "This order is not running at the moment.",
+        detail="Nothing is lost, and your command had no effect. Send it again once the marketplace has restarted "
+        "the order.",
         details={"remedy": error.remedy},
     )
 

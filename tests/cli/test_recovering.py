@@ -126,8 +126,8 @@ async def test_what_a_database_lost_is_found_and_written(
     refused = await run(environment, "order", "revive", order_id)
     assert (refused.status, f"`recourse order repair {order_id}`" in refused.error) == (1, True)
     repaired = await run(environment, "order", "repair", "--all", "--yes")
-    assert (repaired.status, "1 steps written" in repaired.output) == (0, False), repaired.output
-    assert "1 step written, up to step 2" in repaired.output
+    assert (repaired.status, "1 steps restored" in repaired.output) == (0, False), repaired.output
+    assert "1 step restored, up to step 2" in repaired.output
     nothing = await run(environment, "order", "repair", order_id)
     assert (nothing.status, "has all 3 steps" in nothing.output) == (0, True)
 

@@ -244,7 +244,7 @@ async def test_what_was_written_to_an_order_that_lost_its_workflow_stays_on_the_
     await client.submit("confirm")
 
     assert client.answer.status_code == 503
-    assert "This order stands still" in client.words
+    assert "This order is not running" in client.words
     assert "this has not arrived" in client.words
     assert "Are you there?" in client.words
 
