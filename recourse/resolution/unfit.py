@@ -11,11 +11,13 @@ _PATTERNS = {
     r"^[A-Z]{3}$": "must be the three capital letters of an ISO 4217 currency, such as USD",
     r"^[A-Za-z0-9][A-Za-z0-9._:-]*$": "must begin with a letter or digit and hold only letters, digits and . _ : -",
     r"^[^\x00-\x1f/]+$": "may hold neither a slash nor control characters",
+    r"^(client|freelancer|operator|system)(:[^\x00-\x1f/]{1,200})?$": "must be client, freelancer or operator:ID",
     r"^[^\x00]*$": "may not hold U+0000",
 }
 _SENTENCES: dict[str, Callable[[Context], str]] = {
     "missing": lambda _: "is missing",
     "extra_forbidden": lambda _: "is not a field here",
+    "model_attributes_type": lambda _: "must be a JSON object",
     "int_type": lambda _: "must be a whole number",
     "int_parsing": lambda _: "must be a whole number",
     "int_from_float": lambda _: "must be a whole number",

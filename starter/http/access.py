@@ -1,6 +1,7 @@
 """Who calls, for whom, and what that lets them see."""
 
 import re
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,6 +13,7 @@ from pydantic import ValidationError
 
 from recourse.database.lists import Parties, read_parties
 from recourse.resolution.commands import Actor
+from recourse.resolution.fields import excerpt
 from recourse.resolution.policy import Policy
 from recourse.resolution.record import Reader
 from recourse.resolution.refusals import SENTENCES
@@ -70,6 +72,17 @@ def _bearer(site: TheSite, given: Annotated[HTTPAuthorizationCredentials | None,
 Caller = Annotated[Bearer, Depends(_bearer)]
 
 OrderId = Annotated[str, Path(description="The marketplace's own id of the order.", max_length=200)]
+
+
+def said_once(request: Request) -> None:
+    """Refuse what could be read in two ways: a query's key or the command's id given twice. Raises Failure (422)."""
+    counts = Counter(f"query.{key}" for key, _ in request.query_params.multi_items())
+    counts["header.Idempotency-Key"] = len(request.headers.getlist("idempotency-key"))
+    twice = {excerpt(where): "is given more than once" for where, count in counts.items() if count > 1}
+    if twice:
+        raise malformed(**twice)
+
+
 As = Annotated[
     str | None,
     Query(

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal
 
-from fastapi import FastAPI, Request
+from fastapi import Depends, FastAPI, Request
 from fastapi.responses import RedirectResponse
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
@@ -13,7 +13,7 @@ from recourse.policies import PRESETS, load_policy
 from recourse.resolution.policy import Policy
 from recourse.starter.client import Recourse
 from recourse.starter.http import commands, health, issuing, orders, queue
-from recourse.starter.http.access import Site
+from recourse.starter.http.access import Site, said_once
 from recourse.starter.http.bodies import BODIES
 from recourse.starter.http.limits import Heads, Limits
 from recourse.starter.http.pages.app import make_pages
@@ -64,7 +64,7 @@ def make_app(
     known = dict(policies) if policies is not None else {name: load_policy(name) for name in PRESETS}
     site = app.state.site = Site(recourse=recourse, keys=keys, policies=known, now=now, patience=patience)
     for part in (orders, commands, queue, issuing, health):
-        app.include_router(part.router)
+        app.include_router(part.router, dependencies=[Depends(said_once)])
     for path in ("/", "/pages"):
         app.add_api_route(path, _to_pages, include_in_schema=False)
     app.mount("/pages", make_pages(site, frame_ancestors))

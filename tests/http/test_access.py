@@ -201,6 +201,24 @@ async def test_answers_are_kept_by_nobody_on_the_way(order: Orders, by: Callers,
         assert answer.headers["x-content-type-options"] == "nosniff"
 
 
+async def test_for_whom_and_under_which_key_is_said_once(http: httpx2.AsyncClient) -> None:
+    headers = [("Authorization", f"Bearer {token('service')}")]
+    path, once = "/orders/none/commands/accept", "is given more than once"
+    whom = await http.post(f"{path}?as=client&as=freelancer", headers=headers)
+    keys = [("Idempotency-Key", "a"), ("Idempotency-Key", "b")]
+    key = await http.post(f"{path}?as=client", headers=[*headers, *keys])
+    assert (whom.status_code, whom.json()["details"]["problems"]) == (422, {"query.as": once})
+    assert (key.status_code, key.json()["details"]["problems"]) == (422, {"header.Idempotency-Key": once})
+
+
+async def test_what_is_nobody_and_what_is_no_object_is_said_in_words(http: httpx2.AsyncClient) -> None:
+    headers = {"Authorization": f"Bearer {token('service')}"}
+    nobody = await http.get("/orders/none?as=boss", headers=headers)
+    form = await http.post("/orders", data={"policy": "glimmer"}, headers=headers)
+    assert nobody.json()["details"]["problems"] == {"query.as": "must be client, freelancer or operator:ID"}
+    assert form.json()["details"]["problems"] == {"body": "must be a JSON object"}
+
+
 async def test_even_an_unknown_path_is_a_problem(http: httpx2.AsyncClient) -> None:
     headers = {"Authorization": f"Bearer {token('client')}"}
     unknown = await http.get("/no-such-path", headers=headers)
