@@ -101,7 +101,7 @@ class Accept(Command):
 class Decline(Command):
     name = "decline"
     by = ("client", "freelancer")
-    about = "Refuses the open request, or the operator's proposal."
+    about = "Declines the open request, or the operator's proposal."
 
 
 class Counter(Command):
@@ -116,13 +116,13 @@ class Counter(Command):
 class Withdraw(Command):
     name = "withdraw"
     by = ("client", "freelancer")
-    about = "Takes back one's own open request, or the case that one opened."
+    about = "Withdraws your own open request, or the case that you opened."
 
 
 class Settle(Command):
     name = "settle"
     by = ("client", "freelancer")
-    about = "Offers an amount at which this side would end the order, while a case is open."
+    about = "Offers a settlement amount while a case is open."
     sample = {"amount": 5000}
 
     amount: Whole | None = None
@@ -131,19 +131,19 @@ class Settle(Command):
 class UndoCancellation(Command):
     name = "undo"
     by = ("client", "freelancer")
-    about = "Takes a cancellation back, where the policy offers it."
+    about = "Undoes a cancellation, if the policy allows it."
 
 
 class Escalate(Command):
     name = "escalate"
     by = ("client", "freelancer")
-    about = "Takes a declined cancel request to an operator."
+    about = "Escalates a declined cancel request to an operator."
 
 
 class Propose(Command):
     name = "propose"
     by = ("operator",)
-    about = "The operator's proposal to both parties, in mediation."
+    about = "Proposes a settlement to both parties, in mediation."
     sample = {"amount": 5000, "explanation": "Half of it is done."}
 
     amount: Whole | None = None
@@ -153,7 +153,7 @@ class Propose(Command):
 class Rule(Command):
     name = "rule"
     by = ("operator",)
-    about = "The operator's decision of the case."
+    about = "Decides the case."
     sample = {"outcome": "cancel", "amount": 5000, "explanation": "Half of it is done.", "fault": "none"}
 
     outcome: Literal["cancel", "continue", "let_them_decide"]
@@ -166,14 +166,14 @@ class Rule(Command):
 class Appeal(Command):
     name = "appeal"
     by = ("client", "freelancer")
-    about = "Asks, once, for another operator's decision, with new words or evidence."
+    about = "Appeals the ruling, once, with new words or evidence; another operator decides."
     sample = {"comment": "Page four was left out."}
 
 
 class SendMessage(Command):
     name = "message"
     by = ("client", "freelancer")
-    about = "A statement to the other side, kept in the record."
+    about = "Sends a message to the other side; the record keeps it."
     sample = {"comment": "When will it be ready?"}
 
     comment: Words
@@ -182,7 +182,7 @@ class SendMessage(Command):
 class AddEvidence(Command):
     name = "add_evidence"
     by = ("client", "freelancer")
-    about = "Records a file that is kept elsewhere: title, kind, SHA-256 and address."
+    about = "Records a file that is stored elsewhere: title, kind, SHA-256 and address."
     sample = {"title": "Chat", "kind": "screenshot", "sha256": "0" * 64, "address": "https://files.example/chat.png"}
 
     title: Name
@@ -194,7 +194,7 @@ class AddEvidence(Command):
 class LeaveFeedback(Command):
     name = "leave_feedback"
     by = ("client", "freelancer")
-    about = "A review of the other side, public or private, once each."
+    about = "Reviews the other side, publicly or privately, once each."
     sample = {"visibility": "public", "rating": "positive", "text": "Quick and friendly."}
 
     visibility: Visibility
@@ -205,7 +205,7 @@ class LeaveFeedback(Command):
 class OrderAgain(Command):
     name = "order_again"
     by = ("system",)
-    about = "The two parties started another order; only the scores hear of it."
+    about = "The two parties started another order; this affects scores only."
 
 
 COMMANDS: dict[str, type[Command]] = {

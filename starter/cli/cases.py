@@ -215,7 +215,7 @@ async def rule(
     yes: Yes = False,
     json: Json = False,
 ) -> int:
-    """Decide the case. Shows the effect and asks for confirmation: a ruling is final.
+    """Decide the case. Shows the effect and asks for confirmation: you cannot undo a ruling.
 
     Parameters
     ----------

@@ -70,9 +70,9 @@ async def start(
     freelancer
         The freelancer's id in your marketplace.
     price
-        What the client paid, such as `100`, `99.99` or `99.99 USD`.
+        The price that the client paid, such as `100`, `99.99` or `99.99 USD`.
     service_fee
-        What the client paid on top of the price.
+        The fee that the client paid on top of the price.
     currency
         ISO 4217 code.
     delivery_time

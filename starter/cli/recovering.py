@@ -33,7 +33,7 @@ async def revive(
     Parameters
     ----------
     order_id
-        This order.
+        The order's id.
     all_
         Every order that needs it. Lists them and asks for confirmation.
     full
@@ -52,7 +52,7 @@ async def repair(order_id: str | None = None, /, *, all_: All = False, yes: Yes 
     Parameters
     ----------
     order_id
-        This order.
+        The order's id.
     all_
         Every order that needs it. Checks each, lists them and asks for confirmation.
     """

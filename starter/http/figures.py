@@ -25,9 +25,7 @@ PATIENCE = 5.0  # seconds
 LOOKS_EVERY = 60.0  # seconds
 RESTS = 20
 ORPHANED = "recourse_orphaned_orders"
-ORPHANED_MEANING = (
-    "Open orders that no workflow leads, looked for every minute or less often; none where nobody can tell."
-)
+ORPHANED_MEANING = "Open orders without a workflow, counted at most once a minute; absent if it cannot be counted."
 UP = "recourse_database_up"
 UP_MEANING = "1: the figures of the database were read; 0: it does not answer, and there are none."
 
