@@ -279,7 +279,7 @@ async def test_what_no_history_holds_is_not_made_up_and_the_order_goes_on_from_t
     await set_back(pool, order_id, before)
     recovery = Recovery(marketplace.recourse)
 
-    with pytest.raises(CannotRecover, match=r"do not hold step 2\. Nothing was changed"):
+    with pytest.raises(CannotRecover, match=r"lack step 2\. Nothing was changed"):
         await recovery.repair(order_id)
     assert without_clocks(await held(pool, order_id)) == without_clocks(before)
 
