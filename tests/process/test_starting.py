@@ -101,7 +101,7 @@ async def test_an_id_that_belongs_to_other_terms_is_refused(marketplace: Marketp
     await marketplace.recourse.start(terms, POLICY)
     dearer = terms.model_copy(update={"price": 20_000})
 
-    with pytest.raises(OrderExists, match="never used again"):
+    with pytest.raises(OrderExists, match="never be reused"):
         await marketplace.recourse.start(dearer, POLICY)
 
 
