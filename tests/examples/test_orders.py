@@ -94,7 +94,8 @@ async def test_a_start_that_does_not_fit_says_why_and_its_id_can_be_had_again(se
     with pytest.raises(WorkflowFailureError):
         await handle.result()
     folder = copied(tmp_path)
-    told = await run(commands("When a start does not fit", servers.order_id), cwd=folder, env=servers.settings)
+    shell = commands("When starting an order fails validation", servers.order_id)
+    told = await run(shell, cwd=folder, env=servers.settings)
     assert "The order cannot start: terms.order_id: is missing; " in told
     script = folder / "examples" / "temporal-cli" / "order.sh"
     script.write_text(script.read_text().replace("RejectDuplicate", "AllowDuplicateFailedOnly"))
