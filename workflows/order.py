@@ -41,13 +41,12 @@ SIGNALS = "signals"
 class Ticket:
     """A message in the inbox, and its outcome once it has one.
 
-    `looked_up` is the key under which a continued run has looked for a first answer, `signal` the number of a signal
-    among those of this run.
+    `looked_up`: the key under which the database was asked for a first answer, and how often the answers had been left
+    to it by then. `signal`: the number of a signal among those of this run.
     """
 
     message: Message
     outcome: dict[str, Any] | None = None
-    # Under which id, and after how many times that answers were left to the database.
     looked_up: tuple[tuple[str, str], int] | None = None
     signal: int | None = None
 
