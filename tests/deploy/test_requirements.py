@@ -18,6 +18,8 @@ INDEXES = [".".join(parts) for parts in (
 )]  # fmt: skip
 FILES = (
     "requirements/run.txt",
+    "requirements/local.txt",
+    "requirements/uv.txt",
     "requirements/dev.txt",
     "requirements/build.txt",
     "requirements/audit.txt",
@@ -73,8 +75,15 @@ def test_the_image_installs_what_the_project_asks_for_and_what_that_needs(root: 
     assert here == needed_by(asked_for(root))
 
 
-@pytest.mark.parametrize("file", ["requirements/run.txt", "requirements/build.txt"])
-def test_the_image_installs_the_versions_that_the_tests_use(root: Path, file: str) -> None:
+def test_the_demo_installs_besides_what_local_servers_need(root: Path) -> None:
+    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    needed = needed_by([Requirement(line) for line in project["optional-dependencies"]["local"]])
+
+    assert set(pins(root, "requirements/local.txt")) == needed
+
+
+@pytest.mark.parametrize("file", ["requirements/run.txt", "requirements/local.txt", "requirements/build.txt"])
+def test_image_and_demo_install_the_versions_that_the_tests_use(root: Path, file: str) -> None:
     tested = pins(root, "requirements/dev.txt")
     # The markers may differ: the tests need some of them on more systems.
     assert {name: pin.specifier for name, pin in pins(root, file).items()} == {
