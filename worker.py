@@ -14,19 +14,20 @@ from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
 from temporalio.runtime import Runtime
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkerDeploymentConfig
 
-from recourse.activities.counting import Counts
 from recourse.activities.mail import MailChannel
 from recourse.activities.notifying import Channel, Notifying
 from recourse.activities.paying import Paying, PaymentProvider
 from recourse.activities.reading_zones import read_offsets
 from recourse.activities.recording import Recording
-from recourse.activities.settings import Settings
-from recourse.activities.webhook import WebhookChannel, read_secrets
+from recourse.activities.webhook import WebhookChannel
 from recourse.policies.calculators import register_installed_calculators
-from recourse.starter.health import Health
-from recourse.workflows.actors import Actors
-from recourse.workflows.encryption import for_work
-from recourse.workflows.messages import RefuseBadMessages
+from recourse.runtime.actors import Actors
+from recourse.runtime.encryption import for_work
+from recourse.runtime.health import Health
+from recourse.runtime.keys import read_secrets
+from recourse.runtime.metrics import Counts
+from recourse.runtime.settings import Settings
+from recourse.workflows.inbound import RefuseBadMessages
 from recourse.workflows.order import WORKFLOWS
 
 # How long one order may keep its worker's thread before its task counts as hung. The SDK's 2 seconds are too few to
@@ -35,6 +36,8 @@ BUSY_FOR = 9  # seconds; the server's own limit for the task is 10
 
 # How long what is being sent, paid or written may go on when the worker is told to stop.
 LAST_ORDERS = timedelta(seconds=20)
+# The SDK sometimes never ends where an order is terminated at the moment at which its worker stops. Nothing is lost.
+STOPPED_WITHIN = timedelta(seconds=28)
 
 
 def connected_for_work(client: Client, *, refuse_plain: bool = False) -> Client:
@@ -161,6 +164,7 @@ async def run_worker(
     try:
         async with (
             until_told_to_stop() as stop,
+            asyncio.timeout(None) as limit,
             make_worker(
                 client,
                 pool,
@@ -186,6 +190,9 @@ async def run_worker(
             # Said before anything stops, so that nothing new is expected of it.
             health.stage = "stopping"
             log.info("stopping")
+            limit.reschedule(asyncio.get_running_loop().time() + STOPPED_WITHIN.total_seconds())
+    except TimeoutError:
+        log.warning("the SDK did not stop in time")
     finally:
         for channel in channels:
             await channel.close()

@@ -6,9 +6,9 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from recourse.resolution.amounts import write_amount
-from recourse.resolution.instants import write_instant
-from recourse.resolution.step import Notice
+from recourse.resolution.model.amounts import write_amount
+from recourse.resolution.model.instants import write_instant
+from recourse.resolution.model.step import Notice
 
 SENTENCES = {
     "requirements_submitted": "The client has handed in the requirements; the delivery time has started.",

@@ -9,11 +9,11 @@ from uuid import NAMESPACE_URL, uuid5
 
 import aiosmtplib
 
-from recourse.activities.addresses import read_address
 from recourse.activities.letters import letter, subject
-from recourse.activities.urls import read_url
 from recourse.activities.webhook import NotDelivered
-from recourse.resolution.step import Notice, Receiver
+from recourse.resolution.model.step import Notice, Receiver
+from recourse.runtime.addresses import read_address
+from recourse.runtime.urls import read_url
 
 PATIENCE = 20.0  # seconds for the whole exchange
 # The standard library takes References for free text: an id that is too long for a line becomes an encoded word, which

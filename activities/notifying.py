@@ -10,10 +10,10 @@ from typing import Any, NamedTuple, Protocol
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from recourse.activities.counting import Counts
-from recourse.activities.shapes import DELIVER_NOTICES
+from recourse.activities.contract import DELIVER_NOTICES
 from recourse.activities.webhook import NotDelivered
-from recourse.resolution.step import Notice, Receiver
+from recourse.resolution.model.step import Notice, Receiver
+from recourse.runtime.metrics import Counts
 
 # Longer than any channel's patience, so that nobody else takes up what is still being sent.
 LEASE = timedelta(seconds=45)

@@ -7,9 +7,9 @@ from typing import Protocol, runtime_checkable
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from recourse.activities.counting import Counts
-from recourse.activities.shapes import PAY, Payment
+from recourse.activities.contract import PAY, Payment
 from recourse.errors import BadInput
+from recourse.runtime.metrics import Counts
 
 BUILT_IN = "ledger"
 

@@ -4,8 +4,8 @@ from datetime import datetime
 
 from temporalio import activity
 
-from recourse.activities.shapes import READ_OFFSETS
-from recourse.resolution.zones import Offsets, offsets_of
+from recourse.activities.contract import READ_OFFSETS
+from recourse.resolution.model.zones import Offsets, offsets_of
 
 
 @activity.defn(name=READ_OFFSETS)

@@ -7,13 +7,13 @@ from temporalio import activity
 from temporalio.common import RawValue
 from temporalio.exceptions import ApplicationError
 
-from recourse.activities.counting import Counts
-from recourse.activities.currencies import UnusableCurrency, check_currency
-from recourse.activities.shapes import FIND_ANSWER, RECORD_STEP, StepRecorded
+from recourse.activities.contract import FIND_ANSWER, RECORD_STEP, StepRecorded
 from recourse.database.lists import read_parties
 from recourse.database.orders import read_answered
 from recourse.database.steps import OrderIdTaken, StepOutOfOrder, record_step
-from recourse.resolution.step import Answered
+from recourse.resolution.model.step import Answered
+from recourse.runtime.currencies import UnusableCurrency, check_currency
+from recourse.runtime.metrics import Counts
 
 
 class _Named(BaseModel):

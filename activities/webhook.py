@@ -1,7 +1,6 @@
 """Notices by signed webhook, as Standard Webhooks describes them."""
 
 import asyncio
-import binascii
 import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -13,7 +12,7 @@ import httpx2
 from standardwebhooks.webhooks import EmptyWebhookSecretError, Webhook, WebhookVerificationError
 
 from recourse.errors import BadInput
-from recourse.resolution.step import Notice, Receiver
+from recourse.resolution.model.step import Notice, Receiver
 
 PATIENCE = 10.0  # seconds for the whole exchange
 GONE = 410  # "disable the endpoint", says Standard Webhooks
@@ -21,7 +20,6 @@ GONE = 410  # "disable the endpoint", says Standard Webhooks
 LONGEST_WAIT = timedelta(hours=1)
 # How much of an answer is read, so that the connection can be used again.
 SKIMMED = 64 * 1024
-SHORTEST_SECRET = 24  # bytes, as Standard Webhooks asks for
 # Of the schemas in docs/schemas that notices keep to, and all other messages as well.
 SCHEMA_VERSION = "v1"
 
@@ -40,24 +38,6 @@ class NotDelivered(Exception):
 
 class BadSignature(BadInput):
     """A webhook that does not come from who it says, or was changed on its way, or is not fresh."""
-
-
-def read_secrets(text: str) -> list[str]:
-    """One or more secrets, separated by blanks. Raises ValueError with a sentence that repeats none of them."""
-    secrets = text.split()
-    for number, secret in enumerate(secrets, 1):
-        try:
-            size = len(binascii.a2b_base64(_padded(secret), strict_mode=True))
-        except ValueError as error:
-            raise ValueError(f"secret {number} is not base64, such as whsec_...") from error
-        if size < SHORTEST_SECRET:
-            raise ValueError(f"secret {number} has {size} bytes; at least {SHORTEST_SECRET} are needed")
-    return secrets
-
-
-def _padded(secret: str) -> str:
-    bare = secret.removeprefix("whsec_").rstrip("=")
-    return bare + "=" * (-len(bare) % 4)
 
 
 class WebhookChannel:

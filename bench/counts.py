@@ -13,7 +13,7 @@ from bench.receiver import SECRET, receiver
 from bench.temporal_contestants import TemporalDriver, connected, worker_of
 from recourse.activities.webhook import WebhookChannel
 from recourse.database.pool import connect
-from recourse.starter.client import workflow_id
+from recourse.runtime.names import workflow_id
 
 # What Temporal Cloud charges as an action, by the event that it leaves. Local activities are charged once for each
 # workflow task that ran any; retries of activities come on top and do not occur here.

@@ -7,12 +7,12 @@ from dbos import DBOS, DBOSConfig, SetWorkflowID
 from bench.lines import serve_lines
 from bench.story import opening
 from recourse.database.steps import record_step
-from recourse.resolution.clocks import next_clock
-from recourse.resolution.fields import whole_second
-from recourse.resolution.order import Opening
-from recourse.resolution.process import Desk
-from recourse.resolution.reading import read_message
-from recourse.resolution.step import Step
+from recourse.resolution.engine import Desk
+from recourse.resolution.model.fields import whole_second
+from recourse.resolution.model.order import Opening
+from recourse.resolution.model.reading import read_message
+from recourse.resolution.model.step import Step
+from recourse.resolution.rules.clocks import next_clock
 
 TOPIC = "commands"
 _pools: list[Any] = []

@@ -6,11 +6,11 @@ from typing import Any, NamedTuple
 
 from recourse.database.steps import record_step
 from recourse.policies import load_policy
-from recourse.resolution.clocks import next_clock
-from recourse.resolution.fields import whole_second
-from recourse.resolution.order import Opening, Terms
-from recourse.resolution.process import Desk
-from recourse.resolution.reading import read_message
+from recourse.resolution.engine import Desk
+from recourse.resolution.model.fields import whole_second
+from recourse.resolution.model.order import Opening, Terms
+from recourse.resolution.model.reading import read_message
+from recourse.resolution.rules.clocks import next_clock
 
 Move = tuple[str, str, dict[str, Any]]
 

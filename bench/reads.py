@@ -17,6 +17,7 @@ from typing import Any
 import asyncpg
 
 from bench.many_orders import BUSY, fill
+from recourse.cli.stats import View, read_view
 from recourse.database.facts import read_histories
 from recourse.database.lists import Wanted, list_orders, orders_due, policies_in_use, undecided_cases
 from recourse.database.migrate import migrate, migrations
@@ -27,7 +28,6 @@ from recourse.local.postgres import postgres
 from recourse.local.progress import say
 from recourse.local.shell import forget_the_servers_of_the_shell
 from recourse.policies import load_policy
-from recourse.starter.cli.stats import View, read_view
 
 FEW = 10_000
 ROUNDS = 200

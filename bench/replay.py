@@ -16,7 +16,7 @@ from recourse.database.pool import connect
 from recourse.local.postgres import postgres
 from recourse.local.progress import say
 from recourse.local.temporal import temporal_server
-from recourse.starter.client import workflow_id
+from recourse.runtime.names import workflow_id
 from recourse.worker import connected_for_work, how_workflows_run
 from recourse.workflows.order import WORKFLOWS
 

@@ -12,12 +12,12 @@ from hypercorn.asyncio import serve
 
 from bench.story import opening
 from recourse.database.steps import record_step
-from recourse.resolution.clocks import next_clock
-from recourse.resolution.fields import whole_second
-from recourse.resolution.order import read_state
-from recourse.resolution.process import Desk
-from recourse.resolution.reading import read_message
-from recourse.resolution.step import Step
+from recourse.resolution.engine import Desk
+from recourse.resolution.model.fields import whole_second
+from recourse.resolution.model.order import read_state
+from recourse.resolution.model.reading import read_message
+from recourse.resolution.model.step import Step
+from recourse.resolution.rules.clocks import next_clock
 
 orders = restate.VirtualObject("Order")
 _pools: list[Any] = []

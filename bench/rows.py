@@ -9,10 +9,10 @@ from bench.lines import serve_lines
 from bench.story import opening
 from recourse.database.orders import read_order
 from recourse.database.steps import record_step
-from recourse.resolution.clocks import next_clock
-from recourse.resolution.fields import whole_second
-from recourse.resolution.process import Desk
-from recourse.resolution.reading import read_message
+from recourse.resolution.engine import Desk
+from recourse.resolution.model.fields import whole_second
+from recourse.resolution.model.reading import read_message
+from recourse.resolution.rules.clocks import next_clock
 
 DUE = "SELECT order_id FROM orders WHERE next_clock_at <= $1"
 SWEEP = 0.1  # seconds

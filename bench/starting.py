@@ -13,11 +13,11 @@ from recourse.database.migrate import migrate
 from recourse.database.pool import connect
 from recourse.database.steps import record_step
 from recourse.local.postgres import postgres
-from recourse.resolution.process import Desk
+from recourse.resolution.engine import Desk
 
 NOTHING = "python -c pass"
 STORIES = ROOT / "tests" / "scenarios"
-RECOURSE = [sys.executable, "-c", "from recourse.starter.cli import main; main()"]
+RECOURSE = [sys.executable, "-c", "from recourse.cli import main; main()"]
 
 
 async def starting(times: int) -> Findings:

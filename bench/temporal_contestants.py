@@ -15,13 +15,14 @@ with workflow.unsafe.imports_passed_through():
     from bench.story import ACCEPT, REQUEST, opening
     from recourse.activities.notifying import Channel
     from recourse.database.steps import record_step
-    from recourse.resolution.clocks import next_clock
-    from recourse.resolution.fields import whole_second
-    from recourse.resolution.order import Opening
-    from recourse.resolution.process import Desk
-    from recourse.resolution.reading import read_message
-    from recourse.resolution.step import Step
-    from recourse.starter.client import start_options, workflow_id
+    from recourse.resolution.engine import Desk
+    from recourse.resolution.model.fields import whole_second
+    from recourse.resolution.model.order import Opening
+    from recourse.resolution.model.reading import read_message
+    from recourse.resolution.model.step import Step
+    from recourse.resolution.rules.clocks import next_clock
+    from recourse.runtime.names import workflow_id
+    from recourse.starter.client import start_options
     from recourse.worker import make_worker
 
 SOON = timedelta(seconds=30)

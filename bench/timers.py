@@ -25,8 +25,9 @@ from recourse.database.pool import connect
 from recourse.local.cluster import Cluster
 from recourse.local.progress import say
 from recourse.policies import load_policy
-from recourse.resolution.policy import Policy
-from recourse.starter.client import start_options, workflow_id
+from recourse.resolution.model.policy import Policy
+from recourse.runtime.names import workflow_id
+from recourse.starter.client import start_options
 from recourse.starter.reading import Orders
 
 STARTS_A_SECOND = 60  # guessed for the first block; each block measures it anew

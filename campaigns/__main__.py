@@ -13,8 +13,8 @@ from cyclopts import App, Parameter
 
 from campaigns.planted import PLANTED
 from campaigns.report import Report
+from recourse.cli.quiet import quiet
 from recourse.local.shell import forget_the_servers_of_the_shell
-from recourse.starter.cli.quiet import quiet
 
 Size = Annotated[int, Parameter(help="How much of it; each campaign says of what.")]
 Seed = Annotated[int | None, Parameter(help="The seed of an earlier run, to do the same again.")]

@@ -14,7 +14,8 @@ from campaigns.lives import some_opening, some_policy
 from campaigns.misfit_starts import BadStart, some_start
 from campaigns.report import Report
 from recourse.database.orders import read_order
-from recourse.starter.client import Recourse, workflow_id
+from recourse.runtime.names import workflow_id
+from recourse.starter.client import Recourse
 
 AT_ONCE = 16
 SETTLED_WITHIN = 60.0  # seconds until a start has failed, or its order is open

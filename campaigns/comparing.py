@@ -10,9 +10,9 @@ from itertools import zip_longest
 from typing import Any
 
 from recourse.database.orders import read_order, read_record
-from recourse.resolution.process import Desk, Draft
-from recourse.resolution.reading import Message
-from recourse.resolution.step import RecordEntry, Step
+from recourse.resolution.engine import Desk, Draft
+from recourse.resolution.model.reading import Message
+from recourse.resolution.model.step import RecordEntry, Step
 
 Sent = Mapping[tuple[str, str], Message]
 _SHOWN = 5  # differences of one order

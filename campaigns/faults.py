@@ -28,9 +28,9 @@ from recourse.activities.webhook import payload as webhook_body
 from recourse.database.orders import read_balances, read_notices
 from recourse.database.pool import connect as connect_database
 from recourse.policies import load_policy
-from recourse.resolution.policy import Policy
+from recourse.resolution.model.policy import Policy
+from recourse.runtime.connecting import connect
 from recourse.starter.client import Recourse
-from recourse.workflows.connecting import connect
 
 TASK_TIMEOUT = timedelta(seconds=1)  # the shortest that Temporal takes; 10 s by default
 ALWAYS = {"order.reachable_after": "5s", "order.dormant_after": "20s"}

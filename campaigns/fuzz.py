@@ -22,12 +22,13 @@ from campaigns.orders import Driven
 from campaigns.report import Report
 from campaigns.talking import TurnedAway, as_read, ask, tell
 from recourse.policies import load_policy
-from recourse.resolution.fields import UNNAMED
-from recourse.resolution.process import Desk
-from recourse.resolution.reading import Message
-from recourse.resolution.refusals import Refusal
-from recourse.starter.client import Recourse, workflow_id
-from recourse.workflows.messages import command_id_of
+from recourse.resolution.engine import Desk
+from recourse.resolution.model.fields import UNNAMED
+from recourse.resolution.model.reading import Message
+from recourse.resolution.model.refusals import Refusal
+from recourse.runtime.names import workflow_id
+from recourse.starter.client import Recourse
+from recourse.workflows.inbound import command_id_of
 
 PER_ORDER = 100  # messages
 BURST = 12  # messages of one order that are on their way together

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from campaigns.lives import Move
 from campaigns.orders import Driven, persist
-from recourse.resolution.clocks import clocks, next_clock
+from recourse.resolution.rules.clocks import clocks, next_clock
 
 LONGEST_WAIT = timedelta(seconds=12)
 PATIENCE = 600.0  # seconds until an order counts as stuck

@@ -9,16 +9,16 @@ from random import Random
 from typing import Any, Literal
 
 from recourse.policies import PRESETS, load_policy
-from recourse.resolution.clocks import next_clock
-from recourse.resolution.commands import COMMANDS
-from recourse.resolution.durations import parse_duration, write_duration
-from recourse.resolution.looking_ahead import available_actions
-from recourse.resolution.order import Opening, Order, Terms
-from recourse.resolution.policy import Policy
-from recourse.resolution.process import Desk
-from recourse.resolution.reading import read_message
-from recourse.resolution.record import Reader
-from recourse.resolution.turn import turn
+from recourse.resolution.engine import Desk
+from recourse.resolution.model.commands import COMMANDS
+from recourse.resolution.model.durations import parse_duration, write_duration
+from recourse.resolution.model.order import Opening, Order, Terms
+from recourse.resolution.model.policy import Policy
+from recourse.resolution.model.reading import read_message
+from recourse.resolution.model.record import Reader
+from recourse.resolution.rules.clocks import next_clock
+from recourse.resolution.shown.looking_ahead import available_actions
+from recourse.resolution.shown.turn import turn
 
 ROLES: tuple[Reader, ...] = ("client", "freelancer", "operator")
 # Ways in which marketplaces differ and that lead orders through other commands and clocks.

@@ -8,7 +8,7 @@ from typing import Any
 from temporalio.api.common.v1 import Payload
 
 from campaigns.misfits import ENCODINGS, INSTANTS, NAMES, TEXTS, junk, odd_headers, plain, written
-from recourse.resolution.order import Opening
+from recourse.resolution.model.order import Opening
 
 
 @dataclass(frozen=True)

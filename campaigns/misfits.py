@@ -12,9 +12,9 @@ from typing import Any, Literal
 from temporalio.api.common.v1 import Payload
 
 from campaigns.lives import something_to_say
-from recourse.resolution.commands import COMMANDS
-from recourse.resolution.fields import UNNAMED
-from recourse.resolution.order import Order
+from recourse.resolution.model.commands import COMMANDS
+from recourse.resolution.model.fields import UNNAMED
+from recourse.resolution.model.order import Order
 
 JSON = b"json/plain"
 ENCODINGS: tuple[bytes, ...] = (

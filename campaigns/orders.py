@@ -20,10 +20,10 @@ from campaigns.report import keep
 from recourse.database.orders import read_answer, read_order
 from recourse.database.pool import AWAY as DATABASE_AWAY
 from recourse.database.pool import DatabaseUnreachable
-from recourse.resolution.order import Opening, Order
-from recourse.resolution.reading import Message, read_message
-from recourse.starter.client import Outcome, Recourse, Unanswered, start_options, workflow_id
-from recourse.workflows.messages import ORDER
+from recourse.resolution.model.order import Opening, Order
+from recourse.resolution.model.reading import Message, read_message
+from recourse.runtime.names import ORDER, workflow_id
+from recourse.starter.client import Outcome, Recourse, Unanswered, start_options
 
 # What somebody meets who calls while a server is away; a backend calls again, with the same id.
 AWAY: tuple[type[Exception], ...] = (

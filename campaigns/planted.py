@@ -25,7 +25,7 @@ PLANTED = (
     Mutant(
         "rules",
         "half a cent of the service fee goes down instead of up",
-        "recourse/resolution/money.py",
+        "recourse/resolution/model/money.py",
         "return (2 * numerator + denominator) // (2 * denominator)",
         "return numerator // denominator",
         ("tests/rules/test_money.py",),
@@ -33,7 +33,7 @@ PLANTED = (
     Mutant(
         "rules",
         "the platform's commission is rounded up",
-        "recourse/resolution/money.py",
+        "recourse/resolution/model/money.py",
         "return gross * rate.numerator // rate.denominator",
         "return -(-gross * rate.numerator // rate.denominator)",
         ("tests/rules/test_money.py",),
@@ -41,7 +41,7 @@ PLANTED = (
     Mutant(
         "rules",
         "a canceled order keeps the whole fee, also what partial refunds gave back",
-        "recourse/resolution/money.py",
+        "recourse/resolution/model/money.py",
         "returned = fee_returned(order, order.refunded)\n    share",
         "returned = 0\n    share",
         ("tests/rules/test_money.py", STORIES),
@@ -49,7 +49,7 @@ PLANTED = (
     Mutant(
         "rules",
         "an answer at the very deadline is in time",
-        "recourse/resolution/process.py",
+        "recourse/resolution/engine.py",
         "self._counted(before, now) < clock.at else clock",
         "self._counted(before, now) <= clock.at else clock",
         ("tests/rules/test_process.py", "tests/rules/test_canceling.py"),
@@ -57,7 +57,7 @@ PLANTED = (
     Mutant(
         "rules",
         "a party cancels alone over a ruling that was made",
-        "recourse/resolution/canceling.py",
+        "recourse/resolution/rules/canceling.py",
         "order.open_case is not None and not (alone and undecided_case)",
         "order.open_case is not None and not alone",
         ("tests/rules/test_canceling.py", STORIES),
@@ -65,7 +65,7 @@ PLANTED = (
     Mutant(
         "rules",
         "a cancellation can be undone again and again",
-        "recourse/resolution/undoing.py",
+        "recourse/resolution/rules/undoing.py",
         'checks.refuse("undo_used", order.undo_used)',
         'checks.refuse("undo_used", False)',
         ("tests/rules/test_undoing.py",),
@@ -73,7 +73,7 @@ PLANTED = (
     Mutant(
         "rules",
         "an order that is back has lost the time that it was canceled",
-        "recourse/resolution/undoing.py",
+        "recourse/resolution/rules/undoing.py",
         "due_at = order.due_at + away if order.due_at is not None else None",
         "due_at = order.due_at",
         ("tests/rules/test_undoing.py", STORIES),
@@ -81,7 +81,7 @@ PLANTED = (
     Mutant(
         "rules",
         "held money moves while the other party is asked for an undo",
-        "recourse/resolution/clocks.py",
+        "recourse/resolution/rules/clocks.py",
         'if order.settlement == "held" and not case and not request:',
         'if order.settlement == "held" and not case:',
         ("tests/rules/test_undoing.py", STORIES),
@@ -89,7 +89,7 @@ PLANTED = (
     Mutant(
         "rules",
         "a counter-offer that meets the standing one is no agreement",
-        "recourse/resolution/requesting.py",
+        "recourse/resolution/rules/requesting.py",
         "return amount >= standing if gives_more else amount <= standing",
         "return amount > standing if gives_more else amount < standing",
         ("tests/rules/test_requesting.py", STORIES),
@@ -97,7 +97,7 @@ PLANTED = (
     Mutant(
         "rules",
         "a split by the fallback counts again what was refunded",
-        "recourse/resolution/ruling.py",
+        "recourse/resolution/rules/ruling.py",
         "gross += (order.terms.price - order.released - order.refunded) // 2",
         "gross += (order.terms.price - order.released) // 2",
         ("tests/rules/test_ruling.py", "tests/rules/test_cases.py", STORIES),
@@ -105,7 +105,7 @@ PLANTED = (
     Mutant(
         "rules",
         "the window of a cancellation is that of who asked",
-        "recourse/resolution/windows.py",
+        "recourse/resolution/rules/windows.py",
         "length, reminder = requests.cancel.window.of(asked), requests.cancel.reminder",
         'length = requests.cancel.window.of("client" if asked == "freelancer" else "freelancer")\n'
         "            reminder = requests.cancel.reminder",
@@ -130,7 +130,7 @@ PLANTED = (
     Mutant(
         "steps",
         "a repeated command is not answered as repeated",
-        "recourse/resolution/process.py",
+        "recourse/resolution/engine.py",
         'return {**first, "repeated": True}',
         "return dict(first)",
         ("tests/rules/test_process.py",),
@@ -138,7 +138,7 @@ PLANTED = (
     Mutant(
         "steps",
         "an order answers for one instant longer than it is reachable",
-        "recourse/resolution/clocks.py",
+        "recourse/resolution/rules/clocks.py",
         "return now >= order.closed_at + order.policy.order.reachable_after",
         "return now > order.closed_at + order.policy.order.reachable_after",
         ("tests/rules/test_process.py", STORIES),
@@ -146,7 +146,7 @@ PLANTED = (
     Mutant(
         "steps",
         "an entry's hash leaves out the entry before it",
-        "recourse/resolution/record.py",
+        "recourse/resolution/model/record.py",
         'return _digest("entry", str(number), previous, body)',
         'return _digest("entry", str(number), body)',
         ("tests/facts/test_record.py", "tests/rules/test_record.py"),
@@ -186,7 +186,7 @@ PLANTED = (
     Mutant(
         "adopting",
         "an adopted step is written over",
-        "recourse/resolution/process.py",
+        "recourse/resolution/engine.py",
         "self.steps = stored.step + 1",
         "self.steps = stored.step",
         (FORGOTTEN,),
@@ -194,7 +194,7 @@ PLANTED = (
     Mutant(
         "adopting",
         "the first asking is answered as repeated",
-        "recourse/resolution/process.py",
+        "recourse/resolution/engine.py",
         "self.untold.add((answer.sender, answer.command_id))",
         "self.untold.discard((answer.sender, answer.command_id))",
         (FORGOTTEN,),
@@ -202,7 +202,7 @@ PLANTED = (
     Mutant(
         "adopting",
         "what was decided and never written is answered",
-        "recourse/resolution/process.py",
+        "recourse/resolution/engine.py",
         "self.answers.pop(draft.message.key, None)",
         "self.answers.get(draft.message.key, None)",
         (FORGOTTEN,),
@@ -226,7 +226,7 @@ PLANTED = (
     Mutant(
         "paying",
         "whatever happens asks the provider again before its time",
-        "recourse/resolution/paying.py",
+        "recourse/resolution/rules/paying.py",
         "return order.unpaid if retrying else None",
         "return order.unpaid",
         ("tests/rules/test_paying.py",),
@@ -234,7 +234,7 @@ PLANTED = (
     Mutant(
         "paying",
         "a payment that failed is tried again after an hour at once",
-        "recourse/resolution/paying.py",
+        "recourse/resolution/rules/paying.py",
         "timedelta(minutes=2 ** min(decision.order.retries, _DOUBLINGS))",
         "timedelta(minutes=2**_DOUBLINGS)",
         ("tests/rules/test_paying.py",),
@@ -242,7 +242,7 @@ PLANTED = (
     Mutant(
         "paying",
         "each try has an idempotency key of its own",
-        "recourse/resolution/process.py",
+        "recourse/resolution/engine.py",
         '.payment.{order.payments + 1}"',
         '.payment.{order.payments + 1 + order.retries}"',
         ("tests/rules/test_paying.py", "tests/activities/test_paying.py"),
@@ -250,7 +250,7 @@ PLANTED = (
     Mutant(
         "paying",
         "the last money is taken for all that is owed while more is",
-        "recourse/resolution/paying.py",
+        "recourse/resolution/rules/paying.py",
         'final=order.settlement in ("executing", "retrying") and not more',
         'final=order.settlement in ("executing", "retrying")',
         ("tests/rules/test_paying.py", STORIES),
@@ -298,7 +298,7 @@ PLANTED = (
     Mutant(
         "delivering",
         "a notice that comes while others are sent is forgotten",
-        "workflows/delivering.py",
+        "workflows/deliveries.py",
         "            self.told_upto = upto\n",
         "            self.told_upto = self.upto\n",
         ("tests/activities/test_order_is_told.py",),
@@ -314,7 +314,7 @@ PLANTED = (
     Mutant(
         "views",
         "the parties read the private note",
-        "recourse/resolution/views.py",
+        "recourse/resolution/shown/views.py",
         '    if operator:\n        shown["private_note"]',
         '    if request is not None:\n        shown["private_note"]',
         ("tests/facts/test_record.py", "tests/rules/test_requesting.py", "tests/http/test_reading.py", STORIES),
@@ -322,7 +322,7 @@ PLANTED = (
     Mutant(
         "views",
         "the other party's record shows that there is private feedback",
-        "recourse/resolution/record.py",
+        "recourse/resolution/model/record.py",
         "return own or not (refused or confidential)",
         "return own or not refused",
         ("tests/facts/test_record.py",),
@@ -338,7 +338,7 @@ PLANTED = (
     Mutant(
         "access",
         "an operator reads an order of their own as an operator",
-        "starter/http/access.py",
+        "recourse/web/access.py",
         'if caller.role == "operator" and caller.id in parties:',
         'if caller.role == "operator" and caller.id is None:',
         ("tests/http/test_access.py", "tests/http/test_reading.py"),
@@ -346,7 +346,7 @@ PLANTED = (
     Mutant(
         "access",
         "a party reads and acts on the orders of others",
-        "starter/http/access.py",
+        "recourse/web/access.py",
         "if caller.role in PARTIES and parties.of(caller.role) != caller.id:",
         "if caller.role in PARTIES and parties.of(caller.role) == '':",
         ("tests/http/test_access.py",),
@@ -354,7 +354,7 @@ PLANTED = (
     Mutant(
         "access",
         "a mailed link is a key to the API",
-        "starter/http/tokens.py",
+        "recourse/web/tokens.py",
         "audience=purpose,",
         'audience=["recourse-api", "recourse-sign-in", "recourse-session"],',
         ("tests/http/test_access.py", "tests/pages/test_entering.py"),
@@ -362,7 +362,7 @@ PLANTED = (
     Mutant(
         "access",
         "any other site can send a form",
-        "starter/http/pages/sessions.py",
+        "recourse/web/pages/sessions.py",
         "if not hmac.compare_digest(session.proof.encode(), given.encode()):",
         "if not given:",
         ("tests/pages/test_entering.py", "tests/pages/test_acting.py"),
@@ -370,7 +370,7 @@ PLANTED = (
     Mutant(
         "access",
         "an operator acts on an order of their own",
-        "recourse/resolution/decide.py",
+        "recourse/resolution/rules/decide.py",
         'checks.refuse("conflict_of_interest", actor.id in (order.terms.client, order.terms.freelancer))',
         'checks.refuse("conflict_of_interest", actor.id == order.terms.client)',
         ("tests/rules/test_cases.py", "tests/rules/test_refusals.py", STORIES),

@@ -15,14 +15,14 @@ from campaigns.lives import some_opening, some_policy, something_to_say
 from campaigns.orders import Driven
 from campaigns.report import Report
 from recourse.database.orders import read_record
-from recourse.resolution.clocks import REMINDERS, Clock, clocks, next_clock
-from recourse.resolution.commands import Command
-from recourse.resolution.decide import decide, decide_clock
-from recourse.resolution.decision import Decision
-from recourse.resolution.looking_ahead import paid
-from recourse.resolution.order import Opening, Order
-from recourse.resolution.process import Desk
-from recourse.resolution.reading import read_message
+from recourse.resolution.engine import Desk
+from recourse.resolution.model.commands import Command
+from recourse.resolution.model.order import Opening, Order
+from recourse.resolution.model.reading import read_message
+from recourse.resolution.rules.clocks import REMINDERS, Clock, clocks, next_clock
+from recourse.resolution.rules.decide import decide, decide_clock
+from recourse.resolution.rules.decision import Decision
+from recourse.resolution.shown.looking_ahead import paid
 from recourse.starter.client import Recourse
 
 Said = tuple[str, dict[str, Any]]

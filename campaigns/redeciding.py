@@ -11,13 +11,13 @@ from temporalio import workflow
 from temporalio.client import Client, WorkflowHistory
 from temporalio.worker import Replayer
 
-from recourse.activities.shapes import Carried
 from recourse.database.orders import read_record
-from recourse.resolution.order import Opening
-from recourse.resolution.process import Draft
-from recourse.resolution.step import RecordEntry, Step
+from recourse.resolution.engine import Draft
+from recourse.resolution.model.order import Opening
+from recourse.resolution.model.step import RecordEntry, Step
+from recourse.runtime.names import ORDER
 from recourse.worker import connected_for_work, how_workflows_run
-from recourse.workflows.messages import ORDER
+from recourse.workflows.carried import Carried
 from recourse.workflows.order import OrderWorkflow
 
 _decided: dict[str, list[RecordEntry]] = {}

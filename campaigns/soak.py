@@ -26,9 +26,10 @@ from campaigns.report import Report
 from campaigns.worker import STATE
 from recourse.database.pool import connect as connect_database
 from recourse.policies import load_policy
-from recourse.resolution.reading import read_message
-from recourse.starter.client import Recourse, workflow_id
-from recourse.workflows.connecting import connect
+from recourse.resolution.model.reading import read_message
+from recourse.runtime.connecting import connect
+from recourse.runtime.names import workflow_id
+from recourse.starter.client import Recourse
 
 AT_ONCE = 40
 WEEKS = timedelta(weeks=4)

@@ -14,12 +14,14 @@ from temporalio.converter import WorkflowSerializationContext
 from temporalio.service import RPCError, RPCStatusCode
 
 from campaigns.misfits import Misfit
-from recourse.resolution.commands import COMMANDS
-from recourse.resolution.reading import Message
-from recourse.starter.client import workflow_id
+from recourse.resolution.model.commands import COMMANDS
+from recourse.resolution.model.reading import Message
+from recourse.runtime.actors import TOKEN
+from recourse.runtime.names import workflow_id
+from recourse.runtime.payloads import WHY_UNOPENED, Undecodable, Unopened
 from recourse.starter.temporal_errors import takes_nothing_now
 from recourse.worker import connected_for_work
-from recourse.workflows.messages import TOKEN, WHY_UNOPENED, Undecodable, Unopened, message_of
+from recourse.workflows.inbound import message_of
 
 _COMPLETED = UpdateWorkflowExecutionLifecycleStage.UPDATE_WORKFLOW_EXECUTION_LIFECYCLE_STAGE_COMPLETED
 # An order that goes on in a new run takes nothing for a moment, and a server takes ten updates of one order at a time.

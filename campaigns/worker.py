@@ -13,12 +13,12 @@ from typing import Any
 import httpx2
 
 from campaigns import BANK
-from recourse.activities.settings import read_settings
-from recourse.activities.shapes import Payment
-from recourse.starter.cli.quiet import quiet
-from recourse.starter.connecting import database
+from recourse.activities.contract import Payment
+from recourse.cli.quiet import quiet
+from recourse.runtime.connecting import connect
+from recourse.runtime.database import database
+from recourse.runtime.settings import read_settings
 from recourse.worker import channels_of, make_worker, until_told_to_stop
-from recourse.workflows.connecting import connect
 
 BANK_URL = "CAMPAIGN_BANK_URL"
 VICTIM = "CAMPAIGN_VICTIM"  # a file that names the order whose commit is meant; empty, that of any order is

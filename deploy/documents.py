@@ -9,8 +9,8 @@ from pydantic import AliasChoices
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings
 
-from recourse.activities.settings import Settings
-from recourse.starter.http.settings import WebSettings
+from recourse.runtime.settings import Settings
+from recourse.web.settings import WebSettings
 
 ROOT = Path(__file__).resolve().parent.parent
 PRODUCTION = ROOT / "docs" / "production.md"

@@ -5,9 +5,9 @@ from typing import Any
 
 import yaml
 
-from recourse.activities.counting import MEANINGS
 from recourse.database.figures import FIGURES
-from recourse.starter.http.figures import ORPHANED, ORPHANED_MEANING, UP, UP_MEANING
+from recourse.runtime.metrics import MEANINGS
+from recourse.web.figures import ORPHANED, ORPHANED_MEANING, UP, UP_MEANING
 
 ROOT = Path(__file__).resolve().parent.parent
 OBSERVING = ROOT / "docs" / "observing.md"

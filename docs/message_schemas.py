@@ -8,9 +8,9 @@ from typing import Any
 
 from recourse.activities.letters import SENTENCES as NOTICES
 from recourse.activities.webhook import SCHEMA_VERSION
-from recourse.resolution.commands import COMMANDS, Command
-from recourse.resolution.refusals import CODES, SENTENCES
-from recourse.starter.schemas import SAID_BY_ORDERS, breaks, schemas
+from recourse.resolution.model.commands import COMMANDS, Command
+from recourse.resolution.model.refusals import CODES, SENTENCES
+from recourse.web.schemas import SAID_BY_ORDERS, breaks, schemas
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "messages.md"

@@ -20,13 +20,14 @@ from recourse.local.progress import say
 from recourse.local.shell import forget_the_servers_of_the_shell
 from recourse.local.temporal import temporal_server
 from recourse.policies import load_policy
-from recourse.resolution.order import Terms
-from recourse.starter.client import Recourse, workflow_id
-from recourse.starter.http.app import make_app
-from recourse.starter.http.serving import make_server
-from recourse.starter.http.tokens import Bearer, BearerRole, KeyRing
+from recourse.resolution.model.order import Terms
+from recourse.runtime.connecting import connect
+from recourse.runtime.names import workflow_id
+from recourse.starter.client import Recourse
+from recourse.web.app import make_app
+from recourse.web.serving import make_server
+from recourse.web.tokens import Bearer, BearerRole, KeyRing
 from recourse.worker import make_worker
-from recourse.workflows.connecting import connect
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser, FloatRect, Page, ViewportSize

@@ -14,18 +14,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from recourse.policies import load_policy
-from recourse.resolution.commands import COMMANDS
-from recourse.resolution.looking_ahead import available_actions, opens_later, preview
-from recourse.resolution.order import Histories, Opening, Order, Terms
-from recourse.resolution.reading import read_message
-from recourse.resolution.record import Reader
-from recourse.resolution.views import view
-from recourse.starter.cli.app import app
-from recourse.starter.cli.commands import actor
-from recourse.starter.cli.orders import read_terms
-from recourse.starter.cli.output import console, plain
-from recourse.starter.cli.pages import (
+from recourse.cli.app import app
+from recourse.cli.commands import actor
+from recourse.cli.orders import read_terms
+from recourse.cli.output import console, plain
+from recourse.cli.pages import (
     actions_table,
     announced,
     has_started,
@@ -35,7 +28,14 @@ from recourse.starter.cli.pages import (
     outlook_page,
     starting,
 )
-from recourse.starter.cli.typed import with_amount
+from recourse.cli.typed import with_amount
+from recourse.policies import load_policy
+from recourse.resolution.model.commands import COMMANDS
+from recourse.resolution.model.order import Histories, Opening, Order, Terms
+from recourse.resolution.model.reading import read_message
+from recourse.resolution.model.record import Reader
+from recourse.resolution.shown.looking_ahead import available_actions, opens_later, preview
+from recourse.resolution.shown.views import view
 from recourse.starter.client import Outcome
 from recourse.starter.simulate.engine import SALT, PureEngine
 

@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, Any
 from recourse.errors import BadInput, RecourseError, Unreachable
 
 if TYPE_CHECKING:
-    from recourse.activities.settings import BadSettings, Settings
     from recourse.database.pool import DatabaseUnreachable
     from recourse.policies import load_policy
-    from recourse.resolution.order import Histories, History, Order, Terms
-    from recourse.resolution.policy import Policy, PolicyError
+    from recourse.resolution.model.order import Histories, History, Order, Terms
+    from recourse.resolution.model.policy import Policy, PolicyError
+    from recourse.runtime.connecting import TemporalUnreachable
+    from recourse.runtime.names import workflow_id
+    from recourse.runtime.settings import BadSettings, Settings
     from recourse.starter.answers import NoSuchOrder, OrderExists, OrderNotRunning, Outcome, Unanswered
-    from recourse.starter.client import Recourse, workflow_id
-    from recourse.workflows.connecting import TemporalUnreachable
+    from recourse.starter.client import Recourse
 
 __all__ = [
     "BadInput",
@@ -45,24 +46,24 @@ __all__ = [
 
 # Loaded when they are asked for, so that `import recourse` costs next to nothing.
 _HOMES = {
-    "BadSettings": "activities.settings",
+    "BadSettings": "runtime.settings",
     "DatabaseUnreachable": "database.pool",
-    "Histories": "resolution.order",
-    "History": "resolution.order",
+    "Histories": "resolution.model.order",
+    "History": "resolution.model.order",
     "NoSuchOrder": "starter.answers",
-    "Order": "resolution.order",
+    "Order": "resolution.model.order",
     "OrderExists": "starter.answers",
     "OrderNotRunning": "starter.answers",
     "Outcome": "starter.answers",
-    "Policy": "resolution.policy",
-    "PolicyError": "resolution.policy",
+    "Policy": "resolution.model.policy",
+    "PolicyError": "resolution.model.policy",
     "Recourse": "starter.client",
-    "Settings": "activities.settings",
-    "TemporalUnreachable": "workflows.connecting",
-    "Terms": "resolution.order",
+    "Settings": "runtime.settings",
+    "TemporalUnreachable": "runtime.connecting",
+    "Terms": "resolution.model.order",
     "Unanswered": "starter.answers",
     "load_policy": "policies",
-    "workflow_id": "starter.client",
+    "workflow_id": "runtime.names",
 }
 
 

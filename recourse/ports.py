@@ -1,7 +1,7 @@
 """What an extension implements: a payment provider, or a calculator of scores."""
 
+from recourse.activities.contract import Payment
 from recourse.activities.paying import PaymentProvider
-from recourse.activities.shapes import Payment
-from recourse.resolution.scores import Calculator, Tally
+from recourse.resolution.shown.scores import Calculator, Tally
 
 __all__ = ["Calculator", "Payment", "PaymentProvider", "Tally"]

@@ -9,8 +9,8 @@ from typing import Any
 from pydantic_core import to_json
 
 from recourse.errors import BadInput, RecourseError, Unreachable
-from recourse.resolution.commands import Actor
-from recourse.resolution.refusals import SENTENCES, Code
+from recourse.resolution.model.commands import Actor
+from recourse.resolution.model.refusals import SENTENCES, Code
 
 # Temporal itself stops at 2 MiB; no honest message comes near.
 LARGEST_MESSAGE = 1024 * 1024

@@ -20,21 +20,26 @@ from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
-from recourse.activities.addresses import UnusableAddress, read_address
-from recourse.activities.currencies import check_currency
-from recourse.activities.settings import Settings, read_settings
 from recourse.database.facts import read_histories
 from recourse.database.orders import Stored, read_answered, read_order, write_contacts
 from recourse.database.pool import DatabaseUnreachable
 from recourse.database.steps import StepOutOfOrder
 from recourse.policies.calculators import register_installed_calculators
-from recourse.resolution.clocks import is_over
-from recourse.resolution.fields import UNNAMED
-from recourse.resolution.order import Histories, Opening, Terms, open_order
-from recourse.resolution.policy import Policy
-from recourse.resolution.reading import read_message
-from recourse.resolution.record import canonical
-from recourse.resolution.words import Party
+from recourse.resolution.model.fields import UNNAMED
+from recourse.resolution.model.order import Histories, Opening, Terms, open_order
+from recourse.resolution.model.policy import Policy
+from recourse.resolution.model.reading import read_message
+from recourse.resolution.model.record import canonical
+from recourse.resolution.model.words import Party
+from recourse.resolution.rules.clocks import is_over
+from recourse.runtime.actors import TOKEN
+from recourse.runtime.addresses import UnusableAddress, read_address
+from recourse.runtime.connecting import TemporalUnreachable
+from recourse.runtime.connecting import connect as connect_temporal
+from recourse.runtime.currencies import check_currency
+from recourse.runtime.database import database, in_one_sentence
+from recourse.runtime.names import workflow_id
+from recourse.runtime.settings import Settings, read_settings
 from recourse.starter.answers import (
     NoSuchOrder,
     OrderExists,
@@ -49,7 +54,6 @@ from recourse.starter.answers import (
     stamped,
     unsendable,
 )
-from recourse.starter.connecting import database, in_one_sentence
 from recourse.starter.reading import Orders, now
 from recourse.starter.temporal_errors import (
     lacks_search_attributes,
@@ -59,9 +63,6 @@ from recourse.starter.temporal_errors import (
     unless_not_found,
 )
 from recourse.workflows import page
-from recourse.workflows.connecting import TemporalUnreachable
-from recourse.workflows.connecting import connect as connect_temporal
-from recourse.workflows.messages import TOKEN
 from recourse.workflows.order import OrderWorkflow
 
 __all__ = [
@@ -76,18 +77,12 @@ __all__ = [
 ]
 
 TASK_QUEUE = "recourse"
-PREFIX = "order-"
 PATIENCE = timedelta(seconds=60)
 # An update that a closing run turns away is taken by the next run, if there is one.
 TRIES = 3
 AGAIN_AFTER = 0.1  # seconds
 LOOKS_FOR = 3.0  # seconds
 _RUNS_OR_ENDED_BY_ITSELF = (WorkflowExecutionStatus.RUNNING, WorkflowExecutionStatus.COMPLETED)
-
-
-def workflow_id(order_id: str) -> str:
-    """The workflow id of an order; without a slash, so that Temporal's HTTP API can address it."""
-    return f"{PREFIX}{order_id}"
 
 
 def fingerprint(terms: Terms) -> str:

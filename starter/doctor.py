@@ -19,16 +19,17 @@ from recourse.database.migrate import missing_migrations
 from recourse.database.orders import read_export, read_order
 from recourse.database.outbox import undelivered
 from recourse.database.recovering import PAGE, known_orders, ledgers, orders_to_lead
-from recourse.resolution.order import Order
-from recourse.resolution.record import verify
+from recourse.resolution.model.order import Order
+from recourse.resolution.model.record import verify
+from recourse.runtime.database import in_one_sentence
+from recourse.runtime.names import ORDER, PREFIX, workflow_id
+from recourse.runtime.search_attributes import SEARCH_ATTRIBUTES
 from recourse.starter.answers import NoSuchOrder
-from recourse.starter.client import PREFIX, Recourse, workflow_id
-from recourse.starter.connecting import in_one_sentence
+from recourse.starter.client import Recourse
 from recourse.starter.reading import STUCK_AFTER, now
 from recourse.starter.recovering import Recovery, State
 from recourse.starter.temporal_errors import temporal_in_one_sentence
 from recourse.workflows import page
-from recourse.workflows.messages import ORDER
 
 Kind = (
     State
@@ -84,7 +85,7 @@ async def count_orphaned(recourse: Recourse) -> int:
 
 def _shows(listed: TypedSearchAttributes, order: Order) -> bool:
     meant = page.search_attributes(order)
-    return all(listed.get(key) == meant.get(key) for key in page.SEARCH_ATTRIBUTES)
+    return all(listed.get(key) == meant.get(key) for key in SEARCH_ATTRIBUTES)
 
 
 async def _without_order(recourse: Recourse) -> AsyncIterator[str]:
@@ -160,7 +161,7 @@ class Doctor:
         known = await recourse.temporal.operator_service.list_search_attributes(
             ListSearchAttributesRequest(namespace=recourse.temporal.namespace), retry=True
         )
-        lacking = [key.name for key in page.SEARCH_ATTRIBUTES if key.name not in known.custom_attributes]
+        lacking = [key.name for key in SEARCH_ATTRIBUTES if key.name not in known.custom_attributes]
         if lacking:
             why = f"the namespace {recourse.temporal.namespace} lacks the search attributes {', '.join(lacking)}"
             yield Ailment("search_attributes", why, "recourse worker")

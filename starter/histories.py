@@ -23,12 +23,13 @@ from temporalio.worker import (
     WorkflowOutboundInterceptor,
 )
 
-from recourse.activities.shapes import DELIVER_NOTICES, RECORD_STEP, Carried, StepRecorded
-from recourse.resolution.fields import UNNAMED
-from recourse.resolution.order import Opening
-from recourse.resolution.step import Step
+from recourse.activities.contract import DELIVER_NOTICES, RECORD_STEP, StepRecorded
+from recourse.resolution.model.fields import UNNAMED
+from recourse.resolution.model.order import Opening
+from recourse.resolution.model.step import Step
 from recourse.worker import connected_for_work, how_workflows_run
-from recourse.workflows.messages import message_of
+from recourse.workflows.carried import Carried
+from recourse.workflows.inbound import message_of
 from recourse.workflows.order import SIGNALS, WORKFLOWS, signals_of
 
 # The memo that names the run in whose place a run was started.

@@ -6,17 +6,17 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
-from recourse.activities.settings import Settings, read_settings
 from recourse.database.lists import ANY, Wanted, list_orders, read_parties
 from recourse.database.orders import read_export, read_notices, read_order
-from recourse.resolution.looking_ahead import available_actions, opens_later, preview
-from recourse.resolution.order import Order
-from recourse.resolution.reading import read_message
-from recourse.resolution.record import Reader
-from recourse.resolution.step import Notice
-from recourse.resolution.views import view
+from recourse.resolution.model.order import Order
+from recourse.resolution.model.reading import read_message
+from recourse.resolution.model.record import Reader
+from recourse.resolution.model.step import Notice
+from recourse.resolution.shown.looking_ahead import available_actions, opens_later, preview
+from recourse.resolution.shown.views import view
+from recourse.runtime.database import database, in_one_sentence
+from recourse.runtime.settings import Settings, read_settings
 from recourse.starter.answers import NoSuchOrder, stamped
-from recourse.starter.connecting import database, in_one_sentence
 
 SOON_WRITTEN = 2.0  # seconds
 # A worker fires a clock within seconds; one that restarts, or waits for a database, takes a little longer.

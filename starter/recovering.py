@@ -22,16 +22,16 @@ from recourse.database.orders import Stored, read_order
 from recourse.database.recovering import highest_unnamed, is_answered, mark_told
 from recourse.database.steps import StepOutOfOrder, record_step
 from recourse.errors import RecourseError
-from recourse.resolution.clocks import is_over
-from recourse.resolution.order import Opening, open_order
+from recourse.resolution.model.order import Opening, open_order
+from recourse.resolution.rules.clocks import is_over
+from recourse.runtime.database import in_one_sentence
+from recourse.runtime.names import ORDER, workflow_id
 from recourse.starter.answers import NoSuchOrder, counted
-from recourse.starter.client import Recourse, start_options, workflow_id
-from recourse.starter.connecting import in_one_sentence
+from recourse.starter.client import Recourse, start_options
 from recourse.starter.histories import FORMER, CannotFollow, Course, Run, course_of, former_of, runs
 from recourse.starter.reading import now
 from recourse.starter.temporal_errors import unless_not_found
 from recourse.workflows import page
-from recourse.workflows.messages import ORDER
 from recourse.workflows.order import SIGNALS
 
 # A workflow task that is under way may be writing a step that no history has yet.

@@ -9,8 +9,8 @@ from temporalio.api.errordetails.v1 import NamespaceNotFoundFailure, WorkflowNot
 from temporalio.client import WorkflowUpdateRPCTimeoutOrCancelledError
 from temporalio.service import RPCError, RPCStatusCode
 
+from recourse.runtime.connecting import TemporalUnreachable
 from recourse.starter.answers import Unanswered, UnusableMessage
-from recourse.workflows.connecting import TemporalUnreachable
 
 
 def unless_not_found(error: RPCError, doing: str, payload: Mapping[str, Any] | None = None) -> None:

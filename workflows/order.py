@@ -13,22 +13,26 @@ from temporalio.common import RawValue, RetryPolicy, SearchAttributeUpdate
 from temporalio.exceptions import ActivityError, ApplicationError
 
 with workflow.unsafe.imports_passed_through():
-    from recourse.activities.shapes import FIND_ANSWER, PAY, READ_OFFSETS, RECORD_STEP, Carried, Payment, StepRecorded
-    from recourse.resolution.amounts import write_amount
-    from recourse.resolution.clocks import next_clock
-    from recourse.resolution.fields import UNNAMED, whole_second
+    from recourse.activities.contract import FIND_ANSWER, PAY, READ_OFFSETS, RECORD_STEP, Payment, StepRecorded
+    from recourse.resolution.engine import Desk, Draft
     from recourse.resolution.inbox import Inbox
-    from recourse.resolution.order import Opening, Order, read_state
-    from recourse.resolution.process import Desk, Draft
-    from recourse.resolution.reading import Message, read_message
-    from recourse.resolution.refusals import SENTENCES
-    from recourse.resolution.step import Answered, Step
-    from recourse.resolution.views import view
-    from recourse.resolution.zones import Offsets
+    from recourse.resolution.model.amounts import write_amount
+    from recourse.resolution.model.fields import UNNAMED, whole_second
+    from recourse.resolution.model.order import Opening, Order, read_state
+    from recourse.resolution.model.reading import Message, read_message
+    from recourse.resolution.model.refusals import SENTENCES
+    from recourse.resolution.model.step import Answered, Step
+    from recourse.resolution.model.zones import Offsets
+    from recourse.resolution.rules.clocks import next_clock
+    from recourse.resolution.shown.views import view
+    from recourse.runtime.names import ORDER
+    from recourse.runtime.search_attributes import SEARCH_ATTRIBUTES
     from recourse.workflows import page
-    from recourse.workflows.delivering import Deliveries
-    from recourse.workflows.messages import ORDER, message_of, takes_every_command
-    from recourse.workflows.soon import ONE_TRY, soon
+    from recourse.workflows.carried import Carried
+    from recourse.workflows.database_calls import ONE_TRY, soon
+    from recourse.workflows.deliveries import Deliveries
+    from recourse.workflows.handlers import takes_every_command
+    from recourse.workflows.inbound import message_of
     from recourse.workflows.unknown import UnknownWorkflow
 
 # What one run may hand to the next of undecided messages; Temporal takes 2 MiB with the order itself.
@@ -265,7 +269,7 @@ class OrderWorkflow:
         changed: list[SearchAttributeUpdate[Any]] = [
             pair.key.value_set(pair.value) for pair in fresh if shown.get(pair.key) != pair.value
         ]
-        gone = [key for key in page.SEARCH_ATTRIBUTES if shown.get(key) is not None and fresh.get(key) is None]
+        gone = [key for key in SEARCH_ATTRIBUTES if shown.get(key) is not None and fresh.get(key) is None]
         changed += [key.value_unset() for key in gone]
         if changed:
             workflow.upsert_search_attributes(changed)

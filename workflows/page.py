@@ -5,27 +5,21 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
-from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
+from temporalio.common import SearchAttributePair, TypedSearchAttributes
 
-from recourse.resolution.amounts import write_amount
-from recourse.resolution.clocks import Clock, ClockName, clocks, next_clock
-from recourse.resolution.commands import COMMANDS
-from recourse.resolution.instants import write_instant
-from recourse.resolution.lateness import lateness
-from recourse.resolution.looking_ahead import if_nobody_acts
-from recourse.resolution.money import held
-from recourse.resolution.order import Order, Terms
-from recourse.resolution.step import Step
-from recourse.resolution.turn import turn
-from recourse.resolution.windows import silence_means
-from recourse.resolution.words import Fallback, Party, RequestKind, Silence
-
-PHASE = SearchAttributeKey.for_keyword("RecoursePhase")
-POLICY = SearchAttributeKey.for_keyword("RecoursePolicy")
-TURN = SearchAttributeKey.for_keyword("RecourseTurn")
-CASE_STAGE = SearchAttributeKey.for_keyword("RecourseCaseStage")
-NEXT_DUE_AT = SearchAttributeKey.for_datetime("RecourseNextDueAt")
-SEARCH_ATTRIBUTES = (PHASE, POLICY, TURN, CASE_STAGE, NEXT_DUE_AT)
+from recourse.resolution.model.amounts import write_amount
+from recourse.resolution.model.commands import COMMANDS
+from recourse.resolution.model.instants import write_instant
+from recourse.resolution.model.lateness import lateness
+from recourse.resolution.model.money import held
+from recourse.resolution.model.order import Order, Terms
+from recourse.resolution.model.step import Step
+from recourse.resolution.model.words import Fallback, Party, RequestKind, Silence
+from recourse.resolution.rules.clocks import Clock, ClockName, clocks, next_clock
+from recourse.resolution.rules.windows import silence_means
+from recourse.resolution.shown.looking_ahead import if_nobody_acts
+from recourse.resolution.shown.turn import turn
+from recourse.runtime.search_attributes import CASE_STAGE, NEXT_DUE_AT, PHASE, POLICY, TURN
 
 CLOCKS_IN_WORDS: dict[ClockName, str] = {
     "answer_due": "time to answer is over",

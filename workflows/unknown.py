@@ -7,7 +7,7 @@ from temporalio.common import RawValue
 from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
-    from recourse.workflows.messages import ORDER
+    from recourse.runtime.names import ORDER
 
 
 @workflow.defn(dynamic=True)

@@ -3,10 +3,10 @@
 from datetime import datetime
 from typing import Any
 
-from recourse.resolution.facts import Facts
-from recourse.resolution.order import Histories
-from recourse.resolution.policy import Policy
-from recourse.resolution.scores import Tally, histories
+from recourse.resolution.model.facts import Facts
+from recourse.resolution.model.order import Histories
+from recourse.resolution.model.policy import Policy
+from recourse.resolution.shown.scores import Tally, histories
 
 # Good, bad and counted at all, by calculator, as the counters of the database have them. For any other calculator the
 # facts of all closed orders of the freelancer are read.

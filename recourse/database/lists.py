@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, NamedTuple, Self
 
-from recourse.resolution.order import Order, read_state
-from recourse.resolution.words import How, Party, Phase, SettlementStatus
+from recourse.resolution.model.order import Order, read_state
+from recourse.resolution.model.words import How, Party, Phase, SettlementStatus
 
 _COLUMNS = "order_id, policy, phase, turn, turn_until, next_clock, next_clock_at, settlement, case_stage"
 Place = tuple[datetime, str]

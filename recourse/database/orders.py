@@ -5,10 +5,10 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from recourse.resolution.order import Order, read_state
-from recourse.resolution.reading import fingerprint
-from recourse.resolution.record import Reader, export
-from recourse.resolution.step import Answered, Notice, RecordEntry
+from recourse.resolution.model.order import Order, read_state
+from recourse.resolution.model.reading import fingerprint
+from recourse.resolution.model.record import Reader, export
+from recourse.resolution.model.step import Answered, Notice, RecordEntry
 
 
 class Stored(BaseModel):

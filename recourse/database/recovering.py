@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
-from recourse.resolution.fields import UNNAMED
+from recourse.resolution.model.fields import UNNAMED
 
 PAGE = 100  # orders
 

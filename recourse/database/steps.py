@@ -5,7 +5,7 @@ from importlib.resources import files
 from typing import Any
 
 from recourse.database.orders import ANSWERED, answered
-from recourse.resolution.step import Adopted, Answered, Step
+from recourse.resolution.model.step import Adopted, Answered, Step
 
 # More answers than this are not read at once: each is looked up when its command comes again.
 ANSWERS_AT_MOST = 100

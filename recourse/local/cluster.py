@@ -23,7 +23,8 @@ from recourse.local.gobuild import GoProgram, build, workshop
 from recourse.local.postgres import LocalPostgres
 from recourse.local.process import free_ports, gone, kill, last_words, run, start, stop
 from recourse.local.progress import LocalError, say, taking_long
-from recourse.local.temporal import READY_WITHIN, SERVER_SETTINGS, TIME_SKIPPING, register_search_attributes
+from recourse.local.temporal import READY_WITHIN, SERVER_SETTINGS, TIME_SKIPPING
+from recourse.runtime.search_attributes import register_search_attributes
 
 VERSION = "1.32.0"
 SERVER = GoProgram(f"temporal-server-{VERSION}", "cluster", "go.temporal.io/server/cmd/server")

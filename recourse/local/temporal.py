@@ -10,16 +10,15 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from temporalio.api.enums.v1 import IndexedValueType
-from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSearchAttributesRequest
 from temporalio.client import Client
-from temporalio.service import RPCError, RPCStatusCode
+from temporalio.service import RPCError
 from temporalio.testing import WorkflowEnvironment
 
 from recourse.local.gobuild import GoProgram, build, workshop
 from recourse.local.process import free_port, kill, last_words, start, stop
 from recourse.local.progress import LocalError, say, taking_long
 from recourse.local.wheel import PACKAGE, VERSION, is_as_checked, packaged
+from recourse.runtime.search_attributes import SEARCH_ATTRIBUTES
 
 NEEDED = (1, 32)  # the oldest server that stories and tests have run on; theirs must skip time
 PROGRAM = GoProgram(
@@ -42,13 +41,6 @@ TIME_SKIPPING = {
     "history.timerProcessorMaxPollHostRPS": "10000",
     "history.transferProcessorMaxPollRPS": "1000",
     "history.transferProcessorMaxPollHostRPS": "10000",
-}
-SEARCH_ATTRIBUTES = {
-    "RecoursePhase": "Keyword",
-    "RecoursePolicy": "Keyword",
-    "RecourseTurn": "Keyword",
-    "RecourseCaseStage": "Keyword",
-    "RecourseNextDueAt": "Datetime",
 }
 
 
@@ -95,8 +87,8 @@ class LocalTemporal:
         command += ["--db-filename", self._db_file] if self._db_file else []
         for key, value in self._settings.items():
             command += ["--dynamic-config-value", f"{key}={value}"]
-        for name, kind in SEARCH_ATTRIBUTES.items():
-            command += ["--search-attribute", f"{name}={kind}"]
+        for attribute in SEARCH_ATTRIBUTES:
+            command += ["--search-attribute", f"{attribute.name}={attribute.indexed_value_type.name.title()}"]
         # Its own settings only: a profile of the user's may name another server.
         quiet = {"TEMPORAL_CONFIG_FILE": str(self._folder / "none.toml"), "DO_NOT_TRACK": "1"}
         self._process = await start(command, log=log, environment=quiet, cwd=self._folder)
@@ -130,29 +122,6 @@ async def _answers(address: str) -> bool:
             return True
     except (RuntimeError, RPCError, TimeoutError):
         return False
-
-
-async def register_search_attributes(client: Client) -> None:
-    """Register the attributes by which operators find orders, where they are missing. Raises LocalError."""
-    try:
-        service = client.operator_service
-        known = await service.list_search_attributes(ListSearchAttributesRequest(namespace=client.namespace))
-        missing = {name: kind for name, kind in SEARCH_ATTRIBUTES.items() if name not in known.custom_attributes}
-        if missing:
-            kinds = {
-                name: IndexedValueType.Value(f"INDEXED_VALUE_TYPE_{kind.upper()}") for name, kind in missing.items()
-            }
-            await service.add_search_attributes(
-                AddSearchAttributesRequest(namespace=client.namespace, search_attributes=kinds)
-            )
-    except RPCError as error:
-        why = error.message.rstrip(".")
-        if error.status is RPCStatusCode.NOT_FOUND:
-            raise LocalError(f"Temporal: {why}; check TEMPORAL_NAMESPACE.") from error
-        raise LocalError(
-            f"Temporal: the search attributes {', '.join(SEARCH_ATTRIBUTES)} could not be registered: {why}. "
-            "Register them by hand, with `temporal operator search-attribute create`."
-        ) from error
 
 
 async def find_program() -> Path:

@@ -8,7 +8,7 @@ from recourse.policies.calculators import register_installed_calculators
 from recourse.policies.files import PRESETS, read_file
 from recourse.policies.linting import lint
 from recourse.policies.values import read_values
-from recourse.resolution.policy import Policy, PolicyError
+from recourse.resolution.model.policy import Policy, PolicyError
 
 __all__ = ["PRESETS", "load_policy"]
 

@@ -3,11 +3,11 @@
 from recourse.policies.clock_keys import clock_key
 from recourse.policies.course import Move
 from recourse.policies.keys import undotted, written
-from recourse.resolution.clocks import Clock
-from recourse.resolution.commands import Accept, Counter, Decline, MakeRequest, Rule, UndoCancellation, Withdraw
-from recourse.resolution.order import Order
-from recourse.resolution.policy import Policy
-from recourse.resolution.words import How
+from recourse.resolution.model.commands import Accept, Counter, Decline, MakeRequest, Rule, UndoCancellation, Withdraw
+from recourse.resolution.model.order import Order
+from recourse.resolution.model.policy import Policy
+from recourse.resolution.model.words import How
+from recourse.resolution.rules.clocks import Clock
 
 _COMMANDS = {
     "submit_requirements": "{who} sends the requirements",

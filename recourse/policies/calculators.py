@@ -3,8 +3,8 @@
 from functools import cache
 from importlib.metadata import entry_points
 
-from recourse.resolution.policy import PolicyError
-from recourse.resolution.scores import Calculator, register
+from recourse.resolution.model.policy import PolicyError
+from recourse.resolution.shown.scores import Calculator, register
 
 GROUP = "recourse.calculators"
 

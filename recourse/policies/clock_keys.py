@@ -1,7 +1,7 @@
 """Which key of a policy says how long a clock of an order runs."""
 
-from recourse.resolution.clocks import Clock
-from recourse.resolution.order import Order
+from recourse.resolution.model.order import Order
+from recourse.resolution.rules.clocks import Clock
 
 
 def clock_key(order: Order, clock: Clock) -> str:

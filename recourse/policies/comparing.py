@@ -10,9 +10,9 @@ from recourse.policies.course import explore
 from recourse.policies.keys import Key, dotted, written
 from recourse.policies.sentences import SENTENCES
 from recourse.policies.wording import PHASE_WORDS, listed, span
-from recourse.resolution.durations import parse_duration
-from recourse.resolution.policy import Policy
-from recourse.resolution.words import OPEN_PHASES, Party
+from recourse.resolution.model.durations import parse_duration
+from recourse.resolution.model.policy import Policy
+from recourse.resolution.model.words import OPEN_PHASES, Party
 
 
 @dataclass(frozen=True)

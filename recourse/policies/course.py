@@ -13,16 +13,16 @@ from typing import Any, Literal
 
 from recourse.policies.likeness import alike, comes_by_waiting
 from recourse.policies.tries import Tries
-from recourse.resolution.clocks import REMINDERS, Clock, clocks
-from recourse.resolution.commands import Command
-from recourse.resolution.decide import decide, decide_clock
-from recourse.resolution.decision import Decision
-from recourse.resolution.durations import WEEKDAYS, window_end
-from recourse.resolution.events import MoneyMoved
-from recourse.resolution.looking_ahead import paid
-from recourse.resolution.order import Opening, Order, Terms, open_order
-from recourse.resolution.policy import Policy
-from recourse.resolution.zones import offsets_of
+from recourse.resolution.model.commands import Command
+from recourse.resolution.model.durations import WEEKDAYS, window_end
+from recourse.resolution.model.events import MoneyMoved
+from recourse.resolution.model.order import Opening, Order, Terms, open_order
+from recourse.resolution.model.policy import Policy
+from recourse.resolution.model.zones import offsets_of
+from recourse.resolution.rules.clocks import REMINDERS, Clock, clocks
+from recourse.resolution.rules.decide import decide, decide_clock
+from recourse.resolution.rules.decision import Decision
+from recourse.resolution.shown.looking_ahead import paid
 
 Mover = Literal["client", "freelancer", "operator", "time"]
 ORDERED_AT = datetime(2025, 3, 3, 9, tzinfo=UTC)

@@ -7,10 +7,10 @@ from recourse.policies.clock_keys import clock_key
 from recourse.policies.course import Course, Move, Mover
 from recourse.policies.findings import Remark, error, warning
 from recourse.policies.wording import PHASE_WORDS, listed, span
-from recourse.resolution.clocks import Clock
-from recourse.resolution.commands import MakeRequest
-from recourse.resolution.money import held
-from recourse.resolution.words import PARTIES, Party, Phase
+from recourse.resolution.model.commands import MakeRequest
+from recourse.resolution.model.money import held
+from recourse.resolution.model.words import PARTIES, Party, Phase
+from recourse.resolution.rules.clocks import Clock
 
 
 def course_remarks(course: Course) -> Iterator[Remark]:

@@ -13,7 +13,7 @@ from typing import Any
 from recourse.policies.findings import Finding, Remark
 from recourse.policies.keys import Key, dotted, undotted
 from recourse.policies.lines import key_lines
-from recourse.resolution.policy import PolicyError, merge
+from recourse.resolution.model.policy import PolicyError, merge
 
 PRESETS = ("resolution_center", "glimmer", "fiverr_guide", "upwork")
 

@@ -3,8 +3,8 @@
 from typing import Any
 
 from recourse.policies.keys import model_at, written
-from recourse.resolution.policy import Policy
-from recourse.resolution.policy_requests import CancelRequests, Requests, Silences
+from recourse.resolution.model.policy import Policy
+from recourse.resolution.model.policy_requests import CancelRequests, Requests, Silences
 
 _SILENT = Silences(client_asked="lapse", freelancer_asked="lapse")
 _DEFAULTS = Policy(name="-", requests=Requests(cancel=CancelRequests(silence=_SILENT)))

@@ -5,8 +5,8 @@ from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel
 
-from recourse.resolution.policy import Policy
-from recourse.resolution.words import OPEN_PHASES
+from recourse.resolution.model.policy import Policy
+from recourse.resolution.model.words import OPEN_PHASES
 
 Key = tuple[str, ...]
 

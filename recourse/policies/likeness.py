@@ -4,12 +4,12 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from recourse.resolution.canceling import right_available_at
-from recourse.resolution.clocks import REMINDERS, Clock
-from recourse.resolution.dispute import Case, Request
-from recourse.resolution.lateness import lateness
-from recourse.resolution.order import Order
-from recourse.resolution.words import PARTIES
+from recourse.resolution.model.dispute import Case, Request
+from recourse.resolution.model.lateness import lateness
+from recourse.resolution.model.order import Order
+from recourse.resolution.model.words import PARTIES
+from recourse.resolution.rules.canceling import right_available_at
+from recourse.resolution.rules.clocks import REMINDERS, Clock
 
 
 def comes_by_waiting(order: Order, now: datetime) -> Iterator[datetime]:

@@ -11,7 +11,7 @@ from recourse.policies.findings import Finding, Remark, warning
 from recourse.policies.keys import Key
 from recourse.policies.sense import sense_remarks
 from recourse.policies.values import read_values
-from recourse.resolution.policy import Flags, Money, Policy, Reviews, Scores
+from recourse.resolution.model.policy import Flags, Money, Policy, Reviews, Scores
 
 
 def lint(file: PolicyFile) -> tuple[Policy, list[Finding]]:

@@ -7,9 +7,9 @@ from datetime import timedelta
 
 from recourse.policies.findings import Remark, error
 from recourse.policies.wording import listed, span
-from recourse.resolution.policy import Policy
-from recourse.resolution.scores import calculator_names
-from recourse.resolution.words import PARTIES, Right
+from recourse.resolution.model.policy import Policy
+from recourse.resolution.model.words import PARTIES, Right
+from recourse.resolution.shown.scores import calculator_names
 
 NOTHING = timedelta(0)
 MOST_ATTESTATIONS = 50

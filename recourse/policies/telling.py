@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from recourse.policies.sentences import GROUPS
-from recourse.resolution.policy import Policy
+from recourse.resolution.model.policy import Policy
 
 
 def explained(policy: Policy) -> Iterator[tuple[str, list[tuple[str, str]]]]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import timedelta
 
-from recourse.resolution.commands import (
+from recourse.resolution.model.commands import (
     Accept,
     Actor,
     Appeal,
@@ -22,10 +22,10 @@ from recourse.resolution.commands import (
     UndoCancellation,
     Withdraw,
 )
-from recourse.resolution.money import gross_bounds, refund_bounds
-from recourse.resolution.order import Order
-from recourse.resolution.policy import Policy
-from recourse.resolution.words import PARTIES, Party
+from recourse.resolution.model.money import gross_bounds, refund_bounds
+from recourse.resolution.model.order import Order
+from recourse.resolution.model.policy import Policy
+from recourse.resolution.model.words import PARTIES, Party
 
 _Bounds = tuple[int, int]
 

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from recourse.policies.findings import Remark
 from recourse.policies.keys import Key, names_beside
-from recourse.resolution.policy import Policy
+from recourse.resolution.model.policy import Policy
 
 _STAND_INS: dict[Key, Any] = {
     ("name",): "unnamed",

@@ -6,7 +6,7 @@ from typing import Any
 
 from recourse.policies.files import PolicyFile
 from recourse.policies.keys import KEYS, Key, written
-from recourse.resolution.policy import Policy
+from recourse.resolution.model.policy import Policy
 
 _Line = tuple[Key, str, str]
 

@@ -4,15 +4,15 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
-from recourse.resolution.clocks import next_clock
-from recourse.resolution.fields import UNNAMED
+from recourse.resolution.engine import Desk, Draft
 from recourse.resolution.inbox import Inbox
-from recourse.resolution.order import Opening, Order
-from recourse.resolution.process import Desk, Draft
-from recourse.resolution.reading import Message, read_message
-from recourse.resolution.record import Reader, export
-from recourse.resolution.refusals import SENTENCES
-from recourse.resolution.step import Notice, RecordEntry, Step
+from recourse.resolution.model.fields import UNNAMED
+from recourse.resolution.model.order import Opening, Order
+from recourse.resolution.model.reading import Message, read_message
+from recourse.resolution.model.record import Reader, export
+from recourse.resolution.model.refusals import SENTENCES
+from recourse.resolution.model.step import Notice, RecordEntry, Step
+from recourse.resolution.rules.clocks import next_clock
 
 Outcome = dict[str, Any]
 SALT = "the record salt of a story"

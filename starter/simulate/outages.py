@@ -7,10 +7,10 @@ from typing import Any
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from recourse.activities.shapes import Carried
-    from recourse.resolution.order import Opening
-    from recourse.resolution.reading import unreadable_message
-    from recourse.workflows.messages import ORDER
+    from recourse.resolution.model.order import Opening
+    from recourse.resolution.model.reading import unreadable_message
+    from recourse.runtime.names import ORDER
+    from recourse.workflows.carried import Carried
     from recourse.workflows.order import OrderWorkflow, Ticket
 
 AWAY_UNTIL = "away_until"

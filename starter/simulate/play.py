@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from recourse.resolution.looking_ahead import ALWAYS, available_actions, preview
-from recourse.resolution.order import Order
-from recourse.resolution.reading import read_message
-from recourse.resolution.record import Reader, verify
-from recourse.resolution.views import view
+from recourse.resolution.model.order import Order
+from recourse.resolution.model.reading import read_message
+from recourse.resolution.model.record import Reader, verify
+from recourse.resolution.shown.looking_ahead import ALWAYS, available_actions, preview
+from recourse.resolution.shown.views import view
 from recourse.starter.simulate.engine import Engine, Outcome, exported
 from recourse.starter.simulate.story import Path_, Sent, Story, StoryStep
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from recourse.resolution.order import Opening
+from recourse.resolution.model.order import Opening
 from recourse.starter.simulate.engine import SALT, NotExpressible, PureEngine
 from recourse.starter.simulate.play import Difference, Play
 from recourse.starter.simulate.story import EngineName, Story, StoryError, read_story

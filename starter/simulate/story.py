@@ -10,14 +10,14 @@ from typing import Any, Literal, cast
 import yaml
 from pydantic import ValidationError
 
-from recourse.activities.currencies import check_currency
 from recourse.errors import BadInput
 from recourse.policies import load_policy
-from recourse.resolution.commands import COMMANDS
-from recourse.resolution.durations import parse_duration
-from recourse.resolution.order import Histories, Terms
-from recourse.resolution.policy import Policy, PolicyError
-from recourse.resolution.unfit import unfit
+from recourse.resolution.model.commands import COMMANDS
+from recourse.resolution.model.durations import parse_duration
+from recourse.resolution.model.order import Histories, Terms
+from recourse.resolution.model.policy import Policy, PolicyError
+from recourse.resolution.model.unfit import unfit
+from recourse.runtime.currencies import check_currency
 
 EngineName = Literal["pure", "temporal"]
 Path_ = tuple[str | int, ...]

@@ -18,8 +18,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from temporalio.testing import TimeSkipper, TimeSkippingConfig
 from temporalio.testing._timeskipping import FastForwardConfig  # the SDK does not export it yet
 
-from recourse.activities.settings import read_settings
-from recourse.activities.shapes import Payment
+from recourse.activities.contract import Payment
 from recourse.database.address import Address
 from recourse.database.migrate import migrate
 from recourse.database.orders import read_answer, read_balances, read_notices, read_order, read_record
@@ -27,18 +26,21 @@ from recourse.database.pool import connect
 from recourse.errors import BadInput
 from recourse.local.postgres import postgres
 from recourse.local.progress import say
-from recourse.local.temporal import register_search_attributes, temporal_server
-from recourse.resolution.clocks import next_clock
-from recourse.resolution.order import Order
-from recourse.resolution.step import Notice, RecordEntry
-from recourse.resolution.zones import read_zone
-from recourse.starter.client import Recourse, workflow_id
-from recourse.starter.connecting import database_address
+from recourse.local.temporal import temporal_server
+from recourse.resolution.model.order import Order
+from recourse.resolution.model.step import Notice, RecordEntry
+from recourse.resolution.model.zones import read_zone
+from recourse.resolution.rules.clocks import next_clock
+from recourse.runtime.connecting import connect as connect_temporal
+from recourse.runtime.database import database_address
+from recourse.runtime.names import workflow_id
+from recourse.runtime.search_attributes import register_search_attributes
+from recourse.runtime.settings import read_settings
+from recourse.starter.client import Recourse
 from recourse.starter.simulate.engine import Outcome, over
 from recourse.starter.simulate.outages import AWAY_UNTIL, OrderWithOutages
 from recourse.starter.simulate.story import Story
 from recourse.worker import make_worker
-from recourse.workflows.connecting import connect as connect_temporal
 
 QUEUE = "stories"
 OUTAGE_QUEUE = "stories-with-outages"

@@ -3,7 +3,7 @@
 from collections import deque
 from typing import Literal
 
-from recourse.activities.shapes import Payment
+from recourse.activities.contract import Payment
 
 Trouble = Literal["before", "after"]
 

@@ -13,14 +13,14 @@ import pytest
 
 from recourse.activities.letters import ANSWERS, SENTENCES, SILENCE, letter, subject
 from recourse.activities.webhook import payload
-from recourse.resolution import notices
-from recourse.resolution.amounts import write_amount
-from recourse.resolution.commands import COMMANDS
-from recourse.resolution.decide import decide
-from recourse.resolution.decision import Decision
-from recourse.resolution.instants import write_instant
-from recourse.resolution.order import Order, read_state
-from recourse.resolution.step import Notice
+from recourse.resolution.model.amounts import write_amount
+from recourse.resolution.model.commands import COMMANDS
+from recourse.resolution.model.instants import write_instant
+from recourse.resolution.model.order import Order, read_state
+from recourse.resolution.model.step import Notice
+from recourse.resolution.rules.decide import decide
+from recourse.resolution.rules.decision import Decision
+from recourse.resolution.shown import notices
 from tests.activities.conftest import NOW, Written
 from tests.facts.lives import Life, live
 

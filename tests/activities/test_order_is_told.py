@@ -51,7 +51,6 @@ async def test_one_that_does_not_listen_keeps_nobody_else_from_hearing_of_later_
         assert post.to(deaf) == ["message received"] * 6
         await web.has(13)
         assert len(set(web.ids)) == len(web.ids) == 13
-        await marketplace.handle(order_id).terminate()
     await hooks.close()
 
 
@@ -75,7 +74,6 @@ async def test_what_is_said_while_something_else_is_being_told_is_told_as_well(
             while len(web.requests) < 2:
                 assert not await rests(marketplace, order_id) or len(web.requests) == 2
         assert [request.json["data"]["comment"] for request in web.requests] == ["One.", "Two."]
-        await marketplace.handle(order_id).terminate()
     await hooks.close()
 
 
@@ -104,7 +102,6 @@ async def test_an_address_is_in_the_database_and_nowhere_else(
         )
         everywhere += str(await marketplace.recourse.record(agreed.order_id, "operator"))
         assert "very.secret" not in everywhere
-        await handle.terminate()
 
 
 async def test_a_receiver_that_wanted_nothing_for_a_while_and_then_for_good_hears_once_it_is_enabled(
@@ -125,5 +122,4 @@ async def test_a_receiver_that_wanted_nothing_for_a_while_and_then_for_good_hear
         await enable_channels(pool)
         await web.has(4)
         assert web.ids[0] == web.ids[1] == web.ids[2] != web.ids[3]
-        await marketplace.handle(agreed.order_id).terminate()
     await hooks.close()

@@ -13,10 +13,11 @@ from temporalio.testing import TimeSkipper, TimeSkippingConfig
 from recourse.activities.paying import BadProvider, PaymentProvider, load_providers
 from recourse.database.orders import read_balances
 from recourse.policies import load_policy
-from recourse.resolution.order import Terms
-from recourse.starter.client import Recourse, workflow_id
+from recourse.resolution.model.order import Terms
+from recourse.runtime.connecting import connect
+from recourse.runtime.names import workflow_id
+from recourse.starter.client import Recourse
 from recourse.worker import make_worker
-from recourse.workflows.connecting import connect
 from tests.activities.bank import Bank
 
 CLIENT = {"role": "client", "id": "c-1"}

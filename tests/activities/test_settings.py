@@ -7,11 +7,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from recourse.activities.settings import BadSettings, read_settings
-from recourse.activities.urls import read_listener, read_origin, read_url
-from recourse.starter.http.settings import read_frame_ancestors
+from recourse.runtime.connecting import connect
+from recourse.runtime.settings import BadSettings, read_settings
+from recourse.runtime.urls import read_listener, read_origin, read_url
+from recourse.web.settings import read_frame_ancestors
 from recourse.worker import channels_of
-from recourse.workflows.connecting import connect
 from tests.http.test_serving import run
 
 SECRET = "whsec_" + "c2VjcmV0" * 5

@@ -8,7 +8,7 @@ from temporalio.client import WorkflowExecutionStatus
 
 from bench.temporal_contestants import TemporalDriver, connected
 from bench.timers import start_due
-from recourse.starter.client import workflow_id
+from recourse.runtime.names import workflow_id
 
 
 @pytest.mark.parametrize("name", ["ours", "floor"])

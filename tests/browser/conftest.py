@@ -16,14 +16,15 @@ from temporalio.testing import TimeSkipper, TimeSkippingConfig
 
 from dev.browser import MISSING, browser, find_chromium
 from recourse.policies import load_policy
-from recourse.resolution.clocks import next_clock
-from recourse.resolution.order import Order, Terms
-from recourse.starter.client import Recourse, workflow_id
-from recourse.starter.http.app import make_app
-from recourse.starter.http.serving import make_server
-from recourse.starter.http.tokens import Bearer, BearerRole
+from recourse.resolution.model.order import Order, Terms
+from recourse.resolution.rules.clocks import next_clock
+from recourse.runtime.connecting import connect
+from recourse.runtime.names import workflow_id
+from recourse.starter.client import Recourse
+from recourse.web.app import make_app
+from recourse.web.serving import make_server
+from recourse.web.tokens import Bearer, BearerRole
 from recourse.worker import make_worker
-from recourse.workflows.connecting import connect
 from tests.http.conftest import IDS, KEYS
 from tests.patience import PATIENCE
 

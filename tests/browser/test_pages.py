@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser, expect
 
-from recourse.starter.http.pages.rendering import written
+from recourse.web.pages.rendering import written
 from tests.browser.conftest import PHONE, People, Site, site_on
 from tests.http.conftest import IDS
 

@@ -10,10 +10,10 @@ from campaigns.comparing import differences
 from campaigns.lives import some_opening
 from recourse.database.steps import record_step
 from recourse.policies import load_policy
-from recourse.resolution.clocks import next_clock
-from recourse.resolution.order import Opening
-from recourse.resolution.process import Desk
-from recourse.resolution.reading import Message, read_message
+from recourse.resolution.engine import Desk
+from recourse.resolution.model.order import Opening
+from recourse.resolution.model.reading import Message, read_message
+from recourse.resolution.rules.clocks import next_clock
 
 Sent = dict[tuple[str, str], Message]
 

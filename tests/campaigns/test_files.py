@@ -11,11 +11,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from campaigns.misfits import broken, junk
+from recourse.cli.output import Stop
+from recourse.cli.records import show, verify_file
 from recourse.policies import load_policy
-from recourse.resolution.policy import PolicyError
-from recourse.resolution.record import export
-from recourse.starter.cli.output import Stop
-from recourse.starter.cli.records import show, verify_file
+from recourse.resolution.model.policy import PolicyError
+from recourse.resolution.model.record import export
 from recourse.starter.simulate.run import play
 from tests.facts.lives import live
 

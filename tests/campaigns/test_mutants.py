@@ -29,7 +29,7 @@ def test_there_are_forty_in_all_that_an_order_rests_on() -> None:
 
 def test_a_fault_whose_text_has_gone_says_so() -> None:
     gone = replace(PLANTED[0], before="a text that nobody wrote")
-    with pytest.raises(DoesNotApply, match=r"resolution/money\.py has this text 0 times") as said:
+    with pytest.raises(DoesNotApply, match=r"money\.py has this text 0 times") as said:
         mutated(gone)
     assert "Write in campaigns/planted.py what stands there now" in str(said.value)
 

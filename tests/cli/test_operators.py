@@ -11,7 +11,7 @@ import pytest
 from temporalio.exceptions import ApplicationError
 
 from recourse.activities.webhook import WebhookChannel
-from recourse.starter.cli.times import away, due, length
+from recourse.cli.times import away, due, length
 from tests.activities.conftest import Written
 from tests.activities.receivers import http_receiver
 from tests.cli.test_orders import RECOURSE, environment, run, worker

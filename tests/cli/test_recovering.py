@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from temporalio.service import RPCError, RPCStatusCode
 
+from recourse.cli import recovering
 from recourse.database.pool import connect as connect_database
-from recourse.starter.cli import recovering
+from recourse.runtime.connecting import TemporalUnreachable, connect
 from recourse.starter.recovering import Recovery
-from recourse.workflows.connecting import TemporalUnreachable, connect
 from tests.cli.test_operators import answered
 from tests.cli.test_orders import environment, run, worker
 from tests.process.setting_back import held, set_back

@@ -8,12 +8,12 @@ import pytest
 from cyclopts import App, CycloptsError
 from cyclopts.argument import Argument
 
-from recourse.resolution.amounts import write_amount
-from recourse.resolution.refusals import SENTENCES
-from recourse.starter.cli.app import app, main
-from recourse.starter.cli.output import Stop
-from recourse.starter.cli.refusing import explain, misfit, readable
-from recourse.starter.cli.stats import _shaped
+from recourse.cli.app import app, main
+from recourse.cli.output import Stop
+from recourse.cli.refusing import explain, misfit, readable
+from recourse.cli.stats import _shaped
+from recourse.resolution.model.amounts import write_amount
+from recourse.resolution.model.refusals import SENTENCES
 from tests.cli.internals import INTERNALS
 
 

@@ -25,7 +25,7 @@ from recourse.database.orders import read_answer
 from recourse.database.pool import connect
 from recourse.database.steps import record_step
 from recourse.local.postgres import postgres
-from recourse.resolution.step import Step
+from recourse.resolution.model.step import Step
 from tests.facts.lives import Life, live
 
 FOLDER = Path(__file__).parent / "former"

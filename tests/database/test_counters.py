@@ -13,10 +13,10 @@ from recourse.database.migrate import migrate, migrations
 from recourse.database.pool import connect
 from recourse.database.steps import record_step
 from recourse.policies import load_policy
-from recourse.resolution import scores
-from recourse.resolution.facts import Facts
-from recourse.resolution.order import Histories
-from recourse.resolution.scores import COMPLETION_RATE, JOB_SUCCESS, Calculator, Tally, histories
+from recourse.resolution.model.facts import Facts
+from recourse.resolution.model.order import Histories
+from recourse.resolution.shown import scores
+from recourse.resolution.shown.scores import COMPLETION_RATE, JOB_SUCCESS, Calculator, Tally, histories
 from tests.conftest import run_on
 from tests.database.test_analysis import made_up
 from tests.facts.lives import live

@@ -16,7 +16,7 @@ import pytest
 from recourse.database.migrate import migrate, migrations
 from recourse.database.orders import read_export
 from recourse.database.pool import connect
-from recourse.resolution.record import verify
+from recourse.resolution.model.record import verify
 from tests.conftest import run_on
 from tests.database.former_worker import MARK, Session, first_level, former, listen
 from tests.database.tables import everything

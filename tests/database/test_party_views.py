@@ -7,9 +7,9 @@ from typing import Any
 import asyncpg
 
 from recourse.database.steps import record_step
-from recourse.resolution.record import PRIVATE, may_see
-from recourse.resolution.views import view
-from recourse.resolution.words import PARTIES, Party
+from recourse.resolution.model.record import PRIVATE, may_see
+from recourse.resolution.model.words import PARTIES, Party
+from recourse.resolution.shown.views import view
 from tests.facts.lives import Life, live
 
 

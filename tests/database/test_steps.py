@@ -10,9 +10,9 @@ import pytest
 from recourse.database.orders import read_answer, read_balances, read_export, read_notices, read_order, read_record
 from recourse.database.pool import connect
 from recourse.database.steps import OrderIdTaken, StepOutOfOrder, record_step
-from recourse.resolution.record import verify
-from recourse.resolution.step import Answer, LedgerLine, Step
-from recourse.resolution.summary import summary
+from recourse.resolution.model.record import verify
+from recourse.resolution.model.step import Answer, LedgerLine, Step
+from recourse.resolution.shown.summary import summary
 from tests.database.tables import everything
 from tests.facts.lives import READERS, Life, live
 from tests.patience import PATIENCE

@@ -21,10 +21,11 @@ from recourse.database.pool import connect as connect_to_database
 from recourse.local.cluster import Cluster
 from recourse.local.process import free_ports, start, stop
 from recourse.policies import load_policy
-from recourse.resolution.order import Terms
-from recourse.starter.client import Outcome, Recourse, workflow_id
+from recourse.resolution.model.order import Terms
+from recourse.runtime.connecting import connect
+from recourse.runtime.names import workflow_id
+from recourse.starter.client import Outcome, Recourse
 from recourse.worker import make_worker
-from recourse.workflows.connecting import connect
 from tests.http.processes import environment
 from tests.patience import PATIENCE
 from tests.process.processes import RECOURSE

@@ -12,7 +12,7 @@ import yaml
 
 from deploy.documents import variables
 from recourse.local.cluster import VERSION
-from recourse.starter.http.settings import WebSettings
+from recourse.web.settings import WebSettings
 
 VARIABLE = re.compile(r"\$\{([A-Z_]+)(:[?-])?[^}]*\}")
 OURS = ("migrate", "worker", "web")

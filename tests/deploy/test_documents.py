@@ -8,7 +8,7 @@ from temporalio.envconfig import ClientConfigProfile
 
 from deploy import documents
 from dev.audit import NONE, SOME, UNKNOWN, verdict
-from recourse.starter.http.settings import WebSettings
+from recourse.web.settings import WebSettings
 
 HINT = "run `make docs`"
 

@@ -9,7 +9,7 @@ from starlette.routing import Route
 from temporalio.client import Client
 
 from deploy.documents import variables
-from recourse.starter.health import Health, health_app
+from recourse.runtime.health import Health, health_app
 
 API = {
     "ConfigMap": "v1",

@@ -10,14 +10,14 @@ from pathlib import Path
 import asyncpg
 import pytest
 import yaml
-from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client
 
 from recourse.local.cluster import SCHEMAS, SERVER, SQL_TOOL, Cluster
 from recourse.local.postgres import LocalPostgres
-from recourse.local.temporal import SEARCH_ATTRIBUTES, SERVER_SETTINGS, find_program
+from recourse.local.temporal import SERVER_SETTINGS, find_program
+from recourse.runtime.search_attributes import SEARCH_ATTRIBUTES
 
 RECOURSE_PASSWORD = 'it\'s "a" $ecret\\'
 TEMPORAL_PASSWORD = "another"
@@ -123,9 +123,7 @@ async def test_the_namespace_gets_its_attributes_and_keeps_them(running: Cluster
     described = await client.workflow_service.describe_namespace(DescribeNamespaceRequest(namespace="orders"))
     assert described.config.workflow_execution_retention_ttl.ToTimedelta().days == 30
     known = await client.operator_service.list_search_attributes(ListSearchAttributesRequest(namespace="orders"))
-    kinds = {
-        name: IndexedValueType.Value(f"INDEXED_VALUE_TYPE_{kind.upper()}") for name, kind in SEARCH_ATTRIBUTES.items()
-    }
+    kinds = {key.name: int(key.indexed_value_type) for key in SEARCH_ATTRIBUTES}
     assert dict(known.custom_attributes) == kinds
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from cyclopts import App
 
-from recourse.starter.cli.app import app
+from recourse.cli.app import app
 from tests.docs.pages import PAGES, ROOT, TARGETS, Page
 
 FOR_MAINTAINERS = [page for page in PAGES if str(page).startswith(("CONTRIBUTING", "docs/decisions/"))]

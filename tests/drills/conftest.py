@@ -17,11 +17,11 @@ from recourse.activities.webhook import WebhookChannel
 from recourse.database.orders import read_balances, read_notices, read_order
 from recourse.database.pool import connect as connect_database
 from recourse.local.temporal import LocalTemporal, find_program
-from recourse.resolution.record import verify
+from recourse.resolution.model.record import verify
+from recourse.runtime.connecting import connect
 from recourse.starter.client import Recourse
 from recourse.starter.doctor import Doctor
 from recourse.worker import LAST_ORDERS, make_worker
-from recourse.workflows.connecting import connect
 from tests.activities.bank import Bank, Trouble
 from tests.activities.receivers import HttpReceiver, http_receiver
 from tests.cli.test_orders import Ran, run

@@ -10,8 +10,8 @@ import pytest
 from temporalio.client import WorkflowFailureError
 
 from recourse.policies import load_policy
-from recourse.resolution.order import Opening
-from recourse.starter.schemas import schemas
+from recourse.resolution.model.order import Opening
+from recourse.web.schemas import schemas
 from tests.examples.conftest import ROOT, Servers, commands, copied, needs, run, section
 
 # The first time, compilers and packages are many; later runs take seconds.

@@ -19,9 +19,9 @@ from standardwebhooks.webhooks import Webhook
 
 from recourse.activities.webhook import WebhookChannel
 from recourse.local.process import free_port
+from recourse.runtime.connecting import connect
 from recourse.starter.client import Recourse
 from recourse.worker import make_worker
-from recourse.workflows.connecting import connect
 from tests.examples.conftest import copied, needs, run, section
 from tests.http.processes import environment
 from tests.patience import PATIENCE

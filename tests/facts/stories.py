@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from recourse.resolution.order import Opening
-from recourse.resolution.process import Desk
+from recourse.resolution.engine import Desk
+from recourse.resolution.model.order import Opening
 from recourse.starter.simulate.engine import SALT, PureEngine
 from recourse.starter.simulate.play import Play
 from recourse.starter.simulate.story import read_story

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from iso4217 import Currency
 
-from recourse.activities.currencies import check_currency
-from recourse.resolution.amounts import decimals, read_amount, write_amount
-from recourse.resolution.clocks import Clock
-from recourse.resolution.order import Terms
+from recourse.resolution.model.amounts import decimals, read_amount, write_amount
+from recourse.resolution.model.order import Terms
+from recourse.resolution.rules.clocks import Clock
+from recourse.runtime.currencies import check_currency
 from recourse.workflows import page
 
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recourse.resolution.facts import Facts, facts
-from recourse.resolution.order import Order
+from recourse.resolution.model.facts import Facts, facts
+from recourse.resolution.model.order import Order
 from tests.facts.lives import live
 from tests.facts.stories import played
 

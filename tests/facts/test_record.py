@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recourse.policies import load_policy
-from recourse.resolution import record
-from recourse.resolution.order import Opening, Terms, open_order
-from recourse.resolution.record import Export, Reader, export, make_entry, verify
+from recourse.resolution.model import record
+from recourse.resolution.model.order import Opening, Terms, open_order
+from recourse.resolution.model.record import Export, Reader, export, make_entry, verify
 from tests.facts.lives import READERS, Life, live
 
 # All of a test's randomness comes from one number, so that a failure is named by it.

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from recourse.database.steps import record_step
-from recourse.resolution.record import export
+from recourse.resolution.model.record import export
 from tests.facts.lives import READERS, Life
 from tests.facts.stories import played
 from tests.patience import PATIENCE
@@ -18,7 +18,7 @@ from tests.patience import PATIENCE
 # What an offline command may not even load.
 PROBE = """
 import sys
-from recourse.starter.cli import main
+from recourse.cli import main
 try:
     main()
 finally:
@@ -27,9 +27,7 @@ finally:
 """
 
 
-def recourse(
-    *arguments: str, program: str = "from recourse.starter.cli import main; main()", **environment: str
-) -> Any:
+def recourse(*arguments: str, program: str = "from recourse.cli import main; main()", **environment: str) -> Any:
     clean = {key: value for key, value in os.environ.items() if "DATABASE" not in key and "TEMPORAL" not in key}
     return subprocess.run(
         [sys.executable, "-c", program, *arguments],

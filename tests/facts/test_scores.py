@@ -13,11 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recourse.policies import load_policy
-from recourse.resolution import scores as counting
-from recourse.resolution.facts import Facts, facts
-from recourse.resolution.order import Histories, History, Order, open_order
-from recourse.resolution.policy import PolicyError
-from recourse.resolution.scores import (
+from recourse.resolution.model.facts import Facts, facts
+from recourse.resolution.model.order import Histories, History, Order, open_order
+from recourse.resolution.model.policy import PolicyError
+from recourse.resolution.shown import scores as counting
+from recourse.resolution.shown.scores import (
     COMPLETION_RATE,
     JOB_SUCCESS,
     Calculator,
@@ -28,7 +28,7 @@ from recourse.resolution.scores import (
     register,
     scores,
 )
-from recourse.resolution.views import view
+from recourse.resolution.shown.views import view
 from tests.facts.lives import live
 from tests.facts.stories import played
 from tests.patience import PATIENCE
@@ -179,7 +179,7 @@ def test_a_calculator_that_cannot_be_used_is_named(tmp_path: Path, value: str, w
 def with_package(folder: Path, value: str) -> Any:
     """Read a policy where a package is installed that offers `value`."""
     (folder / "my_shop.py").write_text(
-        "from recourse.resolution.scores import Calculator, Tally\n"
+        "from recourse.resolution.shown.scores import Calculator, Tally\n"
         "ON_TIME = Calculator('on_time', counts=lambda facts: Tally(good=facts.completed, counted=1))\n"
         "TAKEN = Calculator('job_success', counts=ON_TIME.counts)\n",
         encoding="utf-8",

@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from recourse.cli.stats import View
 from recourse.database.steps import record_step
-from recourse.starter.cli.stats import View
 from tests.facts.lives import live
 from tests.facts.stories import played
 from tests.facts.test_record_commands import recourse

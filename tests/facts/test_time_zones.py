@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from recourse.policies import load_policy
-from recourse.resolution.durations import WEEKDAYS, Weekday, window_end
-from recourse.resolution.instants import in_zone, write_instant
-from recourse.resolution.order import Opening, Terms, open_order
-from recourse.resolution.policy import Answers
-from recourse.resolution.zones import offsets_of, read_zone
+from recourse.resolution.model.durations import WEEKDAYS, Weekday, window_end
+from recourse.resolution.model.instants import in_zone, write_instant
+from recourse.resolution.model.order import Opening, Terms, open_order
+from recourse.resolution.model.policy import Answers
+from recourse.resolution.model.zones import offsets_of, read_zone
 
 ZONES = (
     "UTC",

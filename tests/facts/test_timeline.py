@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from recourse.resolution.record import Export, export
-from recourse.starter.timeline import timeline
+from recourse.cli.timeline import timeline
+from recourse.resolution.model.record import Export, export
 from tests.facts.lives import READERS, live
 from tests.facts.stories import played
 

@@ -18,17 +18,18 @@ from recourse.database.orders import read_record
 from recourse.database.steps import record_step
 from recourse.local.temporal import LocalTemporal, find_program
 from recourse.policies import load_policy
-from recourse.resolution.order import Opening
-from recourse.resolution.process import Desk
-from recourse.starter.client import Recourse, workflow_id
+from recourse.resolution.engine import Desk
+from recourse.resolution.model.order import Opening
+from recourse.runtime.actors import Actors
+from recourse.runtime.connecting import connect
+from recourse.runtime.encryption import Encryption
+from recourse.runtime.keys import KeyRing
+from recourse.runtime.names import workflow_id
+from recourse.starter.client import Recourse
 from recourse.starter.simulate.play import Play
 from recourse.starter.simulate.story import Story, read_story
 from recourse.starter.simulate.temporal import Stage, TemporalEngine, TooSlow, shift_of, stage
 from recourse.worker import make_worker
-from recourse.workflows.actors import Actors
-from recourse.workflows.connecting import connect
-from recourse.workflows.encryption import Encryption
-from recourse.workflows.keys import KeyRing
 from tests.activities.receivers import http_receiver
 from tests.histories.kept import Kept
 from tests.patience import PATIENCE

@@ -8,8 +8,8 @@ import httpx2
 import pytest
 from fastapi import FastAPI
 
-from recourse.starter.http.app import make_app
-from recourse.starter.http.tokens import Bearer, BearerRole, KeyRing
+from recourse.web.app import make_app
+from recourse.web.tokens import Bearer, BearerRole, KeyRing
 from tests.process.conftest import Marketplace, client, marketplace
 
 __all__ = ["Caller", "Callers", "Orders", "client", "marketplace"]

@@ -10,8 +10,8 @@ import pytest
 
 from recourse.database.orders import read_record
 from recourse.starter.client import Recourse
-from recourse.starter.http.app import make_app
-from recourse.starter.http.tokens import BadToken, Bearer, KeyRing
+from recourse.web.app import make_app
+from recourse.web.tokens import BadToken, Bearer, KeyRing
 from tests.http.conftest import KEYS, Callers, Orders, token
 from tests.process.conftest import Marketplace
 

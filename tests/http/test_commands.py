@@ -9,11 +9,11 @@ import pytest
 from fastapi import FastAPI
 
 from recourse.database.orders import read_record
-from recourse.resolution.commands import COMMANDS
-from recourse.resolution.refusals import CODES
+from recourse.resolution.model.commands import COMMANDS
+from recourse.resolution.model.refusals import CODES
 from recourse.starter.client import Recourse
-from recourse.starter.http.app import make_app
-from recourse.starter.http.problems import OF_THE_MESSAGE
+from recourse.web.app import make_app
+from recourse.web.problems import OF_THE_MESSAGE
 from tests.http.conftest import KEYS, Caller, Callers, Orders, token
 from tests.process.conftest import Marketplace
 

@@ -18,9 +18,9 @@ from schemathesis.config import SchemathesisConfig
 from schemathesis.core.parameters import ParameterLocation
 from schemathesis.specs.openapi.checks import negative_data_rejection
 
-from recourse.resolution.commands import COMMANDS
-from recourse.starter.http.serving import make_server
-from recourse.starter.http.tokens import BearerRole
+from recourse.resolution.model.commands import COMMANDS
+from recourse.web.serving import make_server
+from recourse.web.tokens import BearerRole
 from tests.http.conftest import Orders, token
 
 # Of a message that fits its description, the order may still refuse what does not fit the order.

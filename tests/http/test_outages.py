@@ -6,9 +6,9 @@ from urllib.parse import urlsplit
 import httpx2
 
 from recourse.database.pool import connect
+from recourse.runtime.connecting import connect as connect_temporal
 from recourse.starter.client import Recourse
-from recourse.starter.http.app import make_app
-from recourse.workflows.connecting import connect as connect_temporal
+from recourse.web.app import make_app
 from tests.conftest import run_on
 from tests.http.conftest import KEYS, Caller, Orders, token
 from tests.http.lines import line

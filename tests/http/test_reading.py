@@ -9,8 +9,8 @@ import httpx2
 import pytest
 from pydantic import BaseModel
 
-from recourse.resolution.record import verify
-from recourse.starter.http import shapes
+from recourse.resolution.model.record import verify
+from recourse.web.api import shapes
 from tests.http.conftest import Callers, Orders, token
 from tests.process.conftest import Marketplace
 

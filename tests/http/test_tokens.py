@@ -7,7 +7,7 @@ import httpx2
 import jwt
 import pytest
 
-from recourse.starter.http.tokens import BadToken, Bearer, KeyRing, Purpose
+from recourse.web.tokens import BadToken, Bearer, KeyRing, Purpose
 
 SECRET = "a secret of more than thirty-two characters"
 RING = KeyRing({"test": SECRET})

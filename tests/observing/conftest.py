@@ -19,10 +19,10 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 from recourse.database.migrate import migrate
 from recourse.database.pool import connect as connect_database
 from recourse.local.process import free_ports, start, stop
+from recourse.runtime.connecting import connect
+from recourse.runtime.logs import prometheus
 from recourse.starter.client import Recourse
-from recourse.starter.http.figures import ORPHANED
-from recourse.starter.logs import prometheus
-from recourse.workflows.connecting import connect
+from recourse.web.figures import ORPHANED
 from tests.activities.receivers import http_receiver
 from tests.conftest import _named, run_on
 from tests.http.processes import environment

@@ -10,10 +10,10 @@ from temporalio.exceptions import ApplicationError
 from temporalio.runtime import MetricBuffer, Runtime, TelemetryConfig
 from temporalio.testing import ActivityEnvironment
 
-from recourse.activities.counting import Counts
+from recourse.activities.contract import Payment
 from recourse.activities.paying import Paying
 from recourse.activities.recording import Recording
-from recourse.activities.shapes import Payment
+from recourse.runtime.metrics import Counts
 from tests.activities.conftest import Written
 
 Counted = tuple[Counts, MetricBuffer]

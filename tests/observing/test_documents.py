@@ -12,7 +12,7 @@ import pytest
 
 from deploy import observing
 from deploy.observing import ROOT, read_alerts
-from recourse.starter.cli.app import app
+from recourse.cli.app import app
 from tests.observing.conftest import Seen
 
 DASHBOARD = json.loads((ROOT / "deploy" / "observability" / "dashboard.json").read_text(encoding="utf-8"))

@@ -9,7 +9,7 @@ import pytest
 
 from recourse.database.figures import FIGURES, read_figures
 from recourse.database.pool import connect
-from recourse.starter.http.figures import KEPT, Collector
+from recourse.web.figures import KEPT, Collector
 from tests.http.lines import line
 
 PLAIN = {

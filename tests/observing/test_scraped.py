@@ -4,9 +4,9 @@ import re
 
 import pytest
 
-from recourse.activities.counting import MEANINGS
 from recourse.database.figures import FIGURES
-from recourse.starter.http.figures import ORPHANED, UP
+from recourse.runtime.metrics import MEANINGS
+from recourse.web.figures import ORPHANED, UP
 from tests.observing.conftest import IDS, TEXTS, Seen
 
 

@@ -20,10 +20,11 @@ from recourse.database.migrate import migrate
 from recourse.database.orders import read_record
 from recourse.database.pool import connect as connect_database
 from recourse.local.process import free_ports, start, stop
-from recourse.resolution.commands import COMMANDS
-from recourse.starter.client import Recourse, workflow_id
+from recourse.resolution.model.commands import COMMANDS
+from recourse.runtime.connecting import connect
+from recourse.runtime.names import workflow_id
+from recourse.starter.client import Recourse
 from recourse.worker import connected_for_work, how_workflows_run
-from recourse.workflows.connecting import connect
 from recourse.workflows.order import WORKFLOWS
 from tests.activities.receivers import http_receiver
 from tests.conftest import _named, run_on
@@ -170,7 +171,6 @@ async def told(postgres_server: str, migrated: str, temporal_address: str) -> As
             history = await marketplace.handle(order_id).fetch_history()
             codes = [str(entry.content.get("code", "applied")) for entry in entries]
             yield Told(collecting, order_id, codes, history)
-            await marketplace.handle(order_id).terminate()
     await pool.close()
 
 
@@ -239,7 +239,7 @@ async def run(program: str, *arguments: str, **env: str) -> tuple[int | None, st
 async def test_who_asks_for_traces_without_the_extra_is_told_so_in_one_sentence(
     command: tuple[str, ...], dsn: str
 ) -> None:
-    program = "import sys; sys.modules['opentelemetry.sdk'] = None; from recourse.starter.cli import main; main()"
+    program = "import sys; sys.modules['opentelemetry.sdk'] = None; from recourse.cli import main; main()"
     status, err = await run(
         program,
         *command,
@@ -254,8 +254,8 @@ async def test_who_asks_for_traces_without_the_extra_is_told_so_in_one_sentence(
 
 async def test_where_nobody_asks_for_traces_nothing_of_it_is_loaded() -> None:
     program = (
-        "import asyncio, sys, recourse.starter.cli.serving, recourse.worker, recourse.starter.http.app\n"
-        "from recourse.workflows.connecting import TemporalUnreachable, connect\n"
+        "import asyncio, sys, recourse.cli.serving, recourse.worker, recourse.web.app\n"
+        "from recourse.runtime.connecting import TemporalUnreachable, connect\n"
         "try: asyncio.run(connect(target_host='127.0.0.1:9'))\n"
         "except TemporalUnreachable: pass\n"
         "sys.exit(any(name.startswith(('opentelemetry.sdk', 'opentelemetry.exporter')) for name in sys.modules))"
@@ -267,7 +267,7 @@ async def test_a_collector_that_never_answers_holds_up_no_end() -> None:
     program = (
         "import time\n"
         "from opentelemetry.trace import SpanKind\n"
-        "from recourse.workflows.spans import LAST_SPANS, span, started\n"
+        "from recourse.runtime.spans import LAST_SPANS, span, started\n"
         "with span(started().tracer, 'any', SpanKind.CLIENT, {}): pass\n"
         "import atexit; began = time.monotonic()\n"
         "atexit._run_exitfuncs()\n"
@@ -287,7 +287,7 @@ async def test_a_collector_that_never_answers_holds_up_no_end() -> None:
 
 
 def test_commands_are_what_calls_are_named_after() -> None:
-    from recourse.workflows.spans import _known
+    from recourse.runtime.spans import _known
 
     assert {_known(command) for command in COMMANDS} == set(COMMANDS)
     assert _known("QCOMMANDQ") == "other"

@@ -50,7 +50,7 @@ def test_it_works_in_a_project_that_has_files_of_those_names_itself(wheel: Path,
         sys.path.insert(0, {str(project)!r})
         sys.path.insert(1, {str(installed)!r})
         import activities, database, recourse, resolution, starter, worker, workflows
-        import recourse.worker, recourse.workflows.order, recourse.starter.cli, recourse.starter.http.app
+        import recourse.worker, recourse.workflows.order, recourse.cli, recourse.web.app
         assert recourse.__file__.startswith({str(installed)!r}), recourse.__file__
         assert {{m.OURS for m in (activities, database, resolution, starter, worker, workflows)}} == {{"the project"}}
         print(recourse.Recourse.__name__, recourse.load_policy("glimmer").name)
@@ -62,7 +62,7 @@ def test_it_works_in_a_project_that_has_files_of_those_names_itself(wheel: Path,
 def test_no_module_loads_twice() -> None:
     program = """
         import sys
-        import recourse.worker, recourse.starter.cli.app, recourse.starter.http.app, recourse.starter.simulate.run
+        import recourse.worker, recourse.cli.app, recourse.web.app, recourse.starter.simulate.run
         files = {}
         for name, module in list(sys.modules.items()):
             if getattr(module, "__file__", None):

@@ -12,7 +12,7 @@ import httpx2
 import pytest
 from fastapi import FastAPI
 
-from recourse.starter.http.tokens import Bearer, BearerRole
+from recourse.web.tokens import Bearer, BearerRole
 from tests.http.conftest import IDS, KEYS, Orders, app, order
 from tests.process.conftest import Marketplace, client, marketplace
 

@@ -2,7 +2,7 @@
 
 from recourse.database.pool import POOLED, connect
 from recourse.starter.client import Recourse
-from recourse.starter.http.app import make_app
+from recourse.web.app import make_app
 from tests.http.conftest import KEYS
 from tests.pages.conftest import Visitors
 from tests.process.conftest import Marketplace

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from recourse.starter.http.pages.sessions import LASTS, LINK_LASTS, LONGEST_LINK
+from recourse.web.pages.sessions import LASTS, LINK_LASTS, LONGEST_LINK
 from tests.http.conftest import SECRETS, Orders
 from tests.http.test_serving import run
 from tests.pages.conftest import Visitors
@@ -13,7 +13,9 @@ TEXT = (ROOT / "docs" / "pages.md").read_text(encoding="utf-8")
 
 
 def test_every_file_that_it_names_is_there() -> None:
-    named = re.findall(r"`(starter/[\w./-]+)`", TEXT) + [f"docs/{link}" for link in re.findall(r"\]\(([\w.]+)\)", TEXT)]
+    named = re.findall(r"`(recourse/web/[\w./-]+)`", TEXT) + [
+        f"docs/{link}" for link in re.findall(r"\]\(([\w.]+)\)", TEXT)
+    ]
     assert len(named) >= 3
     assert [name for name in named if not (ROOT / name).is_file()] == []
 

@@ -5,8 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from recourse.starter.http.app import make_app
-from recourse.starter.http.pages.sessions import COOKIE
+from recourse.web.app import make_app
+from recourse.web.pages.sessions import COOKIE
 from tests.http.conftest import KEYS, Orders, token
 from tests.pages.conftest import Visitors, sign_in_token
 from tests.process.conftest import Marketplace

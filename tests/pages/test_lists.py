@@ -8,8 +8,8 @@ from urllib.parse import urlencode
 import pytest
 
 from recourse.database.lists import undecided_cases
-from recourse.starter.http.app import make_app
-from recourse.starter.http.pages import lists, words
+from recourse.web.app import make_app
+from recourse.web.pages import lists, words
 from tests.http.conftest import KEYS, Orders
 from tests.pages.conftest import Visitors, started
 from tests.process.conftest import Marketplace

@@ -11,24 +11,24 @@ import pytest
 from starlette.requests import Request
 from starlette.responses import Response
 
-from recourse.resolution.amounts import write_amount
-from recourse.resolution.commands import Actor
-from recourse.resolution.order import Opening, Order
-from recourse.resolution.record import Reader
+from recourse.resolution.model.amounts import write_amount
+from recourse.resolution.model.commands import Actor
+from recourse.resolution.model.order import Opening, Order
+from recourse.resolution.model.record import Reader
 from recourse.starter.client import Recourse
-from recourse.starter.http.access import Site
-from recourse.starter.http.pages import acting
-from recourse.starter.http.pages.app import make_pages
-from recourse.starter.http.pages.fields import Field
-from recourse.starter.http.pages.forms import Form
-from recourse.starter.http.pages.order_page import said
-from recourse.starter.http.pages.rendering import render
-from recourse.starter.http.pages.sessions import COOKIE, signed_in
-from recourse.starter.http.tokens import Bearer
 from recourse.starter.reading import Orders
 from recourse.starter.simulate.engine import SALT, PureEngine, exported
 from recourse.starter.simulate.play import READERS, Play
 from recourse.starter.simulate.story import Story, StoryStep, read_story, stories_in
+from recourse.web.access import Site
+from recourse.web.pages import acting
+from recourse.web.pages.app import make_pages
+from recourse.web.pages.fields import Field
+from recourse.web.pages.forms import Form
+from recourse.web.pages.order_page import said
+from recourse.web.pages.rendering import render
+from recourse.web.pages.sessions import COOKIE, signed_in
+from recourse.web.tokens import Bearer
 from tests.http.conftest import KEYS
 
 # Of the scenarios, so that each of these tests is a short one.

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from recourse.resolution.record import Reader
+from recourse.resolution.model.record import Reader
 from tests.http.conftest import Callers, Orders
 from tests.http.conftest import by as by
 from tests.http.conftest import http as http

@@ -6,13 +6,13 @@ from typing import Any, get_args
 
 import pytest
 
-from recourse.resolution.amounts import read_amount, write_amount
-from recourse.resolution.clocks import ClockName
-from recourse.resolution.commands import COMMANDS
-from recourse.resolution.refusals import CODES
-from recourse.starter.http import pages
-from recourse.starter.http.pages import telling, words
-from recourse.starter.http.pages.forms import KEYS
+from recourse.resolution.model.amounts import read_amount, write_amount
+from recourse.resolution.model.commands import COMMANDS
+from recourse.resolution.model.refusals import CODES
+from recourse.resolution.rules.clocks import ClockName
+from recourse.web import pages
+from recourse.web.pages import telling, words
+from recourse.web.pages.forms import KEYS
 
 TEMPLATES = Path(pages.__file__).parent / "templates"
 

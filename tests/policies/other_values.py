@@ -6,7 +6,7 @@ from typing import Any
 from recourse.policies.files import PolicyFile, read_file
 from recourse.policies.keys import KEYS, Key, dotted, written
 from recourse.policies.values import read_values
-from recourse.resolution.policy import Policy
+from recourse.resolution.model.policy import Policy
 
 RICH = Path(__file__).parent / "rich.toml"
 CANCEL = "requests.cancel"

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from recourse.cli import main
 from recourse.policies import PRESETS, load_policy
-from recourse.resolution.policy import Policy
-from recourse.starter.cli import main
+from recourse.resolution.model.policy import Policy
 
 PLANTED = Path(__file__).parent / "planted.toml"
 Run = Callable[..., tuple[int, str, str]]

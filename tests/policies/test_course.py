@@ -12,9 +12,9 @@ from recourse.policies.course_checks import course_remarks, settlements
 from recourse.policies.files import read_file
 from recourse.policies.keys import dotted
 from recourse.policies.values import read_values
-from recourse.resolution.decide import decide
-from recourse.resolution.money import held
-from recourse.resolution.policy import Policy
+from recourse.resolution.model.money import held
+from recourse.resolution.model.policy import Policy
+from recourse.resolution.rules.decide import decide
 
 CANCEL = "requests.cancel"
 Changes = dict[str, Any]

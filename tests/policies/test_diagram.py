@@ -17,10 +17,10 @@ from recourse.policies.chart import BOXES, OPEN, Chart, box, chart
 from recourse.policies.course import Move, explore
 from recourse.policies.mermaid import mermaid
 from recourse.policies.picture import LETTERS, svg
-from recourse.resolution.commands import COMMANDS
-from recourse.resolution.order import Opening, Order
-from recourse.resolution.step import Step
-from recourse.resolution.words import OPEN_PHASES
+from recourse.resolution.model.commands import COMMANDS
+from recourse.resolution.model.order import Opening, Order
+from recourse.resolution.model.step import Step
+from recourse.resolution.model.words import OPEN_PHASES
 from recourse.starter.simulate.engine import SALT, PureEngine
 from recourse.starter.simulate.play import Play
 from recourse.starter.simulate.story import read_story

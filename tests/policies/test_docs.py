@@ -11,7 +11,7 @@ from recourse.policies import load_policy
 from recourse.policies.files import read_file
 from recourse.policies.keys import KEYS, dotted, written
 from recourse.policies.linting import lint
-from recourse.resolution.order import Opening
+from recourse.resolution.model.order import Opening
 from recourse.starter.simulate.engine import SALT, PureEngine
 from recourse.starter.simulate.play import Play
 from recourse.starter.simulate.story import read_story

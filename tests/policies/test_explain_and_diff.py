@@ -9,7 +9,7 @@ from recourse.policies.keys import KEYS, Key, dotted, written
 from recourse.policies.linting import lint
 from recourse.policies.sentences import SENTENCES
 from recourse.policies.telling import explained
-from recourse.resolution.policy import Policy
+from recourse.resolution.model.policy import Policy
 from tests.policies.other_values import both, changed_file, policy_of
 
 NAMES = [dotted(key) for key in KEYS]

@@ -14,7 +14,7 @@ from recourse.policies.files import Layer, PolicyFile, read_file
 from recourse.policies.findings import Finding
 from recourse.policies.keys import KEYS, Key, undotted
 from recourse.policies.linting import lint
-from recourse.resolution.policy import PolicyError
+from recourse.resolution.model.policy import PolicyError
 from tests.policies.test_course import FOUND
 from tests.policies.test_sense import ERRORS, WARNINGS
 

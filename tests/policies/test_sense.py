@@ -11,7 +11,7 @@ from recourse.policies.findings import Remark
 from recourse.policies.keys import dotted
 from recourse.policies.sense import MOST_ATTESTATIONS, sense_remarks
 from recourse.policies.values import read_values
-from recourse.resolution.commands import MakeRequest
+from recourse.resolution.model.commands import MakeRequest
 
 Changes = dict[str, Any]
 

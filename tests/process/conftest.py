@@ -13,10 +13,11 @@ from temporalio.client import Client, WorkflowHandle
 
 from recourse.activities.notifying import Channel
 from recourse.policies import load_policy
-from recourse.resolution.order import Terms
-from recourse.starter.client import Outcome, Recourse, workflow_id
+from recourse.resolution.model.order import Terms
+from recourse.runtime.connecting import connect
+from recourse.runtime.names import workflow_id
+from recourse.starter.client import Outcome, Recourse
 from recourse.worker import make_worker
-from recourse.workflows.connecting import connect
 from recourse.workflows.order import WORKFLOWS
 
 _numbers = itertools.count(1)
@@ -81,7 +82,7 @@ async def working(
 
 @pytest.fixture
 async def marketplace(client: Client, pool: Any) -> AsyncIterator[Marketplace]:
-    """A marketplace with one worker; its orders are terminated when the test is over."""
+    """A marketplace with one worker."""
     queue = f"test-{secrets.token_hex(4)}"
     made = Marketplace(Recourse(client, pool, task_queue=queue), queue)
     async with make_worker(client, pool, task_queue=queue):

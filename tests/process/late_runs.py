@@ -6,9 +6,9 @@ from datetime import timedelta
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from recourse.activities.shapes import Carried
-    from recourse.resolution.order import Opening
-    from recourse.workflows.messages import ORDER
+    from recourse.resolution.model.order import Opening
+    from recourse.runtime.names import ORDER
+    from recourse.workflows.carried import Carried
     from recourse.workflows.order import OrderWorkflow
 
 WAITS_FOR = 3  # signals

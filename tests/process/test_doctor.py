@@ -7,14 +7,14 @@ from typing import Any
 
 from temporalio import workflow
 
-from recourse.activities.shapes import Carried
 from recourse.local.temporal import LocalTemporal, find_program
-from recourse.resolution.order import Opening
+from recourse.resolution.model.order import Opening
+from recourse.runtime.connecting import TemporalUnreachable
+from recourse.runtime.names import ORDER
 from recourse.starter.client import Recourse
 from recourse.starter.doctor import Ailment, Doctor, count_orphaned, suspects
-from recourse.starter.http.figures import KEPT, ORPHANED, Collector, Orphans
-from recourse.workflows.connecting import TemporalUnreachable
-from recourse.workflows.messages import ORDER
+from recourse.web.figures import KEPT, ORPHANED, Collector, Orphans
+from recourse.workflows.carried import Carried
 from recourse.workflows.order import OrderWorkflow
 from tests.patience import PATIENCE
 from tests.process.conftest import Marketplace, working

@@ -11,16 +11,16 @@ import pytest
 from temporalio.client import WorkflowFailureError
 
 from campaigns.receiving import Inbox, listening
-from recourse.activities.shapes import Payment
+from recourse.activities.contract import Payment
 from recourse.activities.webhook import WebhookChannel
 from recourse.database.orders import read_balances, read_record
 from recourse.database.steps import OrderIdTaken, StepOutOfOrder, record_step
 from recourse.policies import load_policy
-from recourse.resolution.order import Opening
-from recourse.resolution.process import Desk
-from recourse.resolution.reading import read_message
-from recourse.resolution.record import verify
-from recourse.resolution.step import Step
+from recourse.resolution.engine import Desk
+from recourse.resolution.model.order import Opening
+from recourse.resolution.model.reading import read_message
+from recourse.resolution.model.record import verify
+from recourse.resolution.model.step import Step
 from recourse.starter.client import Recourse
 from recourse.worker import make_worker
 from tests.patience import in_real_time, in_time

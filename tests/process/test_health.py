@@ -8,9 +8,9 @@ from urllib.parse import urlsplit
 
 from recourse.local.process import free_ports, start
 from recourse.policies import load_policy
-from recourse.resolution.order import Opening
+from recourse.resolution.model.order import Opening
+from recourse.runtime.connecting import connect
 from recourse.starter.client import Recourse
-from recourse.workflows.connecting import connect
 from tests.conftest import run_on
 from tests.http.lines import line
 from tests.http.processes import environment

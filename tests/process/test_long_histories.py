@@ -20,9 +20,9 @@ from recourse.database.orders import read_order, read_record
 from recourse.database.steps import record_step
 from recourse.local.temporal import LocalTemporal, find_program
 from recourse.policies import load_policy
-from recourse.resolution.process import Desk
-from recourse.resolution.reading import read_message
-from recourse.starter.client import workflow_id
+from recourse.resolution.engine import Desk
+from recourse.resolution.model.reading import read_message
+from recourse.runtime.names import workflow_id
 from recourse.workflows.page import CANCEL_BUTTON
 from tests.activities.conftest import web
 from tests.activities.receivers import HttpReceiver

@@ -13,8 +13,8 @@ from temporalio.client import Client
 
 from recourse.database.orders import read_record
 from recourse.errors import BadInput
-from recourse.resolution.commands import COMMANDS
-from recourse.starter.client import workflow_id
+from recourse.resolution.model.commands import COMMANDS
+from recourse.runtime.names import workflow_id
 from tests.process.conftest import Marketplace
 
 JSON = {"encoding": b"json/plain"}

@@ -14,15 +14,15 @@ from recourse.activities import reading_zones
 from recourse.database.orders import read_record
 from recourse.database.steps import ANSWERS_AT_MOST, record_step
 from recourse.policies import load_policy
-from recourse.resolution import windows
-from recourse.resolution.durations import window_end
-from recourse.resolution.fields import UNNAMED
-from recourse.resolution.order import Opening, read_state
-from recourse.resolution.process import Desk
-from recourse.resolution.reading import read_message
-from recourse.resolution.zones import Offsets
+from recourse.resolution.engine import Desk
+from recourse.resolution.model.durations import window_end
+from recourse.resolution.model.fields import UNNAMED
+from recourse.resolution.model.order import Opening, read_state
+from recourse.resolution.model.reading import read_message
+from recourse.resolution.model.zones import Offsets
+from recourse.resolution.rules import windows
+from recourse.runtime.encryption import for_work
 from recourse.worker import how_workflows_run, make_worker
-from recourse.workflows.encryption import for_work
 from recourse.workflows.order import WORKFLOWS
 from recourse.workflows.page import CANCEL_BUTTON
 from tests.patience import PATIENCE

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from recourse.policies import load_policy
-from recourse.resolution.commands import COMMANDS
-from recourse.resolution.order import Opening, Terms
+from recourse.resolution.model.commands import COMMANDS
+from recourse.resolution.model.order import Opening, Terms
 from recourse.starter.simulate.engine import SALT, PureEngine
 from recourse.workflows import page
 

@@ -23,7 +23,7 @@ from temporalio.worker import Worker
 from temporalio.worker._workflow import _WorkflowWorker
 
 from recourse import worker
-from recourse.workflows.encryption import ForgivingDataConverter, for_callers, for_work
+from recourse.runtime.encryption import ForgivingDataConverter, for_callers, for_work
 from tests.docs.pages import ROOT
 from tests.secrets.conftest import RING
 

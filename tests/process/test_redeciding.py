@@ -18,7 +18,7 @@ from campaigns.orders import Driven
 from recourse.activities.webhook import WebhookChannel
 from recourse.database.orders import read_record
 from recourse.policies import load_policy
-from recourse.resolution.order import Opening
+from recourse.resolution.model.order import Opening
 from tests.activities.conftest import web
 from tests.activities.receivers import HttpReceiver
 from tests.patience import PATIENCE, in_real_time, in_time

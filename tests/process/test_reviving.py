@@ -14,11 +14,11 @@ from temporalio.api.workflowservice.v1 import DeleteWorkflowExecutionRequest, Re
 from temporalio.client import WorkflowExecutionStatus, WorkflowFailureError
 from temporalio.service import RPCError
 
-from recourse.activities.shapes import Payment
+from recourse.activities.contract import Payment
 from recourse.database.orders import read_balances, read_record
 from recourse.policies import load_policy
-from recourse.resolution.order import Opening
-from recourse.resolution.record import verify
+from recourse.resolution.model.order import Opening
+from recourse.resolution.model.record import verify
 from recourse.starter.answers import NoSuchOrder, OrderNotRunning, Unanswered
 from recourse.starter.client import Recourse
 from recourse.starter.recovering import CannotRecover, Recovery

@@ -11,16 +11,17 @@ from temporalio.api.workflowservice.v1 import RegisterNamespaceRequest
 from temporalio.client import Client, WorkflowExecutionStatus, WorkflowFailureError
 from temporalio.exceptions import ApplicationError
 
-from recourse.activities.currencies import UnusableCurrency
 from recourse.database.orders import read_balances, read_order
 from recourse.errors import BadInput
 from recourse.policies import load_policy
-from recourse.resolution.order import Opening
-from recourse.resolution.words import Party
-from recourse.starter.client import NoSuchOrder, OrderExists, Recourse, start_options, workflow_id
+from recourse.resolution.model.order import Opening
+from recourse.resolution.model.words import Party
+from recourse.runtime.currencies import UnusableCurrency
+from recourse.runtime.names import workflow_id
+from recourse.runtime.search_attributes import PHASE, TURN
+from recourse.starter.client import NoSuchOrder, OrderExists, Recourse, start_options
 from recourse.starter.histories import FORMER
 from recourse.starter.recovering import Recovery
-from recourse.workflows import page
 from recourse.workflows.order import SIGNALS
 from tests.process.conftest import Marketplace
 
@@ -223,8 +224,8 @@ async def test_an_order_is_found_before_any_worker_takes_it_up_and_tells_nothing
     led = await marketplace.order()
     kinds = [event.event_type async for event in marketplace.handle(led).fetch_history_events()]
 
-    assert described.typed_search_attributes.get(page.PHASE) == "in_progress"
-    assert described.typed_search_attributes.get(page.TURN) == "freelancer"
+    assert described.typed_search_attributes.get(PHASE) == "in_progress"
+    assert described.typed_search_attributes.get(TURN) == "freelancer"
     assert EventType.EVENT_TYPE_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES not in kinds
 
 

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from itertools import product
 from typing import Any
 
-from recourse.resolution.commands import COMMANDS
-from recourse.resolution.money import gross_bounds, refund_bounds
-from recourse.resolution.order import Order
-from recourse.resolution.record import Reader
+from recourse.resolution.model.commands import COMMANDS
+from recourse.resolution.model.money import gross_bounds, refund_bounds
+from recourse.resolution.model.order import Order
+from recourse.resolution.model.record import Reader
 
 ROLES: tuple[Reader, ...] = ("client", "freelancer", "operator")
 ALL_ATTESTATIONS = ["discussed", "tried_to_resolve", "agreed_compensation"]

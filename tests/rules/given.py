@@ -8,17 +8,17 @@ from typing import Any
 
 from recourse.policies.files import read_file
 from recourse.policies.values import read_values
-from recourse.resolution.clocks import next_clock
-from recourse.resolution.durations import parse_duration
-from recourse.resolution.events import Event
+from recourse.resolution.engine import Desk, Draft
 from recourse.resolution.inbox import Inbox
-from recourse.resolution.order import Opening, Order, Sums, Terms
-from recourse.resolution.policy import Policy
-from recourse.resolution.process import Desk, Draft
-from recourse.resolution.reading import Message, read_message
-from recourse.resolution.record import Reader
-from recourse.resolution.step import Notice, RecordEntry, Step
-from recourse.resolution.views import view
+from recourse.resolution.model.durations import parse_duration
+from recourse.resolution.model.events import Event
+from recourse.resolution.model.order import Opening, Order, Sums, Terms
+from recourse.resolution.model.policy import Policy
+from recourse.resolution.model.reading import Message, read_message
+from recourse.resolution.model.record import Reader
+from recourse.resolution.model.step import Notice, RecordEntry, Step
+from recourse.resolution.rules.clocks import next_clock
+from recourse.resolution.shown.views import view
 
 MONDAY = datetime(2025, 3, 3, 9, tzinfo=UTC)
 SALT = "the salt of these tests"

@@ -2,13 +2,13 @@
 
 from datetime import datetime, timedelta
 
-from recourse.resolution.clocks import clocks, next_clock
-from recourse.resolution.decide import decide_clock
-from recourse.resolution.looking_ahead import let_time_pass, paid
-from recourse.resolution.money import held
-from recourse.resolution.order import Order
-from recourse.resolution.step import Step
-from recourse.resolution.views import view
+from recourse.resolution.model.money import held
+from recourse.resolution.model.order import Order
+from recourse.resolution.model.step import Step
+from recourse.resolution.rules.clocks import clocks, next_clock
+from recourse.resolution.rules.decide import decide_clock
+from recourse.resolution.shown.looking_ahead import let_time_pass, paid
+from recourse.resolution.shown.views import view
 from tests.rules.given import Given
 
 # Longer than the longest chain of clocks: a dormant case with reminders, an appeal with reminders, and the money.

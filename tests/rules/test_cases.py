@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from recourse.policies import load_policy
-from recourse.resolution.events import CaseOpened
+from recourse.resolution.model.events import CaseOpened
 from tests.rules.given import ATTESTED, MONDAY, Given, hours
 
 GLIMMER_ASKS: dict[str, Any] = {"kind": "cancel", "reason": "other", "amount": 3_000, "attestations": ATTESTED}

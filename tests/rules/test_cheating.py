@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from recourse.resolution.order import Opening
+from recourse.resolution.model.order import Opening
 from recourse.starter.simulate.engine import SALT, PureEngine
 from recourse.starter.simulate.play import Difference, Play
 from recourse.starter.simulate.story import read_story

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given as examples
 from hypothesis import strategies as st
 
-from recourse.resolution.durations import (
+from recourse.resolution.model.durations import (
     LONGEST,
     WEEKDAYS,
     Weekday,
@@ -17,7 +17,7 @@ from recourse.resolution.durations import (
     write_duration,
     write_percentage,
 )
-from recourse.resolution.zones import offsets_of, read_zone
+from recourse.resolution.model.zones import offsets_of, read_zone
 from tests.rules.given import Given, hours
 
 ZONES = st.sampled_from(

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from recourse.resolution.looking_ahead import available_actions, if_nobody_acts, opens_later, preview
-from recourse.resolution.record import Reader
+from recourse.resolution.model.record import Reader
+from recourse.resolution.shown.looking_ahead import available_actions, if_nobody_acts, opens_later, preview
 from tests.rules.given import ATTESTED, MONDAY, Given, hours
 from tests.rules.test_cases import declined, in_mediation
 

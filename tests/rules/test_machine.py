@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from recourse.policies import load_policy
-from recourse.resolution.clocks import next_clock
-from recourse.resolution.looking_ahead import available_actions
-from recourse.resolution.order import Order
-from recourse.resolution.policy import PolicyError
-from recourse.resolution.reading import Message
-from recourse.resolution.record import Reader, export, verify
-from recourse.resolution.words import PARTIES
+from recourse.resolution.model.order import Order
+from recourse.resolution.model.policy import PolicyError
+from recourse.resolution.model.reading import Message
+from recourse.resolution.model.record import Reader, export, verify
+from recourse.resolution.model.words import PARTIES
+from recourse.resolution.rules.clocks import next_clock
+from recourse.resolution.shown.looking_ahead import available_actions
 from tests.rules.choices import ROLES, choices, commands_of
 from tests.rules.given import Given, Then
 from tests.rules.invariants import check_ledger, check_order, check_step, check_that_silence_locks_nothing, check_undone

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from recourse.resolution.evolve_disputes import LATE_OFFERS_KNOWN
+from recourse.resolution.rules.evolve_disputes import LATE_OFFERS_KNOWN
 from tests.rules.given import Given
 
 HASTY: dict[str, Any] = {

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given as examples
 from hypothesis import strategies as st
 
-from recourse.resolution.money import (
+from recourse.resolution.model.money import (
     at_the_end,
     commission,
     fee_returned,
@@ -16,7 +16,7 @@ from recourse.resolution.money import (
     round_half_up,
     while_open,
 )
-from recourse.resolution.order import Order, Sums, open_order
+from recourse.resolution.model.order import Order, Sums, open_order
 from tests.rules.given import ATTESTED, Given, opening
 
 PRICES = st.integers(1, 10**15) | st.integers(1, 200)

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from recourse.resolution.order import Sums
+from recourse.resolution.model.order import Sums
 from tests.rules.given import Given
 
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from recourse.resolution.durations import parse_duration
-from recourse.resolution.policy import Policy
+from recourse.resolution.model.durations import parse_duration
+from recourse.resolution.model.policy import Policy
 from tests.rules.given import ATTESTED, Given, hours
 from tests.rules.test_cases import declined, in_mediation
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from recourse.resolution.reading import Message, read_message
-from recourse.resolution.step import Adopted, Answered
+from recourse.resolution.model.reading import Message, read_message
+from recourse.resolution.model.step import Adopted, Answered
 from tests.rules.given import ATTESTED, MONDAY, Given, hours
 
 CLIENT = {"role": "client", "id": "c-1"}

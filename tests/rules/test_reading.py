@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recourse.resolution.commands import COMMANDS
-from recourse.resolution.process import Desk
-from recourse.resolution.reading import read_message, unreadable_message
+from recourse.resolution.engine import Desk
+from recourse.resolution.model.commands import COMMANDS
+from recourse.resolution.model.reading import read_message, unreadable_message
 from tests.rules.given import Given, opening
 
 TEXTS = st.text(st.characters(), max_size=30) | st.sampled_from(["\ud800", "\x00", "", " ", "12h", "9" * 30 + "d"])

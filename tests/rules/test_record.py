@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from recourse.resolution.record import Reader, export, may_see, verify
+from recourse.resolution.model.record import Reader, export, may_see, verify
 from tests.rules.given import ATTESTED, Given
 
 READERS: tuple[Reader, ...] = ("client", "freelancer", "operator")

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from recourse.resolution.reading import unproven_message
-from recourse.resolution.refusals import CODES, SENTENCES
+from recourse.resolution.model.reading import unproven_message
+from recourse.resolution.model.refusals import CODES, SENTENCES
 from tests.rules.given import ATTESTED, Given, Then
 from tests.rules.test_cases import declined, in_mediation
 from tests.rules.test_ruling import CANCEL, ruled

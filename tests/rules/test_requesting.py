@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from recourse.resolution.looking_ahead import available_actions, opens_later
+from recourse.resolution.shown.looking_ahead import available_actions, opens_later
 from tests.rules.given import MONDAY, Given, hours
 from tests.rules.test_working import in_phase
 

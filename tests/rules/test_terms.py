@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from recourse.resolution.order import Opening
+from recourse.resolution.model.order import Opening
 from tests.rules.given import MONDAY, Given
 
 

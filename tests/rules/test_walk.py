@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from recourse.policies import PRESETS
-from recourse.resolution.order import open_order
+from recourse.resolution.model.order import open_order
 from tests.rules.choices import ROLES, choices
 from tests.rules.given import Given, opening
 from tests.rules.invariants import check_order, check_that_silence_locks_nothing

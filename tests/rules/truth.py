@@ -4,14 +4,14 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any
 
-from recourse.resolution.clocks import next_clock
-from recourse.resolution.decide import decide
-from recourse.resolution.decision import Decision
-from recourse.resolution.looking_ahead import ALWAYS, available_actions, preview
-from recourse.resolution.order import Order
-from recourse.resolution.reading import Message, read_message
-from recourse.resolution.record import Reader
-from recourse.resolution.words import PARTIES
+from recourse.resolution.model.order import Order
+from recourse.resolution.model.reading import Message, read_message
+from recourse.resolution.model.record import Reader
+from recourse.resolution.model.words import PARTIES
+from recourse.resolution.rules.clocks import next_clock
+from recourse.resolution.rules.decide import decide
+from recourse.resolution.rules.decision import Decision
+from recourse.resolution.shown.looking_ahead import ALWAYS, available_actions, preview
 from tests.rules.choices import choices, commands_of
 from tests.rules.given import Given, Then
 

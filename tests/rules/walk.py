@@ -14,16 +14,16 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from recourse.resolution.clocks import next_clock, quiet_since
-from recourse.resolution.commands import COMMANDS
-from recourse.resolution.decide import decide
-from recourse.resolution.decision import Decision
-from recourse.resolution.lateness import becomes_very_late_at
-from recourse.resolution.looking_ahead import let_time_pass, paid
-from recourse.resolution.money import gross_bounds
-from recourse.resolution.order import Order, open_order
-from recourse.resolution.record import Reader
-from recourse.resolution.words import PARTIES
+from recourse.resolution.model.commands import COMMANDS
+from recourse.resolution.model.lateness import becomes_very_late_at
+from recourse.resolution.model.money import gross_bounds
+from recourse.resolution.model.order import Order, open_order
+from recourse.resolution.model.record import Reader
+from recourse.resolution.model.words import PARTIES
+from recourse.resolution.rules.clocks import next_clock, quiet_since
+from recourse.resolution.rules.decide import decide
+from recourse.resolution.rules.decision import Decision
+from recourse.resolution.shown.looking_ahead import let_time_pass, paid
 from tests.rules.choices import ALL_ATTESTATIONS, ROLES, commands_of
 from tests.rules.given import opening
 from tests.rules.marketplaces import VARIANTS

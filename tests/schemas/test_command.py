@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
-from recourse.starter.cli import main
-from recourse.starter.schemas import schemas
+from recourse.cli import main
+from recourse.web.schemas import schemas
 
 pytestmark = pytest.mark.filterwarnings("ignore:Cyclopts application invoked without tokens")
 

@@ -10,7 +10,7 @@ import jsonschema_rs
 import pytest
 
 from docs import message_schemas
-from recourse.starter.schemas import breaks, schemas
+from recourse.web.schemas import breaks, schemas
 
 Change = Callable[[dict[str, Any]], None]
 

@@ -17,16 +17,16 @@ from pydantic_core import to_jsonable_python
 from recourse.activities.letters import SENTENCES
 from recourse.activities.webhook import payload
 from recourse.policies import PRESETS, load_policy
-from recourse.resolution.fields import is_blank
-from recourse.resolution.order import Opening, read_state
-from recourse.resolution.refusals import CODES
-from recourse.resolution.step import Step
-from recourse.resolution.views import view
-from recourse.starter.schemas import schemas
-from recourse.starter.schemas.said import Told
+from recourse.resolution.model.fields import is_blank
+from recourse.resolution.model.order import Opening, read_state
+from recourse.resolution.model.refusals import CODES
+from recourse.resolution.model.step import Step
+from recourse.resolution.shown.views import view
 from recourse.starter.simulate.engine import SALT, Outcome, PureEngine
 from recourse.starter.simulate.play import Play
 from recourse.starter.simulate.story import read_story
+from recourse.web.schemas import schemas
+from recourse.web.schemas.said import Told
 from tests.facts.lives import live
 
 STORIES = sorted((Path(__file__).resolve().parents[1] / "scenarios").glob("*.yaml"))

@@ -10,12 +10,12 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client, WorkflowHandle
 from temporalio.worker import Replayer, UnsandboxedWorkflowRunner
 
+from recourse.runtime.connecting import connect
+from recourse.runtime.encryption import for_callers, for_work
+from recourse.runtime.keys import KeyRing
 from recourse.starter.client import Recourse
 from recourse.worker import make_worker
-from recourse.workflows.connecting import connect
-from recourse.workflows.encryption import for_callers, for_work
-from recourse.workflows.keys import KeyRing
-from recourse.workflows.messages import RefuseBadMessages
+from recourse.workflows.inbound import RefuseBadMessages
 from recourse.workflows.order import WORKFLOWS
 from tests.process.conftest import Marketplace
 

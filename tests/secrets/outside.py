@@ -98,7 +98,7 @@ async def worker_process(log: Path, address: str, dsn: str, queue: str, **settin
         ),
         **settings,
     }
-    command = [sys.executable, "-c", "from recourse.starter.cli import main; main()", "worker"]
+    command = [sys.executable, "-c", "from recourse.cli import main; main()", "worker"]
     process = await start(command, log=log, environment=environment)
     try:
         yield

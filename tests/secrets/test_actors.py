@@ -11,10 +11,10 @@ from temporalio.api.common.v1 import Payload
 
 from recourse.database.orders import read_record
 from recourse.policies import load_policy
-from recourse.resolution.record import verify
+from recourse.resolution.model.record import verify
+from recourse.runtime.actors import Actors
+from recourse.runtime.connecting import connect
 from recourse.starter.client import Outcome
-from recourse.workflows.actors import Actors
-from recourse.workflows.connecting import connect
 from tests.process.conftest import Marketplace
 from tests.process.test_messages import JSON, signal
 from tests.secrets.conftest import NEW, NONE, OLD, ONLY_NEW, ONLY_OLD, RING, Keyed, replay

@@ -19,9 +19,9 @@ from temporalio.api.common.v1 import Payload, Payloads
 from temporalio.common import RawValue
 
 from recourse.local.temporal import find_program
-from recourse.starter.codec import LARGEST, CodecServer, Open, ProxyLogin, TokenLogin
-from recourse.workflows.encryption import Encryption
-from recourse.workflows.keys import KeyRing
+from recourse.runtime.encryption import Encryption
+from recourse.runtime.keys import KeyRing
+from recourse.web.codec import LARGEST, CodecServer, Open, ProxyLogin, TokenLogin
 from tests.patience import PATIENCE
 from tests.process.test_messages import JSON
 from tests.secrets.conftest import NEW, NONE, OLD, ONLY_OLD, RING, Keyed
@@ -142,7 +142,7 @@ async def test_calls_that_make_no_sense_are_answered(method: str, path: str, con
 
 
 def codec_command(*options: str) -> list[str]:
-    return [sys.executable, "-c", "from recourse.starter.cli import main; main()", "codec", "--port", "0", *options]
+    return [sys.executable, "-c", "from recourse.cli import main; main()", "codec", "--port", "0", *options]
 
 
 @asynccontextmanager

@@ -15,11 +15,11 @@ from temporalio.exceptions import ApplicationError
 
 from recourse.database.orders import read_record
 from recourse.policies import load_policy
-from recourse.resolution.order import Opening
-from recourse.resolution.record import verify
-from recourse.starter.client import workflow_id
-from recourse.workflows.encryption import Encryption
-from recourse.workflows.keys import KeyRing
+from recourse.resolution.model.order import Opening
+from recourse.resolution.model.record import verify
+from recourse.runtime.encryption import Encryption
+from recourse.runtime.keys import KeyRing
+from recourse.runtime.names import workflow_id
 from recourse.workflows.order import OrderWorkflow
 from tests.process.conftest import Marketplace
 from tests.process.test_messages import JSON, signal

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from temporalio.api.common.v1 import Payload
 from temporalio.converter import WorkflowSerializationContext
 
-from recourse.activities.settings import BadSettings, read_settings
-from recourse.workflows.encryption import CannotOpen, Encryption, KeyMissing
-from recourse.workflows.keys import BadKeys, KeyRing
+from recourse.runtime.encryption import CannotOpen, Encryption, KeyMissing
+from recourse.runtime.keys import BadKeys, KeyRing
+from recourse.runtime.settings import BadSettings, read_settings
 from tests.secrets.conftest import NEW, NONE, OLD, ONLY_NEW, ONLY_OLD, RING
 
 PLAIN = Payload(metadata={"encoding": b"json/plain"}, data=b'"a secret"')

@@ -11,11 +11,11 @@ from rich.console import Console
 from temporalio.api.common.v1 import Payload
 from temporalio.api.enums.v1 import EventType
 
+from recourse.cli.timeline import timeline
 from recourse.database.lists import list_orders
 from recourse.database.orders import read_notices, write_contacts
-from recourse.resolution.record import Export, Reader
-from recourse.starter.timeline import timeline
-from recourse.workflows.encryption import Encryption
+from recourse.resolution.model.record import Export, Reader
+from recourse.runtime.encryption import Encryption
 from tests.process.conftest import Marketplace
 from tests.process.test_messages import JSON, signal
 from tests.secrets.conftest import RING, Keyed, raw_history

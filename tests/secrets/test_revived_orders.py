@@ -5,11 +5,11 @@ from typing import Any
 
 from recourse.database.orders import read_record
 from recourse.policies import load_policy
+from recourse.runtime.actors import Actors, SignsCommands
+from recourse.runtime.connecting import connect
+from recourse.runtime.encryption import for_callers
 from recourse.starter.client import Recourse
 from recourse.starter.recovering import Recovery
-from recourse.workflows.actors import Actors, SignsCommands
-from recourse.workflows.connecting import connect
-from recourse.workflows.encryption import for_callers
 from tests.patience import PATIENCE
 from tests.process.conftest import Marketplace
 from tests.secrets.conftest import RING, Keyed

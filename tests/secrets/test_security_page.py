@@ -7,10 +7,10 @@ from typing import Any
 
 import jwt
 
-from recourse.activities.settings import Settings
-from recourse.starter.cli.codec import CodecSettings
-from recourse.workflows.actors import Actors
-from recourse.workflows.encryption import ENCRYPTED, KEY_ID, WORKFLOW_ID
+from recourse.cli.codec import CodecSettings
+from recourse.runtime.actors import Actors
+from recourse.runtime.encryption import ENCRYPTED, KEY_ID, WORKFLOW_ID
+from recourse.runtime.settings import Settings
 from tests.secrets.conftest import NEW, RING
 
 PAGE = (Path(__file__).parent.parent.parent / "docs" / "security.md").read_text()

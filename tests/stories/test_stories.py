@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from recourse.starter.demo.show import stories as demonstration
+from recourse.cli.demo.show import stories as demonstration
 from recourse.starter.simulate import run
 from recourse.starter.simulate.run import closing_line, play
 from recourse.starter.simulate.story import EngineName, StoryError, stories_in

@@ -15,12 +15,12 @@ from temporalio.client import Client
 from recourse.database.orders import read_record
 from recourse.local.temporal import find_program
 from recourse.policies import load_policy
-from recourse.resolution.order import Opening
-from recourse.resolution.record import verify
-from recourse.starter.client import Recourse, workflow_id
+from recourse.resolution.model.order import Opening
+from recourse.resolution.model.record import verify
+from recourse.runtime.connecting import connect
+from recourse.runtime.names import ORDER, workflow_id
+from recourse.starter.client import Recourse
 from recourse.worker import make_worker, version_of
-from recourse.workflows.connecting import connect
-from recourse.workflows.messages import ORDER
 from recourse.workflows.order import OrderWorkflow
 from tests.patience import PATIENCE
 from tests.process.conftest import Marketplace

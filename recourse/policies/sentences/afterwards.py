@@ -5,7 +5,7 @@ from typing import assert_never
 
 from recourse.policies.sentences.sentence import Sentence, kind_missing, no_undo
 from recourse.policies.wording import capital, listed, percent, span, who
-from recourse.resolution.policy import Policy
+from recourse.resolution.model.policy import Policy
 
 
 def _undo_by(policy: Policy) -> str:

@@ -6,8 +6,8 @@ from typing import assert_never
 from recourse.policies.sentences.order import REGRET
 from recourse.policies.sentences.sentence import Sentence, kind_missing
 from recourse.policies.wording import capital, listed, phases, span, who
-from recourse.resolution.policy import Policy
-from recourse.resolution.words import Kind, Party, Right, other
+from recourse.resolution.model.policy import Policy
+from recourse.resolution.model.words import Kind, Party, Right, other
 
 _KINDS: dict[Kind, str] = {
     "cancel": "to cancel",

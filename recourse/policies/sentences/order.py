@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from recourse.policies.sentences.sentence import Sentence
 from recourse.policies.wording import span
-from recourse.resolution.policy import Policy
+from recourse.resolution.model.policy import Policy
 
 
 def _auto_complete(policy: Policy) -> str:

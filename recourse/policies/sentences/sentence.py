@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from recourse.policies.keys import Key, undotted
-from recourse.resolution.policy import Policy
-from recourse.resolution.words import Kind, Party
+from recourse.resolution.model.policy import Policy
+from recourse.resolution.model.words import Kind, Party
 
 
 def _always(policy: Policy) -> str | None:

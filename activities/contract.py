@@ -1,0 +1,39 @@
+"""What the workflow and the activities say to each other. Importable inside the workflow sandbox."""
+
+from pydantic import BaseModel, ConfigDict
+
+from recourse.resolution.model.step import Adopted
+
+RECORD_STEP = "record_step"
+FIND_ANSWER = "find_answer"
+READ_OFFSETS = "read_offsets"
+DELIVER_NOTICES = "deliver_notices"
+PAY = "pay"
+
+
+class StepRecorded(BaseModel):
+    """A step is written, or `adopted` says what is there instead. `text` is for the Temporal UI, `to_deliver` tells
+    whether notices wait for a channel."""
+
+    model_config = ConfigDict(frozen=True)
+
+    text: str
+    to_deliver: bool = False
+    adopted: Adopted | None = None
+
+
+class Payment(BaseModel):
+    """Money that a payment provider is to move out of escrow, in minor units of `currency`.
+
+    The same `idempotency_key` is the same payment, however often it is asked for.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    idempotency_key: str
+    order_id: str
+    provider: str
+    currency: str
+    client: int
+    freelancer: int
+    platform: int

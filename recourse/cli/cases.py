@@ -1,0 +1,260 @@
+"""`recourse cases`: what waits for an operator, and the operator's two answers."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from cyclopts import App, Parameter
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from recourse.cli.finding import place, read_place
+from recourse.cli.output import (
+    DONE,
+    NO,
+    After,
+    Json,
+    OrderId,
+    Stop,
+    Yes,
+    Zone,
+    ask,
+    console,
+    printable,
+    say_json,
+    say_more,
+)
+from recourse.cli.pages import order_page, outcome_page, outlook_page, rows, words
+from recourse.cli.times import away, due
+from recourse.cli.typed import Limit, Money, with_amount
+from recourse.database.lists import read_orders, undecided_cases
+from recourse.database.orders import read_record
+from recourse.resolution.model.amounts import write_amount
+from recourse.resolution.model.instants import write_instant
+from recourse.resolution.model.money import held
+from recourse.resolution.model.order import Order
+from recourse.resolution.model.step import RecordEntry
+from recourse.resolution.model.words import Fault
+from recourse.resolution.shown.looking_ahead import if_nobody_acts
+from recourse.runtime.database import in_one_sentence
+from recourse.starter.answers import stamped
+from recourse.starter.reading import Orders, now
+
+app = App(name="cases", help="Handle cases as an operator.")
+
+By = Annotated[str, Parameter(name="--as", help="The operator: `operator:ID`.")]
+Explanation = Annotated[str, Parameter(help="The reasons. Both parties receive them.")]
+Gross = Annotated[Money, Parameter(help="The freelancer's total before commission, such as `30.50` or `30.50 USD`.")]
+Stage = Literal["mediation", "ruling", "appeal"]
+
+
+@app.command(name="list")
+async def list_open(
+    *,
+    overdue: Annotated[bool, Parameter(negative="")] = False,
+    waiting: Annotated[bool, Parameter(negative="")] = False,
+    stage: Stage | None = None,
+    policy: str | None = None,
+    after: After = "",
+    limit: Limit = 50,
+    json: Json = False,
+) -> None:
+    """List open cases, next due first: whose turn it is, the money at stake, and what silence means.
+
+    Parameters
+    ----------
+    overdue
+        Only cases past their deadline that no worker has processed.
+    waiting
+        Only cases in which the parties wait for an operator.
+    stage
+        Only cases at this stage.
+    policy
+        Only cases under the policy of this name.
+    """
+    at = now()
+    async with Orders.connect() as orders:
+        with in_one_sentence():
+            found = await undecided_cases(
+                orders.pool,
+                after=read_place(after),
+                limit=limit,
+                stage=stage,
+                turn="operator" if waiting else None,
+                policy=policy,
+                due_by=at if overdue else None,
+            )
+            known = await read_orders(orders.pool, [row["order_id"] for row in found])
+    shown = [(row, known[row["order_id"]]) for row in found]
+    if json:
+        say_json([_told(row, order, at) for row, order in shown])
+        return
+    if not found:
+        console().print("No case is open." if not (overdue or waiting or stage or policy) else "No matching cases.")
+        return
+    table = Table(show_edge=False, pad_edge=False, show_lines=True)
+    for heading in ("order", "case", "turn", "at stake", "if nobody acts"):
+        table.add_column(heading, overflow="fold")
+    for row, order in shown:
+        table.add_row(*(Text(printable(cell)) for cell in _cells(row, order, at)))
+    console().print(table)
+    if len(found) == limit:
+        say_more(place(found[-1], "due_at"))
+
+
+def _told(row: Mapping[str, Any], order: Order, at: datetime) -> dict[str, Any]:
+    silent = if_nobody_acts(order, "operator")
+    return {**row, "overdue": row["due_at"] <= at, "held": held(order), "if_nobody_acts": silent}
+
+
+def _cells(row: Mapping[str, Any], order: Order, at: datetime) -> Iterator[str]:
+    yield f"{row['order_id']} ({row['policy']})"
+    yield f"{row['stage']}, {due(row['due_at'], at)}"
+    yield row["turn"] + (f", {away(row['turn_until'], at)}" if row["turn_until"] != row["due_at"] else "")
+    yield write_amount(held(order), row["currency"])
+    yield silence(order, at)
+
+
+def silence(order: Order, at: datetime) -> str:
+    """What happens, and when, if nobody does anything."""
+    silent = if_nobody_acts(order, "operator")
+    if silent is None:
+        return "nothing happens by itself"
+    money, currency = silent["money"], order.terms.currency
+    shares = ", ".join(f"{who} {write_amount(money[who], currency)}" for who in ("client", "freelancer") if money[who])
+    if silent["phase"] in ("canceled", "completed"):
+        return f"{away(silent['at'], at)}: {silent['phase']}; {shares}"
+    case = silent["case"]
+    stage = f"; the case goes to {case['stage']}" if case and case["stage"] != "closed" else ""
+    return f"{away(silent['at'], at)}: the order goes on, {words(silent['phase'])}{stage}"
+
+
+@app.command
+async def show(order_id: OrderId, /, *, zone: Zone = "UTC", json: Json = False) -> None:
+    """Show a case: the order, each side's statements and offers, what you can do, and what silence means."""
+    at = now()
+    async with Orders.connect() as orders:
+        order = await orders.order(order_id)
+        if order.case is None:
+            raise Stop(f"Order {printable(order_id)} never had a case; see it with `recourse order show`.", NO)
+        page, can = await orders.show(order_id, "operator"), await orders.actions(order_id, "operator")
+        with in_one_sentence():
+            said = list(_said(await read_record(orders.pool, order_id)))
+    if json:
+        say_json({**page, "said": said, **can, "if_nobody_acts": if_nobody_acts(order, "operator")})
+        return
+    console().print(Group(order_page(page, zone), rows(_case_lines(order, can, said, at, zone))))
+
+
+def _case_lines(order: Order, can: Mapping[str, Any], said: list[dict[str, Any]], at: datetime, zone: str) -> Any:
+    case, currency = order.case, order.terms.currency
+    if case is None:
+        return
+    opened = f"by {case.opened_by} {away(case.opened_at, at)}" + (f", {words(case.reason)}" if case.reason else "")
+    yield "case opened", opened
+    if case.open:
+        yield "case", f"{case.stage}, {due(case.due_at, at)} ({write_instant(case.due_at, zone)})"
+    for party, amount in case.offers.model_dump(exclude_none=True).items():
+        yield f"{party} offers", write_amount(amount, currency) + " to the freelancer"
+    if case.proposal:
+        yield (
+            "proposed",
+            f"{write_amount(case.proposal.amount, currency)}, until {write_instant(case.proposal.due_at, zone)}",
+        )
+    if case.ruling:
+        yield "ruled", f"{words(case.ruling.outcome)} by {case.ruling.operator}: {printable(case.ruling.explanation)}"
+    for one in said:
+        yield f"{one['who']} said", f"“{printable(one['said'])}”"
+    yield "if nobody acts", silence(order, at)
+    for name, found in can["actions"].items():
+        if name not in ("propose", "rule"):
+            continue
+        bounds = found.get("amount")
+        if bounds:
+            least, most = (write_amount(bounds[end], currency) for end in ("at_least", "at_most"))
+            yield f"you can {name}", f"{least} to {most} for the freelancer, before commission:"
+        sample = least.removesuffix(f" {currency}") if bounds else "AMOUNT"
+        outcome = " --outcome cancel" if name == "rule" else ""
+        given = f"--as operator:YOU{outcome} --amount {sample} --explanation WHY"
+        yield "", f"recourse cases {name} {order.terms.order_id} {given}"
+
+
+def _said(record: Sequence[RecordEntry]) -> Iterator[dict[str, Any]]:
+    """The words of everybody that were applied, in order."""
+    for entry in record:
+        content = entry.content
+        if content.get("outcome") == "refused":
+            continue
+        fields = content.get("fields") or {}
+        for name in ("comment", "explanation", "text", "title"):
+            if fields.get(name):
+                who = (content.get("actor") or {}).get("role", "somebody")
+                yield {"who": who, "at": content.get("at"), "command": content.get("command"), "said": fields[name]}
+
+
+@app.command
+async def propose(
+    order_id: OrderId, /, *, sender: By, amount: Gross, explanation: Explanation, yes: Yes = False, json: Json = False
+) -> int:
+    """Propose a settlement to both parties. Shows the effect and asks for confirmation."""
+    return await _decide(order_id, "propose", sender, {"amount": amount, "explanation": explanation}, yes, json)
+
+
+@app.command
+async def rule(
+    order_id: OrderId,
+    /,
+    *,
+    sender: By,
+    outcome: Literal["cancel", "continue", "let_them_decide"],
+    explanation: Explanation,
+    amount: Gross | None = None,
+    fault: Fault = "none",
+    exempt: Annotated[bool, Parameter(negative="")] = False,
+    yes: Yes = False,
+    json: Json = False,
+) -> int:
+    """Decide the case. Shows the effect and asks for confirmation: you cannot undo a ruling.
+
+    Parameters
+    ----------
+    outcome
+        `cancel` needs an amount; `let_them_decide` closes the case and leaves the decision to the parties.
+    fault
+        The party at fault.
+    exempt
+        Do not count it in the freelancer's score.
+    """
+    fields: dict[str, Any] = {"outcome": outcome, "explanation": explanation, "fault": fault, "exempt": exempt}
+    fields |= {} if amount is None else {"amount": amount}
+    return await _decide(order_id, "rule", sender, fields, yes, json)
+
+
+async def _decide(order_id: str, command: str, sender: str, fields: Mapping[str, Any], yes: bool, json: bool) -> int:
+    # Only a decision needs Temporal; lists are read in a moment.
+    from recourse.starter.client import Recourse
+
+    role, _, operator = sender.partition(":")
+    if role != "operator" or not operator:
+        raise Stop(f"--as {sender!r} is not an operator: expected `operator:ID`.")
+    async with Orders.connect() as orders:
+        order = await orders.order(order_id)
+        given, amount = with_amount(order, command, fields)
+        message = stamped({"actor": {"role": "operator", "id": operator}, **given}, now())
+        ahead = await orders.preview(order_id, command, message)
+    if not json:
+        console().print(outlook_page(ahead, order.terms.currency, amount))
+    if "refused" in ahead:
+        if json:
+            say_json(ahead)
+        return NO
+    says = f": {amount}" if amount else ""
+    ask(f"{command.capitalize()} this for order {order_id}{says}?", yes=yes)
+    async with Recourse.connect() as recourse:
+        outcome = await recourse.send(order_id, command, message)
+    if json:
+        say_json(outcome.whole)
+    else:
+        console().print(outcome_page(outcome, order.terms.currency, amount))
+    return DONE if outcome.code is None else NO

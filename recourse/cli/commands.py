@@ -1,0 +1,110 @@
+"""Every command of the contract as a command of the command line, made from its own fields and descriptions."""
+
+import inspect
+import types
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from cyclopts import App, Parameter
+
+from recourse.cli.output import Json, OrderId, Stop
+from recourse.cli.typed import Money, Whole
+from recourse.resolution.model.commands import COMMANDS, Command
+from recourse.resolution.model.order import Order
+
+ALL = [name for name, command in COMMANDS.items() if command.by != ("system",)]
+As = Annotated[
+    str,
+    Parameter(name="--as", help="The sender: `client`, `freelancer` or `operator:ID`; `client:ID` for a specific id."),
+]
+Give = Callable[[str, str, str, Mapping[str, Any], bool, bool], Awaitable[int]]
+
+HELP = {
+    "comment": "Message to the other party.",
+    "reason": "A reason code of the order's policy.",
+    "private_note": "Note that only operators can read.",
+    "attestations": "A required confirmation; repeat for several.",
+    "amount": "Money, such as `30.50` or `30.50 USD`: what the freelancer gets before commission, or what the client "
+    "gets back in a partial refund.",
+    "extend_by": "Such as `48h` or `3d`.",
+    "expected_version": "The version of the offer that you answer. If it has changed, the command is refused.",
+    "command_id": "Idempotency key. Repeating it returns the first result.",
+    "approval": "`if_needed`: cancel at once if that is allowed; `ask`: ask anyway; `skip`: only if it is allowed.",
+    "no_agreement": "The parties do not agree: an operator decides.",
+    "sha256": "The file's SHA-256 hash, 64 hexadecimal digits.",
+    "address": "Where the file is kept.",
+    "kind": "The kind of request.",
+    "title": "The file's title.",
+    "explanation": "The reasons. Both parties receive them.",
+    "outcome": "How the case ends; `cancel` needs an amount.",
+    "fault": "The party at fault for the cancellation.",
+    "exempt": "Do not count the cancellation in the freelancer's score.",
+    "visibility": "Whether the other party can read it.",
+    "rating": "Your rating.",
+    "text": "Your review.",
+}
+FILE_KIND = "The kind of file, such as `screenshot`."
+
+
+def actor(order: Order, sender: str) -> dict[str, str]:
+    """The actor that `--as` means; a party's own id is the order's."""
+    role, _, given = sender.partition(":")
+    if role in ("client", "freelancer"):
+        return {"role": role, "id": given or (order.terms.client if role == "client" else order.terms.freelancer)}
+    if role == "operator" and given:
+        return {"role": role, "id": given}
+    raise Stop(f"Invalid --as {sender!r}: expected `client`, `freelancer` or `operator:ID`.")
+
+
+def add_commands(app: App, give: Give, names: Sequence[str], *, can_be_signals: bool) -> None:
+    """Add the named commands of the contract to `app`; `give` is called with what was typed."""
+    for name in names:
+        app.command(_typed(name, COMMANDS[name], give, can_be_signals), name=name.replace("_", "-"))
+
+
+def _typed(name: str, command: type[Command], give: Give, can_be_signals: bool) -> Callable[..., Awaitable[int]]:
+    fields = [field for field in command.model_fields if field not in ("actor", "sent_at")]
+
+    async def typed(order_id: str, /, **options: Any) -> int:
+        sender, as_json = options.pop("sender"), options.pop("json", False)
+        signal = options.pop("signal", False)
+        given = {key: value for key, value in options.items() if value is not None and value != ()}
+        return await give(name, order_id, sender, given, signal, as_json)
+
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    parameters = [
+        inspect.Parameter("order_id", inspect.Parameter.POSITIONAL_ONLY, annotation=OrderId),
+        inspect.Parameter("sender", keyword, annotation=As),
+    ]
+    for field in fields:
+        known = command.model_fields[field]
+        note = Parameter(help=FILE_KIND if (name, field) == ("add_evidence", "kind") else HELP[field], negative="")
+        plain = Money if field == "amount" else _plain_type(known.annotation)
+        if known.is_required():
+            parameters.append(inspect.Parameter(field, keyword, annotation=Annotated[plain, note]))
+        else:
+            parameters.append(inspect.Parameter(field, keyword, default=None, annotation=Annotated[plain | None, note]))
+    if can_be_signals:
+        words = Parameter(negative="", help="Send it as a signal and do not wait for the outcome.")
+        parameters.append(inspect.Parameter("signal", keyword, default=False, annotation=Annotated[bool, words]))
+    parameters.append(inspect.Parameter("json", keyword, default=False, annotation=Json))
+    typed.__name__ = name
+    typed.__doc__ = command.about
+    typed.__signature__ = inspect.Signature(parameters, return_annotation=int)  # type: ignore[attr-defined]
+    typed.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return typed
+
+
+def _plain_type(annotation: Any) -> Any:
+    """The type that is typed on a command line for a field; its bounds are checked where the command is read."""
+    if get_origin(annotation) is Annotated:
+        return _plain_type(get_args(annotation)[0])
+    if get_origin(annotation) in (Union, types.UnionType):
+        return _plain_type(next(inner for inner in get_args(annotation) if inner is not type(None)))
+    if get_origin(annotation) is Literal:
+        return annotation
+    if get_origin(annotation) is tuple:
+        return list[str]
+    if annotation is int:
+        return Whole
+    return annotation if annotation in (str, bool) else str

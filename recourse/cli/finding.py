@@ -1,0 +1,131 @@
+"""`recourse orders`: find orders among many."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+
+from cyclopts import App, Parameter
+from rich.table import Table
+from rich.text import Text
+
+from recourse.cli.output import After, Json, Stop, console, printable, say_json, say_more
+from recourse.cli.pages import words
+from recourse.cli.times import away
+from recourse.cli.typed import Limit
+from recourse.database.lists import Wanted, list_orders, orders_due
+from recourse.resolution.model.durations import parse_duration
+from recourse.resolution.model.words import How, Phase, SettlementStatus
+from recourse.runtime.database import in_one_sentence
+from recourse.starter.reading import STUCK_AFTER, Orders, now
+
+app = App(name="orders", help="Find orders.")
+
+Within = Annotated[
+    str | None,
+    Parameter(help="Open orders whose delivery is due before this time: an instant, or a duration such as `24h`."),
+]
+
+
+def read_instant(text: str, option: str, *, at: datetime) -> datetime:
+    """An instant as it is typed: with its offset, or as a duration from now. Raises Stop."""
+    try:
+        return at + parse_duration(text)
+    except ValueError:
+        pass
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise Stop(
+            f"{option} {text!r} is not a time: write `2025-03-04T11:00Z`, or `24h` for 24 hours from now."
+        ) from error
+    return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
+
+
+def read_place(text: str) -> tuple[datetime, str] | None:
+    """Where a page of what is due ended, as its last line says it; None at the beginning. Raises Stop."""
+    if not text:
+        return None
+    at, _, order_id = text.partition(" ")
+    try:
+        instant = datetime.fromisoformat(at)
+    except ValueError:
+        instant = None
+    if instant is None or instant.tzinfo is None or not order_id:
+        raise Stop(
+            f"--after {text!r} is not the end of a page: use the value that the previous page printed, in quotes."
+        )
+    return instant, order_id
+
+
+def place(row: dict[str, Any], clock: str) -> str:
+    """The same of a row, as `--after` takes it."""
+    return f"{row[clock].isoformat()} {row['order_id']}"
+
+
+@app.command(name="list")
+async def list_some(
+    *,
+    phase: Phase | None = None,
+    policy: str | None = None,
+    client: str | None = None,
+    freelancer: str | None = None,
+    settlement: SettlementStatus | None = None,
+    how: How | None = None,
+    due_before: Within = None,
+    stuck: Annotated[bool, Parameter(negative="")] = False,
+    after: After = "",
+    limit: Limit = 50,
+    json: Json = False,
+) -> None:
+    """List orders by id or by due time, a page at a time.
+
+    Parameters
+    ----------
+    phase
+        The order's phase.
+    policy
+        The name of the order's policy.
+    client
+        The client's id.
+    freelancer
+        The freelancer's id.
+    settlement
+        The settlement's state: `held` until an undo window closes, `retrying` after the payment provider failed.
+    how
+        How the order was canceled.
+    stuck
+        Orders with a clock that is minutes overdue: no worker has processed it.
+    """
+    if stuck and due_before:
+        raise Stop("--stuck and --due-before cannot be combined: use one of them.")
+    wanted, at = Wanted(phase, policy, client, freelancer, settlement, how), now()
+    clock: Literal["due_at", "next_clock_at"] = "next_clock_at" if stuck else "due_at"
+    async with Orders.connect() as orders:
+        with in_one_sentence():
+            if stuck or due_before:
+                before = at - STUCK_AFTER if stuck else read_instant(due_before or "", "--due-before", at=at)
+                rows = await orders_due(orders.pool, clock, before, wanted, after=read_place(after), limit=limit)
+            else:
+                rows = await list_orders(orders.pool, wanted, after=after, limit=limit)
+    if json:
+        say_json(rows)
+        return
+    if not rows:
+        console().print("No matching orders.")
+        return
+    console().print(orders_table(rows, at))
+    if len(rows) == limit:
+        say_more(place(rows[-1], clock) if stuck or due_before else rows[-1]["order_id"])
+
+
+def orders_table(rows: list[dict[str, Any]], at: datetime) -> Table:
+    """A page of orders, within 80 columns: where each stands, whose turn it is, and what time does next."""
+    table = Table(show_edge=False, pad_edge=False)
+    for heading in ("order", "policy", "phase", "turn", "next", "money"):
+        table.add_column(heading, overflow="fold", no_wrap=heading == "policy")
+    for row in rows:
+        turn = row["turn"] + (f", {away(row['turn_until'], at)}" if row["turn_until"] else "")
+        clock = f"{words(row['next_clock'])} {away(row['next_clock_at'], at)}" if row["next_clock"] else "-"
+        case = f", case: {row['case_stage']}" if row["case_stage"] not in (None, "closed") else ""
+        cells = (row["order_id"], row["policy"], words(row["phase"]) + case, turn, clock, row["settlement"])
+        table.add_row(*(Text(printable(cell)) for cell in cells))
+    return table

@@ -1,0 +1,252 @@
+"""`recourse order`: start an order, give its commands, see where it stands."""
+
+import secrets
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+
+from cyclopts import App, Parameter
+from pydantic import ValidationError
+
+from recourse.cli.commands import ALL, As, actor, add_commands
+from recourse.cli.output import DONE, Json, OrderId, Stop, Zone, console, say_json
+from recourse.cli.pages import (
+    actions_table,
+    announced,
+    has_started,
+    notices_table,
+    order_page,
+    outcome_page,
+    outlook_page,
+    starting,
+)
+from recourse.cli.refusing import readable
+from recourse.cli.timeline import timeline
+from recourse.cli.typed import Money, read_money, with_amount
+from recourse.policies import load_policy
+from recourse.resolution.model.amounts import write_amount
+from recourse.resolution.model.durations import parse_duration
+from recourse.resolution.model.order import Terms
+from recourse.resolution.model.record import Export
+from recourse.resolution.model.unfit import unfit
+from recourse.resolution.model.words import Party
+from recourse.runtime.currencies import check_currency
+from recourse.starter.client import Orders, Outcome, Recourse
+
+app = App(name="order", help="Start orders, send commands to them, see their state.")
+looking_ahead = App(name="preview", help="Show what a command would do, without sending it.")
+
+For = Annotated[
+    Literal["client", "freelancer", "operator"], Parameter(name="--for", help="Show what this role may see.")
+]
+
+
+@app.command
+async def start(
+    order_id: str,
+    /,
+    *,
+    client: str,
+    freelancer: str,
+    price: Money,
+    service_fee: Money = "0",
+    currency: str = "USD",
+    delivery_time: str = "5d",
+    requirements: Literal["received", "awaited"] = "received",
+    policy: str = "resolution_center",
+    provider: str = "ledger",
+    client_email: str | None = None,
+    freelancer_email: str | None = None,
+    json: Json = False,
+) -> int:
+    """Start an order. Its money is then in escrow. Starting it again with the same terms changes nothing.
+
+    Parameters
+    ----------
+    order_id
+        Your marketplace's order id. It can never be reused.
+    client
+        The client's id in your marketplace.
+    freelancer
+        The freelancer's id in your marketplace.
+    price
+        The price that the client paid, such as `100`, `99.99` or `99.99 USD`.
+    service_fee
+        The fee that the client paid on top of the price.
+    currency
+        ISO 4217 code.
+    delivery_time
+        Such as `48h` or `5d`. Starts now, or with the requirements if they are awaited.
+    requirements
+        Whether the freelancer already has the client's requirements.
+    policy
+        A built-in policy (see `recourse policy list`) or the path of a policy file.
+    provider
+        The payment provider that moves the money, named as in the worker's RECOURSE_PAYMENT_PROVIDERS. `ledger` is the
+        built-in escrow ledger.
+    client_email
+        The client's email address, stored only in the database. Used if the worker sends mail.
+    freelancer_email
+        The freelancer's email address.
+    """
+    terms = read_terms(
+        order_id,
+        client=client,
+        freelancer=freelancer,
+        price=price,
+        service_fee=service_fee,
+        currency=currency,
+        delivery_time=delivery_time,
+        requirements=requirements,
+        ordered_at=datetime.now(UTC).replace(microsecond=0),
+    )
+    chosen = load_policy(policy)
+    given: dict[Party, str | None] = {"client": client_email, "freelancer": freelancer_email}
+    emails = {role: email for role, email in given.items() if email}
+    if not json:
+        console().print(starting(terms), markup=False)
+    async with Recourse.connect() as recourse:
+        try:
+            await recourse.start(terms, chosen, provider=provider, emails=emails)
+        except ValueError as error:
+            raise Stop(f"The order cannot start: {error}.") from error
+        taken_up = await recourse.soon_written(order_id)
+    if json:
+        say_json(
+            {
+                "status": "started",
+                "order_id": order_id,
+                "workflow_id": f"order-{order_id}",
+                "policy": chosen.name,
+                "can_be_read": taken_up,
+            }
+        )
+    else:
+        console().print(has_started(chosen.name), markup=False)
+        if not taken_up:
+            queue = recourse.task_queue
+            console().print(f"No worker has picked it up yet: run one on the task queue {queue}.", markup=False)
+    return DONE
+
+
+def read_terms(
+    order_id: str, *, currency: str, price: str, service_fee: str, delivery_time: str, **others: Any
+) -> Terms:
+    """The terms of what was typed. Raises Stop with a sentence for each option that cannot be used."""
+    try:
+        check_currency(currency)
+    except ValueError as error:
+        raise Stop(f"--currency: {error}.") from error
+    try:
+        lasts = parse_duration(delivery_time)
+    except ValueError as error:
+        raise Stop(f"--delivery-time: {error}") from error
+    paid = {
+        "price": read_money(price, currency, "--price"),
+        "service_fee": read_money(service_fee, currency, "--service-fee"),
+    }
+    if paid["price"] == 0:
+        raise Stop(f"--price {price!r}: a price is at least {write_amount(1, currency)}.")
+    try:
+        return Terms(order_id=order_id, currency=currency, delivery_time=lasts, **paid, **others)
+    except ValidationError as error:
+        named = {"order_id": "the order's id"}
+        wrong = [
+            f"{named.get(where, '--' + where.replace('_', '-'))} {why}" for where, why in unfit(error.errors()).items()
+        ]
+        raise Stop(f"These terms cannot be used: {'; '.join(wrong)}.") from error
+
+
+@app.command
+async def show(order_id: OrderId, /, *, reader: For = "operator", zone: Zone = "UTC", json: Json = False) -> None:
+    """Show the state of an order, as a role sees it."""
+    async with Orders.connect() as orders:
+        page = await orders.show(order_id, reader)
+    if json:
+        say_json(page)
+    else:
+        console().print(order_page(page, zone))
+
+
+@app.command(name="timeline")
+async def show_timeline(
+    order_id: OrderId, /, *, reader: For = "operator", zone: Zone = "UTC", json: Json = False
+) -> None:
+    """Show the history of an order, as a role may see it."""
+    async with Orders.connect() as orders:
+        record = await orders.record(order_id, reader)
+    if json:
+        say_json(record)
+    else:
+        console().print(timeline(Export.model_validate(record), zone=zone))
+
+
+@app.command
+async def actions(order_id: OrderId, /, *, reader: For = "client", json: Json = False) -> None:
+    """Show what a role can do now, the bounds and deadlines, and what becomes available later."""
+    async with Orders.connect() as orders:
+        order = await orders.order(order_id)
+        found = await orders.actions(order_id, reader)
+    if json:
+        say_json(found)
+    else:
+        console().print(actions_table(found, reader, order.terms.currency))
+
+
+@app.command
+async def notices(order_id: OrderId, /, *, reader: For = "client", json: Json = False) -> None:
+    """Show the notices that a role received about an order."""
+    async with Orders.connect() as orders:
+        told = await orders.notices(order_id, reader)
+    if json:
+        say_json(told)
+    else:
+        console().print(notices_table(told, reader))
+
+
+async def _give(command: str, order_id: str, sender: As, fields: Mapping[str, Any], signal: bool, json: bool) -> int:
+    async with Recourse.connect() as recourse:
+        order = await recourse.order(order_id)
+        given, amount = with_amount(order, command, fields)
+        message = readable(command, {"actor": actor(order, sender), **given})
+        if amount and not json:
+            console().print(announced(command, order_id, amount), markup=False)
+        if signal:
+            sent = await recourse.tell(order_id, command, message)
+            outcome = Outcome.of({"status": "sent"} if sent else {"status": "refused", "code": "order_closed"})
+        else:
+            outcome = await recourse.send(order_id, command, message)
+    if json:
+        say_json(outcome.whole)
+    else:
+        console().print(outcome_page(outcome, order.terms.currency, amount))
+    return DONE if outcome.code is None else 1
+
+
+async def _preview(command: str, order_id: str, sender: As, fields: Mapping[str, Any], signal: bool, json: bool) -> int:
+    async with Orders.connect() as orders:
+        order = await orders.order(order_id)
+        given, amount = with_amount(order, command, fields)
+        message = readable(command, {"actor": actor(order, sender), "command_id": secrets.token_hex(8), **given})
+        answer = await orders.preview(order_id, command, message)
+    if json:
+        say_json(answer)
+    else:
+        console().print(outlook_page(answer, order.terms.currency, amount))
+    return DONE if "refused" not in answer else 1
+
+
+# An operator's decisions are asked about first: `recourse cases`.
+add_commands(app, _give, [name for name in ALL if name not in ("propose", "rule")], can_be_signals=True)
+add_commands(looking_ahead, _preview, ALL, can_be_signals=False)
+app.command(looking_ahead)
+app.command(
+    "recourse.cli.recovering:revive",
+    name="revive",
+    help="Restart an order whose workflow is lost or behind the database.",
+)
+app.command(
+    "recourse.cli.recovering:repair",
+    name="repair",
+    help="Restore steps that the database lost, from Temporal's histories.",
+)

@@ -1,0 +1,189 @@
+"""`recourse outbox`: the notices that nobody has taken, why, to try them again, and to enable what is disabled."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+from typing import Annotated, Any
+
+from cyclopts import App, Parameter
+from rich.table import Table
+from rich.text import Text
+
+from recourse.activities.notifying import GIVEN_UP_AFTER, Notifying
+from recourse.cli.output import DONE, NO, After, Json, Stop, Yes, ask, console, printable, say_json, say_more
+from recourse.cli.pages import words
+from recourse.cli.times import away, length
+from recourse.cli.typed import Limit
+from recourse.database.outbox import disabled_channels, enable_channels, orders_with_undelivered, undelivered
+from recourse.runtime.database import in_one_sentence
+from recourse.runtime.settings import read_settings
+from recourse.starter.reading import Orders, now
+
+app = App(name="outbox", help="Show undelivered notices and retry them.")
+
+# For one order; a slow receiver of many notices is given the time.
+ONE_ORDER = timedelta(minutes=10)
+# A receiver that takes nothing is not asked for thousands of orders.
+IN_A_ROW = 5
+
+
+@app.command(name="list")
+async def list_undelivered(
+    order_id: str | None = None, /, *, after: After = "", limit: Limit = 50, json: Json = False
+) -> None:
+    """List undelivered notices that were tried, oldest first.
+
+    Parameters
+    ----------
+    order_id
+        Only notices of this order.
+    """
+    at = now()
+    async with Orders.connect() as orders:
+        if order_id is not None:
+            await orders.order(order_id)
+        with in_one_sentence():
+            found = await undelivered(orders.pool, order_id=order_id, after=_place(after), limit=limit)
+            disabled = await disabled_channels(orders.pool)
+    for row in found:
+        row["given_up_at"] = row.pop("written_at") + GIVEN_UP_AFTER
+    if json:
+        say_json(found)
+        return
+    if found:
+        console().print(_table(found, at))
+    else:
+        console().print("Nothing waits: every notice that was tried has been delivered.")
+    for channel, since in disabled.items():
+        console().print(
+            f"The {channel} is disabled: its receiver answered 410 Gone {away(since, at)}. "
+            "Nothing is sent there until you run `recourse outbox enable`, or give the workers another address."
+        )
+    if found and len(found) == limit:
+        last = found[-1]
+        say_more(f"{last['since'].isoformat()} {last['notice_id']} {last['channel']}")
+
+
+def _place(text: str) -> tuple[datetime, str, str] | None:
+    if not text:
+        return None
+    try:
+        since, notice_id, channel = text.split(" ")
+        instant = datetime.fromisoformat(since)
+    except ValueError as error:
+        raise Stop(
+            f"--after {text!r} is not the end of a page: use the value that the previous page printed, in quotes."
+        ) from error
+    return instant, notice_id, channel
+
+
+def _table(found: list[dict[str, Any]], at: datetime) -> Table:
+    table = Table(show_edge=False, pad_edge=False)
+    for heading in ("order", "notice", "first tried", "tries", "then", "why"):
+        table.add_column(heading, overflow="fold", justify="right" if heading == "tries" else "left")
+    for row in found:
+        behind = f" and {row['behind']} behind it" if row["behind"] else ""
+        notice = f"{words(row['name'])} to {row['receiver']} by {row['channel']}{behind}"
+        left = row["given_up_at"] - at
+        then = f"tried for {length(left)} more" if left > timedelta(0) else f"given up {length(left)} ago"
+        then = f"waits: {row['channel']} is disabled" if row["disabled_since"] else then
+        then = "being sent now" if row["sending"] else then
+        cells = (row["order_id"], notice, away(row["since"], at), str(row["attempts"]), then, row["last_error"] or "-")
+        table.add_row(*(Text(printable(cell)) for cell in cells))
+    return table
+
+
+@app.command
+async def enable(*, json: Json = False) -> None:
+    """Re-enable a receiver that answered 410 Gone.
+
+    The workers send what waits within ten minutes. Send expired notices with `recourse outbox retry`.
+    """
+    at = now()
+    async with Orders.connect() as orders:
+        with in_one_sentence():
+            enabled = await enable_channels(orders.pool)
+    if json:
+        say_json({"enabled": [{"channel": channel, "disabled_since": since} for channel, since in enabled.items()]})
+        return
+    for channel, since in enabled.items():
+        console().print(f"The {channel} is enabled again; it was disabled {away(since, at)}.")
+    if enabled:
+        console().print("The workers send what waits within ten minutes; `recourse outbox retry --all` sends it now.")
+    else:
+        console().print("Nothing is disabled.")
+
+
+@app.command
+async def retry(
+    order_id: str | None = None,
+    /,
+    *,
+    all_: Annotated[bool, Parameter(name="--all", negative="")] = False,
+    yes: Yes = False,
+    json: Json = False,
+) -> int:
+    """Send undelivered notices now, in order and never twice. Includes expired ones and those of closed orders.
+
+    This command sends them itself, through the channels that RECOURSE_WEBHOOK_URL, RECOURSE_SMTP_URL and the other
+    worker settings configure. It may run while workers send too.
+
+    Parameters
+    ----------
+    order_id
+        Only notices of this order.
+    all_
+        Notices of every order. Shows how many and asks for confirmation. Stops after five orders in a row fail.
+    """
+    if (order_id is None) != all_:
+        raise Stop("Name an order or pass --all.")
+    async with _sender() as (orders, notifying):
+        with in_one_sentence():
+            if order_id is not None:
+                await orders.order(order_id)
+                ids = [order_id]
+            else:
+                ids = await orders_with_undelivered(orders.pool)
+                if not json:
+                    console().print(f"{len(ids)} orders have undelivered notices.")
+                if ids:
+                    ask(f"Send the undelivered notices of {len(ids)} orders now?", yes=yes)
+            told = await _send(notifying, ids)
+    if json:
+        say_json(told)
+        return NO if told["failures"] else DONE
+    console().print(f"{told['orders']} of {len(ids)} orders tried; {told['waited']} notices waited in them.")
+    for one in told["failures"]:
+        console().print(f"{one['order_id']}: {printable(one['why'])}", markup=False)
+    if told["orders"] < len(ids):
+        console().print("Stopped: the receiver accepts nothing. See the errors above, then try again.")
+    return NO if told["failures"] else DONE
+
+
+async def _send(notifying: Notifying, ids: list[str]) -> dict[str, Any]:
+    waited, tried, in_a_row, failures = 0, 0, 0, list[dict[str, str]]()
+    for order_id in ids:
+        ended = await notifying.deliver(order_id, within=ONE_ORDER, given_up_too=True)
+        waited, tried = waited + ended.waited, tried + 1
+        in_a_row = in_a_row + 1 if ended.failures else 0
+        failures += [{"order_id": order_id, "why": why} for why in ended.failures]
+        if in_a_row == IN_A_ROW:
+            break
+    return {"orders": tried, "waited": waited, "failures": failures}
+
+
+@asynccontextmanager
+async def _sender() -> AsyncIterator[tuple[Orders, Notifying]]:
+    # The worker knows the channels; whoever only lists needs none of it.
+    from recourse.worker import channels_of
+
+    settings = read_settings()
+    channels = channels_of(settings)
+    if not channels:
+        raise Stop("Nothing can be sent from here: set RECOURSE_WEBHOOK_URL or RECOURSE_SMTP_URL as for the worker.")
+    try:
+        async with Orders.connect(settings) as orders:
+            yield orders, Notifying(orders.pool, channels)
+    finally:
+        for channel in channels:
+            await channel.close()

@@ -1,0 +1,188 @@
+"""What people see of an order on a terminal: its page, what can be done, what a command leads to."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from recourse.cli.output import printable
+from recourse.cli.refusing import explain
+from recourse.resolution.model.amounts import write_amount
+from recourse.resolution.model.instants import write_instant
+from recourse.resolution.model.order import Terms
+from recourse.resolution.model.step import Notice
+from recourse.starter.client import Outcome
+
+SILENCE = {
+    "accept": "silence accepts",
+    "decline": "silence declines",
+    "escalate": "silence takes it to an operator",
+    "lapse": "silence changes nothing",
+}
+
+
+def words(code: Any) -> str:
+    """A code as words."""
+    return str(code).replace("_", " ")
+
+
+def rows(pairs: Iterable[tuple[str, str]]) -> Table:
+    """Names and values in two columns, without lines."""
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="bold")
+    table.add_column()
+    for name, value in pairs:
+        table.add_row(name, Text(value))
+    return table
+
+
+def starting(terms: Terms) -> str:
+    """What an order is about to start with."""
+    price, fee = (write_amount(minor, terms.currency) for minor in (terms.price, terms.service_fee))
+    return f"Starting order {terms.order_id}: price {price}, service fee {fee}."
+
+
+def has_started(policy: str) -> str:
+    """That an order has started, under the policy of this name."""
+    return f"It has started under policy {policy}."
+
+
+def announced(command: str, order_id: str, amount: str) -> str:
+    """What a command with an amount is about to say; `amount` is in words what it gives to whom."""
+    return f"{words(command).capitalize()} for order {order_id}: {amount}."
+
+
+def order_page(page: Mapping[str, Any], zone: str) -> RenderableType:
+    """The page of one order; `page` is `recourse.resolution.shown.views.view`, `zone` the reader's time zone."""
+    currency = page["currency"]
+    turn, request, case, ended = page["turn"], page["request"], page["case"], page["resolution"]
+    lines = [
+        ("order", f"{page['order_id']} · {write_amount(page['price'], currency)} · {page['policy']}"),
+        ("phase", f"{words(page['phase'])}, {words(page['lateness'])}"),
+        ("due", write_instant(page["due_at"], zone)),
+        ("turn", words(turn["who"]) + (f" until {write_instant(turn['until'], zone)}" if turn["until"] else "")),
+    ]
+    if page["completes_at"]:
+        lines.append(("completes", f"by itself at {write_instant(page['completes_at'], zone)}"))
+    if request:
+        lines.append(("request", _request(request, currency, zone)))
+    if case:
+        lines.append(("case", f"{case['stage']}, opened by {case['opened_by']}"))
+    if ended:
+        lines.append(("ended", f"{words(ended['how'])}, started by {ended['initiator']}, fault {ended['fault']}"))
+    lines.append(("settlement", _settlement(page, zone)))
+    return Group(rows(lines), money_table(page["money"], currency, page["price"] + page["service_fee"]))
+
+
+def _request(request: Mapping[str, Any], currency: str, zone: str) -> str:
+    text = f"{request['number']}: {words(request['kind'])} by {request['opened_by']}, {request['status']}"
+    if request["amount"] is not None:
+        text += f", {write_amount(request['amount'], currency)}"
+    if request["status"] == "open":
+        text += f"; {request['asked']} answers until {write_instant(request['answer_due_at'], zone)}, "
+        text += SILENCE[request["silence_means"]]
+    return text
+
+
+def _settlement(page: Mapping[str, Any], zone: str) -> str:
+    at = page["settles_at"]
+    return words(page["settlement"]) + (f", moves at {write_instant(at, zone)}" if at else "")
+
+
+def money_table(money: Mapping[str, Any], currency: str, paid: int) -> Table:
+    """Where the money is, and that it adds up to what the client paid in."""
+    table = Table(title="money", title_justify="left", show_edge=False)
+    table.add_column("who")
+    table.add_column("has", justify="right")
+    for who in ("client", "freelancer", "platform", "held"):
+        table.add_row("held in escrow" if who == "held" else who, write_amount(money[who], currency))
+    total = sum(money[who] for who in ("client", "freelancer", "platform", "held"))
+    table.add_section()
+    table.add_row("together", write_amount(total, currency))
+    table.add_row("paid in", write_amount(paid, currency))
+    return table
+
+
+def actions_table(found: Mapping[str, Any], reader: str, currency: str) -> RenderableType:
+    """What a role can do now, and what opens later."""
+    table = Table(title=f"what the {reader} can do now", title_justify="left", show_edge=False)
+    for heading in ("command", "what it does", "bounds", "until"):
+        table.add_column(heading)
+    for name, described in found["actions"].items():
+        bounds = "; ".join(
+            _bound(key, described[key], currency) for key in ("kinds", "amount", "refund") if key in described
+        )
+        table.add_row(name, described["about"], bounds, write_instant(described["until"]))
+    later = [f"{words(what)} from {write_instant(at)}" for what, at in found["available_at"].items()]
+    return Group(table, *(Text(f"later: {line}") for line in later))
+
+
+def _bound(key: str, value: Any, currency: str) -> str:
+    if isinstance(value, Mapping):
+        least, most = (write_amount(value[end], currency) for end in ("at_least", "at_most"))
+        return f"{key} {least} to {most}"
+    return ", ".join(map(str, value))
+
+
+def notices_table(told: Sequence[Notice], reader: str) -> Table:
+    """Everything that one role was told."""
+    table = Table(title=f"what the {reader} was told", title_justify="left", show_edge=False)
+    for heading in ("when", "notice", "deadline", "answers"):
+        table.add_column(heading)
+    for notice in told:
+        body = notice.body
+        deadline = datetime.fromisoformat(body["deadline"]) if body.get("deadline") else None
+        table.add_row(
+            write_instant(notice.at), words(notice.name), write_instant(deadline), ", ".join(body.get("answers", ()))
+        )
+    return table
+
+
+def outcome_page(outcome: Outcome, currency: str, amount: str | None) -> RenderableType:
+    """What came of a command; `amount` is in words what it gives to whom."""
+    whole = outcome.whole
+    if outcome.code is not None:
+        return refusal_page("refused", outcome.code, outcome.details, currency)
+    if whole["status"] == "sent":
+        return Text("sent as a signal; `recourse order show` shows the result")
+    again = " (repeated: this id was used before)" if outcome.repeated else ""
+    lines = [("amount", amount)] if amount else []
+    lines += [("events", ", ".join(words(event) for event in whole["events"])), ("phase", words(whole["phase"]))]
+    turn, following = whole["turn"], whole["next"]
+    until = datetime.fromisoformat(turn["until"]) if turn["until"] else None
+    lines.append(("turn", words(turn["who"]) + (f" until {write_instant(until)}" if until else "")))
+    if following:
+        at = datetime.fromisoformat(following["at"])
+        lines.append(("next", f"{words(following['name'])} at {write_instant(at)}"))
+    return Group(Text(f"applied{again}"), rows(lines))
+
+
+def refusal_page(verb: str, code: str, details: Mapping[str, Any], currency: str) -> RenderableType:
+    """Why a command is refused: a sentence, and what it does not say yet."""
+    sentence, more = explain(code, details, currency)
+    return Group(Text(f"{verb} ({code}): {printable(sentence)}"), rows(more))
+
+
+def outlook_page(answer: Mapping[str, Any], currency: str, amount: str | None) -> RenderableType:
+    """What a command would lead to; `amount` is in words what it gives to whom."""
+    said: list[RenderableType] = [rows([("amount", amount)])] if amount else []
+    if "refused" in answer:
+        details = {key: value for key, value in answer.items() if key not in ("refused", "message")}
+        return Group(*said, refusal_page("would be refused", answer["refused"], details, currency))
+    parts = [*said, Text("at once"), rows(_outlook(answer, currency))]
+    if "if_accepted" in answer:
+        parts += [Text("if it is accepted"), rows(_outlook(answer["if_accepted"], currency))]
+    if "if_nobody_acts" in answer:
+        silent = answer["if_nobody_acts"]
+        parts += [Text(f"if nobody acts, at {write_instant(silent['at'])}"), rows(_outlook(silent, currency))]
+    return Group(*parts)
+
+
+def _outlook(outlook: Mapping[str, Any], currency: str) -> list[tuple[str, str]]:
+    money = outlook["money"]
+    shares = ", ".join(f"{who} {write_amount(money[who], currency)}" for who in money)
+    how = f" ({words(outlook['how'])})" if outlook["how"] else ""
+    return [("  phase", f"{words(outlook['phase'])}{how}"), ("  money", shares)]

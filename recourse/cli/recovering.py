@@ -1,0 +1,174 @@
+"""`recourse order revive` and `repair`: an order and its workflow are brought together again."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import asdict
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from recourse.cli.output import DONE, NO, Json, Stop, Yes, ask, complain, console, printable, say_json
+from recourse.starter.answers import NoSuchOrder, counted
+from recourse.starter.client import Recourse
+from recourse.starter.doctor import suspects
+from recourse.starter.recovering import CannotRecover, Done, Finding, Recovery, State
+from recourse.starter.temporal_errors import temporal_in_one_sentence
+
+All = Annotated[bool, Parameter(name="--all", negative="")]
+# Of many orders, so many are named before anything is done, and so many are seen to at once.
+SHOWN = 20
+AT_ONCE = 8
+Full = Annotated[bool, Parameter(negative="")]
+
+
+async def revive(
+    order_id: str | None = None, /, *, all_: All = False, full: Full = False, yes: Yes = False, json: Json = False
+) -> int:
+    """Restart an order whose workflow is lost or behind the database. Nothing is paid or sent twice.
+
+    A workflow that was terminated, deleted or restored from a backup starts again from the database. Answers, money
+    and notices stay as they are; pending commands and clocks are processed. An order that runs or is over is left
+    alone.
+
+    Parameters
+    ----------
+    order_id
+        The order's id.
+    all_
+        Every order that needs it. Lists them and asks for confirmation.
+    full
+        With --all: compare every order with its history. Needed after Temporal was restored from a backup.
+    """
+    return await _bring_together(
+        order_id, all_, full, yes, json, "revive", ("orphaned", "temporal_behind"), Recovery.revive
+    )
+
+
+async def repair(order_id: str | None = None, /, *, all_: All = False, yes: Yes = False, json: Json = False) -> int:
+    """Restore the steps that the database lost, exactly as they were, from Temporal's histories.
+
+    If the histories do not hold all lost steps of an order, that order stays unchanged.
+
+    Parameters
+    ----------
+    order_id
+        The order's id.
+    all_
+        Every order that needs it. Checks each, lists them and asks for confirmation.
+    """
+    # What a database lost need not show in what Temporal lists.
+    return await _bring_together(order_id, all_, True, yes, json, "repair", ("database_behind",), Recovery.repair)
+
+
+async def _bring_together(
+    order_id: str | None,
+    every: bool,
+    full: bool,
+    yes: bool,
+    json: bool,
+    verb: str,
+    states: tuple[State, ...],
+    do: Callable[[Recovery, str], Awaitable[Done]],
+) -> int:
+    if (order_id is None) != every:
+        raise Stop("Name an order or pass --all.")
+    async with Recourse.connect() as recourse:
+        with temporal_in_one_sentence():
+            return await _with(Recovery(recourse), recourse, order_id, full, yes, json, verb, states, do)
+
+
+async def _with(
+    recovery: Recovery,
+    recourse: Recourse,
+    order_id: str | None,
+    full: bool,
+    yes: bool,
+    json: bool,
+    verb: str,
+    states: tuple[State, ...],
+    do: Callable[[Recovery, str], Awaitable[Done]],
+) -> int:
+    if order_id is not None:
+        _say([await do(recovery, order_id)], json)
+        return DONE
+    found = [one async for one in _wanted(recourse, recovery, full, states)]
+    if not found:
+        if json:
+            say_json([])
+        else:
+            console().print(f"There is no order to {verb}.")
+        return DONE
+    if not json:
+        for one in found[:SHOWN]:
+            console().print(f"{one.order_id}: {printable(one.says)}.", markup=False)
+        if len(found) > SHOWN:
+            console().print(f"And {len(found) - SHOWN} more.")
+    # Whoever is at the wrong Temporal finds every order lost.
+    temporal = recourse.temporal
+    where = f"Temporal at {temporal.service_client.config.target_host}, namespace {temporal.namespace}"
+    ask(f"{verb.capitalize()} {counted(len(found), 'order')} now, on {where}?", yes=yes)
+    all_done, failed = list[Done](), 0
+    for some in _chunks([one.order_id for one in found]):
+        try:
+            ends = await asyncio.gather(*(_done(do, recovery, each) for each in some))
+        except BaseException:
+            # One that began again, and was not sent what nobody had decided, is no longer found as one that needs it.
+            named = ", ".join(some)
+            complain(Stop(f"These may be half done: run `recourse order {verb} ORDER` for each of {named}."))
+            raise
+        for order_id, end in zip(some, ends, strict=True):
+            failed += not isinstance(end, Done)
+            done = end if isinstance(end, Done) else Done(order_id, str(end))
+            all_done.append(done)
+            if not json:
+                _say([done], json)
+    if json:
+        _say(all_done, json)
+    return NO if failed else DONE
+
+
+async def _done(
+    do: Callable[[Recovery, str], Awaitable[Done]], recovery: Recovery, order_id: str
+) -> Done | CannotRecover | NoSuchOrder:
+    try:
+        return await do(recovery, order_id)
+    except (CannotRecover, NoSuchOrder) as error:
+        return error
+
+
+async def _wanted(
+    recourse: Recourse, recovery: Recovery, full: bool, states: tuple[State, ...]
+) -> AsyncIterator[Finding]:
+    looked_at = list[str]()
+    async for order_id in suspects(recourse, each=full):
+        looked_at.append(order_id)
+        if len(looked_at) == AT_ONCE:
+            for finding in await _examined(recovery, looked_at):
+                if finding.state in states:
+                    yield finding
+            looked_at.clear()
+    for finding in await _examined(recovery, looked_at):
+        if finding.state in states:
+            yield finding
+
+
+async def _examined(recovery: Recovery, order_ids: list[str]) -> list[Finding]:
+    """How these orders stand, without those that are gone by now: Temporal's lists lag."""
+    ends = await asyncio.gather(*map(recovery.examine, order_ids), return_exceptions=True)
+    for end in ends:
+        if isinstance(end, BaseException) and not isinstance(end, NoSuchOrder):
+            raise end
+    return [end for end in ends if isinstance(end, Finding)]
+
+
+def _chunks(order_ids: list[str]) -> list[list[str]]:
+    return [order_ids[start : start + AT_ONCE] for start in range(0, len(order_ids), AT_ONCE)]
+
+
+def _say(done: list[Done], json: bool) -> None:
+    if json:
+        say_json([asdict(one) for one in done])
+        return
+    for one in done:
+        again = f" Sent again: {counted(one.sent_again, 'undecided message')}." if one.sent_again else ""
+        console().print(f"{printable(one.says)}{again}", markup=False)

@@ -1,0 +1,152 @@
+"""`recourse worker`, `recourse serve` and `recourse migrate`: what runs in production."""
+
+from asyncio import Runner
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from recourse.cli.output import Json, Stop, console, say_json
+from recourse.cli.typed import Port
+from recourse.database.migrate import migrate as apply_migrations
+from recourse.runtime.connecting import connect
+from recourse.runtime.database import database, database_address, may_write_orders
+from recourse.runtime.search_attributes import register_search_attributes
+from recourse.runtime.settings import read_settings
+from recourse.runtime.tracing import tracing
+
+
+async def migrate(*, json: Json = False) -> None:
+    """Apply migrations to the database at DATABASE_URL. Safe to run at any time, repeatedly and concurrently."""
+    applied = await apply_migrations(database_address(read_settings()))
+    if json:
+        say_json({"applied": applied})
+    else:
+        console().print(f"applied {', '.join(applied)}" if applied else "nothing to apply: up to date")
+
+
+def worker() -> None:
+    """Run a worker until SIGINT or SIGTERM. Uses TEMPORAL_ADDRESS and DATABASE_URL; stops cleanly."""
+    # A tenth less of the worker's processor time than with the loop of the standard library.
+    from uvloop import new_event_loop
+
+    with Runner(loop_factory=new_event_loop) as runner:
+        runner.run(_lead())
+
+
+async def _lead() -> None:
+    from recourse.activities.paying import load_providers
+    from recourse.runtime.health import Health, health_app
+    from recourse.runtime.logs import log_to
+    from recourse.web.serving import answering
+    from recourse.worker import run_worker, spare_what_stays
+
+    settings = read_settings()
+    providers = load_providers(settings.payment_providers)
+    log_to(metrics=settings.metrics_address)
+    async with database(settings) as pool:
+        await may_write_orders(pool)
+        client = await connect()
+        await register_search_attributes(client)
+        health = Health(client, pool, settings.task_queue)
+        async with answering(settings.health_address, health_app(health)):
+            spare_what_stays()
+            await run_worker(client, pool, settings, providers, health)
+
+
+async def serve(
+    *, host: str = "127.0.0.1", port: Port = 8000, policy: Annotated[list[Path] | None, Parameter(negative="")] = None
+) -> None:
+    """Serve the HTTP API, and the pages under /pages, until SIGINT or SIGTERM.
+
+    RECOURSE_TOKEN_KEYS holds the token keys. Sites in RECOURSE_FRAME_ANCESTORS may embed the pages.
+
+    Parameters
+    ----------
+    host
+        The address to listen on. Put a TLS reverse proxy in front of it.
+    port
+        The port to listen on.
+    policy
+        A policy file to offer in addition to the built-in policies. Repeat for several.
+    """
+    from recourse.policies import PRESETS, load_policy
+    from recourse.runtime.logs import log_to
+    from recourse.starter.client import Recourse
+    from recourse.web.app import make_app
+    from recourse.web.figures import figures_app
+    from recourse.web.serving import answering, listen, serve_until_told_to_stop
+    from recourse.web.settings import read_frame_ancestors, read_keys
+
+    keys, ancestors, settings = read_keys(), read_frame_ancestors(), read_settings()
+    log_to()
+    known = {name: load_policy(name) for name in PRESETS}
+    known |= {made.name: made for made in (load_policy(path) for path in policy or ())}
+    with listen(host, port) as listener:
+        async with (
+            Recourse.connect(settings) as recourse,
+            answering(settings.metrics_address, figures_app(recourse)),
+        ):
+            console().print(f"Listening on {host}:{listener.getsockname()[1]}.")
+            app = make_app(recourse, keys, policies=known, frame_ancestors=ancestors)
+            if traced := tracing(settings):
+                from recourse.web.tracing import TracesRequests
+
+                app.add_middleware(TracesRequests, tracer=traced.tracer)
+            await serve_until_told_to_stop(app, listener)
+
+
+def token(
+    bearer: str, /, *, lifetime: str | None = None, link: str | None = None, order: str = "", json: Json = False
+) -> None:
+    """Create a token for the HTTP API, or a sign-in link for the pages.
+
+    The first key of RECOURSE_TOKEN_KEYS signs it.
+
+    Parameters
+    ----------
+    bearer
+        `service:ID` for a marketplace backend, or `client:ID`, `freelancer:ID`, `operator:ID`.
+    lifetime
+        How long it is valid, such as `12h` or `90d`. Default: `1h` for a token, `10m` for a link.
+    link
+        Create a sign-in link to the pages at this address, such as `https://orders.example`.
+    order
+        The id of the order that the link opens.
+    """
+    from pydantic import ValidationError
+
+    from recourse.resolution.model.durations import parse_duration
+    from recourse.runtime.urls import read_url
+    from recourse.web.pages.sessions import LINK_LASTS
+    from recourse.web.pages.sessions import link as make_link
+    from recourse.web.settings import read_keys
+    from recourse.web.tokens import Bearer
+
+    usual = LINK_LASTS if link else timedelta(hours=1)
+    role, _, given = bearer.partition(":")
+    try:
+        named = Bearer.model_validate({"role": role, "id": given})
+        expires_at = (datetime.now(UTC) + (parse_duration(lifetime) if lifetime else usual)).replace(microsecond=0)
+    except ValidationError as error:
+        raise Stop(f"Invalid bearer {bearer!r}: expected ROLE:ID, such as `service:shop` or `client:c-3`.") from error
+    except ValueError as error:
+        raise Stop(f"--lifetime: {error}") from error
+    if link is not None:
+        try:
+            read_url(link, "https", "http", user=False, query=False)
+        except ValueError as error:
+            raise Stop(f"--link: {error}.") from None
+    keys = read_keys()
+    if link is None:
+        name, made = "token", keys.sign(named, "recourse-api", expires_at)
+    else:
+        try:
+            name, made = "link", f"{link.rstrip('/')}{make_link(keys, named, expires_at, order)}"
+        except ValueError as error:
+            raise Stop(f"{bearer!r}: {error}.") from error
+    if json:
+        say_json({name: made, "expires_at": expires_at})
+    else:
+        console().print(made, markup=False)

@@ -1,0 +1,1 @@
+"""What an order is: its terms, state, events, commands and record."""

@@ -1,0 +1,234 @@
+"""The commands and their fields, and reading them from plain JSON without ever failing."""
+
+from datetime import timedelta
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+from pydantic import Field, model_validator
+
+from recourse.resolution.model.durations import Duration
+from recourse.resolution.model.fields import CommandId, Instant, Name, NonEmptyText, Text, Whole, Words, Yes
+from recourse.resolution.model.words import Fault, Frozen, Kind, Rating, Role, Visibility
+
+
+class Actor(Frozen):
+    """Who gives a command: a role, and the id that the marketplace knows them by."""
+
+    role: Role
+    id: Name
+
+
+class Command(Frozen):
+    """What every command carries.
+
+    `command_id` is unique per sender: the same sender's same id with the same command and fields gets the first answer.
+    `sent_at` is stamped by our own client on arrival, never by the sender. `expected_version` is that of the offer
+    answered.
+
+    For people: `about` says what the command does, `sample` has such fields as it takes besides the actor.
+    """
+
+    name: ClassVar[str]
+    by: ClassVar[tuple[Role, ...]]
+    about: ClassVar[str]
+    sample: ClassVar[dict[str, Any]] = {}
+
+    actor: Actor
+    command_id: CommandId | None = None
+    expected_version: Whole | None = None
+    sent_at: Instant | None = None
+    comment: Text | None = None
+
+    @property
+    def said(self) -> str | None:
+        """The comment, unless it is blank: an empty text explains nothing."""
+        return self.comment if self.comment and self.comment.strip() else None
+
+
+class SubmitRequirements(Command):
+    name = "submit_requirements"
+    by = ("client",)
+    about = "The client hands in what the freelancer needs; the delivery time starts."
+
+
+class Deliver(Command):
+    name = "deliver"
+    by = ("freelancer",)
+    about = "The freelancer delivers; the auto-complete clock starts."
+
+
+class AskRevision(Command):
+    name = "ask_revision"
+    by = ("client",)
+    about = "The client sends the delivery back for a revision."
+
+
+class Complete(Command):
+    name = "complete"
+    by = ("client",)
+    about = "The client accepts the delivery; the freelancer is paid."
+
+
+class MakeRequest(Command):
+    """`amount`: what the freelancer is to get gross when canceling; what the client gets back for a refund."""
+
+    name = "request"
+    by = ("client", "freelancer")
+    about = "Asks the other side to cancel, to extend, for an update, or offers a partial refund."
+    sample = {"kind": "cancel", "reason": "other", "comment": "I no longer need it."}
+
+    kind: Kind
+    reason: Name | None = None
+    private_note: Text | None = None
+    attestations: tuple[Name, ...] = Field(default=(), max_length=50)
+    amount: Whole | None = None
+    extend_by: Annotated[Duration, Field(gt=timedelta(0))] | None = None
+    approval: Literal["if_needed", "ask", "skip"] = "if_needed"
+    no_agreement: Yes = False
+
+    @model_validator(mode="after")
+    def _extends_by_something(self) -> Self:
+        if self.kind == "extension" and self.extend_by is None:
+            raise ValueError("extend_by is required for an extension, such as '48h'")
+        return self
+
+
+class Accept(Command):
+    name = "accept"
+    by = ("client", "freelancer")
+    about = "Agrees to the open request, or to the operator's proposal."
+
+
+class Decline(Command):
+    name = "decline"
+    by = ("client", "freelancer")
+    about = "Declines the open request, or the operator's proposal."
+
+
+class Counter(Command):
+    name = "counter"
+    by = ("client", "freelancer")
+    about = "Answers a request with another amount."
+    sample = {"amount": 5000}
+
+    amount: Whole | None = None
+
+
+class Withdraw(Command):
+    name = "withdraw"
+    by = ("client", "freelancer")
+    about = "Withdraws your own open request, or the case that you opened."
+
+
+class Settle(Command):
+    name = "settle"
+    by = ("client", "freelancer")
+    about = "Offers a settlement amount while a case is open."
+    sample = {"amount": 5000}
+
+    amount: Whole | None = None
+
+
+class UndoCancellation(Command):
+    name = "undo"
+    by = ("client", "freelancer")
+    about = "Undoes a cancellation, if the policy allows it."
+
+
+class Escalate(Command):
+    name = "escalate"
+    by = ("client", "freelancer")
+    about = "Escalates a declined cancel request to an operator."
+
+
+class Propose(Command):
+    name = "propose"
+    by = ("operator",)
+    about = "Proposes a settlement to both parties, in mediation."
+    sample = {"amount": 5000, "explanation": "Half of it is done."}
+
+    amount: Whole | None = None
+    explanation: Text | None = None
+
+
+class Rule(Command):
+    name = "rule"
+    by = ("operator",)
+    about = "Decides the case."
+    sample = {"outcome": "cancel", "amount": 5000, "explanation": "Half of it is done.", "fault": "none"}
+
+    outcome: Literal["cancel", "continue", "let_them_decide"]
+    amount: Whole | None = None
+    explanation: Text | None = None
+    fault: Fault = "none"
+    exempt: Yes = False
+
+
+class Appeal(Command):
+    name = "appeal"
+    by = ("client", "freelancer")
+    about = "Appeals the ruling, once, with new words or evidence; another operator decides."
+    sample = {"comment": "Page four was left out."}
+
+
+class SendMessage(Command):
+    name = "message"
+    by = ("client", "freelancer")
+    about = "Sends a message to the other side; the record keeps it."
+    sample = {"comment": "When will it be ready?"}
+
+    comment: Words
+
+
+class AddEvidence(Command):
+    name = "add_evidence"
+    by = ("client", "freelancer")
+    about = "Records a file that is stored elsewhere: title, kind, SHA-256 and address."
+    sample = {"title": "Chat", "kind": "screenshot", "sha256": "0" * 64, "address": "https://files.example/chat.png"}
+
+    title: Name
+    kind: Name
+    sha256: Annotated[str, Field(strict=True, pattern=r"^[0-9a-f]{64}$")]
+    address: NonEmptyText
+
+
+class LeaveFeedback(Command):
+    name = "leave_feedback"
+    by = ("client", "freelancer")
+    about = "Reviews the other side, publicly or privately, once each."
+    sample = {"visibility": "public", "rating": "positive", "text": "Quick and friendly."}
+
+    visibility: Visibility
+    rating: Rating
+    text: Text = ""
+
+
+class OrderAgain(Command):
+    name = "order_again"
+    by = ("system",)
+    about = "The two parties started another order; this affects scores only."
+
+
+COMMANDS: dict[str, type[Command]] = {
+    command.name: command
+    for command in (
+        SubmitRequirements,
+        Deliver,
+        AskRevision,
+        Complete,
+        MakeRequest,
+        Accept,
+        Decline,
+        Counter,
+        Withdraw,
+        Settle,
+        UndoCancellation,
+        Escalate,
+        Propose,
+        Rule,
+        Appeal,
+        SendMessage,
+        AddEvidence,
+        LeaveFeedback,
+        OrderAgain,
+    )
+}

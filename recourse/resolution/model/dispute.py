@@ -1,0 +1,112 @@
+"""What two parties can have open between them: a request, or a case with its proposal, offers and ruling (rules, 1)."""
+
+from typing import Literal
+
+from pydantic import AwareDatetime
+
+from recourse.resolution.model.durations import Duration
+from recourse.resolution.model.words import PARTIES, Frozen, Party, RequestKind, RequestStatus, Stage
+
+
+class Request(Frozen):
+    """A proposal by one party to the other; the latest of the order."""
+
+    number: int
+    kind: RequestKind
+    status: RequestStatus
+    opened_by: Party
+    asked: Party
+    version: int
+    amount: int | None
+    extend_by: Duration | None
+    reason: str | None
+    comment: str | None
+    private_note: str | None
+    answer_due_at: AwareDatetime | None
+    reminder_at: AwareDatetime | None
+    counters: int = 0
+    communicated: bool = False
+    spoken: tuple[Party, ...] = ()
+    escalated_by: tuple[Party, ...] = ()
+    ruled_on: bool = False
+
+    @property
+    def explained(self) -> bool:
+        """Whether its opener said why, in a text that is not blank."""
+        return bool(self.comment and self.comment.strip())
+
+
+class ExpiredOffer(Frozen):
+    """An offer that its deadline ended, and who should have answered it."""
+
+    version: int
+    asked: tuple[Party, ...]
+
+
+class Proposal(Frozen):
+    """An operator's proposal in mediation; both parties must accept it."""
+
+    version: int
+    amount: int
+    explanation: str
+    due_at: AwareDatetime
+    accepted_by: tuple[Party, ...] = ()
+
+
+class Offers(Frozen):
+    """What each party said it would end the case at: the freelancer's gross."""
+
+    client: int | None = None
+    freelancer: int | None = None
+
+    def of(self, party: Party) -> int | None:
+        """The standing offer of one party."""
+        return self.client if party == "client" else self.freelancer
+
+
+class Ruling(Frozen):
+    """An operator's decision."""
+
+    outcome: Literal["cancel", "continue"]
+    operator: str
+    amount: int | None
+    explanation: str
+
+
+class Case(Frozen):
+    """What the operator decides; the latest of the order.
+
+    `appealable_until` is set while a first ruling can be appealed; `request` is the number of the request it
+    came from, `took_request` tells whether that request was still open when the case took it over.
+    """
+
+    stage: Stage
+    opened_by: Party | Literal["system"]
+    opened_at: AwareDatetime
+    due_at: AwareDatetime
+    initiator: Party | Literal["system"]
+    reason: str | None
+    request: int | None
+    took_request: bool
+    review: bool
+    dormant: bool
+    communicated: bool
+    explained: bool
+    reminders_sent: int = 0
+    clock_from: AwareDatetime
+    proposal: Proposal | None = None
+    offers: Offers = Offers()
+    ruling: Ruling | None = None
+    appealable_until: AwareDatetime | None = None
+    appeals: int = 0
+
+    @property
+    def whose(self) -> tuple[Party, ...]:
+        """Who may take it back while it has no ruling: who escalated, and whose own open request it took over."""
+        mine = {self.opened_by, self.initiator if self.took_request else None}
+        return tuple(party for party in PARTIES if party in mine)
+
+    @property
+    def open(self) -> bool:
+        """Whether it still waits for a decision, or for an appeal."""
+        return self.stage != "closed"

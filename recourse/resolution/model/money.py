@@ -1,0 +1,84 @@
+"""Where each cent goes. All sums are cumulative, so splitting a payout never makes or loses a cent (rules, 7)."""
+
+from typing import Literal
+
+from recourse.resolution.model.order import Order, Sums
+
+
+def round_half_up(numerator: int, denominator: int) -> int:
+    """The whole number nearest to a non-negative fraction, half a unit upwards."""
+    return (2 * numerator + denominator) // (2 * denominator)
+
+
+def commission(order: Order, gross: int) -> int:
+    """The platform's share of the freelancer's gross, rounded down."""
+    rate = order.policy.money.commission
+    return gross * rate.numerator // rate.denominator
+
+
+def fee_returned(order: Order, refunded: int) -> int:
+    """The part of the service fee that goes back with so much of the price, half a unit up."""
+    return round_half_up(order.terms.service_fee * refunded, order.terms.price)
+
+
+def at_the_end(order: Order, gross: int, ending: Literal["canceled", "completed"]) -> Sums:
+    """Where everything is when the freelancer's total gross is `gross` and nothing stays in escrow."""
+    price, fee = order.terms.price, order.terms.service_fee
+    back = price - gross
+    returned = fee_returned(order, back)
+    if ending == "canceled" and order.policy.money.fee_back == "full":
+        returned = fee
+    elif ending == "canceled" and order.policy.money.fee_back == "none":
+        # What went back with partial refunds is not taken again.
+        returned = fee_returned(order, order.refunded)
+    share = commission(order, gross)
+    return Sums(client=back + returned, freelancer=gross - share, platform=share + fee - returned)
+
+
+def while_open(order: Order) -> Sums:
+    """What partial refunds and parts paid at once have moved so far."""
+    share = commission(order, order.released)
+    return Sums(
+        client=order.refunded + fee_returned(order, order.refunded),
+        freelancer=order.released - share,
+        platform=share,
+    )
+
+
+def final_gross(order: Order) -> int:
+    """The freelancer's total gross of a closed order."""
+    return order.resolution.gross if order.resolution else order.terms.price - order.refunded
+
+
+def target(order: Order) -> Sums:
+    """Where the money should be by now. Held money waits where it is."""
+    if order.settlement in ("executing", "retrying", "settled"):
+        return final_sums(order)
+    return while_open(order)
+
+
+def final_sums(order: Order) -> Sums:
+    """Where the money of a closed order ends up."""
+    return at_the_end(order, final_gross(order), "completed" if order.phase == "completed" else "canceled")
+
+
+def owed(order: Order) -> Sums:
+    """What is still to be moved out of escrow, by account."""
+    return target(order).minus(order.moved)
+
+
+def held(order: Order) -> int:
+    """What is in escrow."""
+    return order.terms.price + order.terms.service_fee - order.moved.total
+
+
+def gross_bounds(order: Order) -> tuple[int, int]:
+    """The least and the most that the freelancer's total gross can be: what is released, what is not refunded."""
+    return order.released, order.terms.price - order.refunded
+
+
+def refund_bounds(order: Order) -> tuple[int, int]:
+    """The least and the most of the price that one more partial refund can give back."""
+    share = order.policy.requests.partial_refund.at_most
+    cap = order.terms.price * share.numerator // share.denominator - order.refunded
+    return 1, min(cap, order.terms.price - order.refunded - order.released)

@@ -1,0 +1,255 @@
+"""The order as the rules see it: terms, request, case, resolution, money. Nothing derived is stored."""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, AwareDatetime, Field
+
+from recourse.resolution.model.amounts import LARGEST
+from recourse.resolution.model.dispute import Case, ExpiredOffer, Proposal, Request
+from recourse.resolution.model.durations import Duration
+from recourse.resolution.model.fields import AnInstant, Name, WholeNumber, storable, whole_second
+from recourse.resolution.model.policy import Policy
+from recourse.resolution.model.words import (
+    ExemptBecause,
+    Fault,
+    Frozen,
+    How,
+    OpenPhase,
+    Party,
+    Phase,
+    Rating,
+    SettlementStatus,
+    Visibility,
+)
+
+# Later, a deadline could lie beyond what a calendar holds.
+_LATEST = datetime(9000, 1, 1, tzinfo=UTC)
+LARGEST_AMOUNT = 2**53 - 1
+Amount = Annotated[int, Field(strict=True, ge=0, le=LARGEST_AMOUNT), WholeNumber]
+Id = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f/]+$")]
+
+
+class History(Frozen):
+    """What one party had behind it when the order was placed, as counts of closed orders."""
+
+    completed: Amount = 0
+    canceled: Amount = 0
+    good: Amount = 0
+    bad: Amount = 0
+    canceled_recently: Amount = 0
+
+
+class Histories(Frozen):
+    """What the two parties have behind them."""
+
+    client: History = History()
+    freelancer: History = History()
+
+    def of(self, party: Party) -> History:
+        """The history of one party."""
+        return self.client if party == "client" else self.freelancer
+
+
+class Terms(Frozen):
+    """What was ordered: the parties, the money in minor units, and the time it may take."""
+
+    order_id: Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]*$")]
+    client: Id
+    freelancer: Id
+    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = "USD"
+    price: Annotated[int, Field(strict=True, ge=1, le=LARGEST), WholeNumber]
+    service_fee: Annotated[int, Field(strict=True, ge=0, le=LARGEST), WholeNumber] = 0
+    ordered_at: Annotated[AwareDatetime, Field(lt=_LATEST), AnInstant, AfterValidator(whole_second)]
+    delivery_time: Duration
+    requirements: Literal["awaited", "received"] = "received"
+    history: Histories = Histories()
+
+
+class Opening(Frozen):
+    """What an order starts with. The policy stays the order's own: editing a file never touches a running order.
+
+    `record_salt` hides the fields of the record from whoever may not see them; it is secret.
+    `provider` names the payment provider that executes settlements; `ledger` is the built-in escrow ledger.
+    """
+
+    terms: Terms
+    policy: Policy
+    record_salt: Annotated[str, Field(min_length=16, max_length=200), AfterValidator(storable)]
+    provider: Name = "ledger"
+
+
+class Resolution(Frozen):
+    """How a canceled order ended. `gross` is what the freelancer gets before commission, in minor units."""
+
+    how: How
+    initiator: Party | Literal["system"]
+    reason: str | None
+    fault: Fault
+    exempt: bool
+    exempt_because: ExemptBecause | None
+    communicated: bool
+    explained: bool
+    gross: int
+    settled_between_parties: bool = False
+
+
+class Sums(Frozen):
+    """Money moved out of escrow so far, in minor units."""
+
+    client: int = 0
+    freelancer: int = 0
+    platform: int = 0
+
+    def minus(self, other: "Sums") -> "Sums":
+        """The difference, account by account."""
+        return Sums(
+            client=self.client - other.client,
+            freelancer=self.freelancer - other.freelancer,
+            platform=self.platform - other.platform,
+        )
+
+    def plus(self, other: "Sums") -> "Sums":
+        """The sum, account by account."""
+        return Sums(
+            client=self.client + other.client,
+            freelancer=self.freelancer + other.freelancer,
+            platform=self.platform + other.platform,
+        )
+
+    @property
+    def total(self) -> int:
+        """What has left escrow in all."""
+        return self.client + self.freelancer + self.platform
+
+
+class AutoComplete(Frozen):
+    """The clock of a delivered order: either it runs until `completes_at`, or it is frozen with `left`.
+
+    `would_complete_at` is where it stood when it was frozen; `stopper` is the number of the first cancel request
+    since the delivery, the only request that freezes it [A16]. A case that one of `took_back` could take back does not
+    freeze it either: each of them has taken one back since the delivery.
+    """
+
+    completes_at: AwareDatetime | None = None
+    left: Duration | None = None
+    would_complete_at: AwareDatetime | None = None
+    stopper: int | None = None
+    took_back: tuple[Party, ...] = ()
+
+
+class Feedback(Frozen):
+    """One review, by one party about the other."""
+
+    by: Party
+    visibility: Visibility
+    rating: Rating
+    text: str
+
+
+class Order(Frozen):
+    """One order, whole. Changed only by `resolution.evolve`."""
+
+    opening: Opening
+    phase: Phase
+    due_at: AwareDatetime | None
+    delivered_once: bool = False
+    revisions: int = 0
+    request: Request | None = None
+    declined: Request | None = None
+    requests: int = 0
+    offers: int = 0
+    counted_requests: dict[Party, int] = {}
+    declined_at: dict[Party, AwareDatetime] = {}
+    free_at: dict[Party, AwareDatetime] = {}
+    expired_offers: tuple[ExpiredOffer, ...] = ()
+    case: Case | None = None
+    last_case_end: AwareDatetime | None = None
+    appeal_used: bool = False
+    resolution: Resolution | None = None
+    canceled_from: OpenPhase | None = None
+    closed_at: AwareDatetime | None = None
+    undo_used: bool = False
+    settlement: SettlementStatus = "none"
+    hold_until: AwareDatetime | None = None
+    retry_at: AwareDatetime | None = None
+    retries: int = 0
+    provider_failed: bool = False
+    unpaid: Sums | None = None
+    released: int = 0
+    refunded: int = 0
+    moved: Sums = Sums()
+    payments: int = 0
+    auto_complete: AutoComplete | None = None
+    wrote: tuple[Party, ...] = ()
+    wrote_at: dict[Party, AwareDatetime] = {}
+    feedback: tuple[Feedback, ...] = ()
+    follow_up_at: AwareDatetime | None = None
+    heard_at: AwareDatetime
+    decided_at: AwareDatetime
+    record_length: int = 0
+    record_hash: str = ""
+    hidden_from: dict[Party, int] = {}
+
+    @property
+    def terms(self) -> Terms:
+        """What was ordered."""
+        return self.opening.terms
+
+    @property
+    def policy(self) -> Policy:
+        """The policy it was opened with."""
+        return self.opening.policy
+
+    @property
+    def closed(self) -> bool:
+        """Whether it is completed or canceled."""
+        return self.phase in ("completed", "canceled")
+
+    @property
+    def open_request(self) -> Request | None:
+        """The request that waits for an answer."""
+        return self.request if self.request and self.request.status == "open" else None
+
+    @property
+    def disputed(self) -> Request | None:
+        """The latest declined cancel request, which a party may take to an operator, whatever was asked since."""
+        latest = self.request
+        if latest and latest.kind == "cancel" and latest.status == "declined":
+            return latest
+        return self.declined
+
+    @property
+    def open_case(self) -> Case | None:
+        """The case that is not closed."""
+        return self.case if self.case and self.case.open else None
+
+    @property
+    def open_proposal(self) -> Proposal | None:
+        """The operator's proposal that waits for answers."""
+        case = self.open_case
+        return case.proposal if case and case.stage == "mediation" else None
+
+    def party(self, party: Party) -> str:
+        """The id of one party."""
+        return self.terms.client if party == "client" else self.terms.freelancer
+
+
+def open_order(opening: Opening) -> Order:
+    """A new order, all of its money in escrow."""
+    terms = opening.terms
+    waiting = terms.requirements == "awaited"
+    return Order(
+        opening=opening,
+        phase="waiting_requirements" if waiting else "in_progress",
+        due_at=None if waiting else terms.ordered_at + terms.delivery_time,
+        heard_at=terms.ordered_at,
+        decided_at=terms.ordered_at,
+    )
+
+
+def read_state(state: Mapping[str, Any]) -> Order:
+    """The order of a stored state. Instants and durations are texts there, so it is read the way JSON is."""
+    return Order.model_validate_json(json.dumps(state))

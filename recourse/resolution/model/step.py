@@ -1,0 +1,137 @@
+"""One recorded step of an order: everything that one command or one fired clock leaves behind.
+
+A step is written in a single transaction, so that the record, the money, the page of the order and the notices
+never disagree. It is a value: the rules make it, the workflow carries it, the database keeps it.
+"""
+
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from recourse.resolution.model.facts import Facts
+
+Account = Literal["client", "freelancer", "platform", "escrow"]
+Receiver = Literal["client", "freelancer", "operator"]
+
+
+class LedgerLine(BaseModel):
+    """One side of a double entry, in minor units of the order's currency; the lines of a step add up to zero.
+
+    `escrow` is the money held for this order. A positive amount is what the account receives.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    account: Account
+    amount: int
+
+
+class Notice(BaseModel):
+    """What one receiver is told. `id` is stable: a notice that is sent again carries the same one."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    to: Receiver
+    name: str
+    at: datetime
+    body: dict[str, Any]
+
+
+class RecordEntry(BaseModel):
+    """An entry of the order's record: who did what, what came of it, and the hash of the entry before [R66].
+
+    `content` holds the entry's fields by name; the hash is taken over salted hashes of the fields, so that a field
+    can be hidden in an export without breaking the chain (`resolution.record`).
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    number: int
+    at: datetime
+    content: dict[str, Any]
+    previous: str
+    hash: str
+
+
+class Answer(BaseModel):
+    """The first answer to a command; the same sender's same id gets it again."""
+
+    model_config = ConfigDict(frozen=True)
+
+    sender: str
+    command_id: str
+    outcome: dict[str, Any]
+
+
+class Answered(Answer):
+    """An answer that the database has, with the number of the step that gave it and the fingerprint of the command
+    that got it; None where they are not known."""
+
+    step: int | None = None
+    fingerprint: str | None = None
+
+
+class Adopted(BaseModel):
+    """What the database has instead of a step that was to be written.
+
+    An attempt to decide may be forgotten after its steps were committed: a worker died, or its report was lost. What
+    was committed then is what happened; the order goes on from there. `step` is the last one committed, `order` the
+    whole order after it, `answers` those that were given since. None: every answer has to be read from the database.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    step: int
+    order: dict[str, Any]
+    answers: tuple[Answered, ...] | None = ()
+
+
+class Summary(BaseModel):
+    """The columns by which a marketplace finds and lists orders, all as of this step."""
+
+    model_config = ConfigDict(frozen=True)
+
+    policy: str
+    client: str
+    freelancer: str
+    currency: str
+    price: int
+    service_fee: int
+    phase: str
+    settlement: str
+    ordered_at: datetime
+    due_at: datetime | None = None
+    closed_at: datetime | None = None
+    request_kind: str | None = None
+    request_status: str | None = None
+    answer_due_at: datetime | None = None
+    case_stage: str | None = None
+    case_due_at: datetime | None = None
+    turn: str
+    turn_until: datetime | None = None
+    next_clock: str | None = None
+    next_clock_at: datetime | None = None
+
+
+class Step(BaseModel):
+    """What is written at once. `number` is 0 for the opening and grows by one with each step of the order.
+
+    `facts` are those of the closed order, where this step made or changed them; `reopened` tells that it took them
+    back.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    order_id: str
+    number: int
+    at: datetime
+    order: dict[str, Any] = Field(description="the whole order after the step, which `read_state` reads")
+    summary: Summary
+    entry: RecordEntry | None = None
+    answer: Answer | None = None
+    ledger: tuple[LedgerLine, ...] = ()
+    notices: tuple[Notice, ...] = ()
+    facts: Facts | None = None
+    reopened: bool = False

@@ -1,0 +1,1 @@
+"""The rules: what each command and each clock does to an order."""

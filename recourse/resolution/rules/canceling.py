@@ -1,0 +1,174 @@
+"""Canceling: the rights to cancel alone, and asking (rules, 3)."""
+
+from datetime import datetime
+
+from recourse.resolution.model.commands import MakeRequest
+from recourse.resolution.model.events import CaseClosed, PartReleased, RequestEnded, RequestOpened
+from recourse.resolution.model.lateness import becomes_very_late_at, lateness
+from recourse.resolution.model.money import gross_bounds
+from recourse.resolution.model.order import Order
+from recourse.resolution.model.refusals import Checks
+from recourse.resolution.model.words import How, Party, Right
+from recourse.resolution.rules.cases import open_case_from_request
+from recourse.resolution.rules.decision import Decision
+from recourse.resolution.rules.ending import cancel
+from recourse.resolution.rules.windows import answer_window
+
+
+def right_to_cancel_alone(
+    order: Order, party: Party, amount: int | None, now: datetime, counted: datetime
+) -> Right | None:
+    """The right by which this party needs no approval now, if it has one [R21, R22, R33, R76].
+
+    `amount` is the gross that it names. A freelancer takes what is released and no more; to name nothing is not that.
+    """
+    if party == "freelancer" and amount != order.released:
+        return None
+    for right in order.policy.requests.cancel.without_approval.of(party):
+        match right:
+            case "waiting_requirements":
+                applies = order.phase == "waiting_requirements"
+            case "very_late":
+                applies = lateness(order, now) == "very_late"
+            case "regret_window":
+                ends = order.terms.ordered_at + order.policy.order.regret_window
+                applies = counted < ends and not order.delivered_once
+            case "full_return":
+                applies = order.released == 0
+        if applies:
+            return right
+    return None
+
+
+def right_available_at(order: Order, party: Party, now: datetime) -> datetime | None:
+    """When a clock will bring the right to cancel alone, if one will."""
+    requests = order.policy.requests
+    offered = "cancel" in requests.kinds and party in requests.cancel.by and order.phase in requests.cancel.phases
+    if not offered or "very_late" not in requests.cancel.without_approval.of(party):
+        return None
+    at = becomes_very_late_at(order)
+    return at if at is not None and at > now else None
+
+
+def request_cancel(decision: Decision, command: MakeRequest, party: Party, checks: Checks) -> None:
+    """Ask to cancel, cancel at once where no approval is needed, or go to an operator."""
+    order = decision.order
+    chosen = order.policy.requests.cancel
+    amount = _named_amount(order, party, command)
+    right = right_to_cancel_alone(order, party, amount, decision.now, decision.counted)
+    # Whoever says that there is no agreement wants an operator, not the own right.
+    alone = right is not None and command.approval != "ask" and not command.no_agreement
+    own_open = order.open_request is not None and order.open_request.opened_by == party
+    undecided_case = order.open_case is not None and order.open_case.ruling is None
+
+    checks.refuse("wrong_phase", order.phase not in chosen.phases, phase=order.phase)
+    open_number = order.open_request.number if order.open_request else None
+    checks.refuse("request_open", order.open_request is not None and (own_open or not alone), open_request=open_number)
+    checks.refuse("case_open", order.open_case is not None and not (alone and undecided_case))
+    available_at = right_available_at(order, party, decision.now)
+    checks.refuse("approval_needed", command.approval == "skip" and right is None, available_at=available_at)
+    _check_words(decision, command, party, checks)
+    _check_amount(order, command, party, checks)
+    checks.refuse("escalation_not_offered", command.no_agreement and not chosen.no_agreement)
+    if not alone:
+        _check_patience(decision, party, checks)
+    if checks.first():
+        return
+    if right is not None and alone:
+        _cancel_alone(decision, command, party, right, amount)
+    else:
+        _ask(decision, command, party, amount)
+
+
+def _check_words(decision: Decision, command: MakeRequest, party: Party, checks: Checks) -> None:
+    chosen = decision.order.policy.requests.cancel
+    checks.refuse("reason_required", party in chosen.reason_from and not command.reason)
+    checks.refuse("explanation_required", party in chosen.explanation_from and not command.said)
+    no_agreement = command.no_agreement and chosen.no_agreement
+    needed = chosen.no_agreement_attestations if no_agreement else chosen.attestations
+    missing = [statement for statement in needed if statement not in command.attestations]
+    checks.refuse("attestation_missing", bool(missing), missing=missing)
+
+
+def _check_amount(order: Order, command: MakeRequest, party: Party, checks: Checks) -> None:
+    chosen = order.policy.requests.cancel
+    least, most = gross_bounds(order)
+    if party not in chosen.amount_from:
+        most = least
+    no_agreement = command.no_agreement and chosen.no_agreement
+    needed = party in chosen.amount_from and not no_agreement
+    checks.refuse("amount_required", needed and command.amount is None, at_least=least, at_most=most)
+    outside = command.amount is not None and not least <= command.amount <= most
+    checks.refuse("amount_out_of_range", outside, at_least=least, at_most=most)
+
+
+def _check_patience(decision: Decision, party: Party, checks: Checks) -> None:
+    order, chosen = decision.order, decision.order.policy.requests.cancel
+    declined = order.declined_at.get(party)
+    if declined is not None:
+        free_at = declined + chosen.cooldown
+        checks.refuse("cooling_down", decision.now < free_at, available_at=free_at)
+    counted = order.counted_requests.get(party, 0)
+    checks.refuse("too_many_requests", 0 < chosen.max_requests <= counted, at_most=chosen.max_requests)
+
+
+def _named_amount(order: Order, party: Party, command: MakeRequest) -> int | None:
+    """The gross that canceling would give: as named, or what is released where the policy has no amount."""
+    if command.amount is not None or party in order.policy.requests.cancel.amount_from:
+        return command.amount
+    return order.released
+
+
+def _cancel_alone(decision: Decision, command: MakeRequest, party: Party, right: Right, amount: int | None) -> None:
+    order = decision.order
+    how: How
+    match right:
+        case "very_late":
+            how = "forced_late"
+        case "regret_window":
+            how = "regretted"
+        case "waiting_requirements" | "full_return":
+            how = "unilateral"
+    if order.open_request:
+        decision.happen(RequestEnded(status="superseded", kind=order.open_request.kind, by=party))
+    if order.open_case:
+        decision.happen(CaseClosed(because="canceled_alone", by=party))
+    cancel(
+        decision,
+        how=how,
+        initiator=party,
+        reason=command.reason,
+        gross=order.released if amount is None else amount,
+        fault="freelancer" if how == "forced_late" else None,
+        communicated=party in order.wrote,
+        explained=command.said is not None,
+    )
+
+
+def _ask(decision: Decision, command: MakeRequest, party: Party, amount: int | None) -> None:
+    order = decision.order
+    chosen = order.policy.requests.cancel
+    no_agreement = command.no_agreement
+    to_operator = no_agreement or chosen.operator_review
+    asked: Party = "freelancer" if party == "client" else "client"
+    due, reminder = answer_window(decision, "cancel", asked)
+    decision.happen(
+        RequestOpened(
+            number=order.requests + 1,
+            kind="cancel",
+            by=party,
+            version=order.offers + 1,
+            amount=amount,
+            reason=command.reason,
+            comment=command.said,
+            private_note=command.private_note,
+            answer_due_at=None if to_operator else due,
+            reminder_at=None if to_operator else reminder,
+            communicated=party in order.wrote,
+            asks=not to_operator,
+        )
+    )
+    if chosen.pay_named_part_at_once and party == "client" and amount is not None and amount > order.released:
+        decision.happen(PartReleased(gross=amount))
+    if to_operator:
+        open_case_from_request(decision, by=party, review=chosen.operator_review and not no_agreement)

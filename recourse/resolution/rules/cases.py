@@ -1,0 +1,180 @@
+"""Cases: how they open, mediation, and the parties' own ways out (rules, 6). Rulings are in `ruling`."""
+
+from typing import Literal
+
+from recourse.resolution.model.commands import Escalate, Propose, Settle
+from recourse.resolution.model.dispute import Case
+from recourse.resolution.model.events import (
+    CaseClosed,
+    CaseOpened,
+    ProposalAccepted,
+    ProposalMade,
+    RequestEnded,
+    RulingNeeded,
+    SettlementOffered,
+)
+from recourse.resolution.model.money import gross_bounds
+from recourse.resolution.model.order import Order
+from recourse.resolution.model.refusals import Checks
+from recourse.resolution.model.words import PARTIES, Party, other
+from recourse.resolution.rules.decision import Decision
+from recourse.resolution.rules.ending import cancel
+
+
+def open_case_from_request(
+    decision: Decision,
+    *,
+    by: Party | Literal["system"],
+    review: bool = False,
+    escalated: bool = False,
+    by_deadline: bool = False,
+) -> None:
+    """Open a case about the latest request, or the one that a party escalates; one still open is marked `escalated`."""
+    order = decision.order
+    request = order.disputed if escalated else order.request
+    if request is None:
+        raise AssertionError("no request to open a case about")
+    took = request.status == "open"
+    if took:
+        ended = RequestEnded(status="escalated", kind=request.kind, by=by, by_deadline=by_deadline)
+        decision.happen(ended)
+    decision.happen(
+        CaseOpened(
+            by=by,
+            due_at=decision.now + order.policy.cases.rule_within,
+            initiator=request.opened_by,
+            reason=request.reason,
+            request=request.number,
+            took_request=took,
+            escalated=escalated,
+            review=review,
+        )
+    )
+
+
+def open_dormant_case(decision: Decision) -> None:
+    """Nobody was heard for so long: an operator looks, so that no money is locked by silence."""
+    due = decision.now + decision.order.policy.cases.rule_within
+    decision.happen(CaseOpened(by="system", due_at=due, initiator="system", dormant=True))
+
+
+def escalate(decision: Decision, command: Escalate, party: Party, checks: Checks) -> None:
+    """Take a declined cancel request to an operator, once for each side [R53-R55]."""
+    order = decision.order
+    request = order.disputed
+    checks.refuse("case_open", order.open_case is not None)
+    offered = (
+        party in order.policy.cases.escalate_by
+        and order.open_request is None
+        and request is not None
+        and party not in request.escalated_by
+        and not request.ruled_on
+    )
+    checks.refuse("escalation_not_offered", not offered)
+    if offered and request and order.policy.cases.dialogue_required:
+        silent = [side for side in PARTIES if side not in request.spoken]
+        checks.refuse("dialogue_required", bool(silent), missing=silent)
+    if not checks.first():
+        open_case_from_request(decision, by=party, escalated=True)
+
+
+def check_case(order: Order, checks: Checks) -> Case | None:
+    """The open case, or a refusal."""
+    checks.refuse("no_open_case", order.open_case is None)
+    return order.open_case
+
+
+def check_gross(order: Order, amount: int | None, checks: Checks) -> None:
+    """The bounds of the freelancer's total gross in a case."""
+    least, most = gross_bounds(order)
+    checks.refuse("amount_required", amount is None, at_least=least, at_most=most)
+    outside = amount is not None and not least <= amount <= most
+    checks.refuse("amount_out_of_range", outside, at_least=least, at_most=most)
+
+
+def propose(decision: Decision, command: Propose, checks: Checks) -> None:
+    """The operator's proposal; a later one replaces it, and both parties are asked anew."""
+    order = decision.order
+    case = check_case(order, checks)
+    checks.refuse("wrong_phase", case is not None and case.stage != "mediation", stage=case.stage if case else None)
+    explanation = (command.explanation or "").strip()
+    checks.refuse("explanation_required", not explanation)
+    check_gross(order, command.amount, checks)
+    due_at = decision.now + order.policy.cases.proposal_window
+    checks.refuse("proposal_too_late", case is not None and due_at > case.due_at)
+    if checks.first() or command.amount is None:
+        return
+    decision.happen(
+        ProposalMade(
+            version=order.offers + 1, amount=command.amount, explanation=command.explanation or "", due_at=due_at
+        )
+    )
+
+
+def accept_proposal(decision: Decision, party: Party) -> None:
+    """One side agrees; when both have, the order is canceled at that amount."""
+    decision.happen(ProposalAccepted(by=party))
+    proposal, case = decision.order.open_proposal, decision.order.open_case
+    if proposal is None or case is None or set(proposal.accepted_by) != set(PARTIES):
+        return
+    decision.happen(CaseClosed(because="proposal", by=party))
+    cancel_in_case(decision, case, how="mediated", gross=proposal.amount)
+
+
+def decline_proposal(decision: Decision, party: Party) -> None:
+    """One decline ends the mediation at once."""
+    decision.happen(RulingNeeded(by=party))
+
+
+def end_mediation_by_silence(decision: Decision) -> None:
+    """Somebody did not answer the proposal in time."""
+    decision.happen(RulingNeeded(by="system", by_deadline=True))
+
+
+def settle(decision: Decision, command: Settle, party: Party, checks: Checks) -> None:
+    """A standing offer; one that meets the other's, or is better for it, ends the case at what stood first."""
+    order = decision.order
+    case = check_case(order, checks)
+    checks.refuse("wrong_phase", case is not None and case.ruling is not None, stage=case.stage if case else None)
+    check_gross(order, command.amount, checks)
+    if checks.first() or case is None or command.amount is None:
+        return
+    theirs = case.offers.of(other(party))
+    pays_enough = theirs is not None and (command.amount >= theirs if party == "client" else command.amount <= theirs)
+    if theirs is None or not pays_enough:
+        decision.happen(SettlementOffered(by=party, amount=command.amount))
+        return
+    decision.happen(CaseClosed(because="settled", by=party))
+    cancel_in_case(decision, case, how="mutual", gross=theirs, settled_between_parties=True)
+
+
+def withdraw_case(decision: Decision, party: Party, checks: Checks) -> None:
+    """Take back a case that has no ruling: who escalated, or whose own open request it took over, may."""
+    case = decision.order.open_case
+    if case is None:
+        raise AssertionError("no case to withdraw")
+    checks.refuse("not_yours_to_withdraw", case.ruling is not None or party not in case.whose)
+    if not checks.first():
+        decision.withdrawn = True
+        decision.happen(CaseClosed(because="withdrawn", by=party))
+
+
+def cancel_in_case(
+    decision: Decision,
+    case: Case,
+    *,
+    how: Literal["mediated", "mutual"],
+    gross: int,
+    settled_between_parties: bool = False,
+) -> None:
+    """Cancel as the parties agreed in a case."""
+    cancel(
+        decision,
+        how=how,
+        initiator=case.initiator,
+        reason=case.reason,
+        gross=gross,
+        communicated=case.communicated,
+        explained=case.explained,
+        settled_between_parties=settled_between_parties,
+    )

@@ -1,0 +1,145 @@
+"""`decide`: what a command or a clock does to an order. Whether it may, who may, and then the rule itself."""
+
+from datetime import datetime
+
+from recourse.resolution.model.commands import (
+    Accept,
+    AddEvidence,
+    Appeal,
+    AskRevision,
+    Command,
+    Complete,
+    Counter,
+    Decline,
+    Deliver,
+    Escalate,
+    LeaveFeedback,
+    MakeRequest,
+    OrderAgain,
+    Propose,
+    Rule,
+    SendMessage,
+    Settle,
+    SubmitRequirements,
+    UndoCancellation,
+    Withdraw,
+)
+from recourse.resolution.model.order import Order
+from recourse.resolution.model.refusals import Checks, Refusal
+from recourse.resolution.model.words import Party
+from recourse.resolution.model.zones import Offsets
+from recourse.resolution.rules.cases import escalate, propose, settle
+from recourse.resolution.rules.clocks import Clock, fire
+from recourse.resolution.rules.decision import Decision
+from recourse.resolution.rules.evolve_disputes import hear
+from recourse.resolution.rules.requesting import accept, counter, decline, make_request, withdraw
+from recourse.resolution.rules.ruling import appeal, rule
+from recourse.resolution.rules.speaking import add_evidence, leave_feedback, order_again, send_message
+from recourse.resolution.rules.undoing import undo
+from recourse.resolution.rules.working import ask_revision, complete, deliver, submit_requirements
+
+
+def decide(
+    order: Order, command: Command, now: datetime, counted: datetime | None = None, offsets: Offsets | None = None
+) -> Decision | Refusal:
+    """What `command` does at `now`, or why it is refused.
+
+    `counted` is the instant by which an answer, an undo, an appeal or a regret is judged in time (default: now),
+    `offsets` those of the policy's time zone (default: as the installed zone data has them).
+    """
+    decision = Decision(order, now, counted or now, offsets)
+    checks = Checks()
+    _check_actor(order, command, checks)
+    _check_open(order, command, checks)
+    _apply(decision, command, checks)
+    refusal = checks.first()
+    if refusal:
+        return refusal
+    if command.actor.role in ("client", "freelancer"):
+        if not isinstance(command, (SendMessage, AddEvidence)):
+            decision.order = decision.order.model_copy(update={"heard_at": now})
+        if command.said:
+            decision.order = hear(decision.order, _party(command))
+    decision.settle_auto_complete()
+    return decision
+
+
+def decide_clock(order: Order, clock: Clock, now: datetime, offsets: Offsets | None = None) -> Decision:
+    """What a fired clock does at `now`."""
+    decision = Decision(order, now, clock.at, offsets)
+    fire(decision, clock)
+    decision.settle_auto_complete()
+    return decision
+
+
+def _check_actor(order: Order, command: Command, checks: Checks) -> None:
+    actor = command.actor
+    checks.refuse("role_not_allowed", actor.role not in command.by, allowed=list(command.by))
+    if actor.role in ("client", "freelancer"):
+        own = order.terms.client if actor.role == "client" else order.terms.freelancer
+        checks.refuse("not_a_party", actor.id != own)
+    if actor.role == "operator":
+        checks.refuse("conflict_of_interest", actor.id in (order.terms.client, order.terms.freelancer))
+
+
+# They have codes of their own on a closed order, or belong there.
+_ALSO_WHEN_CLOSED = (UndoCancellation, Appeal, LeaveFeedback, SendMessage, AddEvidence, OrderAgain)
+
+
+def _check_open(order: Order, command: Command, checks: Checks) -> None:
+    if isinstance(command, _ALSO_WHEN_CLOSED) or not order.closed:
+        return
+    waiting_for_answer = order.open_request is not None and isinstance(command, (Accept, Decline, Counter, Withdraw))
+    waiting_for_appeal = order.open_case is not None and order.open_case.stage == "appeal"
+    rules_on_appeal = waiting_for_appeal and isinstance(command, Rule)
+    checks.refuse("order_closed", not waiting_for_answer and not rules_on_appeal, phase=order.phase)
+
+
+def _party(command: Command) -> Party:
+    # A role that may not give the command is refused already; which party it counts as is then of no matter.
+    return "freelancer" if command.actor.role == "freelancer" else "client"
+
+
+def _apply(decision: Decision, command: Command, checks: Checks) -> None:
+    party = _party(command)
+    match command:
+        case SubmitRequirements():
+            submit_requirements(decision, command, checks)
+        case Deliver():
+            deliver(decision, command, checks)
+        case AskRevision():
+            ask_revision(decision, command, checks)
+        case Complete():
+            complete(decision, command, checks)
+        case MakeRequest():
+            make_request(decision, command, party, checks)
+        case Accept():
+            accept(decision, command, party, checks)
+        case Decline():
+            decline(decision, command, party, checks)
+        case Counter():
+            counter(decision, command, party, checks)
+        case Withdraw():
+            withdraw(decision, command, party, checks)
+        case Settle():
+            settle(decision, command, party, checks)
+        case UndoCancellation():
+            undo(decision, command, party, checks)
+        case Escalate():
+            escalate(decision, command, party, checks)
+        case Propose():
+            propose(decision, command, checks)
+        case Rule():
+            rule(decision, command, command.actor.id, checks)
+        case Appeal():
+            appeal(decision, command, party, checks)
+        case SendMessage():
+            send_message(decision, command, party, checks)
+        case AddEvidence():
+            add_evidence(decision, command, party, checks)
+        case LeaveFeedback():
+            leave_feedback(decision, command, party, checks)
+        case OrderAgain():
+            order_again(decision, command, checks)
+        case _:
+            raise AssertionError(f"no rule for {command.name}")

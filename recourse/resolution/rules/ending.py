@@ -1,0 +1,69 @@
+"""How an order ends as canceled: what every cancellation records, and what is held (rules, 1 and 5)."""
+
+from datetime import datetime
+from typing import Literal
+
+from recourse.resolution.model.events import OrderCanceled
+from recourse.resolution.model.order import Resolution
+from recourse.resolution.model.words import Fault, How, Party
+from recourse.resolution.rules.decision import Decision
+
+
+def cancel(
+    decision: Decision,
+    *,
+    how: How,
+    initiator: Party | Literal["system"],
+    reason: str | None,
+    gross: int,
+    fault: Fault | None = None,
+    exempt_by_operator: bool = False,
+    communicated: bool = False,
+    explained: bool = False,
+    settled_between_parties: bool = False,
+    hold_until: datetime | None = None,
+) -> None:
+    """Close the order as canceled. `gross` is the freelancer's total; `fault` None takes the reason's own.
+
+    A cancellation that can be undone is held for the undo window; the caller says what else is held.
+    """
+    order, policy = decision.order, decision.order.policy
+    known = policy.reasons.get(reason) if reason else None
+    unstarted = order.phase == "waiting_requirements"
+    undoable = how in ("mutual", "expired_accepted") and not settled_between_parties and policy.undo.offered
+    follow_up = policy.notices.follow_up
+    resolution = Resolution(
+        how=how,
+        initiator=initiator,
+        reason=reason,
+        fault=fault if fault is not None else known.fault if known else "none",
+        exempt=unstarted or exempt_by_operator,
+        exempt_because="waiting_requirements" if unstarted else "operator" if exempt_by_operator else None,
+        communicated=communicated,
+        explained=explained,
+        gross=gross,
+        settled_between_parties=settled_between_parties,
+    )
+    decision.happen(
+        OrderCanceled(
+            resolution=resolution,
+            hold_until=decision.now + policy.undo.window if undoable else hold_until,
+            follow_up_at=decision.now + follow_up if follow_up is not None else None,
+        )
+    )
+
+
+def cancel_by_request(decision: Decision, how: Literal["mutual", "expired_accepted"]) -> None:
+    """Cancel as the accepted request says."""
+    request = decision.order.request
+    if request is None:
+        raise AssertionError("no request to cancel by")
+    cancel(
+        decision,
+        how=how,
+        initiator=request.opened_by,
+        reason=request.reason,
+        gross=decision.order.released if request.amount is None else request.amount,
+        communicated=request.communicated,
+        explained=request.explained,
+    )

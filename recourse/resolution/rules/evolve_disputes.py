@@ -1,0 +1,255 @@
+"""What the events of requests and cases change; a part of `evolve`."""
+
+from datetime import datetime
+from typing import Any, TypeVar, assert_never
+
+from recourse.resolution.model.dispute import Case, ExpiredOffer, Proposal, Request, Ruling
+from recourse.resolution.model.events import (
+    AnswerReminded,
+    AppealOpened,
+    AppealUndecided,
+    CaseClosed,
+    CaseOpened,
+    CaseReminded,
+    ProposalAccepted,
+    ProposalMade,
+    RequestCountered,
+    RequestEnded,
+    RequestOpened,
+    RequestReopened,
+    RulingMade,
+    RulingNeeded,
+    SettlementOffered,
+)
+from recourse.resolution.model.order import Order
+from recourse.resolution.model.words import PARTIES, Frozen, Party, other
+
+# A late answer to an offer before those is told that nothing is open, not that it is late: an order stays small.
+LATE_OFFERS_KNOWN = 100
+_Value = TypeVar("_Value", bound=Frozen)
+
+
+def request_changes(
+    order: Order,
+    event: RequestOpened | RequestCountered | RequestEnded | RequestReopened | AnswerReminded,
+    now: datetime,
+) -> dict[str, Any]:
+    """What changes in an order when something happens to its request."""
+    request = order.request
+    if isinstance(event, RequestOpened):
+        opened = _opened(event)
+        changes: dict[str, Any] = {
+            "request": opened,
+            "declined": order.disputed,
+            "requests": event.number,
+            "offers": event.version,
+        }
+        if event.kind == "undo":
+            changes["undo_used"] = True
+        if event.kind == "cancel":
+            counted = order.counted_requests.get(event.by, 0) + 1
+            changes["counted_requests"] = {**order.counted_requests, event.by: counted}
+            clock = order.auto_complete
+            if clock and clock.stopper is None:
+                changes["auto_complete"] = _copied(clock, stopper=event.number)
+        return changes
+    if request is None:
+        raise AssertionError(f"{event.event} without a request")
+    match event:
+        case RequestCountered():
+            countered = _copied(
+                request,
+                version=event.version,
+                amount=event.amount,
+                asked=other(event.by),
+                answer_due_at=event.answer_due_at,
+                reminder_at=event.reminder_at,
+                counters=request.counters + 1,
+            )
+            return {"request": countered, "offers": event.version}
+        case RequestEnded():
+            changes = {"request": _copied(request, status=event.status, reminder_at=None)}
+            if event.by_deadline:
+                changes |= _remember_late(order, request.version, (request.asked,))
+            if event.status == "declined":
+                changes |= _waits(order, request, now)
+            if request.kind == "cancel" and event.status == "withdrawn":
+                left = order.counted_requests.get(request.opened_by, 1) - 1
+                changes["counted_requests"] = {**order.counted_requests, request.opened_by: left}
+            return changes
+        case RequestReopened():
+            reopened = _copied(request, status="open", answer_due_at=event.answer_due_at, reminder_at=event.reminder_at)
+            return {"request": reopened}
+        case AnswerReminded():
+            return {"request": _copied(request, reminder_at=None)}
+        case _:
+            assert_never(event)
+
+
+def _waits(order: Order, request: Request, now: datetime) -> dict[str, Any]:
+    """Whoever was declined waits before it asks again: after a cancel request for its own cooldown, which the policy of
+    the next one has; after another kind for that kind's."""
+    requests = order.policy.requests
+    match request.kind:
+        case "cancel":
+            return {"declined_at": {**order.declined_at, request.opened_by: now}}
+        case "undo":
+            return {}
+        case "extension":
+            cooldown = requests.extension.cooldown
+        case "update":
+            cooldown = requests.update.cooldown
+        case "partial_refund":
+            cooldown = requests.partial_refund.cooldown
+        case _:
+            assert_never(request.kind)
+    return {"free_at": {**order.free_at, request.opened_by: now + cooldown}}
+
+
+def _remember_late(order: Order, version: int, asked: tuple[Party, ...]) -> dict[str, Any]:
+    late = ExpiredOffer(version=version, asked=asked)
+    return {"expired_offers": (*order.expired_offers, late)[-LATE_OFFERS_KNOWN:]}
+
+
+def _opened(event: RequestOpened) -> Request:
+    return Request(
+        number=event.number,
+        kind=event.kind,
+        status="open",
+        opened_by=event.by,
+        asked=other(event.by),
+        version=event.version,
+        amount=event.amount,
+        extend_by=event.extend_by,
+        reason=event.reason,
+        comment=event.comment,
+        private_note=event.private_note,
+        answer_due_at=event.answer_due_at,
+        reminder_at=event.reminder_at,
+        communicated=event.communicated,
+    )
+
+
+def case_changes(
+    order: Order,
+    event: CaseOpened
+    | CaseReminded
+    | ProposalMade
+    | ProposalAccepted
+    | RulingNeeded
+    | SettlementOffered
+    | RulingMade
+    | CaseClosed
+    | AppealOpened
+    | AppealUndecided,
+    now: datetime,
+) -> dict[str, Any]:
+    """What changes in an order when something happens to its case."""
+    if isinstance(event, CaseOpened):
+        request = _about(order, event.request)
+        escalated: dict[str, Any] = {}
+        if request and event.escalated:
+            escalated = _put_back(order, _copied(request, escalated_by=with_party(request.escalated_by, event.by)))
+        opened = Case(
+            stage="mediation",
+            opened_by=event.by,
+            opened_at=now,
+            due_at=event.due_at,
+            initiator=event.initiator,
+            reason=event.reason,
+            request=event.request,
+            took_request=event.took_request,
+            review=event.review,
+            dormant=event.dormant,
+            communicated=bool(request and request.communicated),
+            explained=bool(request and request.explained),
+            clock_from=now,
+        )
+        return {"case": opened, **escalated}
+    case = order.case
+    if case is None:
+        raise AssertionError(f"{event.event} without a case")
+    changes: dict[str, Any] = {}
+    match event:
+        case CaseReminded():
+            case = _copied(case, reminders_sent=case.reminders_sent + 1)
+        case ProposalMade():
+            proposal = Proposal(
+                version=event.version, amount=event.amount, explanation=event.explanation, due_at=event.due_at
+            )
+            case = _copied(case, proposal=proposal)
+            changes["offers"] = event.version
+        case ProposalAccepted():
+            if case.proposal is None:
+                raise AssertionError("an accepted proposal that was never made")
+            accepted = _copied(case.proposal, accepted_by=with_party(case.proposal.accepted_by, event.by))
+            case = _copied(case, proposal=accepted)
+        case RulingNeeded():
+            if event.by_deadline and case.proposal:
+                changes |= _remember_late(order, case.proposal.version, PARTIES)
+            case = _copied(case, stage="ruling")
+        case SettlementOffered():
+            case = _copied(case, offers=_copied(case.offers, **{event.by: event.amount}))
+        case RulingMade():
+            if event.operator is not None and event.outcome != "let_them_decide":
+                ruling = Ruling(
+                    outcome=event.outcome,
+                    operator=event.operator,
+                    amount=event.amount,
+                    explanation=event.explanation,
+                )
+                # An appeal keeps the first window: a second ruling is final and opens none.
+                until = event.appealable_until or case.appealable_until
+                case = _copied(case, stage="ruling", ruling=ruling, appealable_until=until)
+                request = _about(order, case.request)
+                if request:
+                    changes |= _put_back(order, _copied(request, ruled_on=True))
+        case CaseClosed():
+            case = _copied(case, stage="closed")
+            changes["last_case_end"] = now
+            if event.because == "withdrawn" and order.auto_complete:
+                took_back = with_party(order.auto_complete.took_back, event.by)
+                changes["auto_complete"] = _copied(order.auto_complete, took_back=took_back)
+        case AppealOpened():
+            case = _copied(
+                case,
+                stage="appeal",
+                due_at=event.due_at,
+                clock_from=now,
+                reminders_sent=0,
+                appeals=case.appeals + 1,
+            )
+            changes |= {"hold_until": event.due_at if order.closed else None, "appeal_used": True}
+        case AppealUndecided():
+            pass
+        case _:
+            assert_never(event)
+    return changes | {"case": case}
+
+
+def _about(order: Order, number: int | None) -> Request | None:
+    return next((one for one in (order.request, order.declined) if one and one.number == number), None)
+
+
+def _put_back(order: Order, request: Request) -> dict[str, Any]:
+    latest = order.request is not None and order.request.number == request.number
+    return {"request" if latest else "declined": request}
+
+
+def with_party(parties: tuple[Party, ...], party: Any) -> tuple[Party, ...]:
+    """`parties` and this one, each once."""
+    return tuple(one for one in PARTIES if one in parties or one == party)
+
+
+def hear(order: Order, by: Party) -> Order:
+    """The order, with one more side heard since its requests opened [R55]."""
+    spoken = {
+        name: _copied(request, spoken=with_party(request.spoken, by))
+        for name, request in (("request", order.request), ("declined", order.declined))
+        if request
+    }
+    return _copied(order, **spoken)
+
+
+def _copied(value: _Value, **changes: Any) -> _Value:
+    return value.model_copy(update=changes)

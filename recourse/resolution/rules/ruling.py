@@ -1,0 +1,231 @@
+"""Rulings, appeals, and what happens when operators are silent (rules, 6)."""
+
+from typing import Literal
+
+from recourse.resolution.model.commands import Appeal, Rule
+from recourse.resolution.model.dispute import Case
+from recourse.resolution.model.events import (
+    AppealOpened,
+    AppealUndecided,
+    CaseClosed,
+    CaseReminded,
+    RequestReopened,
+    ResolutionChanged,
+    RulingMade,
+    SettlementDue,
+)
+from recourse.resolution.model.order import Order
+from recourse.resolution.model.refusals import Checks
+from recourse.resolution.model.words import Fallback, Party
+from recourse.resolution.rules.cases import check_case, check_gross
+from recourse.resolution.rules.decision import Decision
+from recourse.resolution.rules.ending import cancel
+from recourse.resolution.rules.undoing import restore
+from recourse.resolution.rules.windows import answer_window
+
+
+def rule(decision: Decision, command: Rule, operator: str, checks: Checks) -> None:
+    """The operator decides: cancel at an amount, go on, or (an operator review) let the parties decide."""
+    order = decision.order
+    case = check_case(order, checks)
+    ruled = case is not None and case.ruling is not None and case.stage != "appeal"
+    checks.refuse("wrong_phase", ruled, stage=case.stage if case else None)
+    handing_back = command.outcome == "let_them_decide"
+    # Only a review can be handed back, and not what was ruled on.
+    cannot = handing_back and case is not None and (not case.review or case.ruling is not None)
+    checks.refuse("wrong_phase", cannot, stage=case.stage if case else None)
+    explanation = (command.explanation or "").strip()
+    checks.refuse("explanation_required", not explanation)
+    if command.outcome == "cancel":
+        check_gross(order, command.amount, checks)
+    same = case is not None and case.ruling is not None and case.ruling.operator == operator
+    checks.refuse("same_operator", same and case is not None and case.stage == "appeal")
+    if checks.first() or case is None:
+        return
+    if handing_back:
+        _let_them_decide(decision, operator, command.explanation or "")
+    elif case.stage == "appeal":
+        _rule_again(decision, case, command, operator)
+    else:
+        _rule_first(decision, case, command, operator)
+
+
+def _rule_first(decision: Decision, case: Case, command: Rule, operator: str) -> None:
+    window = decision.order.policy.cases.appeal_window
+    # Once the one appeal of the order is used, a ruling is final at once.
+    until = decision.now + window if window and not decision.order.appeal_used else None
+    decision.happen(_ruling(command, operator, until))
+    if until is None:
+        decision.happen(CaseClosed(because="ruling", by="operator"))
+    if command.outcome == "cancel":
+        cancel(
+            decision,
+            how="ruling",
+            initiator=case.initiator,
+            reason=case.reason,
+            gross=command.amount or 0,
+            fault=command.fault,
+            exempt_by_operator=command.exempt,
+            communicated=case.communicated,
+            explained=case.explained,
+            hold_until=until,
+        )
+
+
+def _rule_again(decision: Decision, case: Case, command: Rule, operator: str) -> None:
+    order = decision.order
+    decision.happen(_ruling(command, operator, None))
+    decision.happen(CaseClosed(because="ruling", by="operator"))
+    if command.outcome == "continue":
+        if order.closed:
+            restore(decision, by_ruling=True)
+        return
+    resolution = order.resolution
+    if resolution is None:
+        cancel(
+            decision,
+            how="ruling",
+            initiator=case.initiator,
+            reason=case.reason,
+            gross=command.amount or 0,
+            fault=command.fault,
+            exempt_by_operator=command.exempt,
+            communicated=case.communicated,
+            explained=case.explained,
+        )
+        return
+    # What the rules exempt is not the operator's to take away.
+    by_rule = resolution.exempt_because if resolution.exempt_because != "operator" else None
+    because = by_rule or ("operator" if command.exempt else None)
+    changed = resolution.model_copy(
+        update={
+            "gross": command.amount or 0,
+            "fault": command.fault,
+            "exempt": because is not None,
+            "exempt_because": because,
+        }
+    )
+    decision.happen(ResolutionChanged(resolution=changed))
+    decision.happen(SettlementDue())
+
+
+def _ruling(command: Rule, operator: str, until: object) -> RulingMade:
+    return RulingMade.model_validate(
+        {
+            "outcome": command.outcome,
+            "operator": operator,
+            "amount": command.amount if command.outcome == "cancel" else None,
+            "explanation": command.explanation or "",
+            "appealable_until": until,
+        }
+    )
+
+
+def _let_them_decide(decision: Decision, operator: str | None, explanation: str, overdue: bool = False) -> None:
+    order = decision.order
+    request = order.request
+    if request is None:
+        raise AssertionError("an operator review without a request")
+    decision.happen(RulingMade(outcome="let_them_decide", operator=operator, explanation=explanation, overdue=overdue))
+    decision.happen(CaseClosed(because="fallback" if overdue else "ruling", by="system" if overdue else "operator"))
+    due, reminder = answer_window(decision, request.kind, request.asked)
+    decision.happen(RequestReopened(answer_due_at=due, reminder_at=reminder))
+
+
+def appeal(decision: Decision, command: Appeal, party: Party, checks: Checks) -> None:
+    """Once per order, with new words, within the window; the settlement stays held [R48, R65]."""
+    order = decision.order
+    checks.refuse("explanation_required", not command.said)
+    if order.appeal_used:
+        checks.refuse("appeal_used", True)
+        return
+    case = order.case
+    until = case.appealable_until if case else None
+    checks.refuse("appeal_not_offered", case is None or until is None)
+    if case is None or until is None:
+        return
+    # A client that completes or is paid out while the window runs has nothing left to appeal.
+    ended_otherwise = not case.open and case.appeals == 0
+    checks.refuse("appeal_closed", decision.counted >= until or ended_otherwise)
+    if not checks.first():
+        due_at = decision.now + order.policy.cases.rule_within
+        decision.happen(AppealOpened(by=party, comment=command.said or "", due_at=due_at))
+
+
+def end_appeal_window(decision: Decision) -> None:
+    """Nobody appealed: the ruling is final, and the held money moves."""
+    _finish(decision)
+
+
+def end_undecided_appeal(decision: Decision) -> None:
+    """Nobody decided the appeal in time: the first ruling stands."""
+    decision.happen(AppealUndecided())
+    _finish(decision)
+
+
+def _finish(decision: Decision) -> None:
+    decision.happen(CaseClosed(because="appeal_over", by="system"))
+    if decision.order.closed:
+        decision.happen(SettlementDue())
+
+
+def remind_operator(decision: Decision) -> None:
+    """A reminder to the operators."""
+    decision.happen(CaseReminded())
+
+
+_FALLBACK_WORDS: dict[Fallback, str] = {
+    "cancel_full_refund": "No operator decided in time: the order is canceled and what is held goes to the client.",
+    "cancel_split": "No operator decided in time: the order is canceled and what is held of the price is split.",
+    "continue": "No operator decided in time: the order goes on.",
+}
+
+
+def fallback_of(order: Order, case: Case) -> Fallback | Literal["let_them_decide"]:
+    """What happens when no operator decides this case in time."""
+    if case.review:
+        return "let_them_decide"
+    fallback = order.policy.cases.fallback
+    # An order that everybody forgot does not go on for ever.
+    if case.dormant and fallback == "continue":
+        fallback = "cancel_split"
+    # Where nothing was begun there is nothing to split.
+    if fallback == "cancel_split" and order.phase == "waiting_requirements":
+        return "cancel_full_refund"
+    return fallback
+
+
+def fall_back(decision: Decision) -> None:
+    """Operators are bounded too: what the policy says happens when none decides."""
+    order = decision.order
+    case = order.open_case
+    if case is None:
+        raise AssertionError("no case to fall back in")
+    fallback = fallback_of(order, case)
+    if fallback == "let_them_decide":
+        _let_them_decide(decision, None, "No operator reviewed this in time: it is between you two.", overdue=True)
+        return
+    goes_on = fallback == "continue"
+    gross = order.released
+    if fallback == "cancel_split":
+        gross += (order.terms.price - order.released - order.refunded) // 2
+    decision.happen(
+        RulingMade(
+            outcome="continue" if goes_on else "cancel",
+            operator=None,
+            amount=None if goes_on else gross,
+            explanation=_FALLBACK_WORDS[fallback],
+            overdue=True,
+        )
+    )
+    decision.happen(CaseClosed(because="fallback", by="system"))
+    if not goes_on:
+        cancel(
+            decision,
+            how="fallback",
+            initiator=case.initiator,
+            reason=case.reason,
+            gross=gross,
+            communicated=case.communicated,
+            explained=case.explained,
+        )

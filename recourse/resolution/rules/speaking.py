@@ -1,0 +1,81 @@
+"""Words, files and reviews: recorded, and nothing else moves (rules, 2 and 8)."""
+
+from recourse.resolution.model.commands import AddEvidence, LeaveFeedback, OrderAgain, SendMessage
+from recourse.resolution.model.events import EvidenceAdded, FeedbackLeft, MessageSent, ResolutionChanged
+from recourse.resolution.model.lateness import lateness
+from recourse.resolution.model.order import Order
+from recourse.resolution.model.refusals import Checks
+from recourse.resolution.model.words import Party, Visibility
+from recourse.resolution.rules.decision import Decision
+
+
+def send_message(decision: Decision, command: SendMessage, party: Party, checks: Checks) -> None:
+    """A statement to the other side; it counts as communication and dialogue."""
+    if not checks.first():
+        decision.happen(MessageSent(by=party, comment=command.comment))
+
+
+def add_evidence(decision: Decision, command: AddEvidence, party: Party, checks: Checks) -> None:
+    """The fingerprint of a file that is kept elsewhere [R66]."""
+    if not checks.first():
+        decision.happen(
+            EvidenceAdded(
+                by=party, title=command.title, kind=command.kind, sha256=command.sha256, address=command.address
+            )
+        )
+
+
+def reviews_left(order: Order, party: Party) -> list[Visibility]:
+    """What this party may still leave [R16, R61, R69, R73]."""
+    if not order.closed:
+        return []
+    said = {feedback.visibility for feedback in order.feedback if feedback.by == party}
+    return [one for one in _reviews_allowed(order, party) if one not in said]
+
+
+def _reviews_allowed(order: Order, party: Party) -> list[Visibility]:
+    resolution = order.resolution
+    if resolution is None:
+        return ["public", "private"] if party == "client" else ["public"]
+    rights = order.policy.reviews
+    if party == "freelancer":
+        careless = resolution.initiator == "client" and not (resolution.communicated and resolution.explained)
+        return ["public"] if rights.careless_client and careless else []
+    match rights.public_after_cancel:
+        case "always":
+            public = True
+        case "paid":
+            public = resolution.gross > 0
+        case "late_or_delivered":
+            public = order.delivered_once or (
+                order.closed_at is not None and lateness(order, order.closed_at) != "on_time"
+            )
+        case "never":
+            public = False
+    allowed: list[Visibility] = ["public"] if public else []
+    return [*allowed, "private"] if rights.private_after_cancel else allowed
+
+
+def leave_feedback(decision: Decision, command: LeaveFeedback, party: Party, checks: Checks) -> None:
+    """A review, each kind once. A freelancer's review of a careless client is a negative one [R61]."""
+    order = decision.order
+    checks.refuse("feedback_not_allowed", command.visibility not in reviews_left(order, party))
+    of_careless = party == "freelancer" and order.resolution is not None
+    checks.refuse("feedback_not_allowed", of_careless and command.rating != "negative")
+    if not checks.first():
+        decision.happen(FeedbackLeft(by=party, visibility=command.visibility, rating=command.rating, text=command.text))
+
+
+def order_again(decision: Decision, command: OrderAgain, checks: Checks) -> None:
+    """The two ordered again: soon enough, the cancellation leaves the completion rate [R40]."""
+    order = decision.order
+    within = order.policy.scores.new_order_exempts_within
+    resolution = order.resolution
+    if checks.first() or resolution is None or order.closed_at is None or within is None:
+        return
+    # What an operator exempted, another may no longer exempt on appeal; the new order still does then.
+    if resolution.exempt and resolution.exempt_because != "operator":
+        return
+    if decision.now < order.closed_at + within:
+        exempted = resolution.model_copy(update={"exempt": True, "exempt_because": "new_order"})
+        decision.happen(ResolutionChanged(resolution=exempted))

@@ -1,0 +1,1 @@
+"""What is shown of an order: views, outcomes, notices and scores."""

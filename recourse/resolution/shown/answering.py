@@ -1,0 +1,92 @@
+"""What is kept and said of a decision: its entry in the record, and the answer to whoever sent the message."""
+
+from datetime import datetime
+from typing import Any
+
+from recourse.resolution.model.events import FeedbackLeft
+from recourse.resolution.model.money import held
+from recourse.resolution.model.order import Order
+from recourse.resolution.model.reading import Message
+from recourse.resolution.model.refusals import Refusal
+from recourse.resolution.model.step import RecordEntry
+from recourse.resolution.model.words import PARTIES
+from recourse.resolution.rules.clocks import Clock, next_clock
+from recourse.resolution.rules.decision import Decision
+from recourse.resolution.shown.turn import turn
+
+
+def entry_content(
+    decision: Decision, before: Order, message: Message | None, clock: Clock | None, refusal: Refusal | None
+) -> dict[str, Any]:
+    """What the record keeps of a decision; `before` is the order that it was made on."""
+    after = decision.order
+    content: dict[str, Any] = {"at": decision.now.isoformat()}
+    if message is not None:
+        fields = dict(message.fields)
+        private = {key: fields.pop(key) for key in ("private_note", "unreadable") if key in fields}
+        actor = message.actor
+        content |= {
+            "actor": actor.model_dump() if actor else None,
+            "command": message.name,
+            "command_id": message.command_id,
+            "fields": fields,
+            # Always there, so that whether somebody left a private note cannot be told.
+            "private": private,
+        }
+        if actor and actor.role in PARTIES and actor.id != before.party(actor.role):
+            content["stranger"] = True
+    elif clock is not None:
+        content |= {"actor": {"role": "system", "id": "clock"}, "command": clock.name, "fields": {}}
+        content["due_at"] = clock.at.isoformat()
+    if refusal is not None:
+        return content | {
+            "outcome": "refused",
+            "code": refusal.code,
+            "details": _plain(refusal.details),
+            "from": before.phase,
+            "to": before.phase,
+        }
+    confidential = any(isinstance(event, FeedbackLeft) and event.visibility == "private" for event in decision.events)
+    return content | {
+        "outcome": "applied",
+        "from": before.phase,
+        "to": after.phase,
+        "events": [event.model_dump(mode="json", exclude={"private_note"}) for event in decision.events],
+        "money": {**after.moved.model_dump(), "held": held(after)},
+        **({"confidential": True} if confidential else {}),
+    }
+
+
+def outcome_of(
+    decision: Decision, order: Order, entry: RecordEntry, message: Message, refusal: Refusal | None
+) -> dict[str, Any]:
+    """The answer to a message: applied, or refused; `order` is as the decision leaves it."""
+    outcome: dict[str, Any] = {
+        "status": "refused" if refusal else "applied",
+        "order_id": order.terms.order_id,
+        "command": message.name,
+        "command_id": message.command_id,
+        "entry": entry.number,
+        "at": entry.at.isoformat().replace("+00:00", "Z"),
+    }
+    if refusal:
+        return outcome | {"code": refusal.code, "message": refusal.sentence, "details": _plain(refusal.details)}
+    following = next_clock(order)
+    request = order.request
+    return outcome | {
+        "events": [event.event for event in decision.events],
+        "phase": order.phase,
+        "request": request.model_dump(mode="json", include={"number", "kind", "status", "version"})
+        if request
+        else None,
+        "settlement": order.settlement,
+        "turn": turn(order).model_dump(mode="json"),
+        "next": following.model_dump(mode="json") if following else None,
+    }
+
+
+def _plain(details: dict[str, Any]) -> dict[str, Any]:
+    return {
+        key: value.isoformat().replace("+00:00", "Z") if isinstance(value, datetime) else value
+        for key, value in details.items()
+    }

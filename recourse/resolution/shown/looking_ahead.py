@@ -1,0 +1,199 @@
+"""Looking ahead [R63] (rules, 11): what each role can do now, and what a command would lead to.
+
+Neither has rules of its own: both ask `decide`, so they cannot say anything else than what then happens.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from recourse.resolution.model.commands import COMMANDS, Accept, Actor, Command
+from recourse.resolution.model.money import final_sums, held
+from recourse.resolution.model.order import Order
+from recourse.resolution.model.reading import Message
+from recourse.resolution.model.record import Reader
+from recourse.resolution.model.refusals import Refusal
+from recourse.resolution.model.words import PARTIES, Party
+from recourse.resolution.rules.canceling import right_available_at
+from recourse.resolution.rules.clocks import REMINDERS, clocks, is_over, next_clock
+from recourse.resolution.rules.decide import decide, decide_clock
+from recourse.resolution.rules.decision import Decision
+from recourse.resolution.rules.paying import make_paid, payment_due
+from recourse.resolution.shown.scores import scores
+from recourse.resolution.shown.trying import described, variants
+from recourse.resolution.shown.views import reviews, settles_at
+
+ALWAYS = frozenset({"message", "add_evidence"})
+_NOBODY = "\x01 nobody"
+
+
+def available_actions(order: Order, role: Reader, now: datetime, operator: str = _NOBODY) -> dict[str, dict[str, Any]]:
+    """Each command that would be applied now, by name, with its fields and bounds; `message` and `add_evidence`
+    are left to the caller, since a party may always use them.
+
+    `operator` is the id of the operator who asks; without it, an operator who has done nothing on this order yet.
+
+    A command is found by trying it, filled in as well as the policy allows; what is listed would be applied so. What is
+    due but not decided yet comes before any command, so it does here.
+    """
+    order = let_time_pass(order, now)
+    if is_over(order, now):
+        return {}
+    found: dict[str, dict[str, Any]] = {}
+    actor = {"role": role, "id": operator if role == "operator" else order.party(role)}
+    for name in sorted(COMMANDS):
+        if name in ALWAYS or role not in COMMANDS[name].by:
+            continue
+        tried = variants(order, name, role)
+        applied = [fields for fields in tried if isinstance(_decided(order, name, actor, fields, now), Decision)]
+        if applied:
+            found[name] = {**described(order, name, role, applied), "until": _until(order, name)}
+    return found
+
+
+def opens_later(order: Order, party: Party, now: datetime) -> dict[str, datetime]:
+    """What a clock will allow: `cancel_alone` when the order becomes very late, `request` after a declined cancel
+    request, `request_other_kinds` after another declined one."""
+    later: dict[str, datetime] = {}
+    alone = right_available_at(order, party, now)
+    if alone:
+        later["cancel_alone"] = alone
+    declined = order.declined_at.get(party)
+    if declined and not order.closed:
+        free_at = declined + order.policy.requests.cancel.cooldown
+        if free_at > now:
+            later["request"] = free_at
+    other_kinds = order.free_at.get(party)
+    if other_kinds and other_kinds > now and not order.closed:
+        later["request_other_kinds"] = other_kinds
+    return later
+
+
+def _decided(order: Order, name: str, actor: Any, fields: Any, now: datetime) -> Decision | Refusal:
+    command = COMMANDS[name].model_validate({"actor": actor, **fields})
+    return decide(order, command, now)
+
+
+def _until(order: Order, name: str) -> datetime | None:
+    """Until when a command that is possible now stays so, where a deadline of its own ends that."""
+    request, proposal, case = order.open_request, order.open_proposal, order.open_case
+    match name:
+        case "accept" | "decline" | "counter":
+            return request.answer_due_at if request else proposal.due_at if proposal else None
+        case "undo" if order.closed:
+            return order.hold_until
+        case "undo" | "withdraw":
+            return request.answer_due_at if request else case.due_at if case else None
+        case "appeal":
+            return order.case.appealable_until if order.case else None
+        case "settle" | "rule":
+            return case.due_at if case else None
+        case _:
+            return None
+
+
+def preview(order: Order, message: Message, now: datetime, reader: Reader = "operator") -> dict[str, Any]:
+    """What a command would lead to, without doing it; `reader` is who may read the answer.
+
+    `money` is where it ends up. Where others must still act: `if_accepted`, and `if_nobody_acts` with `at`.
+    """
+    refusal = message.refusal
+    if refusal is None:
+        order = let_time_pass(order, now)
+        closed = is_over(order, now)
+        decided = Refusal(code="order_closed") if closed else decide(order, message.command, now)
+        if isinstance(decided, Decision):
+            return _ahead(order, let_time_pass(paid(decided), now), now, reader)
+        refusal = decided
+    return {"refused": refusal.code, "message": refusal.sentence, **refusal.details}
+
+
+def if_nobody_acts(order: Order, reader: Reader) -> dict[str, Any] | None:
+    """What time alone decides next, and `at` which instant, as a preview says it; None where it decides nothing."""
+    silent = _if_nobody_acts(order)
+    if silent is None:
+        return None
+    at, then = silent
+    return {"at": at, **_outlook(order, then, reader, at)}
+
+
+def paid(decision: Decision, *, retrying: bool = False) -> Order:
+    """The order after a decision whose payment goes through."""
+    payment = payment_due(decision.order, retrying=retrying)
+    if payment is not None:
+        make_paid(decision, payment, told=False)
+    return decision.order
+
+
+def let_time_pass(order: Order, until: datetime) -> Order:
+    """The order when nobody acts until then, and every payment that falls due goes through."""
+    while (clock := next_clock(order)) is not None and clock.at <= until:
+        order = paid(decide_clock(order, clock, clock.at), retrying=clock.name == "settlement_retry")
+    return order
+
+
+def _ahead(before: Order, after: Order, now: datetime, reader: Reader) -> dict[str, Any]:
+    answer = _outlook(before, after, reader, now)
+    if_accepted = _if_accepted(after, now)
+    if if_accepted:
+        answer["if_accepted"] = _outlook(before, if_accepted, reader, now)
+    silent = _if_nobody_acts(after)
+    if silent:
+        at, then = silent
+        answer["if_nobody_acts"] = {"at": at, **_outlook(before, then, reader, at)}
+    return answer
+
+
+def _outlook(before: Order, after: Order, reader: Reader, at: datetime) -> dict[str, Any]:
+    resolution = after.resolution
+    open_reader = reader == "operator"
+    were = scores(before, confidential=open_reader)
+    become = scores(after, confidential=open_reader)
+    ends = final_sums(after) if after.closed else after.moved
+    return {
+        "phase": after.phase,
+        "how": resolution.how if resolution else None,
+        "exempt": resolution.exempt if resolution else None,
+        "fault": resolution.fault if resolution else None,
+        "money": {**ends.model_dump(), "held": 0 if after.closed else held(after)},
+        "settlement": after.settlement,
+        "settles_at": settles_at(after),
+        "due_at": after.due_at,
+        "request": {"kind": after.request.kind, "status": after.request.status} if after.request else None,
+        "case": {"stage": after.case.stage} if after.case else None,
+        "reviews": reviews(after, reader, at),
+        "scores": {
+            party: {name: {"before": were[party][name], "after": score} for name, score in named.items()}
+            for party, named in become.items()
+        },
+    }
+
+
+def _if_accepted(order: Order, now: datetime) -> Order | None:
+    request, proposal = order.open_request, order.open_proposal
+    if request:
+        decided = decide(order, _accept(order, request.asked), now)
+        return let_time_pass(paid(decided), now) if isinstance(decided, Decision) else None
+    if proposal is None:
+        return None
+    for party in PARTIES:
+        if party in proposal.accepted_by:
+            continue
+        decided = decide(order, _accept(order, party), now)
+        if isinstance(decided, Refusal):
+            return None
+        order = paid(decided)
+    return order
+
+
+def _accept(order: Order, party: Party) -> Command:
+    return Accept(actor=Actor(role=party, id=order.party(party)), comment="-")
+
+
+def _if_nobody_acts(order: Order) -> tuple[datetime, Order] | None:
+    """The next thing that time decides by itself, and all that falls due with it; reminders and retries aside."""
+    if order.closed and not order.open_request:
+        return None
+    deciding = next((clock for clock in clocks(order) if clock.name not in (*REMINDERS, "settlement_retry")), None)
+    if deciding is None:
+        return None
+    return deciding.at, let_time_pass(order, deciding.at)

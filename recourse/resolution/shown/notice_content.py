@@ -1,0 +1,149 @@
+"""What a notice carries: what its reader needs to act (rules, 9). Nothing that is for operators alone."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from recourse.resolution.model.commands import COMMANDS, Accept, Actor
+from recourse.resolution.model.durations import write_duration
+from recourse.resolution.model.events import Event, RulingMade, SettlementOffered
+from recourse.resolution.model.money import at_the_end, final_sums, gross_bounds, held, refund_bounds
+from recourse.resolution.model.order import Order
+from recourse.resolution.model.step import Receiver
+from recourse.resolution.rules.decide import decide
+from recourse.resolution.rules.decision import Decision
+from recourse.resolution.rules.ruling import fallback_of
+from recourse.resolution.rules.windows import silence_means
+from recourse.resolution.shown.looking_ahead import paid
+from recourse.resolution.shown.turn import turn
+from recourse.resolution.shown.views import settles_at
+
+
+def content(event: Event, after: Order, receiver: Receiver, at: datetime) -> dict[str, Any]:
+    """What one receiver is told of an event: plain values, instants in UTC, amounts in minor units."""
+    request, case = after.request, after.case
+    deadline, silence = _deadline(event, after)
+    answers = [name for name in _possible(event, after, receiver) if _taken(after, name, receiver, at)]
+    said = {
+        key: getattr(event, key)
+        for key in ("comment", "explanation", "reason", "amount", "version", "outcome", "status", "text", "rating")
+        if getattr(event, key, None) is not None
+    }
+    return {
+        "order_id": after.terms.order_id,
+        "phase": after.phase,
+        "request": {
+            "number": request.number,
+            "kind": request.kind,
+            "status": request.status,
+            "opened_by": request.opened_by,
+            "version": request.version,
+            "amount": request.amount,
+            "extend_by": write_duration(request.extend_by) if request.extend_by else None,
+            "reason": request.reason,
+        }
+        if request
+        else None,
+        "case": {"stage": case.stage, "opened_by": case.opened_by} if case else None,
+        "resolution": after.resolution.model_dump(include={"how", "initiator", "reason", "fault"})
+        if after.resolution
+        else None,
+        "amounts": _amounts(after),
+        "settlement": after.settlement,
+        "turn": turn(after).who,
+        "deadline": deadline.isoformat().replace("+00:00", "Z") if deadline else None,
+        "silence_means": silence,
+        "answers": answers,
+        **({"if_accepted": _if_accepted(after, receiver, at)} if "accept" in answers else {}),
+        **said,
+    }
+
+
+def _amounts(order: Order) -> dict[str, Any]:
+    """Where the money is, or where a closed order's money ends up, in minor units."""
+    sums = final_sums(order) if order.closed else order.moved
+    inside = 0 if order.closed else held(order)
+    return {**sums.model_dump(), "held": inside, "currency": order.terms.currency}
+
+
+def _deadline(event: Event, order: Order) -> tuple[datetime | None, str | None]:
+    """Until when somebody can act, and what it means if nobody does."""
+    request, proposal, case = order.open_request, order.open_proposal, order.open_case
+    if request:
+        return request.answer_due_at, silence_means(order, request.kind, request.asked)
+    if proposal:
+        return proposal.due_at, "ruling"
+    if case and case.stage == "appeal":
+        return case.due_at, "ruling_stands"
+    if case and case.ruling is None:
+        return case.due_at, fallback_of(order, case)
+    if case and (order.closed or isinstance(event, RulingMade)):
+        return case.appealable_until, "ruling_stands"
+    if order.closed:
+        held_until = settles_at(order)
+        return held_until, "settles" if held_until else None
+    until = turn(order).until
+    return until, "completes" if until and order.phase == "delivered" else None
+
+
+# The answers that are tried, in the simplest form in which each could be taken.
+_ANSWERS: dict[str, dict[str, Any]] = {
+    "accept": {"comment": "-"},
+    "decline": {},
+    "counter": {},
+    "settle": {},
+    "withdraw": {},
+    "propose": {"explanation": "-"},
+    "rule": {"outcome": "continue", "explanation": "-"},
+    "undo": {},
+    "appeal": {"comment": "-"},
+    "escalate": {},
+    "complete": {},
+    "ask_revision": {},
+}
+
+
+def _possible(event: Event, order: Order, receiver: Receiver) -> Iterator[str]:
+    """What the reader may be able to do about it; `decide` says whether, so that none offers what is then refused."""
+    case = order.open_case
+    if isinstance(event, SettlementOffered):
+        yield "settle"
+    elif receiver == "operator":
+        yield from ("propose", "rule") if case else ()
+    elif turn(order).who in (receiver, "both") and (order.open_request or order.open_proposal):
+        yield from ("accept", "decline", "counter")
+    elif case and (case.ruling is None or case.stage == "appeal"):
+        yield from ("settle", "withdraw")
+    else:
+        if order.closed:
+            yield "undo"
+        if order.case and order.case.appealable_until:
+            yield "appeal"
+        if order.disputed:
+            yield "escalate"
+        if order.phase == "delivered" and receiver == "client":
+            yield from ("complete", "ask_revision")
+
+
+def _taken(order: Order, name: str, receiver: Receiver, at: datetime) -> bool:
+    request = order.open_request
+    bounds = refund_bounds(order) if request and request.kind == "partial_refund" else gross_bounds(order)
+    named = bounds if name in ("counter", "settle", "propose") else (None,)
+    actor = {"role": receiver, "id": "\x01" if receiver == "operator" else order.party(receiver)}
+    for amount in named:
+        fields = {"actor": actor, **_ANSWERS[name], **({} if amount is None else {"amount": amount})}
+        if isinstance(decide(order, COMMANDS[name].model_validate(fields), at), Decision):
+            return True
+    return False
+
+
+def _if_accepted(order: Order, receiver: Receiver, at: datetime) -> dict[str, Any]:
+    """Where the money ends up, or is, once everybody who is asked accepts."""
+    if order.open_proposal:
+        sums = at_the_end(order, order.open_proposal.amount, "canceled")
+        return {**sums.model_dump(), "held": 0, "currency": order.terms.currency}
+    accept = Accept(
+        actor=Actor(role=receiver, id=order.party("freelancer" if receiver == "freelancer" else "client")), comment="-"
+    )
+    decided = decide(order, accept, at)
+    return _amounts(paid(decided) if isinstance(decided, Decision) else order)

@@ -1,0 +1,188 @@
+"""Who is told what: each event's notices (rules, 9)."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import assert_never
+
+from recourse.resolution.model.events import (
+    AnswerReminded,
+    AppealOpened,
+    AppealUndecided,
+    AutoCompleteStarted,
+    AutoCompleteStopped,
+    CancellationUndone,
+    CaseClosed,
+    CaseOpened,
+    CaseReminded,
+    Completed,
+    Delivered,
+    DueDateMoved,
+    Event,
+    EvidenceAdded,
+    FeedbackLeft,
+    FollowedUp,
+    MessageSent,
+    MoneyMoved,
+    OrderCanceled,
+    PartRefunded,
+    PartReleased,
+    PaymentFailed,
+    ProposalAccepted,
+    ProposalMade,
+    RequestCountered,
+    RequestEnded,
+    RequestOpened,
+    RequestReopened,
+    RequirementsSubmitted,
+    ResolutionChanged,
+    RevisionRequested,
+    RulingMade,
+    RulingNeeded,
+    SettlementDue,
+    SettlementOffered,
+)
+from recourse.resolution.model.order import Order
+from recourse.resolution.model.step import Notice, Receiver
+from recourse.resolution.model.words import PARTIES, Party, other
+from recourse.resolution.shown.notice_content import content
+
+
+def notices(before: Order, events: Sequence[Event], after: Order, at: datetime, step: int) -> tuple[Notice, ...]:
+    """What is told of a step, in the order in which it happened. Ids are stable, also when a step is redone."""
+    told: list[Notice] = []
+    for event in events:
+        for receiver, name in _told(before, event, after):
+            told.append(
+                Notice(
+                    id=f"{after.terms.order_id}.{step}.{len(told) + 1}",
+                    to=receiver,
+                    name=name,
+                    at=at,
+                    body=content(event, after, receiver, at),
+                )
+            )
+    return tuple(told)
+
+
+def _told(before: Order, event: Event, after: Order) -> Iterator[tuple[Receiver, str]]:
+    match event:
+        case RequirementsSubmitted():
+            yield "freelancer", "requirements_submitted"
+        case Delivered():
+            yield "client", "order_delivered"
+        case RevisionRequested():
+            yield "freelancer", "revision_requested"
+        case Completed():
+            yield from _both("order_completed")
+        case RequestOpened():
+            if event.asks:
+                yield other(event.by), "request_opened"
+        case RequestReopened():
+            if after.request:
+                yield after.request.asked, "request_opened"
+        case RequestCountered():
+            yield other(event.by), "request_countered"
+        case AnswerReminded():
+            if after.request:
+                yield after.request.asked, "answer_reminder"
+        case RequestEnded():
+            yield from _request_ended(event, after)
+        case OrderCanceled():
+            yield from _both("order_canceled")
+        case CancellationUndone():
+            if not event.by_ruling:
+                yield from _both("cancellation_undone")
+        case MoneyMoved():
+            if event.told:
+                yield from _both("money_settled")
+        case CaseOpened():
+            yield from _both("case_opened")
+            yield "operator", "case_opened"
+        case CaseReminded():
+            yield "operator", "case_reminder"
+        case ProposalMade():
+            yield from _both("proposal_made")
+        case RulingNeeded():
+            yield "operator", "ruling_needed"
+        case SettlementOffered():
+            yield other(event.by), "settlement_offered"
+        case RulingMade():
+            yield from _both("ruling_made")
+            if event.overdue:
+                yield "operator", "case_overdue"
+        case CaseClosed():
+            yield from _case_closed(before, event)
+        case AppealOpened():
+            yield other(event.by), "appeal_opened"
+            yield "operator", "appeal_opened"
+        case AppealUndecided():
+            yield "operator", "case_overdue"
+        case MessageSent():
+            yield other(event.by), "message_received"
+        case FeedbackLeft():
+            if event.visibility == "public":
+                yield other(event.by), "feedback_received"
+        case FollowedUp():
+            yield "freelancer", "follow_up"
+        case (
+            DueDateMoved()
+            | PartRefunded()
+            | PartReleased()
+            | ResolutionChanged()
+            | SettlementDue()
+            | PaymentFailed()
+            | AutoCompleteStopped()
+            | AutoCompleteStarted()
+            | ProposalAccepted()
+            | EvidenceAdded()
+        ):
+            return
+        case _:
+            assert_never(event)
+
+
+def _both(name: str) -> Iterator[tuple[Receiver, str]]:
+    for party in PARTIES:
+        yield party, name
+
+
+def _request_ended(event: RequestEnded, after: Order) -> Iterator[tuple[Receiver, str]]:
+    request = after.request
+    if request is None:
+        return
+    offered_by = other(request.asked)
+    match event.status:
+        case "accepted":
+            # A cancellation and an undo are told as what they are to both.
+            if event.kind not in ("cancel", "undo"):
+                yield offered_by, "request_accepted"
+        case "declined":
+            yield offered_by, "request_declined"
+        case "withdrawn":
+            yield other(request.opened_by), "request_withdrawn"
+        case "lapsed":
+            yield from _both("request_lapsed")
+        case "superseded":
+            yield request.opened_by, "request_superseded"
+        case "open" | "escalated":
+            return
+
+
+def _case_closed(before: Order, event: CaseClosed) -> Iterator[tuple[Receiver, str]]:
+    match event.because:
+        case "withdrawn":
+            if event.by in PARTIES:
+                yield other(_party(event.by)), "case_withdrawn"
+            yield "operator", "case_closed"
+        case "settled" | "canceled_alone":
+            yield "operator", "case_closed"
+        case "completed":
+            undecided = before.case is None or before.case.ruling is None or before.case.stage == "appeal"
+            if undecided:
+                yield "operator", "case_closed"
+        case "proposal" | "ruling" | "fallback" | "appeal_over":
+            return
+
+
+def _party(by: str) -> Party:
+    return "freelancer" if by == "freelancer" else "client"

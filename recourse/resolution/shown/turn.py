@@ -1,0 +1,36 @@
+"""Whose turn it is, and until when (rules, 11)."""
+
+from typing import Literal
+
+from pydantic import AwareDatetime
+
+from recourse.resolution.model.order import Order
+from recourse.resolution.model.words import PARTIES, Frozen
+
+
+class Turn(Frozen):
+    """Who must act next, and the deadline if there is one."""
+
+    who: Literal["client", "freelancer", "both", "operator", "nobody"]
+    until: AwareDatetime | None = None
+
+
+def turn(order: Order) -> Turn:
+    """In order of need: an open request, a proposal, a case; else whoever's work the phase waits for."""
+    request, proposal, case = order.open_request, order.open_proposal, order.open_case
+    if request:
+        return Turn(who=request.asked, until=request.answer_due_at)
+    if proposal:
+        silent = [party for party in PARTIES if party not in proposal.accepted_by]
+        return Turn(who="both" if len(silent) == 2 else silent[0], until=proposal.due_at)
+    if case and (case.ruling is None or case.stage == "appeal"):
+        return Turn(who="operator", until=case.due_at)
+    match order.phase:
+        case "waiting_requirements":
+            return Turn(who="client", until=order.due_at)
+        case "in_progress" | "in_revision":
+            return Turn(who="freelancer", until=order.due_at)
+        case "delivered":
+            return Turn(who="client", until=order.auto_complete.completes_at if order.auto_complete else None)
+        case "completed" | "canceled":
+            return Turn(who="nobody")

@@ -1,0 +1,1 @@
+"""What every program needs: settings, keys, connections, logs and health."""

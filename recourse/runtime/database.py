@@ -1,0 +1,71 @@
+"""From the settings of this process to the database."""
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any
+
+from recourse.database.pool import AWAY, DatabaseUnreachable, unreachable
+from recourse.database.pool import connect as connect_database
+from recourse.runtime.settings import BadSettings, Settings
+
+
+def database_address(settings: Settings) -> str:
+    """The database's address. Raises BadSettings where none is set."""
+    if not settings.database_url:
+        raise BadSettings(
+            "DATABASE_URL is not set: it names the PostgreSQL that holds the orders, "
+            "such as postgresql://user@host:5432/recourse."
+        )
+    return settings.database_url
+
+
+@asynccontextmanager
+async def database(settings: Settings) -> AsyncIterator[Any]:
+    """Connections to the database, for as long as the block runs."""
+    pool = await connect_database(database_address(settings))
+    try:
+        yield pool
+    finally:
+        await pool.close()
+
+
+# What a worker and a web server write.
+_WRITTEN = """
+SELECT wanted.name, wanted.privilege FROM (VALUES
+    ('orders', 'INSERT'), ('orders', 'UPDATE'), ('record_entries', 'INSERT'), ('answers', 'INSERT'),
+    ('ledger_entries', 'INSERT'), ('facts', 'INSERT'), ('notices', 'INSERT'),
+    ('deliveries', 'INSERT'), ('deliveries', 'UPDATE'), ('contacts', 'INSERT'), ('contacts', 'UPDATE'),
+    ('held_channels', 'INSERT'), ('held_channels', 'UPDATE')
+) AS wanted (name, privilege)
+WHERE NOT has_table_privilege(wanted.name, wanted.privilege)
+LIMIT 1
+"""
+# Locks no row, and is refused where nothing can be written: on a standby, and in a session that is read-only.
+_TAKES_WRITES = "SELECT 1 FROM orders LIMIT 0 FOR NO KEY UPDATE"
+
+
+async def may_write_orders(pool: Any) -> None:
+    """Return where this user may do what a worker does. Raises DatabaseUnreachable, also before a migration."""
+    with in_one_sentence():
+        lacking = await pool.fetchrow(_WRITTEN)
+        if lacking is not None:
+            raise DatabaseUnreachable(
+                f"The database does not let this user write orders ({lacking['privilege']} on {lacking['name']}): "
+                "connect as a member of recourse_app."
+            )
+
+
+async def takes_writes(pool: Any) -> None:
+    """Return where the database takes what a worker writes, now. Raises DatabaseUnreachable."""
+    await may_write_orders(pool)
+    with in_one_sentence():
+        await pool.fetch(_TAKES_WRITES)
+
+
+@contextmanager
+def in_one_sentence() -> Iterator[None]:
+    """A database that is away says so in one sentence. Raises DatabaseUnreachable."""
+    try:
+        yield
+    except AWAY as error:
+        raise unreachable(error) from error

@@ -1,0 +1,151 @@
+"""What a worker is told by its environment."""
+
+import os
+from collections.abc import Callable, Iterable
+from typing import Annotated, Any, Literal, TypeVar
+from urllib.request import getproxies
+
+from pydantic import AfterValidator, AliasChoices, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from recourse.errors import BadInput
+from recourse.resolution.model.unfit import unfit
+from recourse.runtime.addresses import read_address
+from recourse.runtime.keys import BadKeys, KeyRing, read_secrets
+from recourse.runtime.urls import read_listener, read_origin, read_url
+
+
+def _readable(read: Callable[[str], Any]) -> AfterValidator:
+    """A text that can be read; a variable that is not set is not."""
+
+    def check(text: str | None) -> str | None:
+        if text:
+            read(text)
+        return text
+
+    return AfterValidator(check)
+
+
+_WEB = _readable(lambda text: read_url(text, "https", "http"))
+_PAGES = _readable(lambda text: read_url(text, "https", "http", user=False, query=False))
+_SMTP = _readable(lambda text: read_url(text, "smtp", "smtps", path=False))
+_MAIL = _readable(read_address)
+_LISTENER = _readable(read_listener)
+
+
+class BadSettings(BadInput):
+    """The environment cannot be used; the text names each variable and why."""
+
+
+class Settings(BaseSettings):
+    """Read from the environment. How Temporal is reached is told by the standard TEMPORAL_* variables instead."""
+
+    # A variable that is empty is one that is not set, as compose files write it.
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
+
+    database_url: Annotated[str, Field(validation_alias=AliasChoices("RECOURSE_DATABASE_URL", "DATABASE_URL"))] = ""
+    task_queue: Annotated[str, Field(validation_alias="RECOURSE_TASK_QUEUE")] = "recourse"
+    webhook_url: Annotated[str | None, Field(validation_alias="RECOURSE_WEBHOOK_URL"), _WEB] = None
+    webhook_secret: Annotated[str, Field(validation_alias="RECOURSE_WEBHOOK_SECRET")] = ""
+    smtp_url: Annotated[str | None, Field(validation_alias="RECOURSE_SMTP_URL"), _SMTP] = None
+    mail_from: Annotated[str, Field(validation_alias="RECOURSE_MAIL_FROM"), _MAIL] = "orders@localhost"
+    operator_email: Annotated[str | None, Field(validation_alias="RECOURSE_OPERATOR_EMAIL"), _MAIL] = None
+    payload_keys: Annotated[SecretStr, Field(validation_alias="RECOURSE_PAYLOAD_KEYS")] = SecretStr("")
+    payloads_plain: Annotated[Literal["accept", "refuse"], Field(validation_alias="RECOURSE_PAYLOADS_PLAIN")] = "accept"
+    web_url: Annotated[str, Field(validation_alias="RECOURSE_WEB_URL"), _PAGES] = ""
+    payment_providers: Annotated[str, Field(validation_alias="RECOURSE_PAYMENT_PROVIDERS")] = ""
+
+    metrics_address: Annotated[str | None, Field(validation_alias="RECOURSE_METRICS_ADDRESS"), _LISTENER] = None
+    health_address: Annotated[str | None, Field(validation_alias="RECOURSE_HEALTH_ADDRESS"), _LISTENER] = None
+    actor_keys: Annotated[SecretStr, Field(validation_alias="RECOURSE_ACTOR_KEYS")] = SecretStr("")
+
+    deployment: Annotated[str, Field(validation_alias="RECOURSE_DEPLOYMENT", pattern=r"^[^.\s]{1,200}$|^$")] = ""
+    build_id: Annotated[str, Field(validation_alias="RECOURSE_BUILD_ID", max_length=200)] = ""
+
+    # OpenTelemetry reads this and all of its OTEL_* itself. It would log what it cannot use, whatever is in it.
+    traces_endpoint: Annotated[
+        str,
+        Field(validation_alias=AliasChoices("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")),
+        _WEB,
+    ] = ""
+
+    @property
+    def payload_ring(self) -> KeyRing:
+        """The keys by which payloads are encrypted. Raises BadSettings."""
+        return read_ring("RECOURSE_PAYLOAD_KEYS", self.payload_keys, size=32)
+
+    @property
+    def actor_ring(self) -> KeyRing:
+        """The keys by which actors are proven. Raises BadSettings."""
+        return read_ring("RECOURSE_ACTOR_KEYS", self.actor_keys, size=32)
+
+
+def read_ring(variable: str, text: SecretStr, *, size: int) -> KeyRing:
+    """The keys that a variable holds. Raises BadSettings."""
+    try:
+        return KeyRing.read(text.get_secret_value(), size=size)
+    except BadKeys as error:
+        raise BadSettings(f"{variable}: {error}") from error
+
+
+Some = TypeVar("Some", bound=BaseSettings)
+
+
+def _variable(kind: type[BaseSettings], name: str) -> str:
+    """Which variable is meant, where the setting of this name has several."""
+    for field in kind.model_fields.values():
+        choices = field.validation_alias.choices if isinstance(field.validation_alias, AliasChoices) else []
+        if name in choices:
+            return next((str(choice) for choice in choices if os.environ.get(str(choice))), name)
+    return name
+
+
+def read_environment(kind: type[Some]) -> Some:
+    """Settings of one kind. Raises BadSettings, which repeats no value."""
+    try:
+        return kind()
+    except ValidationError as error:
+        wrong = (f"{_variable(kind, where.split('.')[0])}: {why}" for where, why in unfit(error.errors()).items())
+        # Not "from error": that one repeats values.
+        raise BadSettings("; ".join(wrong)) from None
+
+
+def read_origins(variable: str, origins: Iterable[str]) -> tuple[str, ...]:
+    """The origins that a variable holds. Raises BadSettings."""
+    found = []
+    for number, origin in enumerate(origins, 1):
+        try:
+            found.append(read_origin(origin))
+        except ValueError as error:
+            raise BadSettings(f"{variable}: number {number} is not an origin: {error}") from None
+    return tuple(found)
+
+
+def _check_proxies() -> None:
+    """Raises BadSettings where webhooks would go to a proxy whose address cannot be used."""
+    for scheme, address in getproxies().items():
+        if scheme in ("http", "https", "all"):
+            try:
+                read_url(address if "://" in address else f"http://{address}", "http", "https")
+            except ValueError as error:
+                raise BadSettings(f"{scheme.upper()}_PROXY: {error}") from None
+
+
+def read_settings() -> Settings:
+    """The settings of this process. Raises BadSettings."""
+    settings = read_environment(Settings)
+    if settings.webhook_url and not settings.webhook_secret.strip():
+        raise BadSettings("RECOURSE_WEBHOOK_URL is set but RECOURSE_WEBHOOK_SECRET is not: webhooks are always signed.")
+    if settings.payloads_plain == "refuse" and not settings.payload_ring:
+        raise BadSettings(
+            "RECOURSE_PAYLOADS_PLAIN is refuse but RECOURSE_PAYLOAD_KEYS is not set: nothing could be sent."
+        )
+    if settings.deployment and not settings.build_id.strip():
+        raise BadSettings("RECOURSE_DEPLOYMENT is set but RECOURSE_BUILD_ID is not: builds must be told apart.")
+    try:
+        read_secrets(settings.webhook_secret)
+    except ValueError as error:
+        raise BadSettings(f"RECOURSE_WEBHOOK_SECRET: {error}") from error
+    if settings.webhook_url:
+        _check_proxies()
+    return settings

@@ -1,0 +1,197 @@
+"""Who calls, for whom, and what that lets them see."""
+
+import re
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any, cast
+
+from fastapi import Depends, Path, Query, Request
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from pydantic import ValidationError
+
+from recourse.database.lists import Parties, read_parties
+from recourse.resolution.model.commands import Actor
+from recourse.resolution.model.fields import excerpt
+from recourse.resolution.model.policy import Policy
+from recourse.resolution.model.record import Reader
+from recourse.resolution.model.refusals import SENTENCES
+from recourse.resolution.model.words import PARTIES, Party
+from recourse.starter.client import Recourse
+from recourse.web.problems import Failure, forbidden, malformed, no_such_order, refused
+from recourse.web.tokens import BadToken, Bearer, KeyRing
+
+
+@dataclass(frozen=True)
+class Site:
+    """What a running server works with.
+
+    `patience`: for how many seconds a call waits for an order to answer. `now` is the clock of arrivals.
+    """
+
+    recourse: Recourse
+    keys: KeyRing
+    policies: dict[str, Policy]
+    now: Callable[[], datetime]
+    patience: float
+
+
+def _site(request: Request) -> Site:
+    return cast(Site, request.app.state.site)
+
+
+TheSite = Annotated[Site, Depends(_site)]
+
+_scheme = HTTPBearer(
+    scheme_name="token", bearerFormat="JWT", description="See docs/http.md for its claims.", auto_error=False
+)
+
+
+def _bearer(site: TheSite, given: Annotated[HTTPAuthorizationCredentials | None, Depends(_scheme)]) -> Bearer:
+    if given is None:
+        raise Failure(
+            401,
+            "token_required",
+            "A token is required.",
+            detail="Send it as `Authorization: Bearer …`.",
+            headers={"WWW-Authenticate": "Bearer"},
+        )
+    try:
+        return site.keys.read_token(given.credentials, "recourse-api")
+    except BadToken as error:
+        raise Failure(
+            401,
+            "bad_token",
+            "This token cannot be used.",
+            detail=str(error),
+            headers={"WWW-Authenticate": 'Bearer error="invalid_token"'},
+        ) from error
+
+
+Caller = Annotated[Bearer, Depends(_bearer)]
+
+OrderId = Annotated[str, Path(description="The marketplace's own id of the order.", max_length=200)]
+
+
+def said_once(request: Request) -> None:
+    """Refuse what could be read in two ways: a query's key or the command's id given twice. Raises Failure (422)."""
+    counts = Counter(f"query.{key}" for key, _ in request.query_params.multi_items())
+    counts["header.Idempotency-Key"] = len(request.headers.getlist("idempotency-key"))
+    twice = {excerpt(where): "is given more than once" for where, count in counts.items() if count > 1}
+    if twice:
+        raise malformed(**twice)
+
+
+As = Annotated[
+    str | None,
+    Query(
+        alias="as",
+        description="For whom a service acts or reads: `client`, `freelancer`, `operator:ID`; `client:ID` to name "
+        "another. Everybody else is always themselves.",
+        pattern=r"^(client|freelancer|operator|system)(:[^\x00-\x1f/]{1,200})?$",
+    ),
+]
+
+
+def service_only(caller: Caller) -> None:
+    """Let only the marketplace's own backends through."""
+    if caller.role != "service":
+        raise forbidden("Only a service token may.")
+
+
+def staff_only(caller: Caller) -> None:
+    """Let operators and backends through."""
+    if caller.role not in ("operator", "service"):
+        raise forbidden("Only an operator's or a service's token may.")
+
+
+def _named(as_: str | None) -> tuple[str, str]:
+    role, _, given = (as_ or "").partition(":")
+    return role, given
+
+
+def _party(role: str) -> Party:
+    return "client" if role == "client" else "freelancer"
+
+
+def _only_themselves(caller: Bearer, as_: str | None) -> None:
+    role, given = _named(as_)
+    if as_ and (role != caller.role or given not in ("", caller.id)):
+        raise forbidden(f"It names {caller.role} {caller.id}, who can be nobody else; leave `as` out.")
+
+
+async def parties_of(site: Site, order_id: str) -> Parties:
+    """The parties of an order. Raises Failure (404) where there is no such order."""
+    parties = await read_parties(site.recourse.pool, order_id) if re.fullmatch(r"[^\x00]*", order_id) else None
+    if parties is None:
+        raise no_such_order(order_id)
+    return parties
+
+
+async def _only_of_their_own(site: Site, caller: Bearer, order_id: str) -> Parties:
+    parties = await parties_of(site, order_id)
+    # To others the order does not exist, so that ids tell nothing to whoever tries them.
+    if caller.role in PARTIES and parties.of(caller.role) != caller.id:
+        raise no_such_order(order_id)
+    return parties
+
+
+async def the_actor(site: TheSite, caller: Caller, order_id: OrderId, as_: As = None) -> Actor:
+    """Who a command is given by: the bearer, or whom a service acts for."""
+    if caller.role != "service":
+        _only_themselves(caller, as_)
+        await _only_of_their_own(site, caller, order_id)
+        return Actor(role=caller.role, id=caller.id)
+    role, given = _named(as_)
+    if role in PARTIES and not given:
+        given = (await parties_of(site, order_id)).of(_party(role))
+    if not role or not given:
+        raise malformed(**{"query.as": "a service says whom it acts for: `client`, `freelancer` or `operator:ID`"})
+    try:
+        return Actor.model_validate({"role": role, "id": given})
+    except ValidationError as error:
+        raise malformed(**{"query.as": "this id cannot be used"}) from error
+
+
+async def the_reader(site: TheSite, caller: Caller, order_id: OrderId, as_: As = None) -> Reader:
+    """Whose view is shown: the bearer's own, or the one that a service asks for (an operator's by default)."""
+    if caller.role == "service":
+        await parties_of(site, order_id)
+        role, _ = _named(as_)
+        if role == "system":
+            raise malformed(**{"query.as": "a view is `client`'s, `freelancer`'s or `operator`'s"})
+        return cast(Reader, role or "operator")
+    _only_themselves(caller, as_)
+    parties = await _only_of_their_own(site, caller, order_id)
+    if caller.role == "operator" and caller.id in parties:
+        raise refused("conflict_of_interest", SENTENCES["conflict_of_interest"])
+    return caller.role
+
+
+def the_operator(caller: Caller, as_: As = None) -> str | None:
+    """The id of the operator who reads, or for whom a service reads; None where none is named."""
+    role, given = _named(as_)
+    if caller.role == "operator":
+        return caller.id
+    return given if role == "operator" and given else None
+
+
+TheOperator = Annotated[str | None, Depends(the_operator)]
+TheActor = Annotated[Actor, Depends(the_actor)]
+TheReader = Annotated[Reader, Depends(the_reader)]
+
+
+def answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The problems that a path documents, beside 401 and 503, which every path has."""
+    problem = {"content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}}
+    words = {
+        401: "No token, or one that cannot be used.",
+        403: "This token may not do that.",
+        404: "There is no such order, or none of the bearer's.",
+        409: "Refused: not on this order as it stands.",
+        413: "The body is too large.",
+        422: "Refused: the message itself is at fault.",
+        503: "Temporal or PostgreSQL does not answer; try again.",
+    }
+    return {status: {"description": words[status], **problem} for status in (401, *statuses, 503)}

@@ -1,0 +1,59 @@
+"""Whether this server lives, and whether it can work."""
+
+import asyncio
+from typing import Literal
+
+from fastapi import APIRouter
+from temporalio.service import RPCError
+
+from recourse.runtime.database import takes_writes
+from recourse.web.access import Site, TheSite
+from recourse.web.api.shapes import Answered
+from recourse.web.problems import database_unreachable, temporal_unreachable
+
+router = APIRouter(tags=["health"])
+PATIENCE = 3.0  # seconds
+
+
+class Alive(Answered):
+    """The process answers."""
+
+    status: Literal["ok"] = "ok"
+
+
+class Ready(Answered):
+    """What it needs answers too."""
+
+    database: Literal["ok"] = "ok"
+    temporal: Literal["ok"] = "ok"
+
+
+@router.get("/healthz")
+async def healthz() -> Alive:
+    """Whether the process lives. It needs no token."""
+    return Alive()
+
+
+@router.get("/readyz", responses={503: {"description": "Temporal does not answer, or PostgreSQL takes no writes."}})
+async def readyz(site: TheSite) -> Ready:
+    """Whether orders can be reached: Temporal answers, and the database takes writes. It needs no token."""
+    await asyncio.gather(_database(site), _temporal(site))
+    return Ready()
+
+
+async def _database(site: Site) -> None:
+    try:
+        async with asyncio.timeout(PATIENCE):
+            await takes_writes(site.recourse.pool)
+    except TimeoutError as error:
+        raise database_unreachable() from error
+
+
+async def _temporal(site: Site) -> None:
+    try:
+        async with asyncio.timeout(PATIENCE):
+            healthy = await site.recourse.temporal.service_client.check_health()
+    except (TimeoutError, RPCError) as error:
+        raise temporal_unreachable() from error
+    if not healthy:
+        raise temporal_unreachable()

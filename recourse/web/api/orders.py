@@ -1,0 +1,131 @@
+"""Starting orders, and reading where they stand."""
+
+from datetime import timedelta
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query, Response
+from fastapi.responses import JSONResponse
+from pydantic import AfterValidator, Field
+
+from recourse.database.lists import Wanted, list_orders
+from recourse.resolution.model.order import Terms
+from recourse.resolution.model.record import Export
+from recourse.resolution.model.step import Notice
+from recourse.resolution.model.words import PARTIES, Frozen, Party
+from recourse.runtime.addresses import LONGEST, read_address
+from recourse.runtime.currencies import UnusableCurrency
+from recourse.runtime.names import workflow_id
+from recourse.web.access import Caller, OrderId, TheOperator, TheReader, TheSite, answers, service_only
+from recourse.web.api.bodies import ExactRoute
+from recourse.web.api.shapes import Actions, OrderList, OrderShown, Started
+from recourse.web.patience import patient
+from recourse.web.problems import malformed
+
+router = APIRouter(tags=["orders"], route_class=ExactRoute)
+
+
+def _address(text: str) -> str:
+    try:
+        read_address(text)
+    except ValueError as error:
+        raise ValueError(f"is {error}") from None
+    return text
+
+
+Email = Annotated[
+    str,
+    AfterValidator(_address),
+    Field(description="One address, `name@domain`.", max_length=LONGEST, json_schema_extra={"format": "idn-email"}),
+]
+After = Annotated[str, Query(description="The `next` of the page before.", max_length=300, pattern=r"^[^\x00]*$")]
+Limit = Annotated[int, Query(ge=1, le=200)]
+# What another machine's clock may be ahead of ours when it says that an order was placed just now.
+CLOCKS_DIFFER = timedelta(minutes=5)
+
+
+class StartOrder(Frozen):
+    """What an order starts with. `policy` is one of those that this server was started with."""
+
+    terms: Terms
+    policy: str = "resolution_center"
+    provider: Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00]*$")] = "ledger"
+    client_email: Email | None = None
+    freelancer_email: Email | None = None
+
+
+@router.post(
+    "/orders",
+    status_code=201,
+    dependencies=[Depends(service_only)],
+    responses={
+        202: {"model": Started, "description": "Started; no worker has taken it up yet."},
+        **answers(403, 409, 413, 422),
+    },
+)
+async def start_order(site: TheSite, body: StartOrder, response: Response) -> Started:
+    """Start an order; its money is then in escrow. Starting it again with the same terms changes nothing."""
+    terms, policy = body.terms, site.policies.get(body.policy)
+    if policy is None:
+        raise malformed(policy=f"is not one of {', '.join(sorted(site.policies))}; `serve --policy FILE` adds one")
+    if terms.ordered_at > site.now() + CLOCKS_DIFFER:
+        raise malformed(**{"terms.ordered_at": "lies in the future"})
+    given: dict[Party, str | None] = {"client": body.client_email, "freelancer": body.freelancer_email}
+    emails = {role: email for role, email in given.items() if email}
+    async with patient(site.patience):
+        try:
+            await site.recourse.start(terms, policy, provider=body.provider, emails=emails)
+        except UnusableCurrency as error:
+            raise malformed(**{"terms.currency": str(error)}) from error
+    can_be_read = await site.recourse.soon_written(terms.order_id)
+    response.status_code = 201 if can_be_read else 202
+    response.headers["Location"] = f"/orders/{terms.order_id}"
+    return Started(
+        order_id=terms.order_id,
+        workflow_id=workflow_id(terms.order_id),
+        policy=policy.name,
+        can_be_read=can_be_read,
+    )
+
+
+@router.get("/orders", response_model=OrderList, responses=answers(422))
+async def list_them(site: TheSite, caller: Caller, after: After = "", limit: Limit = 50) -> dict[str, Any]:
+    """Orders by id, a page at a time: a party's own, or all of them for operators and services."""
+    wanted = Wanted.of(caller.role, caller.id) if caller.role in PARTIES else Wanted()
+    rows = await list_orders(site.recourse.pool, wanted, after=after, limit=limit)
+    return {"orders": rows, "next": rows[-1]["order_id"] if len(rows) == limit else None}
+
+
+@router.get(
+    "/orders/{order_id}", response_model=OrderShown, response_model_exclude_unset=True, responses=answers(403, 404, 422)
+)
+async def show_order(site: TheSite, order_id: OrderId, reader: TheReader) -> dict[str, Any]:
+    """Where an order stands, as the caller's role sees it."""
+    return await site.recourse.show(order_id, reader)
+
+
+@router.get(
+    "/orders/{order_id}/actions",
+    response_model=Actions,
+    response_model_exclude_unset=True,
+    responses=answers(403, 404, 422),
+)
+async def show_actions(site: TheSite, order_id: OrderId, reader: TheReader, operator: TheOperator) -> dict[str, Any]:
+    """What the caller can do now, within which bounds and until when, and what opens later."""
+    return await site.recourse.actions(order_id, reader, operator)
+
+
+@router.get("/orders/{order_id}/notices", responses=answers(403, 404, 422))
+async def show_notices(site: TheSite, order_id: OrderId, reader: TheReader) -> list[Notice]:
+    """What the caller's role was told, in order."""
+    return await site.recourse.notices(order_id, reader)
+
+
+@router.get(
+    "/orders/{order_id}/record",
+    response_class=JSONResponse,
+    responses={200: {"model": Export}, **answers(403, 404, 422)},
+)
+async def export_record(site: TheSite, order_id: OrderId, reader: TheReader) -> JSONResponse:
+    """The record as the caller's role may read it; `recourse record verify` checks it offline."""
+    # As it is: its seal is taken over every key, so nothing may be added to it on the way.
+    return JSONResponse(await site.recourse.record(order_id, reader))

@@ -1,0 +1,90 @@
+"""The application: every path, every error as a problem, and its description."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Literal
+
+from fastapi import Depends, FastAPI, Request
+from fastapi.responses import RedirectResponse
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from recourse.policies import PRESETS, load_policy
+from recourse.resolution.model.policy import Policy
+from recourse.starter.client import Recourse
+from recourse.starter.reading import now
+from recourse.web.access import Site, said_once
+from recourse.web.api import commands, health, issuing, orders, queue
+from recourse.web.api.bodies import BODIES
+from recourse.web.limits import Heads, Limits
+from recourse.web.pages.app import make_pages
+from recourse.web.problems import Problem, answer_with_problems
+from recourse.web.tokens import KeyRing
+
+PATIENCE = 20.0  # seconds
+_AS_READ: Literal["validation"] = "validation"
+ABOUT = """Durable order cancellation and dispute resolution for freelance marketplaces.
+
+Money is in minor units of the order's currency, instants are in UTC, durations are written `48h`, `3d`, `30m`.
+"""
+
+
+def _to_pages(request: Request) -> RedirectResponse:
+    """People begin at the pages, whatever stands in front of us."""
+    return RedirectResponse(f"{request.scope['root_path']}/pages/", 303)
+
+
+def make_app(
+    recourse: Recourse,
+    keys: KeyRing,
+    *,
+    policies: Mapping[str, Policy] | None = None,
+    patience: float = PATIENCE,
+    frame_ancestors: Sequence[str] = (),
+    now: Callable[[], datetime] = now,
+) -> FastAPI:
+    """The application on one connection to orders.
+
+    `policies` are the ones that orders can be started with, by name: the presets, unless others are given.
+    `patience`: for how many seconds a call waits for an order to answer. `frame_ancestors`: the origins whose pages may
+    show ours in a frame. `now` stamps what arrives.
+    """
+    app = FastAPI(
+        title="Recourse",
+        description=ABOUT,
+        version="1",
+        # Their pages load programs from elsewhere; the description itself is at /openapi.json.
+        docs_url=None,
+        redoc_url=None,
+        # It would name our host and scheme, which a proxy in front of us knows better.
+        redirect_slashes=False,
+        # Its own spans and logs tell paths, queries and errors, which hold ids, tokens and texts.
+        telemetry={"tracing": False, "logs": False, "auto_configure": False},
+    )
+    known = dict(policies) if policies is not None else {name: load_policy(name) for name in PRESETS}
+    site = app.state.site = Site(recourse=recourse, keys=keys, policies=known, now=now, patience=patience)
+    for part in (orders, commands, queue, issuing, health):
+        app.include_router(part.router, dependencies=[Depends(said_once)])
+    for path in ("/", "/pages"):
+        app.add_api_route(path, _to_pages, include_in_schema=False)
+    app.mount("/pages", make_pages(site, frame_ancestors))
+    answer_with_problems(app)
+    app.add_middleware(Limits)
+    app.add_middleware(Heads)
+    _describe(app)
+    return app
+
+
+def _describe(app: FastAPI) -> None:
+    plain = app.openapi
+
+    def described() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            schema = plain()
+            bodies: list[type[BaseModel]] = [Problem, *BODIES.values()]
+            models = [(body, _AS_READ) for body in bodies]
+            _, more = models_json_schema(models, ref_template="#/components/schemas/{model}")
+            schema["components"]["schemas"] |= more["$defs"]
+        return plain()
+
+    app.openapi = described  # type: ignore[method-assign]

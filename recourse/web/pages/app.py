@@ -1,0 +1,84 @@
+"""The pages as an application of their own, beside the API: its addresses, its errors, and what protects it."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from recourse.database.pool import AWAY, DatabaseUnreachable
+from recourse.web.access import Site
+from recourse.web.pages import acting, entering, lists, order_page
+from recourse.web.pages.rendering import render, static
+from recourse.web.problems import FAILURES, Failure, database_unreachable
+
+_POLICY = (
+    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; "
+    "frame-ancestors {}"
+)
+_HEADERS = {
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=()",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+
+
+def make_pages(site: Site, ancestors: Sequence[str] = ()) -> Starlette:
+    """The pages. `ancestors` are the origins whose pages may show them in a frame, such as `https://market.example`."""
+    pages = Starlette(
+        routes=[
+            Route("/", entering.home),
+            Route("/sign-in", entering.enter, methods=["GET", "POST"]),
+            Route("/sign-out", entering.leave, methods=["POST"]),
+            Route("/zone", entering.choose_zone, methods=["GET", "POST"]),
+            Route("/orders", lists.own_orders),
+            Route("/queue", lists.queue),
+            Route("/orders/{order_id}", order_page.show),
+            Route("/orders/{order_id}/{key}", acting.ask, methods=["GET"]),
+            Route("/orders/{order_id}/{key}", acting.act, methods=["POST"]),
+            Route("/static/{name}", static),
+        ],
+        exception_handlers={
+            **{kind: _answering(make) for kind, make in FAILURES.items()},
+            # Parties need not read what operators have to set.
+            **dict.fromkeys((DatabaseUnreachable, *AWAY), _answering(lambda error: database_unreachable())),
+        },
+    )
+    # It would name our host and scheme, which a proxy in front of us knows better.
+    pages.router.redirect_slashes = False
+    pages.state.site = site
+    pages.state.embedded = bool(ancestors)
+    headers = {**_HEADERS, "Content-Security-Policy": _POLICY.format(" ".join(ancestors) or "'none'")}
+    if not ancestors:
+        headers["X-Frame-Options"] = "DENY"
+    pages.add_middleware(_Protected, headers=headers)
+    return pages
+
+
+def _answering(make: Any) -> Any:
+    async def answer(request: Request, error: Exception) -> Response:
+        failure: Failure = make(error)
+        if isinstance(error, HTTPException) and failure.status_code == 404 and not isinstance(error, Failure):
+            failure = Failure(404, "not_found", "There is no such page.")
+        return render(request, "problem.html", failure.status_code, problem=failure.content)
+
+    return answer
+
+
+class _Protected:
+    """Marks each page with what a browser may do with it."""
+
+    def __init__(self, app: ASGIApp, headers: dict[str, str]) -> None:
+        self._app = app
+        self._headers = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def marked(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], *self._headers]
+            await send(message)
+
+        await self._app(scope, receive, marked)

@@ -1,0 +1,286 @@
+"""The forms of an order, made of what `available_actions` says: each action with its fields and their bounds."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+from recourse.policies.wording import span
+from recourse.resolution.model.durations import parse_duration
+from recourse.resolution.model.order import Order
+from recourse.resolution.model.record import Reader
+from recourse.resolution.model.words import PARTIES
+from recourse.web.pages import words
+from recourse.web.pages.fields import Choice, Field, Typed, comment, money, one_of
+
+Weight = Literal["answer", "usual", "ending", "quiet"]
+GETS = "What the freelancer gets"
+BEFORE_COMMISSION = "Before the marketplace's commission."
+NOTE = Field("private_note", "Note for operators", "text", "Only the marketplace's operators ever read this.")
+BOTH_READ = "Both of you read this."
+
+
+@dataclass(frozen=True)
+class Form:
+    """One thing that a reader can do.
+
+    `key` is its place in addresses; `fixed` are fields of the command that are not asked for; `weight` says how much it
+    stands out; `plural` tells that it can be done again and again.
+    """
+
+    key: str
+    command: str
+    title: str
+    about: str
+    button: str
+    fields: tuple[Field, ...] = ()
+    fixed: Mapping[str, Any] = field(default_factory=dict)
+    weight: Weight = "usual"
+    until: datetime | None = None
+    version: int | None = None
+
+    def empty(self) -> dict[str, list[str]]:
+        """What stands in it at first: the version of the offer that it answers, and what is usual."""
+        version = {"expected_version": [str(self.version)]} if self.version is not None else {}
+        return version | {asked.name: [asked.usual] for asked in self.fields if asked.usual}
+
+    def said(self, typed: Typed) -> list[tuple[str, str]]:
+        """What was typed, to be looked over before it is confirmed."""
+        said = [(asked.label, asked.said(typed)) for asked in self.fields]
+        return [(label, text) for label, text in said if text]
+
+    def read(self, typed: Typed) -> tuple[dict[str, Any], dict[str, str]]:
+        """The command's fields as they were typed, and what is wrong with which."""
+        read: dict[str, Any] = dict(self.fixed)
+        wrong: dict[str, str] = {}
+        for asked in self.fields:
+            try:
+                value = asked.read(typed)
+            except ValueError as error:
+                wrong[asked.name] = str(error)
+                continue
+            if value is not None:
+                read[asked.name] = value
+            elif asked.required:
+                wrong[asked.name] = _missing(asked)
+        if self.command == "rule" and read.get("outcome") != "cancel":
+            # They say how a cancellation counts, and are shown beside every outcome.
+            read = {name: value for name, value in read.items() if name not in ("amount", "fault", "exempt")}
+        return read, wrong
+
+
+def _missing(asked: Field) -> str:
+    match asked.shape:
+        case "one":
+            return "Choose one."
+        case "some":
+            return words.REFUSED["attestation_missing"]
+        case "money":
+            return words.REFUSED["amount_required"]
+        case _:
+            return "Write something here."
+
+
+def forms(order: Order, role: Reader, actions: Mapping[str, Mapping[str, Any]], *, alone: bool) -> list[Form]:
+    """All that `role` can do now, in the order in which it is shown.
+
+    `actions` is what `available_actions` answers; `alone` tells whether the reader may cancel without approval now.
+    """
+    found = [
+        form
+        for name, action in actions.items()
+        for form in (_requests(order, role, action, alone) if name == "request" else [_form(order, role, name, action)])
+    ]
+    if role in PARTIES:
+        found += _always()
+    rank = {key: number for number, key in enumerate(KEYS)}
+    return sorted(found, key=lambda form: rank[form.key])
+
+
+# In the order in which they are shown.
+KEYS = (
+    *("accept", "counter", "decline", "rule", "propose", "submit-requirements", "deliver", "complete", "ask-revision"),
+    *("undo", "settle", "appeal", "escalate", "withdraw", "request-cancel", "request-no-agreement"),
+    *("request-extension", "request-update", "request-partial-refund", "leave-feedback", "message", "add-evidence"),
+)
+
+
+def _form(order: Order, role: Reader, name: str, action: Mapping[str, Any]) -> Form:
+    request, proposal, currency = order.open_request, order.open_proposal, order.terms.currency
+    until, key = action["until"], name.replace("_", "-")
+    version = request.version if request else proposal.version if proposal else None
+    gets = money("amount", GETS, action.get("amount"), currency, hint=BEFORE_COMMISSION, required=True)
+
+    # While an answer is needed, nothing else stands out.
+    work: Weight = "usual" if request or proposal else "answer"
+
+    def form(title: str, about: str, button: str, *fields: Field, weight: Weight = "usual", **more: Any) -> Form:
+        return Form(key, name, title, about, button, fields, weight=weight, until=until, **more)
+
+    match name:
+        case "accept":
+            if proposal and not request:
+                about = "You agree to what the operator proposes. It is so once the other side agrees too."
+                return form("Accept the proposal", about, "Accept", weight="answer", version=version)
+            kind = request.kind if request else "cancel"
+            said = comment("Your update", required=True) if kind == "update" else comment(hint=BOTH_READ)
+            title = "Answer with an update" if kind == "update" else "Accept"
+            about = "You say how the order is coming along." if kind == "update" else "You agree to what is asked."
+            button = "Send the update" if kind == "update" else "Accept"
+            return form(title, about, button, said, weight="answer", version=version)
+        case "decline":
+            about = "You do not agree to what is asked."
+            if proposal and not request:
+                about = "You do not agree to what the operator proposes; the operator then decides."
+            return form("Decline", about, "Decline", comment(hint=BOTH_READ), weight="answer", version=version)
+        case "counter":
+            label = "What the client gets back" if request and request.kind == "partial_refund" else GETS
+            hint = "" if label != GETS else BEFORE_COMMISSION
+            amount = money("amount", label, action.get("amount"), currency, required=True, hint=hint)
+            about = "You name another amount; the other side answers it."
+            said = comment(hint=BOTH_READ)
+            return form("Offer another amount", about, "Offer it", amount, said, weight="answer", version=version)
+        case "withdraw":
+            what = "request" if request else "case"
+            return form(f"Take the {what} back", "It is closed as if it had not been.", "Take it back", weight="quiet")
+        case "settle":
+            about = (
+                "You say at which amount you would end the order. Where the other side's amount meets it, it ends so."
+            )
+            return form("Offer to settle", about, "Offer it", gets)
+        case "undo":
+            about = "The order goes on where it was canceled."
+            return form("Undo the cancellation", about, "Undo it", comment(hint=BOTH_READ))
+        case "escalate":
+            about = "An operator of the marketplace looks at the order and decides."
+            return form("Take it to an operator", about, "Take it to an operator", comment(hint=BOTH_READ))
+        case "appeal":
+            said = comment("Why it should be decided again", required=True, hint=f"What is new? {BOTH_READ}")
+            return form("Appeal", "Another operator decides again, once.", "Appeal", said)
+        case "submit_requirements":
+            about = "You hand in what the freelancer needs. The delivery time starts."
+            return form("Hand in the requirements", about, "Hand them in", comment(hint=BOTH_READ), weight=work)
+        case "deliver":
+            about = "You say that the work is done and handed over."
+            return form("Deliver", about, "Deliver", comment(hint=BOTH_READ), weight=work)
+        case "complete":
+            about = "You accept the delivery, and the freelancer is paid."
+            return form("Complete the order", about, "Complete it", comment(hint=BOTH_READ), weight=work)
+        case "ask_revision":
+            about = "You send the delivery back with what is still to be done."
+            return form("Ask for a revision", about, "Ask for it", comment(hint=BOTH_READ), weight=work)
+        case "propose":
+            why = comment("Explanation", required=True, name="explanation", hint="Both parties read this.")
+            about = "Both parties are asked. If both accept, the order ends so."
+            return form("Propose how to end it", about, "Propose it", gets, why, weight="answer")
+        case "rule":
+            return form("Rule", "You decide the case.", "Rule", *_ruling(order, action), weight="answer")
+        case "leave_feedback":
+            shown = {one: words.VISIBILITIES[one] for one in action["visibility"]}
+            rated = {one: words.RATINGS[one] for one in action["rating"]}
+            asked = (
+                one_of("visibility", "Who can read it", shown, required=True),
+                one_of("rating", "Rating", rated, required=True),
+                comment("Review", name="text"),
+            )
+            return form("Leave a review", "You say how it was.", "Leave it", *asked, weight="quiet")
+        case _:
+            return form(words.sentence(name), str(action["about"]), words.sentence(name))
+
+
+def _ruling(order: Order, action: Mapping[str, Any]) -> Iterator[Field]:
+    yield one_of("outcome", "Decision", {one: words.OUTCOMES[one] for one in action["outcomes"]}, required=True)
+    if "cancel" in action["outcomes"]:
+        hint = f"If the order is canceled. {BEFORE_COMMISSION}"
+        yield money("amount", GETS, action.get("amount"), order.terms.currency, hint=hint)
+        yield one_of(
+            "fault",
+            "Whose fault a cancellation is",
+            words.FAULTS,
+            hint="If the order is canceled.",
+            usual="none",
+        )
+        yield Field("exempt", "Leave a cancellation out of the scores", "yes")
+    yield comment("Explanation", required=True, name="explanation", hint="Both parties read this.")
+
+
+def _requests(order: Order, role: Reader, action: Mapping[str, Any], alone: bool) -> Iterator[Form]:
+    currency = order.terms.currency
+    for kind in action["kinds"]:
+        match kind:
+            case "cancel":
+                yield from _cancellations(order, role, action, alone)
+            case "extension":
+                longest = span(parse_duration(action["extend_by"]["at_most"]))
+                length = Field("extend_by", "How much longer", "length", f"At most {longest}.", required=True)
+                about = "You ask the client to move the due date."
+                yield _request(kind, "Ask for more time", about, "Ask for it", length, comment(hint=BOTH_READ))
+            case "update":
+                about = "You ask the freelancer how the order is coming along."
+                yield _request(kind, "Ask for an update", about, "Ask for it", comment(hint=BOTH_READ))
+            case _:
+                amount = money("amount", "What the client gets back", action["refund"], currency, required=True)
+                about = "The client gets a part of the price back, and the order goes on."
+                yield _request(kind, "Offer a partial refund", about, "Offer it", amount, comment(hint=BOTH_READ))
+
+
+def _cancellations(order: Order, role: Reader, action: Mapping[str, Any], alone: bool) -> Iterator[Form]:
+    rules = order.policy.requests.cancel
+    reasons = {code: words.sentence(code) for code in action["reasons"]}
+    needed = role in rules.reason_from
+    asked: list[Field] = [one_of("reason", "Reason", reasons, required=needed)] if reasons else []
+    asked.append(comment("Explanation", required=role in rules.explanation_from, hint=BOTH_READ))
+    if "amount" in action:
+        amount = money("amount", GETS, action["amount"], order.terms.currency, required=True, hint=BEFORE_COMMISSION)
+        asked.append(amount)
+    if alone:
+        approval = {"if_needed": "Cancel it now, without approval", "ask": "Ask the other side first"}
+        asked.append(one_of("approval", "You may cancel this order alone", approval, usual="if_needed"))
+    title, about = "Ask to cancel", "You ask the other side to end the order."
+    if alone:
+        title, about = "Cancel the order", "You may end the order without the other side's approval."
+    confirmed = _confirmed(action.get("attestations", ()))
+    yield _request("cancel", title, about, title, *asked, *confirmed, NOTE, weight="ending")
+    if "no_agreement_attestations" in action:
+        confirmed = _confirmed(action["no_agreement_attestations"])
+        kept = [one for one in asked if one.name not in ("amount", "approval")]
+        yield Form(
+            "request-no-agreement",
+            "request",
+            "Cancel without an agreement",
+            "You do not agree with each other: an operator decides.",
+            "Take it to an operator",
+            (*kept, *confirmed, NOTE),
+            {"kind": "cancel", "no_agreement": True},
+            "ending",
+        )
+
+
+def _confirmed(names: Any) -> tuple[Field, ...]:
+    said = tuple(Choice(name, words.word(words.ATTESTATIONS, name)) for name in names)
+    return (Field("attestations", "Please confirm", "some", required=True, choices=said),) if said else ()
+
+
+def _request(kind: str, title: str, about: str, button: str, *fields: Field, weight: Weight = "usual") -> Form:
+    key = f"request-{kind.replace('_', '-')}"
+    return Form(key, "request", title, about, button, fields, {"kind": kind}, weight)
+
+
+def _always() -> Iterator[Form]:
+    said = comment("Message", required=True)
+    yield Form("message", "message", "Write a message", "The other side reads it.", "Send it", (said,), weight="quiet")
+    address = "Where it can be read, such as https://files.example/7"
+    yield Form(
+        "add-evidence",
+        "add_evidence",
+        "Add evidence",
+        "A file that is kept elsewhere goes on record by its fingerprint, so that nobody can exchange it later.",
+        "Add it",
+        (
+            Field("title", "Title", "line", required=True),
+            Field("kind", "Kind", "line", "Such as file, screenshot, chat or contract.", required=True),
+            Field("address", "Address of the file", "line", address, required=True),
+            Field("sha256", "SHA-256 of the file", "line", "64 letters and digits, as `sha256sum` writes.", True),
+        ),
+        weight="quiet",
+    )

@@ -1,0 +1,77 @@
+"""The page of one order: where it stands, what can be done, the money, and what has happened."""
+
+from datetime import datetime
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from recourse.resolution.model.commands import Actor
+from recourse.resolution.model.order import Order
+from recourse.resolution.model.record import Export, Reader
+from recourse.resolution.model.words import PARTIES
+from recourse.resolution.shown.looking_ahead import available_actions, if_nobody_acts, opens_later
+from recourse.resolution.shown.views import view
+from recourse.web.access import Site, the_reader
+from recourse.web.pages.forms import KEYS, Form, forms
+from recourse.web.pages.outlook import money_rows, silent
+from recourse.web.pages.rendering import render, site_of
+from recourse.web.pages.sessions import Session, signed_in
+from recourse.web.pages.standing import standing
+from recourse.web.pages.telling import offer, story
+
+
+async def possible(site: Site, order: Order, known: Session, reader: Reader) -> list[Form]:
+    """The forms of everything that the reader may do now."""
+    named = {"operator": known.bearer.id} if reader == "operator" else {}
+    actions = available_actions(order, reader, site.now(), **named)
+    return forms(order, reader, actions, alone=await _alone(site, order, known, reader))
+
+
+async def _alone(site: Site, order: Order, known: Session, reader: Reader) -> bool:
+    """Whether the reader may end the order without approval: it would not be refused for that."""
+    if reader not in PARTIES:
+        return False
+    asked = {"kind": "cancel", "approval": "skip", "actor": Actor(role=reader, id=known.bearer.id)}
+    ahead = await site.recourse.preview(order.terms.order_id, "request", asked)
+    return ahead.get("refused") != "approval_needed"
+
+
+async def show(request: Request) -> Response:
+    """The order as its reader may see it; the same views as the API's."""
+    site = site_of(request)
+    known = signed_in(request, site.keys)
+    order_id = str(request.path_params["order_id"])
+    reader = await the_reader(site, known.bearer, order_id)
+    done = request.query_params.get("done", "") in KEYS
+    return render(request, "order.html", **await said(site, order_id, known, reader), done=done)
+
+
+async def said(site: Site, order_id: str, known: Session, reader: Reader) -> dict[str, Any]:
+    """What the page of an order is made of."""
+    order, now = await site.recourse.order(order_id), site.now()
+    exported = Export.model_validate(await site.recourse.record(order_id, reader))
+    seen, final_at = view(order, reader, now), _final_at(order)
+    return {
+        "order": seen,
+        "reader": reader,
+        "standing": standing(seen, reader, decided=final_at is not None, own_ruling=_ruled(order, known)),
+        "final_at": final_at,
+        "offer": offer(exported.entries, seen["request"], reader),
+        "forms": await possible(site, order, known, reader),
+        "later": {} if reader == "operator" else opens_later(order, reader, now),
+        "silent": silent(if_nobody_acts(order, reader), reader),
+        "money": money_rows(seen["money"], reader),
+        "story": story(exported.entries, reader, order.terms.currency),
+    }
+
+
+def _final_at(order: Order) -> datetime | None:
+    """Until when the ruling can be appealed; None where there is none, or it is final or appealed."""
+    case = order.open_case
+    return case.appealable_until if case and case.ruling and case.stage == "ruling" else None
+
+
+def _ruled(order: Order, known: Session) -> bool:
+    case = order.open_case
+    return bool(known.bearer.role == "operator" and case and case.ruling and case.ruling.operator == known.bearer.id)

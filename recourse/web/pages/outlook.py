@@ -1,0 +1,126 @@
+"""What a preview says, in words: where the order, its money and its scores would stand, and from when."""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from recourse.resolution.model.record import Reader, canonical
+from recourse.resolution.model.words import PARTIES
+from recourse.web.pages import words
+
+ACCOUNTS = ("client", "freelancer", "platform", "held")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of a table of money: whose, in minor units, and whether it is the reader's own."""
+
+    whose: str
+    amount: int
+    own: bool = False
+
+
+@dataclass(frozen=True)
+class Ahead:
+    """One thing that can come: under which condition, what it means, and where the money is then."""
+
+    title: str
+    sentences: tuple[str, ...]
+    money: tuple[Row, ...]
+    at: datetime | None = None
+    settles_at: datetime | None = None
+    due_at: datetime | None = None
+    scores: tuple[str, ...] = ()
+
+
+def money_rows(money: Mapping[str, int], reader: Reader) -> tuple[Row, ...]:
+    """The money as a table, the reader's own line first."""
+    names = {"client": "Client", "freelancer": "Freelancer", "platform": "Marketplace", "held": "Held in escrow"}
+    rows = [Row(f"{names[one]} (you)" if one == reader else names[one], money[one], one == reader) for one in ACCOUNTS]
+    return tuple(sorted((row for row in rows if row.amount or row.own), key=lambda row: not row.own))
+
+
+def aheads(preview: Mapping[str, Any], reader: Reader) -> list[Ahead]:
+    """What a command leads to: at once, when the others accept, and when nobody does anything."""
+    found = [_ahead("As soon as you confirm", preview, reader)]
+    if "if_accepted" in preview:
+        found.append(_ahead("If it is accepted", preview["if_accepted"], reader))
+    if "if_nobody_acts" in preview:
+        found.append(_ahead("If nobody does anything", preview["if_nobody_acts"], reader))
+    return found
+
+
+def silent(ahead: Mapping[str, Any] | None, reader: Reader) -> Ahead | None:
+    """What time alone does next to an order as it stands."""
+    return _ahead("If nobody does anything", ahead, reader) if ahead else None
+
+
+def fingerprint(preview: Mapping[str, Any]) -> str:
+    """By what the same preview is known again, whenever it is asked for: all of it but the instants."""
+    return hashlib.sha256(canonical(_lasting(preview)).encode()).hexdigest()
+
+
+def _lasting(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _lasting(inner) for key, inner in value.items() if not isinstance(inner, datetime)}
+    return [_lasting(inner) for inner in value] if isinstance(value, list | tuple) else value
+
+
+def _ahead(title: str, outlook: Mapping[str, Any], reader: Reader) -> Ahead:
+    return Ahead(
+        title,
+        tuple(_sentences(outlook, reader)),
+        money_rows(outlook["money"], reader),
+        outlook.get("at"),
+        outlook["settles_at"],
+        outlook["due_at"] if outlook["phase"] in ("in_progress", "in_revision") else None,
+        tuple(_scores(outlook["scores"], reader)),
+    )
+
+
+def _sentences(outlook: Mapping[str, Any], reader: Reader) -> Iterator[str]:
+    phase, request, case = outlook["phase"], outlook["request"], outlook["case"]
+    if phase == "canceled":
+        yield "The order is canceled."
+        if outlook["how"]:
+            yield words.HOW_THEN[outlook["how"]]
+        if outlook["exempt"]:
+            yield "It does not count in the scores."
+        if outlook["fault"] in PARTIES:
+            yield f"It counts as {_whose(outlook['fault'], reader)} fault."
+    elif phase == "completed":
+        yield "The order is completed, and the freelancer is paid."
+    else:
+        yield f"The order goes on: {words.PHASES[phase].lower()}."
+    if request and request["status"] == "open":
+        yield f"An answer is awaited to the request {words.ASKS[request['kind']]}."
+    elif request and phase not in ("canceled", "completed") and request["status"] != "accepted":
+        yield f"The request {words.ASKS[request['kind']]} is {words.STATUSES[request['status']]}."
+    if case and case["stage"] == "mediation":
+        yield "An operator looks at the order."
+    elif case and case["stage"] == "ruling" and phase not in ("canceled", "completed"):
+        yield "An operator decides."
+    elif case and case["stage"] == "appeal":
+        yield "Another operator decides the appeal."
+    reviews = outlook["reviews"].get(reader)
+    if reviews:
+        yield f"You may leave a review ({' or '.join(reviews)})."
+
+
+def _whose(party: str, reader: Reader) -> str:
+    return "your" if party == reader else f"the {party}'s"
+
+
+def _scores(scores: Mapping[str, Mapping[str, Mapping[str, float | None]]], reader: Reader) -> Iterator[str]:
+    for party, named in scores.items():
+        for name, change in named.items():
+            if change["before"] != change["after"]:
+                title = words.word(words.SCORES, name)
+                became = f"{_score(change['before'])} → {_score(change['after'])}"
+                yield f"{title}, {'you' if party == reader else party}: {became}"
+
+
+def _score(value: float | None) -> str:
+    return "none yet" if value is None else f"{value:g} %"

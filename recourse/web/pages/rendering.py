@@ -1,0 +1,122 @@
+"""Pages from templates, and what is put into each of them."""
+
+import hashlib
+from datetime import datetime, timedelta
+from importlib import resources
+from typing import Any
+from urllib.parse import quote
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from recourse.policies.wording import span
+from recourse.resolution.model.amounts import write_amount
+from recourse.resolution.model.durations import parse_duration
+from recourse.resolution.model.instants import in_zone
+from recourse.resolution.model.zones import read_zone
+from recourse.web.access import Site
+from recourse.web.pages import words
+from recourse.web.pages.sessions import ZONE_COOKIE, Session, session
+
+_TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
+STATIC = {
+    file.name: file.read_bytes()
+    for file in resources.files("recourse.web.pages").joinpath("static").iterdir()
+    if file.name.rpartition(".")[2] in _TYPES
+}
+# In the address, so that a browser may keep a file for as long as it likes.
+_VERSIONS = {name: hashlib.sha256(content).hexdigest()[:12] for name, content in STATIC.items()}
+
+
+def written(at: datetime, zone: str) -> str:
+    """An instant on the reader's clock, such as `Tue 4 Mar 2025, 11:00 UTC+01:00`."""
+    here = in_zone(at, zone)
+    offset = here.isoformat(timespec="minutes")[16:]
+    return f"{here:%a} {here.day} {here:%b %Y, %H:%M} UTC{'' if offset == '+00:00' else offset}"
+
+
+def left(until: datetime, now: datetime) -> str:
+    """How much time is left, in its two largest units; nothing where it is over."""
+    rest = int((until - now) / timedelta(minutes=1))
+    if rest <= 0:
+        return "less than a minute left" if until > now else "over"
+    days, hours, minutes = rest // 1440, rest // 60 % 24, rest % 60
+    parts = [
+        f"{count} {name}{'' if count == 1 else 's'}"
+        for count, name in ((days, "day"), (hours, "hour"), (minutes, "minute"))
+        if count
+    ]
+    return f"{' '.join(parts[:2])} left"
+
+
+def longer(length: str) -> str:
+    """A duration of a view, such as `3d`, in words."""
+    return span(parse_duration(length))
+
+
+def _address(name: str) -> str:
+    return f"static/{name}?v={_VERSIONS[name]}"
+
+
+def _in_address(text: str) -> str:
+    return quote(text, safe="")
+
+
+_environment = Environment(
+    loader=PackageLoader("recourse.web.pages"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    # A line break in a template is a blank on the page, also behind a tag of the template.
+    trim_blocks=False,
+    lstrip_blocks=True,
+)
+_environment.filters |= {
+    "amount": write_amount,
+    "written": written,
+    "plain": words.plain,
+    "sentence": words.sentence,
+    "in_address": _in_address,
+}
+_environment.globals |= {"static": _address, "left": left, "longer": longer, "words": words}
+
+
+def zone_of(request: Request) -> str:
+    """The time zone that the reader has chosen; empty where none, or none that is known."""
+    chosen = request.cookies.get(ZONE_COOKIE, "")
+    try:
+        read_zone(chosen)
+    except ValueError:
+        return ""
+    return chosen
+
+
+def site_of(request: Request) -> Site:
+    """What this server works with."""
+    site: Site = request.app.state.site
+    return site
+
+
+def render(request: Request, template: str, /, status: int = 200, **said: Any) -> HTMLResponse:
+    """One page."""
+    site = site_of(request)
+    known: Session | None = session(request, site.keys)
+    chosen = zone_of(request)
+    text = _environment.get_template(template).render(
+        base=request.scope["root_path"],
+        session=known,
+        chosen_zone=chosen,
+        zone=chosen or "UTC",
+        now=site.now(),
+        **said,
+    )
+    return HTMLResponse(text, status)
+
+
+async def static(request: Request) -> Response:
+    """A style sheet, script or picture."""
+    name = request.path_params["name"]
+    if name not in STATIC:
+        return Response(status_code=404)
+    kept = {"Cache-Control": "public, max-age=31536000, immutable"}
+    return Response(STATIC[name], media_type=_TYPES[name.rpartition(".")[2]], headers=kept)

@@ -1,0 +1,116 @@
+"""Where an order stands for one reader: one headline, what it is about, and until when somebody can act."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from recourse.resolution.model.record import Reader
+from recourse.resolution.model.words import PARTIES, Party, other
+from recourse.web.pages import words
+
+
+@dataclass(frozen=True)
+class Standing:
+    """`yours`: the reader must act. `until` is the deadline, `deadline` what it is one of."""
+
+    title: str
+    text: str
+    yours: bool = False
+    until: datetime | None = None
+    deadline: str = ""
+
+
+def standing(view: Mapping[str, Any], reader: Reader, *, decided: bool = False, own_ruling: bool = False) -> Standing:
+    """In the order of need in which `turn` goes: a request, a case, else the phase.
+
+    `decided`: there is a ruling that can still be appealed. `own_ruling`: the reader made it.
+    """
+    request, case, until = view["request"], view["case"], view["turn"]["until"]
+    yours = view["turn"]["who"] == reader or (view["turn"]["who"] == "both" and reader in PARTIES)
+    if request and request["status"] == "open":
+        return _asked(request, reader, yours)
+    if decided and view["closed_at"]:
+        # Until when it is held is until when it can be appealed, which the page says of every such ruling.
+        return Standing("Decided: the order is canceled", words.HOW["ruling"])
+    if case and case["stage"] != "closed" and not decided:
+        return _case(case, reader, yours and not own_ruling, until, own_ruling)
+    if view["closed_at"]:
+        return _closed(view)
+    title, text, deadline = _working(view["phase"], reader)
+    return Standing("Decided: the order goes on" if decided else title, text, yours, until, deadline)
+
+
+def _asked(request: Mapping[str, Any], reader: Reader, yours: bool) -> Standing:
+    asked, opener, what = request["asked"], request["opened_by"], words.ASKS[request["kind"]]
+    countered = asked == opener
+    by = other(asked)
+    if yours:
+        text = f"The {by} answers your request {what} with another amount." if countered else f"The {by} asks {what}."
+        return Standing("Your answer is needed", text, True, request["answer_due_at"], "Answer by")
+    if reader in PARTIES:
+        text = f"You answered the request {what} with another amount." if countered else f"You asked {what}."
+    else:
+        text = f"The {by} answered with another amount." if countered else f"The {by} asks {what}."
+    return Standing(f"Waiting for the {asked}'s answer", text, False, request["answer_due_at"], "They answer by")
+
+
+def _case(case: Mapping[str, Any], reader: Reader, yours: bool, until: datetime | None, own_ruling: bool) -> Standing:
+    if reader == "operator":
+        if own_ruling:
+            title, text = "Another operator decides the appeal", words.REFUSED["same_operator"]
+            return Standing(title, text, False, until, "Decided by")
+        if case["proposal"] and not yours:
+            return Standing("Your proposal waits for answers", "Both parties were asked.", False, until, "Answer by")
+        titles = {"mediation": "Propose or rule", "ruling": "Rule", "appeal": "Decide the appeal"}
+        text = "The case waits for you." if case["stage"] != "appeal" else "The first ruling was appealed."
+        return Standing(titles[case["stage"]], text, yours, until, "Decide by")
+    if case["stage"] == "mediation" and case["proposal"]:
+        if yours:
+            text = "If both of you accept, the order ends so. Otherwise the operator decides."
+            return Standing("An operator proposes how to end it", text, True, until, "Answer by")
+        return Standing("You accepted the proposal", "The other side has not answered yet.", False, until, "Answer by")
+    titles = {
+        "mediation": "An operator looks at this order",
+        "ruling": "An operator decides",
+        "appeal": "Another operator decides the appeal",
+    }
+    text = "You will be told. Until then you can settle it between you."
+    if case["stage"] == "appeal":
+        text = "The first ruling was appealed. You will be told."
+    return Standing(titles[case["stage"]], text, False, until, "Decided by")
+
+
+def _closed(view: Mapping[str, Any]) -> Standing:
+    resolution = view["resolution"]
+    title = f"This order is {words.PHASES[view['phase']].lower()}"
+    text = words.HOW[resolution["how"]] if resolution else "The delivery was accepted."
+    return Standing(title, text, False, view["settles_at"], "The money moves on")
+
+
+_WORK: dict[str, tuple[Party, str, str]] = {
+    "waiting_requirements": ("client", "Hand in what the freelancer needs", "Due by"),
+    "in_progress": ("freelancer", "The order is being worked on", "Due by"),
+    "in_revision": ("freelancer", "The order is being revised", "Due by"),
+    "delivered": ("client", "Look at the delivery", "Completes by itself on"),
+}
+_OTHERS: dict[str, str] = {
+    "waiting_requirements": "The client has yet to hand in what the freelancer needs.",
+    "in_progress": "The freelancer works on it.",
+    "in_revision": "The freelancer works on what was asked for.",
+    "delivered": "The client has yet to accept the delivery.",
+}
+_OWN: dict[str, str] = {
+    "waiting_requirements": "The delivery time starts when you do.",
+    "in_progress": "Deliver it when it is done.",
+    "in_revision": "Deliver it again when it is done.",
+    "delivered": "Complete the order, or ask for a revision.",
+}
+
+
+def _working(phase: str, reader: Reader) -> tuple[str, str, str]:
+    whose, title, deadline = _WORK[phase]
+    if whose == reader:
+        return title, _OWN[phase], deadline
+    elsewhere = {"waiting_requirements": "Waiting for the requirements", "delivered": "Delivered"}
+    return elsewhere.get(phase, title), _OTHERS[phase], deadline

@@ -1,0 +1,194 @@
+"""Errors as `application/problem+json` (RFC 9457), each with a stable code and type."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from fastapi import FastAPI, HTTPException, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.exceptions import HTTPException as AnyHTTPException
+from temporalio.client import WorkflowUpdateRPCTimeoutOrCancelledError
+from temporalio.service import RPCError
+
+from recourse.database.pool import AWAY, DatabaseUnreachable
+from recourse.database.pool import unreachable as away
+from recourse.resolution.model.fields import excerpt
+from recourse.resolution.model.refusals import SENTENCES
+from recourse.resolution.model.unfit import unfit
+from recourse.runtime.connecting import TemporalUnreachable
+from recourse.starter.answers import NoSuchOrder, OrderExists, OrderNotRunning, Outcome, Unanswered
+
+MEDIA_TYPE = "application/problem+json"
+RETRY_AFTER = "5"  # seconds
+# What is wrong with the message itself, whatever the order; every other refusal is about the order as it stands.
+OF_THE_MESSAGE = frozenset(
+    {
+        "malformed",
+        "unknown_command",
+        "reason_required",
+        "unknown_reason",
+        "explanation_required",
+        "attestation_missing",
+        "amount_required",
+        "amount_out_of_range",
+    }
+)
+# What of an answer goes along with its refusal.
+_KEPT = ("order_id", "command", "command_id", "entry", "at", "repeated")
+_TEMPORAL_AWAY: tuple[type[Exception], ...] = (RPCError, WorkflowUpdateRPCTimeoutOrCancelledError)
+
+
+class Problem(BaseModel):
+    """Why a call failed. `code` is stable; of a refusal it is the contract's code, and `details` are the contract's."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str = Field(examples=["urn:recourse:refusal:expired"])
+    title: str
+    status: int
+    code: str
+    detail: str | None = None
+    details: dict[str, Any] = {}
+
+
+class Failure(HTTPException):
+    """A call that ends with a problem."""
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        title: str,
+        *,
+        detail: str | None = None,
+        details: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+        family: str = "problem",
+        **more: Any,
+    ) -> None:
+        super().__init__(status, title, dict(headers or {}))
+        found = Problem(
+            type=f"urn:recourse:{family}:{code}",
+            title=title,
+            status=status,
+            code=code,
+            detail=detail,
+            details=dict(details or {}),
+            **more,
+        )
+        self.content = found.model_dump(mode="json", exclude_none=True)
+
+    @property
+    def response(self) -> JSONResponse:
+        """The problem as it is sent."""
+        return JSONResponse(self.content, self.status_code, self.headers, MEDIA_TYPE)
+
+
+def refused(code: str, sentence: str, details: Mapping[str, Any] | None = None, **more: Any) -> Failure:
+    """A refusal of the contract: 422 where the message itself is at fault, else 409."""
+    status = 422 if code in OF_THE_MESSAGE else 409
+    return Failure(status, code, sentence, details=details, family="refusal", **more)
+
+
+def malformed(**problems: str) -> Failure:
+    """A call that cannot be read; what is wrong, by where."""
+    return refused("malformed", SENTENCES["malformed"], {"problems": problems})
+
+
+def refusal_of(outcome: Outcome) -> Failure:
+    """What an order answered where it refused."""
+    kept = {key: outcome.whole[key] for key in _KEPT if key in outcome.whole}
+    return refused(str(outcome.code), str(outcome.message), outcome.details, **kept)
+
+
+def forbidden(detail: str) -> Failure:
+    """A bearer that may not do this."""
+    return Failure(403, "forbidden", "This token may not do that.", detail=detail)
+
+
+def no_such_order(order_id: str) -> Failure:
+    """No such order, or none that the bearer may know of."""
+    return Failure(404, "no_such_order", "There is no such order.", detail=f"There is no order {excerpt(order_id)}.")
+
+
+def unreachable(what: str, code: str, why: str = "", **details: Any) -> Failure:
+    """Something of ours that does not answer now; `why` goes to whoever called."""
+    again = "The call is valid. Retry it; with the same Idempotency-Key nothing happens twice."
+    return Failure(
+        503,
+        code,
+        f"{what} cannot be reached at the moment.",
+        detail=f"{why} {again}".lstrip(),
+        details=details,
+        headers={"Retry-After": RETRY_AFTER},
+    )
+
+
+def order_not_running(error: OrderNotRunning) -> Failure:
+    """An order that has lost its workflow: to try again is of no use before an operator has brought it back."""
+    return Failure(
+        503,
+        "order_not_running",
+        "This order is not running at the moment.",
+        detail="Nothing is lost, and your command had no effect. Send it again once the marketplace has restarted "
+        "the order.",
+        details={"remedy": error.remedy},
+    )
+
+
+def temporal_unreachable(**details: Any) -> Failure:
+    """No answer from Temporal."""
+    return unreachable("Temporal", "temporal_unreachable", **details)
+
+
+def database_unreachable(error: Exception | None = None) -> Failure:
+    """No answer from PostgreSQL, or one of the errors by which it counts as away."""
+    return unreachable("The database", "database_unreachable", away(error).plain if error else "")
+
+
+def answer_with_problems(app: FastAPI) -> None:
+    """Make every error of `app` a problem."""
+
+    def register(kind: type[Exception], make: Callable[[Any], Failure]) -> None:
+        async def answer(request: Request, error: Exception) -> JSONResponse:
+            return make(error).response
+
+        app.add_exception_handler(kind, answer)
+
+    for kind, make in FAILURES.items():
+        register(kind, make)
+
+
+def _failed(error: AnyHTTPException) -> Failure:
+    if error.status_code == 400:  # by FastAPI, for a body that is not JSON
+        return malformed(body="is not JSON that can be used")
+    codes = {404: "not_found", 405: "method_not_allowed"}
+    code = codes.get(error.status_code, "http_error")
+    detail = "This server has no such path; /openapi.json lists all that it has." if code == "not_found" else None
+    return Failure(error.status_code, code, error.detail, detail=detail, headers=error.headers)
+
+
+def _unreadable(error: RequestValidationError) -> Failure:
+    return malformed(**{excerpt(where): excerpt(why) for where, why in unfit(error.errors()[:20]).items()})
+
+
+# Every error that can leave a call, and what its caller is told.
+FAILURES: dict[type[Exception], Callable[[Any], Failure]] = {
+    Failure: lambda error: error,
+    RequestValidationError: _unreadable,
+    AnyHTTPException: _failed,
+    NoSuchOrder: lambda error: Failure(404, "no_such_order", "There is no such order.", detail=str(error)),
+    OrderExists: lambda error: Failure(409, "order_exists", "This order id is taken.", detail=str(error)),
+    Unanswered: lambda error: unreachable("The order", "no_answer", **_again(error)),
+    OrderNotRunning: lambda error: order_not_running(error),
+    TemporalUnreachable: lambda error: temporal_unreachable(),
+    DatabaseUnreachable: database_unreachable,
+    **dict.fromkeys(_TEMPORAL_AWAY, lambda error: temporal_unreachable()),
+    **dict.fromkeys(AWAY, database_unreachable),
+    Exception: lambda error: Failure(500, "internal", "Something is wrong on our side."),
+}
+
+
+def _again(error: Unanswered) -> dict[str, str]:
+    return {"command_id": error.command_id} if error.command_id else {}

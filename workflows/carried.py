@@ -1,0 +1,20 @@
+"""What one run of an order hands to the next."""
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Carried(BaseModel):
+    """What one run of a long order hands to the next; `messages` are those that it has not decided, `recent` the last
+    events in words. The answers stay in the database."""
+
+    model_config = ConfigDict(frozen=True)
+
+    order: dict[str, Any]
+    steps: int
+    signals: int
+    to_deliver: int
+    delivered_to: int
+    messages: list[dict[str, Any]] = []
+    recent: list[str] = []

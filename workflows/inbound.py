@@ -1,0 +1,233 @@
+"""How messages reach the order: nothing that anybody sends can be dropped unseen, or wedge or fail an order.
+
+A payload that cannot be decoded becomes an `Undecodable` instead of an error; an interceptor hands every signal and
+update, whatever its name and number of arguments, to the order's inbox as one `Message`. Replaying a history needs
+the same converter and the same interceptor.
+
+Whether an encrypted payload can be opened depends on the keys that a worker has, which change; whether its actor is
+proven depends on keys and time. So the verdict of the first reading stands: a message that is turned away leaves a
+marker in the history, by which a replay knows, and a replay never asks for keys or time.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from temporalio import workflow
+from temporalio.api.sdk.v1 import WorkflowMetadata
+from temporalio.exceptions import ApplicationError
+from temporalio.worker import (
+    ExecuteWorkflowInput,
+    HandleQueryInput,
+    HandleSignalInput,
+    HandleUpdateInput,
+    Interceptor,
+    WorkflowInboundInterceptor,
+    WorkflowInterceptorClassInput,
+)
+
+with workflow.unsafe.imports_passed_through():
+    from recourse.resolution.model.commands import COMMANDS
+    from recourse.resolution.model.fields import UNNAMED
+    from recourse.resolution.model.order import Opening
+    from recourse.resolution.model.reading import (
+        Message,
+        is_command_id,
+        read_message,
+        unproven_message,
+        unreadable_message,
+    )
+    from recourse.runtime.actors import TOKEN, Disproof, Disproving
+    from recourse.runtime.names import ORDER
+    from recourse.runtime.payloads import VERDICTS, WHY_UNOPENED, Undecodable, Unopened
+    from recourse.workflows.carried import Carried
+
+_WHY_UNPROVEN: dict[Disproof, str] = {
+    "no_token": "actor_token is missing",
+    "bad_token": "actor_token is not one that was signed with a key that is known here",
+    "not_now": "actor_token is not valid at this time",
+    "not_this": "actor_token is for another actor, order or command",
+}
+
+
+@dataclass(frozen=True)
+class Unproven:
+    """A message that is not shown to come from the actor that it names, and why."""
+
+    message: Mapping[str, Any]
+    disproof: Disproof
+
+
+class CannotReplay(Exception):
+    """What could be read before cannot be read now. The order waits, by failing its task, until it can be again."""
+
+
+def command_id_of(update_id: str) -> str:
+    """The id of a command that came as an update and has none of its own.
+
+    That of the update, unless the record cannot hold it or it could be taken for that of a message without an id.
+    """
+    return update_id if is_command_id(update_id) else f"{UNNAMED}{_digest(update_id)}"
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+class Unreadable(Exception):
+    """A message that is not one readable payload; the text says why."""
+
+
+def payload_of(arguments: Sequence[Any]) -> Any:
+    """The one payload of a message. Raises Unreadable where there is not exactly one that could be decoded."""
+    if len(arguments) != 1:
+        raise Unreadable(f"{len(arguments)} arguments came, send exactly one JSON object")
+    if isinstance(arguments[0], Undecodable):
+        raise Unreadable(arguments[0].error)
+    return arguments[0]
+
+
+def message_of(name: str, arguments: Sequence[Any], unnamed: str) -> Message:
+    """The message of `arguments`, whatever they hold; `unnamed` is its id where it has none that can be used."""
+    try:
+        payload = payload_of(arguments)
+    except Unreadable as unreadable:
+        return unreadable_message(name, str(unreadable), unnamed)
+    if isinstance(payload, Unproven):
+        return unproven_message(name, payload.message, _WHY_UNPROVEN[payload.disproof], unnamed)
+    return read_message(name, payload, unnamed)
+
+
+class _Gate(WorkflowInboundInterceptor):
+    """Every message goes to `receive` or `answer` of the workflow, whatever handler its name belongs to."""
+
+    signals = 0
+    disproves: Disproving | None = None
+
+    async def execute_workflow(self, input: ExecuteWorkflowInput) -> Any:
+        if workflow.info().workflow_type == ORDER:
+            expected = Carried if workflow.info().continued_run_id else Opening
+            input.args = _opening(input.args, [expected])
+            if len(input.args) != 1 or not isinstance(input.args[0], expected):
+                found = input.args[0] if input.args else None
+                why = found.error if isinstance(found, Undecodable) else "not one opening"
+                raise ApplicationError(f"The order cannot start: {why}", type="bad_opening", non_retryable=True)
+            return await self._live_on(asyncio.create_task(super().execute_workflow(input)))
+        return await super().execute_workflow(input)
+
+    async def _live_on(self, life: "asyncio.Task[Any]") -> Any:
+        """The end of an order, which a request to cancel its workflow does not bring about.
+
+        Temporal cancels the task that it began. The order runs in another, so that nothing of it is interrupted.
+        """
+        heard = False
+        while not life.done():
+            try:
+                await workflow.wait_condition(life.done)
+            except asyncio.CancelledError:
+                reason = workflow.cancellation_reason()
+                # A worker that drops an order from memory cancels its tasks too. A run hears of one request at most.
+                if reason is None or heard:
+                    raise
+                heard = True
+                workflow.instance().refuse_cancellation(reason)
+        return life.result()
+
+    async def handle_signal(self, input: HandleSignalInput) -> None:
+        self.signals += 1
+        arguments = self._as_first_taken(f"signal {self.signals}", _arguments(input.signal, input.args))
+        workflow.instance().receive(input.signal, arguments)
+
+    async def handle_query(self, input: HandleQueryInput) -> Any:
+        """As ever; where the Temporal UI asks for an order's page, it is drawn now, and not at every step."""
+        answer = await super().handle_query(input)
+        if isinstance(answer, WorkflowMetadata) and workflow.info().workflow_type == ORDER:
+            answer.current_details = workflow.instance().case_file()
+        return answer
+
+    def handle_update_validator(self, input: HandleUpdateInput) -> None:
+        """Let everything through: only an accepted update is answered with a reason and recorded."""
+
+    async def handle_update_handler(self, input: HandleUpdateInput) -> Any:
+        # Somebody else chose the id, and how long it is.
+        name = f"update {_digest(input.id)[:16]}"
+        arguments = self._as_first_taken(name, _arguments(input.update, input.args))
+        return await workflow.instance().answer(input.update, arguments, command_id_of(input.id))
+
+    def _as_first_taken(self, name: str, arguments: list[Any]) -> list[Any]:
+        arguments = _as_first_read(name, arguments)
+        if len(arguments) != 1 or not isinstance(arguments[0], Mapping):
+            return arguments
+        message = {key: value for key, value in arguments[0].items() if key != TOKEN}
+        disproof = self._as_first_judged(name, arguments[0])
+        return [message if disproof is None else Unproven(message, disproof)]
+
+    def _as_first_judged(self, name: str, message: Mapping[str, Any]) -> Disproof | None:
+        if workflow.unsafe.is_replaying():
+            return next((one for one in _WHY_UNPROVEN if workflow.patched(f"{name} {one}")), None)
+        if self.disproves is None or message.get("actor") is None:
+            return None
+        disproof = self.disproves(message, workflow.info().workflow_id, workflow.now())
+        if disproof is not None:
+            workflow.patched(f"{name} {disproof}")
+        return disproof
+
+
+def _as_first_read(name: str, arguments: list[Any]) -> list[Any]:
+    """The arguments as they were, or were not, read when the message came, whichever keys there are now."""
+    unopened = next((value for value in arguments if isinstance(value, Unopened)), None)
+    if workflow.unsafe.is_replaying():
+        for verdict in VERDICTS:
+            if workflow.patched(f"{name} {verdict}"):
+                return [Undecodable(WHY_UNOPENED[verdict])]
+        return [value for argument in arguments for value in _read_again(argument)]
+    if unopened is None:
+        return arguments
+    workflow.patched(f"{name} {unopened.verdict}")
+    workflow.logger.warning("%s is refused, its payload was not opened: %s", name, unopened.error)
+    return [Undecodable(WHY_UNOPENED[unopened.verdict])]
+
+
+def _opening(arguments: Sequence[Any], hints: list[type[Any]]) -> list[Any]:
+    """The arguments of a start. Where a key is missing the start waits for it: no order is lost by a mistake."""
+    unopened = next((value for value in arguments if isinstance(value, Unopened)), None)
+    begun = workflow.unsafe.is_replaying() or workflow.info().continued_run_id is not None
+    if unopened is None or (unopened.verdict != "no_key" and not begun):
+        return list(arguments)
+    return _read_again(unopened, hints)
+
+
+def _read_again(argument: Any, hints: list[type[Any]] | None = None) -> list[Any]:
+    """What was read when it came, although a worker would not open it now. Raises CannotReplay."""
+    if not isinstance(argument, Unopened):
+        return [argument]
+    if argument.verdict != "plain":
+        raise CannotReplay(
+            f"A payload cannot be read: {argument.error}. The order waits until RECOURSE_PAYLOAD_KEYS has its key."
+        )
+    converter = workflow.payload_converter()
+    return converter.from_payloads(argument.payloads, hints if len(argument.payloads) == len(hints or []) else None)
+
+
+def _arguments(name: str, arguments: Sequence[Any]) -> list[Any]:
+    """The decoded arguments of a message; those of an unknown name come raw, behind the name."""
+    if name in COMMANDS:
+        return list(arguments)
+    converter = workflow.payload_converter()
+    return [value for raw in arguments[1] for value in converter.from_payloads([raw.payload], None)]
+
+
+class RefuseBadMessages(Interceptor):
+    """The worker interceptor that turns every misfit into a recorded refusal.
+
+    `disproves` tells which messages do not come from the actor that they name; without it all of them are believed.
+    """
+
+    def __init__(self, disproves: Disproving | None = None) -> None:
+        self._disproves = disproves
+
+    def workflow_interceptor_class(self, input: WorkflowInterceptorClassInput) -> type[WorkflowInboundInterceptor]:
+        """The gate of one workflow."""
+        return type("Gate", (_Gate,), {"disproves": staticmethod(self._disproves) if self._disproves else None})
