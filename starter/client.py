@@ -30,7 +30,7 @@ from recourse.resolution.model.order import Histories, Opening, Terms, open_orde
 from recourse.resolution.model.policy import Policy
 from recourse.resolution.model.reading import read_message
 from recourse.resolution.model.record import canonical
-from recourse.resolution.model.words import Party
+from recourse.resolution.model.vocabulary import Party
 from recourse.resolution.rules.clocks import is_over
 from recourse.runtime.actors import TOKEN
 from recourse.runtime.addresses import UnusableAddress, read_address

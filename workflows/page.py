@@ -14,7 +14,7 @@ from recourse.resolution.model.lateness import lateness
 from recourse.resolution.model.money import held
 from recourse.resolution.model.order import Order, Terms
 from recourse.resolution.model.step import Step
-from recourse.resolution.model.words import Fallback, Party, RequestKind, Silence
+from recourse.resolution.model.vocabulary import Fallback, Party, RequestKind, Silence
 from recourse.resolution.rules.clocks import Clock, ClockName, clocks, next_clock
 from recourse.resolution.rules.windows import silence_means
 from recourse.resolution.shown.looking_ahead import if_nobody_acts

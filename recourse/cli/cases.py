@@ -35,7 +35,7 @@ from recourse.resolution.model.instants import write_instant
 from recourse.resolution.model.money import held
 from recourse.resolution.model.order import Order
 from recourse.resolution.model.step import RecordEntry
-from recourse.resolution.model.words import Fault
+from recourse.resolution.model.vocabulary import Fault
 from recourse.resolution.shown.looking_ahead import if_nobody_acts
 from recourse.runtime.database import in_one_sentence
 from recourse.starter.answers import stamped

@@ -13,7 +13,7 @@ from recourse.cli.times import away
 from recourse.cli.typed import Limit
 from recourse.database.lists import Wanted, list_orders, orders_due
 from recourse.resolution.model.durations import parse_duration
-from recourse.resolution.model.words import How, Phase, SettlementStatus
+from recourse.resolution.model.vocabulary import How, Phase, SettlementStatus
 from recourse.runtime.database import in_one_sentence
 from recourse.starter.reading import STUCK_AFTER, Orders, now
 

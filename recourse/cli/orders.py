@@ -29,7 +29,7 @@ from recourse.resolution.model.durations import parse_duration
 from recourse.resolution.model.order import Terms
 from recourse.resolution.model.record import Export
 from recourse.resolution.model.unfit import unfit
-from recourse.resolution.model.words import Party
+from recourse.resolution.model.vocabulary import Party
 from recourse.runtime.currencies import check_currency
 from recourse.starter.client import Orders, Outcome, Recourse
 

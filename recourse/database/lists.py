@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, Literal, NamedTuple, Self
 
 from recourse.resolution.model.order import Order, read_state
-from recourse.resolution.model.words import How, Party, Phase, SettlementStatus
+from recourse.resolution.model.vocabulary import How, Party, Phase, SettlementStatus
 
 _COLUMNS = "order_id, policy, phase, turn, turn_until, next_clock, next_clock_at, settlement, case_stage"
 Place = tuple[datetime, str]

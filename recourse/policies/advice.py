@@ -8,7 +8,7 @@ from recourse.policies.findings import Remark, warning
 from recourse.policies.sentences import SENTENCES
 from recourse.policies.wording import span
 from recourse.resolution.model.policy import Policy
-from recourse.resolution.model.words import PARTIES, Party
+from recourse.resolution.model.vocabulary import PARTIES, Party
 
 NOTHING = timedelta(0)
 A_DAY = timedelta(days=1)

@@ -6,7 +6,7 @@ from recourse.policies.keys import undotted, written
 from recourse.resolution.model.commands import Accept, Counter, Decline, MakeRequest, Rule, UndoCancellation, Withdraw
 from recourse.resolution.model.order import Order
 from recourse.resolution.model.policy import Policy
-from recourse.resolution.model.words import How
+from recourse.resolution.model.vocabulary import How
 from recourse.resolution.rules.clocks import Clock
 
 _COMMANDS = {

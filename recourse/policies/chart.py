@@ -9,7 +9,7 @@ from recourse.policies.arrow_words import arrow_words
 from recourse.policies.course import Course, Move
 from recourse.policies.wording import PHASE_WORDS, capital
 from recourse.resolution.model.order import Order
-from recourse.resolution.model.words import OPEN_PHASES, Party, Phase
+from recourse.resolution.model.vocabulary import OPEN_PHASES, Party, Phase
 
 OPEN = "open"
 """The frame around the open phases: an arrow from it starts in several of them, one to it goes back to where the

@@ -12,7 +12,7 @@ from recourse.policies.sentences import SENTENCES
 from recourse.policies.wording import PHASE_WORDS, listed, span
 from recourse.resolution.model.durations import parse_duration
 from recourse.resolution.model.policy import Policy
-from recourse.resolution.model.words import OPEN_PHASES, Party
+from recourse.resolution.model.vocabulary import OPEN_PHASES, Party
 
 
 @dataclass(frozen=True)

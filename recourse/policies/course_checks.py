@@ -9,7 +9,7 @@ from recourse.policies.findings import Remark, error, warning
 from recourse.policies.wording import PHASE_WORDS, listed, span
 from recourse.resolution.model.commands import MakeRequest
 from recourse.resolution.model.money import held
-from recourse.resolution.model.words import PARTIES, Party, Phase
+from recourse.resolution.model.vocabulary import PARTIES, Party, Phase
 from recourse.resolution.rules.clocks import Clock
 
 

@@ -6,7 +6,7 @@ from typing import Any, get_args, get_origin
 from pydantic import BaseModel
 
 from recourse.resolution.model.policy import Policy
-from recourse.resolution.model.words import OPEN_PHASES
+from recourse.resolution.model.vocabulary import OPEN_PHASES
 
 Key = tuple[str, ...]
 

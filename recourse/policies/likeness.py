@@ -7,7 +7,7 @@ from typing import Any
 from recourse.resolution.model.dispute import Case, Request
 from recourse.resolution.model.lateness import lateness
 from recourse.resolution.model.order import Order
-from recourse.resolution.model.words import PARTIES
+from recourse.resolution.model.vocabulary import PARTIES
 from recourse.resolution.rules.canceling import right_available_at
 from recourse.resolution.rules.clocks import REMINDERS, Clock
 

@@ -1,7 +1,7 @@
 """A chart as Mermaid text, which many editors and documentation sites draw."""
 
 from recourse.policies.chart import BOXES, Chart, always_lines
-from recourse.resolution.model.words import OPEN_PHASES
+from recourse.resolution.model.vocabulary import OPEN_PHASES
 
 
 def mermaid(drawn: Chart, title: str) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from html import escape
 
 from recourse.policies.chart import BOXES, OPEN, Chart, always_lines
-from recourse.resolution.model.words import OPEN_PHASES
+from recourse.resolution.model.vocabulary import OPEN_PHASES
 
 WIDTH, GAP, MARGIN = 290, 120, 30
 LINE, TITLE, SPACE = 17, 30, 22

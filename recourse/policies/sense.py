@@ -8,7 +8,7 @@ from datetime import timedelta
 from recourse.policies.findings import Remark, error
 from recourse.policies.wording import listed, span
 from recourse.resolution.model.policy import Policy
-from recourse.resolution.model.words import PARTIES, Right
+from recourse.resolution.model.vocabulary import PARTIES, Right
 from recourse.resolution.shown.scores import calculator_names
 
 NOTHING = timedelta(0)

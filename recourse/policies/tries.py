@@ -25,7 +25,7 @@ from recourse.resolution.model.commands import (
 from recourse.resolution.model.money import gross_bounds, refund_bounds
 from recourse.resolution.model.order import Order
 from recourse.resolution.model.policy import Policy
-from recourse.resolution.model.words import PARTIES, Party
+from recourse.resolution.model.vocabulary import PARTIES, Party
 
 _Bounds = tuple[int, int]
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 from fractions import Fraction
 
 from recourse.resolution.model.durations import write_duration, write_percentage
-from recourse.resolution.model.words import Party, Phase
+from recourse.resolution.model.vocabulary import Party, Phase
 
 PHASE_WORDS: dict[Phase, str] = {
     "waiting_requirements": "waiting for requirements",

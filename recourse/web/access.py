@@ -17,7 +17,7 @@ from recourse.resolution.model.fields import excerpt
 from recourse.resolution.model.policy import Policy
 from recourse.resolution.model.record import Reader
 from recourse.resolution.model.refusals import SENTENCES
-from recourse.resolution.model.words import PARTIES, Party
+from recourse.resolution.model.vocabulary import PARTIES, Party
 from recourse.starter.client import Recourse
 from recourse.web.problems import Failure, forbidden, malformed, no_such_order, refused
 from recourse.web.tokens import BadToken, Bearer, KeyRing

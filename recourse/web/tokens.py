@@ -11,7 +11,7 @@ import jwt
 from pydantic import Field, TypeAdapter, ValidationError
 
 from recourse.resolution.model.order import Id
-from recourse.resolution.model.words import Frozen
+from recourse.resolution.model.vocabulary import Frozen
 from recourse.runtime.actors import LEEWAY
 
 BearerRole = Literal["client", "freelancer", "operator", "service"]

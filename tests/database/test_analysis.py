@@ -19,7 +19,7 @@ from recourse.database.facts import read_histories
 from recourse.database.steps import record_step
 from recourse.resolution.model.facts import Facts, facts
 from recourse.resolution.model.order import Order
-from recourse.resolution.model.words import PARTIES, How, Party
+from recourse.resolution.model.vocabulary import PARTIES, How, Party
 from recourse.resolution.shown.scores import COMPLETION_RATE, JOB_SUCCESS, scores
 from tests.facts.lives import Life, live, policy_of
 from tests.facts.stories import NAMES, played

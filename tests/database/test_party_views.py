@@ -8,7 +8,7 @@ import asyncpg
 
 from recourse.database.steps import record_step
 from recourse.resolution.model.record import PRIVATE, may_see
-from recourse.resolution.model.words import PARTIES, Party
+from recourse.resolution.model.vocabulary import PARTIES, Party
 from recourse.resolution.shown.views import view
 from tests.facts.lives import Life, live
 

@@ -20,7 +20,7 @@ from recourse.policies.picture import LETTERS, svg
 from recourse.resolution.model.commands import COMMANDS
 from recourse.resolution.model.order import Opening, Order
 from recourse.resolution.model.step import Step
-from recourse.resolution.model.words import OPEN_PHASES
+from recourse.resolution.model.vocabulary import OPEN_PHASES
 from recourse.starter.simulate.engine import SALT, PureEngine
 from recourse.starter.simulate.play import Play
 from recourse.starter.simulate.story import read_story

@@ -15,7 +15,7 @@ from recourse.database.orders import read_balances, read_order
 from recourse.errors import BadInput
 from recourse.policies import load_policy
 from recourse.resolution.model.order import Opening
-from recourse.resolution.model.words import Party
+from recourse.resolution.model.vocabulary import Party
 from recourse.runtime.currencies import UnusableCurrency
 from recourse.runtime.names import workflow_id
 from recourse.runtime.search_attributes import PHASE, TURN

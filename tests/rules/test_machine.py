@@ -14,7 +14,7 @@ from recourse.resolution.model.order import Order
 from recourse.resolution.model.policy import PolicyError
 from recourse.resolution.model.reading import Message
 from recourse.resolution.model.record import Reader, export, verify
-from recourse.resolution.model.words import PARTIES
+from recourse.resolution.model.vocabulary import PARTIES
 from recourse.resolution.rules.clocks import next_clock
 from recourse.resolution.shown.looking_ahead import available_actions
 from tests.rules.choices import ROLES, choices, commands_of

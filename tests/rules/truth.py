@@ -7,7 +7,7 @@ from typing import Any
 from recourse.resolution.model.order import Order
 from recourse.resolution.model.reading import Message, read_message
 from recourse.resolution.model.record import Reader
-from recourse.resolution.model.words import PARTIES
+from recourse.resolution.model.vocabulary import PARTIES
 from recourse.resolution.rules.clocks import next_clock
 from recourse.resolution.rules.decide import decide
 from recourse.resolution.rules.decision import Decision

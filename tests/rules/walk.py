@@ -19,7 +19,7 @@ from recourse.resolution.model.lateness import becomes_very_late_at
 from recourse.resolution.model.money import gross_bounds
 from recourse.resolution.model.order import Order, open_order
 from recourse.resolution.model.record import Reader
-from recourse.resolution.model.words import PARTIES
+from recourse.resolution.model.vocabulary import PARTIES
 from recourse.resolution.rules.clocks import next_clock, quiet_since
 from recourse.resolution.rules.decide import decide
 from recourse.resolution.rules.decision import Decision

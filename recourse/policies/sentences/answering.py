@@ -6,7 +6,7 @@ from recourse.policies.sentences.canceling import nobody_names
 from recourse.policies.sentences.sentence import Sentence, kind_missing, never_asked
 from recourse.policies.wording import PHASE_WORDS, capital, listed, span
 from recourse.resolution.model.policy import Policy
-from recourse.resolution.model.words import OPEN_PHASES, PARTIES, OpenPhase, Party, Silence
+from recourse.resolution.model.vocabulary import OPEN_PHASES, PARTIES, OpenPhase, Party, Silence
 
 SILENCE_WORDS: dict[Silence, str] = {
     "accept": "the order is canceled as asked",

@@ -7,7 +7,7 @@ from recourse.policies.sentences.order import REGRET
 from recourse.policies.sentences.sentence import Sentence, kind_missing
 from recourse.policies.wording import capital, listed, phases, span, who
 from recourse.resolution.model.policy import Policy
-from recourse.resolution.model.words import Kind, Party, Right, other
+from recourse.resolution.model.vocabulary import Kind, Party, Right, other
 
 _KINDS: dict[Kind, str] = {
     "cancel": "to cancel",

@@ -7,7 +7,7 @@ from recourse.policies.sentences.answering import reminder_words
 from recourse.policies.sentences.sentence import Sentence, kind_missing
 from recourse.policies.wording import percent, span
 from recourse.resolution.model.policy import Policy
-from recourse.resolution.model.words import Silence
+from recourse.resolution.model.vocabulary import Silence
 
 _EXTENSION = kind_missing("extension")
 _UPDATE = kind_missing("update")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from recourse.policies.keys import Key, undotted
 from recourse.resolution.model.policy import Policy
-from recourse.resolution.model.words import Kind, Party
+from recourse.resolution.model.vocabulary import Kind, Party
 
 
 def _always(policy: Policy) -> str | None:

@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 
 from recourse.resolution.model.durations import Duration
 from recourse.resolution.model.fields import CommandId, Instant, Name, NonEmptyText, Text, Whole, Words, Yes
-from recourse.resolution.model.words import Fault, Frozen, Kind, Rating, Role, Visibility
+from recourse.resolution.model.vocabulary import Fault, Frozen, Kind, Rating, Role, Visibility
 
 
 class Actor(Frozen):

@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import AwareDatetime
 
 from recourse.resolution.model.durations import Duration
-from recourse.resolution.model.words import PARTIES, Frozen, Party, RequestKind, RequestStatus, Stage
+from recourse.resolution.model.vocabulary import PARTIES, Frozen, Party, RequestKind, RequestStatus, Stage
 
 
 class Request(Frozen):

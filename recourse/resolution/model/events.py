@@ -6,7 +6,7 @@ from pydantic import AwareDatetime, Field
 
 from recourse.resolution.model.durations import Duration
 from recourse.resolution.model.order import Resolution, Sums
-from recourse.resolution.model.words import (
+from recourse.resolution.model.vocabulary import (
     Frozen,
     OpenPhase,
     Party,

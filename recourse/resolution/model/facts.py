@@ -7,7 +7,7 @@ from pydantic import AwareDatetime
 from recourse.resolution.model.lateness import lateness
 from recourse.resolution.model.money import final_gross
 from recourse.resolution.model.order import Order
-from recourse.resolution.model.words import ExemptBecause, Fault, Frozen, How, Lateness, Party, Rating, Visibility
+from recourse.resolution.model.vocabulary import ExemptBecause, Fault, Frozen, How, Lateness, Party, Rating, Visibility
 
 
 class Facts(Frozen):

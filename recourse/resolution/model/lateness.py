@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from recourse.resolution.model.order import Order
-from recourse.resolution.model.words import Lateness
+from recourse.resolution.model.vocabulary import Lateness
 
 
 def lateness(order: Order, now: datetime) -> Lateness:

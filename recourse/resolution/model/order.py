@@ -12,7 +12,7 @@ from recourse.resolution.model.dispute import Case, ExpiredOffer, Proposal, Requ
 from recourse.resolution.model.durations import Duration
 from recourse.resolution.model.fields import AnInstant, Name, WholeNumber, storable, whole_second
 from recourse.resolution.model.policy import Policy
-from recourse.resolution.model.words import (
+from recourse.resolution.model.vocabulary import (
     ExemptBecause,
     Fault,
     Frozen,

@@ -15,7 +15,7 @@ from recourse.errors import BadInput
 from recourse.resolution.model.durations import Duration, DurationOrNever, Percentage, Weekday
 from recourse.resolution.model.fields import Name
 from recourse.resolution.model.policy_requests import Count, Flag, Requests, Roles, hours
-from recourse.resolution.model.words import PARTIES, Fallback, Frozen, Party
+from recourse.resolution.model.vocabulary import PARTIES, Fallback, Frozen, Party
 from recourse.resolution.model.zones import read_zone
 
 

@@ -9,7 +9,7 @@ from pydantic import Field
 from recourse.resolution.model.amounts import LARGEST
 from recourse.resolution.model.durations import Duration, DurationOrNever, Percentage
 from recourse.resolution.model.fields import Name, WholeNumber
-from recourse.resolution.model.words import OPEN_PHASES, PARTIES, Frozen, Kind, OpenPhase, Party, Right, Silence
+from recourse.resolution.model.vocabulary import OPEN_PHASES, PARTIES, Frozen, Kind, OpenPhase, Party, Right, Silence
 
 Count = Annotated[int, Field(strict=True, ge=0, le=1_000_000), WholeNumber]
 Price = Annotated[int, Field(strict=True, ge=0, le=LARGEST), WholeNumber]

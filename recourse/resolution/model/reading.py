@@ -11,7 +11,7 @@ from recourse.resolution.model.commands import COMMANDS, Actor
 from recourse.resolution.model.fields import UNNAMED, excerpt, is_blank
 from recourse.resolution.model.record import canonical
 from recourse.resolution.model.refusals import Refusal
-from recourse.resolution.model.words import Frozen
+from recourse.resolution.model.vocabulary import Frozen
 
 
 class Message(Frozen):

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from recourse.resolution.model.order import Opening, Order
 from recourse.resolution.model.step import RecordEntry
 from recourse.resolution.model.unfit import unfit
-from recourse.resolution.model.words import PARTIES, Party
+from recourse.resolution.model.vocabulary import PARTIES, Party
 
 Reader = Literal["client", "freelancer", "operator"]
 FORMAT = "recourse-record-1"

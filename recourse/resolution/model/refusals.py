@@ -2,7 +2,7 @@
 
 from typing import Any, Literal, get_args
 
-from recourse.resolution.model.words import Frozen
+from recourse.resolution.model.vocabulary import Frozen
 
 Code = Literal[
     "malformed",

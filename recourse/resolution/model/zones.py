@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AwareDatetime
 
-from recourse.resolution.model.words import Frozen
+from recourse.resolution.model.vocabulary import Frozen
 
 # No answer window that anybody would set is longer; behind it the last offset holds.
 AHEAD = timedelta(days=3660)

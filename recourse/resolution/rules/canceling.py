@@ -8,7 +8,7 @@ from recourse.resolution.model.lateness import becomes_very_late_at, lateness
 from recourse.resolution.model.money import gross_bounds
 from recourse.resolution.model.order import Order
 from recourse.resolution.model.refusals import Checks
-from recourse.resolution.model.words import How, Party, Right
+from recourse.resolution.model.vocabulary import How, Party, Right
 from recourse.resolution.rules.cases import open_case_from_request
 from recourse.resolution.rules.decision import Decision
 from recourse.resolution.rules.ending import cancel

@@ -16,7 +16,7 @@ from recourse.resolution.model.events import (
 from recourse.resolution.model.money import gross_bounds
 from recourse.resolution.model.order import Order
 from recourse.resolution.model.refusals import Checks
-from recourse.resolution.model.words import PARTIES, Party, other
+from recourse.resolution.model.vocabulary import PARTIES, Party, other
 from recourse.resolution.rules.decision import Decision
 from recourse.resolution.rules.ending import cancel
 

@@ -8,7 +8,7 @@ from pydantic import AwareDatetime
 
 from recourse.resolution.model.events import FollowedUp, SettlementDue
 from recourse.resolution.model.order import Order
-from recourse.resolution.model.words import PARTIES, Frozen
+from recourse.resolution.model.vocabulary import PARTIES, Frozen
 from recourse.resolution.rules.cases import end_mediation_by_silence, open_dormant_case
 from recourse.resolution.rules.decision import Decision
 from recourse.resolution.rules.requesting import end_by_silence, remind_of_answer

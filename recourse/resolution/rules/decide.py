@@ -26,7 +26,7 @@ from recourse.resolution.model.commands import (
 )
 from recourse.resolution.model.order import Order
 from recourse.resolution.model.refusals import Checks, Refusal
-from recourse.resolution.model.words import Party
+from recourse.resolution.model.vocabulary import Party
 from recourse.resolution.model.zones import Offsets
 from recourse.resolution.rules.cases import escalate, propose, settle
 from recourse.resolution.rules.clocks import Clock, fire

@@ -5,7 +5,7 @@ from typing import Literal
 
 from recourse.resolution.model.events import OrderCanceled
 from recourse.resolution.model.order import Resolution
-from recourse.resolution.model.words import Fault, How, Party
+from recourse.resolution.model.vocabulary import Fault, How, Party
 from recourse.resolution.rules.decision import Decision
 
 

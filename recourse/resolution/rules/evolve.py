@@ -41,7 +41,7 @@ from recourse.resolution.model.events import (
     SettlementOffered,
 )
 from recourse.resolution.model.order import AutoComplete, Feedback, Order
-from recourse.resolution.model.words import SettlementStatus
+from recourse.resolution.model.vocabulary import SettlementStatus
 from recourse.resolution.rules.evolve_disputes import case_changes, request_changes, with_party
 
 

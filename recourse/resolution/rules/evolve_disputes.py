@@ -22,7 +22,7 @@ from recourse.resolution.model.events import (
     SettlementOffered,
 )
 from recourse.resolution.model.order import Order
-from recourse.resolution.model.words import PARTIES, Frozen, Party, other
+from recourse.resolution.model.vocabulary import PARTIES, Frozen, Party, other
 
 # A late answer to an offer before those is told that nothing is open, not that it is late: an order stays small.
 LATE_OFFERS_KNOWN = 100

@@ -18,7 +18,7 @@ from recourse.resolution.model.events import (
 from recourse.resolution.model.money import gross_bounds, refund_bounds
 from recourse.resolution.model.order import Order
 from recourse.resolution.model.refusals import Checks
-from recourse.resolution.model.words import Kind, Party, Phase, other
+from recourse.resolution.model.vocabulary import Kind, Party, Phase, other
 from recourse.resolution.rules.canceling import request_cancel
 from recourse.resolution.rules.cases import accept_proposal, decline_proposal, open_case_from_request, withdraw_case
 from recourse.resolution.rules.decision import Decision

@@ -16,7 +16,7 @@ from recourse.resolution.model.events import (
 )
 from recourse.resolution.model.order import Order
 from recourse.resolution.model.refusals import Checks
-from recourse.resolution.model.words import Fallback, Party
+from recourse.resolution.model.vocabulary import Fallback, Party
 from recourse.resolution.rules.cases import check_case, check_gross
 from recourse.resolution.rules.decision import Decision
 from recourse.resolution.rules.ending import cancel

@@ -5,7 +5,7 @@ from recourse.resolution.model.events import EvidenceAdded, FeedbackLeft, Messag
 from recourse.resolution.model.lateness import lateness
 from recourse.resolution.model.order import Order
 from recourse.resolution.model.refusals import Checks
-from recourse.resolution.model.words import Party, Visibility
+from recourse.resolution.model.vocabulary import Party, Visibility
 from recourse.resolution.rules.decision import Decision
 
 

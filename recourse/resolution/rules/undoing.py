@@ -3,7 +3,7 @@
 from recourse.resolution.model.commands import UndoCancellation
 from recourse.resolution.model.events import CancellationUndone, RequestEnded, RequestOpened
 from recourse.resolution.model.refusals import Checks
-from recourse.resolution.model.words import Party, other
+from recourse.resolution.model.vocabulary import Party, other
 from recourse.resolution.rules.decision import Decision
 from recourse.resolution.rules.windows import answer_window
 

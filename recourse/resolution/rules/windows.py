@@ -5,7 +5,7 @@ from typing import assert_never
 
 from recourse.resolution.model.durations import window_end
 from recourse.resolution.model.order import Order
-from recourse.resolution.model.words import Party, RequestKind, Silence
+from recourse.resolution.model.vocabulary import Party, RequestKind, Silence
 from recourse.resolution.model.zones import Offsets, offsets_of
 from recourse.resolution.rules.decision import Decision
 

@@ -10,7 +10,7 @@ from recourse.resolution.model.events import (
     RevisionRequested,
 )
 from recourse.resolution.model.refusals import Checks
-from recourse.resolution.model.words import Party
+from recourse.resolution.model.vocabulary import Party
 from recourse.resolution.rules.decision import Decision
 
 

@@ -9,7 +9,7 @@ from recourse.resolution.model.order import Order
 from recourse.resolution.model.reading import Message
 from recourse.resolution.model.refusals import Refusal
 from recourse.resolution.model.step import RecordEntry
-from recourse.resolution.model.words import PARTIES
+from recourse.resolution.model.vocabulary import PARTIES
 from recourse.resolution.rules.clocks import Clock, next_clock
 from recourse.resolution.rules.decision import Decision
 from recourse.resolution.shown.turn import turn

@@ -12,7 +12,7 @@ from recourse.resolution.model.order import Order
 from recourse.resolution.model.reading import Message
 from recourse.resolution.model.record import Reader
 from recourse.resolution.model.refusals import Refusal
-from recourse.resolution.model.words import PARTIES, Party
+from recourse.resolution.model.vocabulary import PARTIES, Party
 from recourse.resolution.rules.canceling import right_available_at
 from recourse.resolution.rules.clocks import REMINDERS, clocks, is_over, next_clock
 from recourse.resolution.rules.decide import decide, decide_clock

@@ -43,7 +43,7 @@ from recourse.resolution.model.events import (
 )
 from recourse.resolution.model.order import Order
 from recourse.resolution.model.step import Notice, Receiver
-from recourse.resolution.model.words import PARTIES, Party, other
+from recourse.resolution.model.vocabulary import PARTIES, Party, other
 from recourse.resolution.shown.notice_content import content
 
 

@@ -10,7 +10,7 @@ from recourse.resolution.model.facts import Facts, facts
 from recourse.resolution.model.money import round_half_up
 from recourse.resolution.model.order import Histories, History, Order
 from recourse.resolution.model.policy import Policy
-from recourse.resolution.model.words import PARTIES, Party
+from recourse.resolution.model.vocabulary import PARTIES, Party
 
 
 @dataclass(frozen=True)

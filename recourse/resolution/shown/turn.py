@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import AwareDatetime
 
 from recourse.resolution.model.order import Order
-from recourse.resolution.model.words import PARTIES, Frozen
+from recourse.resolution.model.vocabulary import PARTIES, Frozen
 
 
 class Turn(Frozen):

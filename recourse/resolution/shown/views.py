@@ -7,7 +7,7 @@ from recourse.resolution.model.lateness import lateness
 from recourse.resolution.model.money import held
 from recourse.resolution.model.order import Order
 from recourse.resolution.model.record import Reader
-from recourse.resolution.model.words import PARTIES, Party, Visibility
+from recourse.resolution.model.vocabulary import PARTIES, Party, Visibility
 from recourse.resolution.rules.clocks import is_over
 from recourse.resolution.rules.speaking import reviews_left
 from recourse.resolution.rules.windows import silence_means

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from recourse.resolution.model.durations import Duration, write_duration
 from recourse.resolution.model.order import Id
-from recourse.resolution.model.words import Frozen
+from recourse.resolution.model.vocabulary import Frozen
 from recourse.web.access import TheSite, answers, service_only
 from recourse.web.api.bodies import ExactRoute
 from recourse.web.api.shapes import Answered

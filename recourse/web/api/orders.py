@@ -11,7 +11,7 @@ from recourse.database.lists import Wanted, list_orders
 from recourse.resolution.model.order import Terms
 from recourse.resolution.model.record import Export
 from recourse.resolution.model.step import Notice
-from recourse.resolution.model.words import PARTIES, Frozen, Party
+from recourse.resolution.model.vocabulary import PARTIES, Frozen, Party
 from recourse.runtime.addresses import LONGEST, read_address
 from recourse.runtime.currencies import UnusableCurrency
 from recourse.runtime.names import workflow_id

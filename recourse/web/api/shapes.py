@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from recourse.resolution.model.dispute import Offers, Proposal
 from recourse.resolution.model.durations import Duration
-from recourse.resolution.model.words import (
+from recourse.resolution.model.vocabulary import (
     ExemptBecause,
     Fault,
     How,

@@ -9,7 +9,7 @@ from recourse.policies.wording import span
 from recourse.resolution.model.durations import parse_duration
 from recourse.resolution.model.order import Order
 from recourse.resolution.model.record import Reader
-from recourse.resolution.model.words import PARTIES
+from recourse.resolution.model.vocabulary import PARTIES
 from recourse.web.pages import words
 from recourse.web.pages.fields import Choice, Field, Typed, comment, money, one_of
 

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from recourse.database.lists import Wanted, list_orders, policies_in_use, undecided_cases
-from recourse.resolution.model.words import PARTIES, Stage
+from recourse.resolution.model.vocabulary import PARTIES, Stage
 from recourse.web.api.queue import place_after, place_of
 from recourse.web.pages import words
 from recourse.web.pages.entering import to

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from recourse.resolution.model.commands import Actor
 from recourse.resolution.model.order import Order
 from recourse.resolution.model.record import Export, Reader
-from recourse.resolution.model.words import PARTIES
+from recourse.resolution.model.vocabulary import PARTIES
 from recourse.resolution.shown.looking_ahead import available_actions, if_nobody_acts, opens_later
 from recourse.resolution.shown.views import view
 from recourse.web.access import Site, the_reader

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from recourse.resolution.model.record import Reader, canonical
-from recourse.resolution.model.words import PARTIES
+from recourse.resolution.model.vocabulary import PARTIES
 from recourse.web.pages import words
 
 ACCOUNTS = ("client", "freelancer", "platform", "held")

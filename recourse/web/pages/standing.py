@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from recourse.resolution.model.record import Reader
-from recourse.resolution.model.words import PARTIES, Party, other
+from recourse.resolution.model.vocabulary import PARTIES, Party, other
 from recourse.web.pages import words
 
 

@@ -9,7 +9,7 @@ from recourse.policies.wording import span
 from recourse.resolution.model.amounts import write_amount
 from recourse.resolution.model.durations import parse_duration
 from recourse.resolution.model.record import ExportedEntry, Reader
-from recourse.resolution.model.words import PARTIES
+from recourse.resolution.model.vocabulary import PARTIES
 from recourse.resolution.rules.clocks import ClockName
 from recourse.web.pages import words
 from recourse.web.pages.outlook import Row, money_rows

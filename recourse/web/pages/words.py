@@ -4,7 +4,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from recourse.resolution.model.refusals import Code
-from recourse.resolution.model.words import Fault, How, Lateness, RequestKind, RequestStatus, SettlementStatus, Stage
+from recourse.resolution.model.vocabulary import (
+    Fault,
+    How,
+    Lateness,
+    RequestKind,
+    RequestStatus,
+    SettlementStatus,
+    Stage,
+)
 
 PHASES = {
     "waiting_requirements": "Waiting for requirements",

@@ -12,7 +12,7 @@ from pydantic import Field
 from recourse.activities.letters import SENTENCES, SILENCE
 from recourse.resolution.model.refusals import CODES
 from recourse.resolution.model.step import Receiver
-from recourse.resolution.model.words import (
+from recourse.resolution.model.vocabulary import (
     Fault,
     How,
     Party,
