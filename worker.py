@@ -128,17 +128,17 @@ def channels_of(settings: Settings) -> list[Channel]:
     return channels
 
 
-def spare_what_stays() -> None:
-    """Have Python's garbage collection pass over what is there when a worker begins: the modules and what they made.
+def freeze_startup_objects() -> None:
+    """Exempt from garbage collection what exists at the start: the modules and their objects.
 
-    To look through all of it takes a twentieth of a second and more, in which no order is led.
+    A full collection of those takes 50 ms and more, during which no order moves on.
     """
     gc.collect()
     gc.freeze()
 
 
 @asynccontextmanager
-async def until_told_to_stop() -> AsyncIterator[asyncio.Event]:
+async def until_stopped() -> AsyncIterator[asyncio.Event]:
     """An event that SIGINT and SIGTERM set, so that a worker finishes what it is doing."""
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -163,7 +163,7 @@ async def run_worker(
     channels = channels_of(settings)
     try:
         async with (
-            until_told_to_stop() as stop,
+            until_stopped() as stop,
             asyncio.timeout(None) as limit,
             make_worker(
                 client,

@@ -7,7 +7,7 @@ import sys
 import uvloop
 
 from recourse.database.pool import connect
-from recourse.worker import spare_what_stays
+from recourse.worker import freeze_startup_objects
 
 
 def as_users_write_it(name: str) -> bool:
@@ -41,7 +41,7 @@ async def serve(name: str) -> None:
         client = await connected(os.environ["TEMPORAL_ADDRESS"])
         async with worker_of(name, client, pool, channels, max_cached_workflows=cache):
             if not as_users_write_it(name):
-                spare_what_stays()
+                freeze_startup_objects()
             await asyncio.Event().wait()
 
 

@@ -29,7 +29,7 @@ from recourse.database.orders import read_balances, read_notices
 from recourse.database.pool import connect as connect_database
 from recourse.policies import load_policy
 from recourse.resolution.model.policy import Policy
-from recourse.runtime.connecting import connect
+from recourse.runtime.temporal_connection import connect
 from recourse.starter.client import Recourse
 
 TASK_TIMEOUT = timedelta(seconds=1)  # the shortest that Temporal takes; 10 s by default

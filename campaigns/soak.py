@@ -27,8 +27,8 @@ from campaigns.worker import STATE
 from recourse.database.pool import connect as connect_database
 from recourse.policies import load_policy
 from recourse.resolution.model.reading import read_message
-from recourse.runtime.connecting import connect
 from recourse.runtime.names import workflow_id
+from recourse.runtime.temporal_connection import connect
 from recourse.starter.client import Recourse
 
 AT_ONCE = 40

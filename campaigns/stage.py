@@ -9,7 +9,7 @@ from recourse.database.migrate import migrate
 from recourse.database.pool import connect as connect_database
 from recourse.local.postgres import postgres
 from recourse.local.temporal import temporal_server
-from recourse.runtime.connecting import connect
+from recourse.runtime.temporal_connection import connect
 from recourse.starter.client import Recourse
 from recourse.worker import make_worker
 

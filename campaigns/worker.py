@@ -15,10 +15,10 @@ import httpx2
 from campaigns import BANK
 from recourse.activities.contract import Payment
 from recourse.cli.quiet import quiet
-from recourse.runtime.connecting import connect
-from recourse.runtime.database import database
+from recourse.runtime.database_connection import database
 from recourse.runtime.settings import read_settings
-from recourse.worker import channels_of, make_worker, until_told_to_stop
+from recourse.runtime.temporal_connection import connect
+from recourse.worker import channels_of, make_worker, until_stopped
 
 BANK_URL = "CAMPAIGN_BANK_URL"
 VICTIM = "CAMPAIGN_VICTIM"  # a file that names the order whose commit is meant; empty, that of any order is
@@ -77,7 +77,7 @@ async def work() -> None:
     """Work until SIGTERM, or until killed."""
     settings = read_settings()
     channels = channels_of(settings)
-    async with database(settings) as pool, until_told_to_stop() as stop:
+    async with database(settings) as pool, until_stopped() as stop:
         tells_what_it_holds(pool)
         worker = make_worker(
             await connect(),

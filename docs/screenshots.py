@@ -21,8 +21,8 @@ from recourse.local.shell import forget_the_servers_of_the_shell
 from recourse.local.temporal import temporal_server
 from recourse.policies import load_policy
 from recourse.resolution.model.order import Terms
-from recourse.runtime.connecting import connect
 from recourse.runtime.names import workflow_id
+from recourse.runtime.temporal_connection import connect
 from recourse.starter.client import Recourse
 from recourse.web.app import make_app
 from recourse.web.serving import make_server

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from recourse.policies import load_policy
     from recourse.resolution.model.order import Histories, History, Order, Terms
     from recourse.resolution.model.policy import Policy, PolicyError
-    from recourse.runtime.connecting import TemporalUnreachable
     from recourse.runtime.names import workflow_id
     from recourse.runtime.settings import BadSettings, Settings
+    from recourse.runtime.temporal_connection import TemporalUnreachable
     from recourse.starter.answers import NoSuchOrder, OrderExists, OrderNotRunning, Outcome, Unanswered
     from recourse.starter.client import Recourse
 
@@ -59,7 +59,7 @@ _HOMES = {
     "PolicyError": "resolution.model.policy",
     "Recourse": "starter.client",
     "Settings": "runtime.settings",
-    "TemporalUnreachable": "runtime.connecting",
+    "TemporalUnreachable": "runtime.temporal_connection",
     "Terms": "resolution.model.order",
     "Unanswered": "starter.answers",
     "load_policy": "policies",

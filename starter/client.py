@@ -34,12 +34,12 @@ from recourse.resolution.model.vocabulary import Party
 from recourse.resolution.rules.clocks import is_over
 from recourse.runtime.actors import TOKEN
 from recourse.runtime.addresses import UnusableAddress, read_address
-from recourse.runtime.connecting import TemporalUnreachable
-from recourse.runtime.connecting import connect as connect_temporal
 from recourse.runtime.currencies import check_currency
-from recourse.runtime.database import database, in_one_sentence
+from recourse.runtime.database_connection import database, explaining_database_errors
 from recourse.runtime.names import workflow_id
 from recourse.runtime.settings import Settings, read_settings
+from recourse.runtime.temporal_connection import TemporalUnreachable
+from recourse.runtime.temporal_connection import connect as connect_temporal
 from recourse.starter.answers import (
     NoSuchOrder,
     OrderExists,
@@ -57,9 +57,9 @@ from recourse.starter.answers import (
 from recourse.starter.reading import Orders, now
 from recourse.starter.temporal_errors import (
     lacks_search_attributes,
-    silence,
     takes_nothing_now,
     unanswered,
+    unanswered_update,
     unless_not_found,
 )
 from recourse.workflows import page
@@ -173,7 +173,7 @@ class Recourse(Orders):
             return await self._start(terms, policy, provider, first, start_delay)
         # Only when it is known that the id is this order's may its addresses be kept, and only then is anything told.
         await self._start(terms, policy, provider, None, start_delay)
-        with in_one_sentence():
+        with explaining_database_errors():
             await write_contacts(self.pool, terms.order_id, {str(role): email for role, email in emails.items()})
         return await self.send(terms.order_id, *first) if first else None
 
@@ -205,7 +205,7 @@ class Recourse(Orders):
             except WorkflowAlreadyStartedError:
                 await self._same_terms(terms)
             except WorkflowUpdateRPCTimeoutOrCancelledError as error:
-                raise silence(error, doing, payload) from error
+                raise unanswered_update(error, doing, payload) from error
             except WorkflowUpdateFailedError:
                 pass
             except RPCError as error:
@@ -265,7 +265,7 @@ class Recourse(Orders):
         if "history" in terms.model_fields_set:
             return terms.history
         try:
-            with in_one_sentence():
+            with explaining_database_errors():
                 return await read_histories(self.pool, terms.client, terms.freelancer, policy, terms.ordered_at)
         except DatabaseUnreachable:
             return terms.history
@@ -285,7 +285,7 @@ class Recourse(Orders):
     async def _is_led(self, order_id: str) -> None:
         """Return unless an order that the database has needs a workflow and has none. Raises OrderNotRunning."""
         try:
-            with in_one_sentence():
+            with explaining_database_errors():
                 await self._has_ended(order_id, await read_order(self.pool, order_id))
         except TemporalUnreachable:
             # It has started, whatever Temporal would say.
@@ -333,7 +333,7 @@ class Recourse(Orders):
                 # Each call is an update of its own, so that the order itself answers a repeated id as repeated.
                 answer: dict[str, Any] = await self._handle(order_id).execute_update(command, payload, result_type=dict)
             except WorkflowUpdateRPCTimeoutOrCancelledError as error:
-                raise silence(error, doing, payload) from error
+                raise unanswered_update(error, doing, payload) from error
             except RPCError as error:
                 if takes_nothing_now(error):
                     await asyncio.sleep(AGAIN_AFTER)
@@ -378,7 +378,7 @@ class Recourse(Orders):
     ) -> Mapping[str, Any] | None:
         """The answer of an order that Temporal says is not there; None where it runs after all."""
         message = read_message(command, {key: value for key, value in payload.items() if key != TOKEN}, UNNAMED)
-        with in_one_sentence():
+        with explaining_database_errors():
             stored = await read_order(self.pool, order_id)
             first = await read_answered(self.pool, order_id, *message.key)
         if first is not None and first.fingerprint in (None, message.fingerprint):
@@ -387,7 +387,7 @@ class Recourse(Orders):
 
     async def is_orphaned(self, order_id: str) -> bool:
         """Whether an order of the database needs a workflow and none leads it."""
-        with in_one_sentence():
+        with explaining_database_errors():
             stored = await read_order(self.pool, order_id)
         try:
             await self._has_ended(order_id, stored)

@@ -21,14 +21,14 @@ from recourse.database.outbox import undelivered
 from recourse.database.recovering import PAGE, known_orders, ledgers, orders_to_lead
 from recourse.resolution.model.order import Order
 from recourse.resolution.model.record import verify
-from recourse.runtime.database import in_one_sentence
+from recourse.runtime.database_connection import explaining_database_errors
 from recourse.runtime.names import ORDER, PREFIX, workflow_id
 from recourse.runtime.search_attributes import SEARCH_ATTRIBUTES
 from recourse.starter.answers import NoSuchOrder
 from recourse.starter.client import Recourse
 from recourse.starter.reading import STUCK_AFTER, now
 from recourse.starter.recovering import Recovery, State
-from recourse.starter.temporal_errors import temporal_in_one_sentence
+from recourse.starter.temporal_errors import explaining_temporal_errors
 from recourse.workflows import page
 
 Kind = (
@@ -53,7 +53,7 @@ async def suspects(recourse: Recourse, *, each: bool = False, open_only: bool = 
 
     Raises DatabaseUnreachable, TemporalUnreachable.
     """
-    with in_one_sentence(), temporal_in_one_sentence():
+    with explaining_database_errors(), explaining_temporal_errors():
         async for order_ids in orders_to_lead(recourse.pool, open_only=open_only):
             listed = {} if each else await _listed(recourse, order_ids)
             orders = {} if each else await read_orders(recourse.pool, order_ids)
@@ -75,7 +75,7 @@ async def _listed(recourse: Recourse, order_ids: Sequence[str]) -> dict[str, Typ
 async def count_orphaned(recourse: Recourse) -> int:
     """How many open orders no workflow leads. Raises DatabaseUnreachable, TemporalUnreachable."""
     count = 0
-    with in_one_sentence(), temporal_in_one_sentence():
+    with explaining_database_errors(), explaining_temporal_errors():
         async for order_ids in orders_to_lead(recourse.pool, open_only=True):
             listed = await _listed(recourse, order_ids)
             for order_id in order_ids:
@@ -124,7 +124,7 @@ class Doctor:
     async def everything(self, *, full: bool = False) -> AsyncIterator[Ailment]:
         """All that is wrong. `full`: every order is compared with its history and every record verified, which takes
         some hundredths of a second each. Raises DatabaseUnreachable, TemporalUnreachable."""
-        with in_one_sentence(), temporal_in_one_sentence():
+        with explaining_database_errors(), explaining_temporal_errors():
             async for ailment in self._basics():
                 yield ailment
                 if ailment.kind == "schema":
@@ -143,7 +143,7 @@ class Doctor:
 
     async def one(self, order_id: str) -> AsyncIterator[Ailment]:
         """All that is wrong with one order. Raises NoSuchOrder."""
-        with in_one_sentence(), temporal_in_one_sentence():
+        with explaining_database_errors(), explaining_temporal_errors():
             async for ailment in self._state(order_id, known=False):
                 yield ailment
             async for ailment in self._tasks_fail(order_id):

@@ -14,7 +14,7 @@ from recourse.resolution.model.record import Reader
 from recourse.resolution.model.step import Notice
 from recourse.resolution.shown.looking_ahead import available_actions, opens_later, preview
 from recourse.resolution.shown.views import view
-from recourse.runtime.database import database, in_one_sentence
+from recourse.runtime.database_connection import database, explaining_database_errors
 from recourse.runtime.settings import Settings, read_settings
 from recourse.starter.answers import NoSuchOrder, stamped
 
@@ -51,7 +51,7 @@ class Orders:
 
     async def order(self, order_id: str) -> Order:
         """The order as of its last step. Raises NoSuchOrder."""
-        with in_one_sentence():
+        with explaining_database_errors():
             stored = await read_order(self.pool, order_id)
         if stored is None:
             raise NoSuchOrder(f"There is no order {order_id}.")
@@ -62,7 +62,7 @@ class Orders:
         are away."""
         try:
             async with asyncio.timeout(SOON_WRITTEN):
-                with in_one_sentence():
+                with explaining_database_errors():
                     while await read_parties(self.pool, order_id) is None:  # noqa: ASYNC110 - it is in the database
                         await asyncio.sleep(0.02)
         except TimeoutError:
@@ -94,7 +94,7 @@ class Orders:
 
     async def record(self, order_id: str, reader: Reader) -> dict[str, Any]:
         """The record as one role may read it; it verifies offline. Raises NoSuchOrder."""
-        with in_one_sentence():
+        with explaining_database_errors():
             exported = await read_export(self.pool, order_id, reader)
         if exported is None:
             raise NoSuchOrder(f"There is no order {order_id}.")
@@ -103,11 +103,11 @@ class Orders:
     async def notices(self, order_id: str, reader: Reader) -> list[Notice]:
         """What one role was told. Raises NoSuchOrder."""
         await self.order(order_id)
-        with in_one_sentence():
+        with explaining_database_errors():
             told = await read_notices(self.pool, order_id)
         return [notice for notice in told if notice.to == reader]
 
     async def list(self, wanted: Wanted = ANY, *, after: str = "", limit: int = 50) -> list[dict[str, Any]]:
         """A page of orders by id, behind `after`: where each stands and what comes next."""
-        with in_one_sentence():
+        with explaining_database_errors():
             return await list_orders(self.pool, wanted, after=after, limit=limit)

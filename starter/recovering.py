@@ -24,7 +24,7 @@ from recourse.database.steps import StepOutOfOrder, record_step
 from recourse.errors import RecourseError
 from recourse.resolution.model.order import Opening, open_order
 from recourse.resolution.rules.clocks import is_over
-from recourse.runtime.database import in_one_sentence
+from recourse.runtime.database_connection import explaining_database_errors
 from recourse.runtime.names import ORDER, workflow_id
 from recourse.starter.answers import NoSuchOrder, counted
 from recourse.starter.client import Recourse, start_options
@@ -160,7 +160,7 @@ class Recovery:
         stored = await self._stored(order_id)
         order = stored.order if stored else open_order(await self._opening(order_id, found))
         options = start_options(order.opening, self._recourse.task_queue, self._recourse.web_url)
-        with in_one_sentence():
+        with explaining_database_errors():
             signals = await highest_unnamed(self._pool, order_id)
         options["memo"] |= {SIGNALS: signals} | ({FORMER: found.run_id} if found.run_id else {})
         options["search_attributes"] = page.search_attributes(order)
@@ -199,7 +199,7 @@ class Recovery:
                 f"Order {order_id} cannot be repaired: the database is at step {at}, and Temporal's histories lack "
                 f"step {missing[0]}. Nothing was changed."
             )
-        with in_one_sentence():
+        with explaining_database_errors():
             for number in range(at + 1, course.reached + 1):
                 try:
                     other = await record_step(self._pool, course.steps[number])
@@ -261,7 +261,7 @@ class Recovery:
         raise CannotRecover(f"Order {order_id} cannot be revived: its start input cannot be read.")
 
     async def _stored(self, order_id: str) -> Stored | None:
-        with in_one_sentence():
+        with explaining_database_errors():
             return await read_order(self._pool, order_id)
 
     async def _described(self, order_id: str) -> WorkflowExecutionDescription | None:

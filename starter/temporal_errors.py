@@ -1,4 +1,4 @@
-"""What an error of Temporal's means to somebody who sent a command or started an order."""
+"""What an error of Temporal's means to a caller that sent a command or started an order."""
 
 import asyncio
 from collections.abc import Iterator, Mapping
@@ -9,7 +9,7 @@ from temporalio.api.errordetails.v1 import NamespaceNotFoundFailure, WorkflowNot
 from temporalio.client import WorkflowUpdateRPCTimeoutOrCancelledError
 from temporalio.service import RPCError, RPCStatusCode
 
-from recourse.runtime.connecting import TemporalUnreachable
+from recourse.runtime.temporal_connection import TemporalUnreachable
 from recourse.starter.answers import Unanswered, UnusableMessage
 
 
@@ -36,8 +36,8 @@ def unless_not_found(error: RPCError, doing: str, payload: Mapping[str, Any] | N
 
 
 @contextmanager
-def temporal_in_one_sentence() -> Iterator[None]:
-    """A Temporal that does not answer says so in one sentence. Raises TemporalUnreachable."""
+def explaining_temporal_errors() -> Iterator[None]:
+    """Turn an error of Temporal's into one sentence for people. Raises TemporalUnreachable."""
     try:
         yield
     except RPCError as error:
@@ -55,10 +55,10 @@ def lacks_search_attributes(error: RPCError) -> bool:
     return error.status is RPCStatusCode.INVALID_ARGUMENT and "search attribute" in error.message
 
 
-def silence(
+def unanswered_update(
     error: WorkflowUpdateRPCTimeoutOrCancelledError, doing: str, payload: Mapping[str, Any]
 ) -> Unanswered | asyncio.CancelledError:
-    """What to raise for an update whose answer did not come. The SDK hides a cancellation of the caller's own in it."""
+    """What to raise for an update that got no answer. The SDK hides a cancellation of the caller's own in its error."""
     if isinstance(error.__cause__, asyncio.CancelledError):
         return error.__cause__
     return unanswered(doing, "Temporal does not answer", payload)

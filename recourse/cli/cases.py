@@ -37,7 +37,7 @@ from recourse.resolution.model.order import Order
 from recourse.resolution.model.step import RecordEntry
 from recourse.resolution.model.vocabulary import Fault
 from recourse.resolution.shown.looking_ahead import if_nobody_acts
-from recourse.runtime.database import in_one_sentence
+from recourse.runtime.database_connection import explaining_database_errors
 from recourse.starter.answers import stamped
 from recourse.starter.reading import Orders, now
 
@@ -75,7 +75,7 @@ async def list_open(
     """
     at = now()
     async with Orders.connect() as orders:
-        with in_one_sentence():
+        with explaining_database_errors():
             found = await undecided_cases(
                 orders.pool,
                 after=read_place(after),
@@ -139,7 +139,7 @@ async def show(order_id: OrderId, /, *, zone: Zone = "UTC", json: Json = False) 
         if order.case is None:
             raise Stop(f"Order {printable(order_id)} never had a case; see it with `recourse order show`.", NO)
         page, can = await orders.show(order_id, "operator"), await orders.actions(order_id, "operator")
-        with in_one_sentence():
+        with explaining_database_errors():
             said = list(_said(await read_record(orders.pool, order_id)))
     if json:
         say_json({**page, "said": said, **can, "if_nobody_acts": if_nobody_acts(order, "operator")})

@@ -16,7 +16,7 @@ from recourse.cli.typed import Port
 from recourse.runtime.encryption import Encryption
 from recourse.runtime.settings import read_environment, read_origins, read_ring, read_settings
 from recourse.web.codec import CodecServer, Login, Open, ProxyLogin, TokenLogin
-from recourse.worker import until_told_to_stop
+from recourse.worker import until_stopped
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
@@ -34,7 +34,7 @@ class CodecSettings(BaseSettings):
 class _Server(uvicorn.Server):
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Leave the signals to `until_told_to_stop`."""
+        """Leave the signals to `until_stopped`."""
         yield
 
 
@@ -75,7 +75,7 @@ async def codec(
     server = _Server(uvicorn.Config(app, access_log=False, log_level="warning", server_header=False, lifespan="off"))
     with listener:
         console().print(f"Listening on {host}:{listener.getsockname()[1]}.")
-        async with until_told_to_stop() as stop:
+        async with until_stopped() as stop:
             serving = asyncio.create_task(server.serve(sockets=[listener]))
             await stop.wait()
             server.should_exit = True

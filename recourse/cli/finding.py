@@ -14,7 +14,7 @@ from recourse.cli.typed import Limit
 from recourse.database.lists import Wanted, list_orders, orders_due
 from recourse.resolution.model.durations import parse_duration
 from recourse.resolution.model.vocabulary import How, Phase, SettlementStatus
-from recourse.runtime.database import in_one_sentence
+from recourse.runtime.database_connection import explaining_database_errors
 from recourse.starter.reading import STUCK_AFTER, Orders, now
 
 app = App(name="orders", help="Find orders.")
@@ -100,7 +100,7 @@ async def list_some(
     wanted, at = Wanted(phase, policy, client, freelancer, settlement, how), now()
     clock: Literal["due_at", "next_clock_at"] = "next_clock_at" if stuck else "due_at"
     async with Orders.connect() as orders:
-        with in_one_sentence():
+        with explaining_database_errors():
             if stuck or due_before:
                 before = at - STUCK_AFTER if stuck else read_instant(due_before or "", "--due-before", at=at)
                 rows = await orders_due(orders.pool, clock, before, wanted, after=read_place(after), limit=limit)

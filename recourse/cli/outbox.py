@@ -15,7 +15,7 @@ from recourse.cli.pages import words
 from recourse.cli.times import away, length
 from recourse.cli.typed import Limit
 from recourse.database.outbox import disabled_channels, enable_channels, orders_with_undelivered, undelivered
-from recourse.runtime.database import in_one_sentence
+from recourse.runtime.database_connection import explaining_database_errors
 from recourse.runtime.settings import read_settings
 from recourse.starter.reading import Orders, now
 
@@ -42,7 +42,7 @@ async def list_undelivered(
     async with Orders.connect() as orders:
         if order_id is not None:
             await orders.order(order_id)
-        with in_one_sentence():
+        with explaining_database_errors():
             found = await undelivered(orders.pool, order_id=order_id, after=_place(after), limit=limit)
             disabled = await disabled_channels(orders.pool)
     for row in found:
@@ -101,7 +101,7 @@ async def enable(*, json: Json = False) -> None:
     """
     at = now()
     async with Orders.connect() as orders:
-        with in_one_sentence():
+        with explaining_database_errors():
             enabled = await enable_channels(orders.pool)
     if json:
         say_json({"enabled": [{"channel": channel, "disabled_since": since} for channel, since in enabled.items()]})
@@ -138,7 +138,7 @@ async def retry(
     if (order_id is None) != all_:
         raise Stop("Name an order or pass --all.")
     async with _sender() as (orders, notifying):
-        with in_one_sentence():
+        with explaining_database_errors():
             if order_id is not None:
                 await orders.order(order_id)
                 ids = [order_id]

@@ -12,7 +12,7 @@ from recourse.starter.answers import NoSuchOrder, counted
 from recourse.starter.client import Recourse
 from recourse.starter.doctor import suspects
 from recourse.starter.recovering import CannotRecover, Done, Finding, Recovery, State
-from recourse.starter.temporal_errors import temporal_in_one_sentence
+from recourse.starter.temporal_errors import explaining_temporal_errors
 
 All = Annotated[bool, Parameter(name="--all", negative="")]
 # Of many orders, so many are named before anything is done, and so many are seen to at once.
@@ -73,7 +73,7 @@ async def _bring_together(
     if (order_id is None) != every:
         raise Stop("Name an order or pass --all.")
     async with Recourse.connect() as recourse:
-        with temporal_in_one_sentence():
+        with explaining_temporal_errors():
             return await _with(Recovery(recourse), recourse, order_id, full, yes, json, verb, states, do)
 
 

@@ -10,10 +10,10 @@ from cyclopts import Parameter
 from recourse.cli.output import Json, Stop, console, say_json
 from recourse.cli.typed import Port
 from recourse.database.migrate import migrate as apply_migrations
-from recourse.runtime.connecting import connect
-from recourse.runtime.database import database, database_address, may_write_orders
+from recourse.runtime.database_connection import database, database_address, may_write_orders
 from recourse.runtime.search_attributes import register_search_attributes
 from recourse.runtime.settings import read_settings
+from recourse.runtime.temporal_connection import connect
 from recourse.runtime.tracing import tracing
 
 
@@ -40,7 +40,7 @@ async def _lead() -> None:
     from recourse.runtime.health import Health, health_app
     from recourse.runtime.logs import log_to
     from recourse.web.serving import answering
-    from recourse.worker import run_worker, spare_what_stays
+    from recourse.worker import freeze_startup_objects, run_worker
 
     settings = read_settings()
     providers = load_providers(settings.payment_providers)
@@ -51,7 +51,7 @@ async def _lead() -> None:
         await register_search_attributes(client)
         health = Health(client, pool, settings.task_queue)
         async with answering(settings.health_address, health_app(health)):
-            spare_what_stays()
+            freeze_startup_objects()
             await run_worker(client, pool, settings, providers, health)
 
 
@@ -76,7 +76,7 @@ async def serve(
     from recourse.starter.client import Recourse
     from recourse.web.app import make_app
     from recourse.web.figures import figures_app
-    from recourse.web.serving import answering, listen, serve_until_told_to_stop
+    from recourse.web.serving import answering, listen, serve_until_stopped
     from recourse.web.settings import read_frame_ancestors, read_keys
 
     keys, ancestors, settings = read_keys(), read_frame_ancestors(), read_settings()
@@ -94,7 +94,7 @@ async def serve(
                 from recourse.web.tracing import TracesRequests
 
                 app.add_middleware(TracesRequests, tracer=traced.tracer)
-            await serve_until_told_to_stop(app, listener)
+            await serve_until_stopped(app, listener)
 
 
 def token(

@@ -16,7 +16,7 @@ from recourse.cli.pages import rows, words
 from recourse.cli.typed import Limit
 from recourse.resolution.model.amounts import write_amount
 from recourse.resolution.model.instants import write_instant
-from recourse.runtime.database import in_one_sentence
+from recourse.runtime.database_connection import explaining_database_errors
 from recourse.starter.reading import Orders
 
 app = App(name="stats", help="Show scores, outcomes, reasons and flags over all closed orders.")
@@ -86,7 +86,7 @@ async def read_view(pool: Any, view: View, limit: int) -> list[dict[str, Any]]:
 
 async def _read(view: View, limit: int) -> list[dict[str, Any]]:
     async with Orders.connect() as orders:
-        with in_one_sentence():
+        with explaining_database_errors():
             return await read_view(orders.pool, view, limit)
 
 

@@ -14,7 +14,7 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 
 from recourse.database.pool import DatabaseUnreachable
-from recourse.runtime.database import takes_writes
+from recourse.runtime.database_connection import takes_writes
 
 PATIENCE = 3.0  # seconds
 # A poll waits for a minute, then the next one begins.

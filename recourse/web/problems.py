@@ -16,7 +16,7 @@ from recourse.database.pool import unreachable as away
 from recourse.resolution.model.fields import excerpt
 from recourse.resolution.model.refusals import SENTENCES
 from recourse.resolution.model.unfit import unfit
-from recourse.runtime.connecting import TemporalUnreachable
+from recourse.runtime.temporal_connection import TemporalUnreachable
 from recourse.starter.answers import NoSuchOrder, OrderExists, OrderNotRunning, Outcome, Unanswered
 
 MEDIA_TYPE = "application/problem+json"

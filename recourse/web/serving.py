@@ -9,7 +9,7 @@ from typing import Any
 import uvicorn
 
 from recourse.runtime.settings import BadSettings
-from recourse.worker import until_told_to_stop
+from recourse.worker import until_stopped
 
 
 class Server(uvicorn.Server):
@@ -52,10 +52,10 @@ async def answering(address: str | None, app: Any) -> AsyncIterator[None]:
             await serving
 
 
-async def serve_until_told_to_stop(app: Any, listener: socket.socket) -> None:
+async def serve_until_stopped(app: Any, listener: socket.socket) -> None:
     """Serve until SIGINT or SIGTERM; calls that are under way are answered first."""
     server = make_server(app)
-    async with until_told_to_stop() as stop:
+    async with until_stopped() as stop:
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         stopping = asyncio.create_task(stop.wait())
         await asyncio.wait((serving, stopping), return_when=asyncio.FIRST_COMPLETED)

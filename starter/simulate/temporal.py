@@ -31,11 +31,11 @@ from recourse.resolution.model.order import Order
 from recourse.resolution.model.step import Notice, RecordEntry
 from recourse.resolution.model.zones import read_zone
 from recourse.resolution.rules.clocks import next_clock
-from recourse.runtime.connecting import connect as connect_temporal
-from recourse.runtime.database import database_address
+from recourse.runtime.database_connection import database_address
 from recourse.runtime.names import workflow_id
 from recourse.runtime.search_attributes import register_search_attributes
 from recourse.runtime.settings import read_settings
+from recourse.runtime.temporal_connection import connect as connect_temporal
 from recourse.starter.client import Recourse
 from recourse.starter.simulate.engine import Outcome, over
 from recourse.starter.simulate.outages import AWAY_UNTIL, OrderWithOutages

@@ -14,8 +14,8 @@ from recourse.activities.paying import BadProvider, PaymentProvider, load_provid
 from recourse.database.orders import read_balances
 from recourse.policies import load_policy
 from recourse.resolution.model.order import Terms
-from recourse.runtime.connecting import connect
 from recourse.runtime.names import workflow_id
+from recourse.runtime.temporal_connection import connect
 from recourse.starter.client import Recourse
 from recourse.worker import make_worker
 from tests.activities.bank import Bank

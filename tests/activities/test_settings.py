@@ -7,8 +7,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from recourse.runtime.connecting import connect
 from recourse.runtime.settings import BadSettings, read_settings
+from recourse.runtime.temporal_connection import connect
 from recourse.runtime.urls import read_listener, read_origin, read_url
 from recourse.web.settings import read_frame_ancestors
 from recourse.worker import channels_of

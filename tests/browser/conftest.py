@@ -18,8 +18,8 @@ from dev.browser import MISSING, browser, find_chromium
 from recourse.policies import load_policy
 from recourse.resolution.model.order import Order, Terms
 from recourse.resolution.rules.clocks import next_clock
-from recourse.runtime.connecting import connect
 from recourse.runtime.names import workflow_id
+from recourse.runtime.temporal_connection import connect
 from recourse.starter.client import Recourse
 from recourse.web.app import make_app
 from recourse.web.serving import make_server

@@ -10,7 +10,7 @@ from recourse.database.migrate import MigrationError, migrate
 from recourse.database.orders import read_record
 from recourse.database.pool import POOLED, DatabaseUnreachable, connect
 from recourse.database.steps import record_step
-from recourse.runtime.database import takes_writes
+from recourse.runtime.database_connection import takes_writes
 from recourse.starter.client import Recourse
 from tests.database.pgbouncer import pgbouncer
 from tests.facts.lives import live

@@ -18,7 +18,7 @@ from recourse.database.orders import read_record, write_contacts
 from recourse.database.pool import DatabaseUnreachable, connect
 from recourse.database.steps import record_step
 from recourse.local.postgres import LocalPostgres
-from recourse.runtime.database import may_write_orders
+from recourse.runtime.database_connection import may_write_orders
 from tests.facts.lives import live
 from tests.patience import PATIENCE
 

@@ -18,7 +18,7 @@ from recourse.database.orders import read_balances, read_notices, read_order
 from recourse.database.pool import connect as connect_database
 from recourse.local.temporal import LocalTemporal, find_program
 from recourse.resolution.model.record import verify
-from recourse.runtime.connecting import connect
+from recourse.runtime.temporal_connection import connect
 from recourse.starter.client import Recourse
 from recourse.starter.doctor import Doctor
 from recourse.worker import LAST_ORDERS, make_worker

@@ -4,7 +4,7 @@ import asyncio
 from pathlib import Path
 
 from recourse.local.temporal import LocalTemporal, find_program
-from recourse.runtime.connecting import connect
+from recourse.runtime.temporal_connection import connect
 from tests.drills.conftest import PLANS, Site, come_this_far, lived_to_the_end
 from tests.patience import PATIENCE
 from tests.process.conftest import Marketplace

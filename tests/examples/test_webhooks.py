@@ -19,7 +19,7 @@ from standardwebhooks.webhooks import Webhook
 
 from recourse.activities.webhook import WebhookChannel
 from recourse.local.process import free_port
-from recourse.runtime.connecting import connect
+from recourse.runtime.temporal_connection import connect
 from recourse.starter.client import Recourse
 from recourse.worker import make_worker
 from tests.examples.conftest import copied, needs, run, section

@@ -21,10 +21,10 @@ from recourse.policies import load_policy
 from recourse.resolution.engine import Desk
 from recourse.resolution.model.order import Opening
 from recourse.runtime.actors import Actors
-from recourse.runtime.connecting import connect
 from recourse.runtime.encryption import Encryption
 from recourse.runtime.keys import KeyRing
 from recourse.runtime.names import workflow_id
+from recourse.runtime.temporal_connection import connect
 from recourse.starter.client import Recourse
 from recourse.starter.simulate.play import Play
 from recourse.starter.simulate.story import Story, read_story

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 import httpx2
 
 from recourse.database.pool import connect
-from recourse.runtime.connecting import connect as connect_temporal
+from recourse.runtime.temporal_connection import connect as connect_temporal
 from recourse.starter.client import Recourse
 from recourse.web.app import make_app
 from tests.conftest import run_on

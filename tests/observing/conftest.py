@@ -19,8 +19,8 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 from recourse.database.migrate import migrate
 from recourse.database.pool import connect as connect_database
 from recourse.local.process import free_ports, start, stop
-from recourse.runtime.connecting import connect
 from recourse.runtime.logs import prometheus
+from recourse.runtime.temporal_connection import connect
 from recourse.starter.client import Recourse
 from recourse.web.figures import ORPHANED
 from tests.activities.receivers import http_receiver

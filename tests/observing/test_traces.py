@@ -21,8 +21,8 @@ from recourse.database.orders import read_record
 from recourse.database.pool import connect as connect_database
 from recourse.local.process import free_ports, start, stop
 from recourse.resolution.model.commands import COMMANDS
-from recourse.runtime.connecting import connect
 from recourse.runtime.names import workflow_id
+from recourse.runtime.temporal_connection import connect
 from recourse.starter.client import Recourse
 from recourse.worker import connected_for_work, how_workflows_run
 from recourse.workflows.order import WORKFLOWS
@@ -255,7 +255,7 @@ async def test_who_asks_for_traces_without_the_extra_is_told_so_in_one_sentence(
 async def test_where_nobody_asks_for_traces_nothing_of_it_is_loaded() -> None:
     program = (
         "import asyncio, sys, recourse.cli.serving, recourse.worker, recourse.web.app\n"
-        "from recourse.runtime.connecting import TemporalUnreachable, connect\n"
+        "from recourse.runtime.temporal_connection import TemporalUnreachable, connect\n"
         "try: asyncio.run(connect(target_host='127.0.0.1:9'))\n"
         "except TemporalUnreachable: pass\n"
         "sys.exit(any(name.startswith(('opentelemetry.sdk', 'opentelemetry.exporter')) for name in sys.modules))"

@@ -9,8 +9,8 @@ from temporalio import workflow
 
 from recourse.local.temporal import LocalTemporal, find_program
 from recourse.resolution.model.order import Opening
-from recourse.runtime.connecting import TemporalUnreachable
 from recourse.runtime.names import ORDER
+from recourse.runtime.temporal_connection import TemporalUnreachable
 from recourse.starter.client import Recourse
 from recourse.starter.doctor import Ailment, Doctor, count_orphaned, suspects
 from recourse.web.figures import KEPT, ORPHANED, Collector, Orphans

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from recourse.local.process import free_ports, start
 from recourse.policies import load_policy
 from recourse.resolution.model.order import Opening
-from recourse.runtime.connecting import connect
+from recourse.runtime.temporal_connection import connect
 from recourse.starter.client import Recourse
 from tests.conftest import run_on
 from tests.http.lines import line

@@ -23,13 +23,13 @@ async def test_a_worker_ends_although_the_sdk_does_not(
         await asyncio.Event().wait()
 
     @asynccontextmanager
-    async def told_at_once() -> AsyncIterator[asyncio.Event]:
+    async def stopped_at_once() -> AsyncIterator[asyncio.Event]:
         stop = asyncio.Event()
         stop.set()
         yield stop
 
     monkeypatch.setattr(worker, "make_worker", never_ending)
-    monkeypatch.setattr(worker, "until_told_to_stop", told_at_once)
+    monkeypatch.setattr(worker, "until_stopped", stopped_at_once)
     monkeypatch.setattr(worker, "STOPPED_WITHIN", timedelta(milliseconds=1))
     async with asyncio.timeout(PATIENCE):
         await worker.run_worker(client, pool, Settings())

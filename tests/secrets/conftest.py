@@ -10,9 +10,9 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client, WorkflowHandle
 from temporalio.worker import Replayer, UnsandboxedWorkflowRunner
 
-from recourse.runtime.connecting import connect
 from recourse.runtime.encryption import for_callers, for_work
 from recourse.runtime.keys import KeyRing
+from recourse.runtime.temporal_connection import connect
 from recourse.starter.client import Recourse
 from recourse.worker import make_worker
 from recourse.workflows.inbound import RefuseBadMessages

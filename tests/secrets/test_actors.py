@@ -13,7 +13,7 @@ from recourse.database.orders import read_record
 from recourse.policies import load_policy
 from recourse.resolution.model.record import verify
 from recourse.runtime.actors import Actors
-from recourse.runtime.connecting import connect
+from recourse.runtime.temporal_connection import connect
 from recourse.starter.client import Outcome
 from tests.process.conftest import Marketplace
 from tests.process.test_messages import JSON, signal

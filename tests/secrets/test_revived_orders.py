@@ -6,8 +6,8 @@ from typing import Any
 from recourse.database.orders import read_record
 from recourse.policies import load_policy
 from recourse.runtime.actors import Actors, SignsCommands
-from recourse.runtime.connecting import connect
 from recourse.runtime.encryption import for_callers
+from recourse.runtime.temporal_connection import connect
 from recourse.starter.client import Recourse
 from recourse.starter.recovering import Recovery
 from tests.patience import PATIENCE

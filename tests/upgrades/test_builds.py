@@ -17,8 +17,8 @@ from recourse.local.temporal import find_program
 from recourse.policies import load_policy
 from recourse.resolution.model.order import Opening
 from recourse.resolution.model.record import verify
-from recourse.runtime.connecting import connect
 from recourse.runtime.names import ORDER, workflow_id
+from recourse.runtime.temporal_connection import connect
 from recourse.starter.client import Recourse
 from recourse.worker import make_worker, version_of
 from recourse.workflows.order import OrderWorkflow

@@ -13,7 +13,7 @@ from recourse.local.progress import say
 from recourse.local.shell import forget_the_servers_of_the_shell
 from recourse.starter.simulate.play import Difference
 from recourse.starter.simulate.temporal import stage
-from recourse.worker import until_told_to_stop
+from recourse.worker import until_stopped
 
 
 async def demo(*, keep: Annotated[bool, Parameter(negative="")] = False, on_my_servers: OnMyServers = False) -> int:
@@ -54,7 +54,7 @@ In another window, in this folder:
   recourse order request 1001 --as client --kind cancel --comment "We stopped the campaign."
   recourse order show 1001
 """)
-            async with until_told_to_stop() as stop:
+            async with until_stopped() as stop:
                 await stop.wait()
             say("Stopping everything …")
     say("Nothing is left running.")

@@ -6,7 +6,7 @@ from typing import Literal
 from fastapi import APIRouter
 from temporalio.service import RPCError
 
-from recourse.runtime.database import takes_writes
+from recourse.runtime.database_connection import takes_writes
 from recourse.web.access import Site, TheSite
 from recourse.web.api.shapes import Answered
 from recourse.web.problems import database_unreachable, temporal_unreachable

@@ -1,4 +1,4 @@
-"""How every program of ours reaches Temporal: by the standard TEMPORAL_* variables and profile file, TLS included."""
+"""The connection to Temporal, by the standard TEMPORAL_* variables and the profile file, TLS included."""
 
 import asyncio
 import atexit

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from recourse.runtime.connecting import TemporalUnreachable, connect
+from recourse.runtime.temporal_connection import TemporalUnreachable, connect
 
 NAME = "temporal.marketplace.test"
 

@@ -1,4 +1,4 @@
-"""From the settings of this process to the database."""
+"""The connection to the database that the settings of this process name."""
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -46,7 +46,7 @@ _TAKES_WRITES = "SELECT 1 FROM orders LIMIT 0 FOR NO KEY UPDATE"
 
 async def may_write_orders(pool: Any) -> None:
     """Return where this user may do what a worker does. Raises DatabaseUnreachable, also before a migration."""
-    with in_one_sentence():
+    with explaining_database_errors():
         lacking = await pool.fetchrow(_WRITTEN)
         if lacking is not None:
             raise DatabaseUnreachable(
@@ -58,13 +58,13 @@ async def may_write_orders(pool: Any) -> None:
 async def takes_writes(pool: Any) -> None:
     """Return where the database takes what a worker writes, now. Raises DatabaseUnreachable."""
     await may_write_orders(pool)
-    with in_one_sentence():
+    with explaining_database_errors():
         await pool.fetch(_TAKES_WRITES)
 
 
 @contextmanager
-def in_one_sentence() -> Iterator[None]:
-    """A database that is away says so in one sentence. Raises DatabaseUnreachable."""
+def explaining_database_errors() -> Iterator[None]:
+    """Turn the error of a database that is away into one sentence for people. Raises DatabaseUnreachable."""
     try:
         yield
     except AWAY as error:
