@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from cyclopts import App, Parameter
 
 from recourse.cli.output import Json, OrderId, Stop
-from recourse.cli.typed import Money, Whole
+from recourse.cli.typed import Int64, Money
 from recourse.resolution.model.commands import COMMANDS, Command
 from recourse.resolution.model.order import Order
 
@@ -106,5 +106,5 @@ def _plain_type(annotation: Any) -> Any:
     if get_origin(annotation) is tuple:
         return list[str]
     if annotation is int:
-        return Whole
+        return Int64
     return annotation if annotation in (str, bool) else str

@@ -22,9 +22,9 @@ def _whole(_: type, tokens: Sequence[Token]) -> int:
     return int(text)
 
 
-Whole = Annotated[int, Parameter(converter=_whole)]
-Limit = Annotated[Whole, Parameter(validator=Number(gte=1), help="Maximum number of rows.")]
-Port = Annotated[Whole, Parameter(validator=Number(gte=0, lte=65535))]
+Int64 = Annotated[int, Parameter(converter=_whole)]
+Limit = Annotated[Int64, Parameter(validator=Number(gte=1), help="Maximum number of rows.")]
+Port = Annotated[Int64, Parameter(validator=Number(gte=0, lte=65535))]
 Money = Annotated[str, Parameter(n_tokens=1, allow_leading_hyphen=True, metavar="MONEY")]
 
 

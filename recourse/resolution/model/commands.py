@@ -3,10 +3,10 @@
 from datetime import timedelta
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, StrictBool, model_validator
 
 from recourse.resolution.model.durations import Duration
-from recourse.resolution.model.fields import CommandId, Instant, Name, NonEmptyText, Text, Whole, Words, Yes
+from recourse.resolution.model.fields import CommandId, Instant, Int64, Name, NonBlank, NonEmptyText, Text
 from recourse.resolution.model.vocabulary import Fault, Frozen, Kind, Rating, Role, Visibility
 
 
@@ -34,7 +34,7 @@ class Command(Frozen):
 
     actor: Actor
     command_id: CommandId | None = None
-    expected_version: Whole | None = None
+    expected_version: Int64 | None = None
     sent_at: Instant | None = None
     comment: Text | None = None
 
@@ -80,10 +80,10 @@ class MakeRequest(Command):
     reason: Name | None = None
     private_note: Text | None = None
     attestations: tuple[Name, ...] = Field(default=(), max_length=50)
-    amount: Whole | None = None
+    amount: Int64 | None = None
     extend_by: Annotated[Duration, Field(gt=timedelta(0))] | None = None
     approval: Literal["if_needed", "ask", "skip"] = "if_needed"
-    no_agreement: Yes = False
+    no_agreement: StrictBool = False
 
     @model_validator(mode="after")
     def _extends_by_something(self) -> Self:
@@ -110,7 +110,7 @@ class Counter(Command):
     about = "Answers a request with another amount."
     sample = {"amount": 5000}
 
-    amount: Whole | None = None
+    amount: Int64 | None = None
 
 
 class Withdraw(Command):
@@ -125,7 +125,7 @@ class Settle(Command):
     about = "Offers a settlement amount while a case is open."
     sample = {"amount": 5000}
 
-    amount: Whole | None = None
+    amount: Int64 | None = None
 
 
 class UndoCancellation(Command):
@@ -146,7 +146,7 @@ class Propose(Command):
     about = "Proposes a settlement to both parties, in mediation."
     sample = {"amount": 5000, "explanation": "Half of it is done."}
 
-    amount: Whole | None = None
+    amount: Int64 | None = None
     explanation: Text | None = None
 
 
@@ -157,10 +157,10 @@ class Rule(Command):
     sample = {"outcome": "cancel", "amount": 5000, "explanation": "Half of it is done.", "fault": "none"}
 
     outcome: Literal["cancel", "continue", "let_them_decide"]
-    amount: Whole | None = None
+    amount: Int64 | None = None
     explanation: Text | None = None
     fault: Fault = "none"
-    exempt: Yes = False
+    exempt: StrictBool = False
 
 
 class Appeal(Command):
@@ -176,7 +176,7 @@ class SendMessage(Command):
     about = "Sends a message to the other side; the record keeps it."
     sample = {"comment": "When will it be ready?"}
 
-    comment: Words
+    comment: NonBlank
 
 
 class AddEvidence(Command):

@@ -76,12 +76,11 @@ Name = Annotated[str, Field(strict=True, min_length=1, max_length=200), AfterVal
 CommandId = Annotated[Name, AfterValidator(_not_ours)]
 Text = Annotated[str, Field(strict=True, max_length=10_000), AfterValidator(storable)]
 NonEmptyText = Annotated[str, Field(strict=True, min_length=1, max_length=10_000), AfterValidator(storable)]
-Words = Annotated[NonEmptyText, AfterValidator(_not_blank)]
+NonBlank = Annotated[NonEmptyText, AfterValidator(_not_blank)]
 WholeNumber = BeforeValidator(_a_whole_number)
 AnInstant = BeforeValidator(_an_instant)
-Whole = Annotated[int, Field(strict=True, ge=-(2**63), le=2**63 - 1), WholeNumber]
+Int64 = Annotated[int, Field(strict=True, ge=-(2**63), le=2**63 - 1), WholeNumber]
 Instant = Annotated[AwareDatetime, AnInstant, AfterValidator(whole_second)]
-Yes = Annotated[bool, Field(strict=True)]
 
 
 def excerpt(value: Any) -> str:

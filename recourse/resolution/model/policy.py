@@ -9,12 +9,12 @@ from datetime import timedelta
 from fractions import Fraction
 from typing import Any, Literal
 
-from pydantic import field_validator
+from pydantic import StrictBool, field_validator
 
 from recourse.errors import BadInput
 from recourse.resolution.model.durations import Duration, DurationOrNever, Percentage, Weekday
 from recourse.resolution.model.fields import Name
-from recourse.resolution.model.policy_requests import Count, Flag, Requests, Roles, hours
+from recourse.resolution.model.policy_requests import Count, Requests, Roles, hours
 from recourse.resolution.model.vocabulary import PARTIES, Fallback, Frozen, Party
 from recourse.resolution.model.zones import read_zone
 
@@ -54,7 +54,7 @@ class Undo(Frozen):
 
     by: Roles = ()
     window: Duration = timedelta(0)
-    consent: Flag = False
+    consent: StrictBool = False
     consent_window: Duration = hours(48)
 
     @property
@@ -67,7 +67,7 @@ class Cases(Frozen):
     """What the operator decides, and how long it may take."""
 
     escalate_by: Roles = ()
-    dialogue_required: Flag = False
+    dialogue_required: StrictBool = False
     proposal_window: Duration = hours(48)
     appeal_window: Duration = timedelta(0)
     reminders: tuple[Duration, ...] = (timedelta(days=3), timedelta(days=7))
@@ -96,8 +96,8 @@ class Reviews(Frozen):
     """Who may review a canceled order."""
 
     public_after_cancel: Literal["never", "late_or_delivered", "paid", "always"] = "never"
-    private_after_cancel: Flag = False
-    careless_client: Flag = False
+    private_after_cancel: StrictBool = False
+    careless_client: StrictBool = False
 
 
 class RepeatCanceler(Frozen):

@@ -4,7 +4,7 @@ from datetime import timedelta
 from fractions import Fraction
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, StrictBool
 
 from recourse.resolution.model.amounts import LARGEST
 from recourse.resolution.model.durations import Duration, DurationOrNever, Percentage
@@ -13,7 +13,6 @@ from recourse.resolution.model.vocabulary import OPEN_PHASES, PARTIES, Frozen, K
 
 Count = Annotated[int, Field(strict=True, ge=0, le=1_000_000), WholeNumber]
 Price = Annotated[int, Field(strict=True, ge=0, le=LARGEST), WholeNumber]
-Flag = Annotated[bool, Field(strict=True)]
 Roles = tuple[Party, ...]
 
 
@@ -76,16 +75,16 @@ class CancelRequests(Frozen):
     silence_in: dict[OpenPhase, SilencesInPhase] = {}
     reminder: DurationOrNever = hours(24)
     on_decline: Literal["go_on", "escalate"] = "go_on"
-    operator_review: Flag = False
+    operator_review: StrictBool = False
     cooldown: Duration = timedelta(0)
     max_requests: Count = 0
     max_counters: Count = 5
     amount_from: Roles = ()
-    pay_named_part_at_once: Flag = False
+    pay_named_part_at_once: StrictBool = False
     reason_from: Roles = ()
     explanation_from: Roles = ()
     attestations: tuple[Name, ...] = ()
-    no_agreement: Flag = False
+    no_agreement: StrictBool = False
     no_agreement_attestations: tuple[Name, ...] = ()
 
     def silence_of(self, asked: Party, phase: str) -> Silence:
