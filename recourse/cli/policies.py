@@ -10,7 +10,7 @@ from cyclopts import App, Parameter
 from recourse.cli.output import BAD_INPUT, DONE, NO, Json, Stop, console, say_json
 from recourse.policies.chart import Chart, chart
 from recourse.policies.comparing import compare, in_words
-from recourse.policies.course import explore
+from recourse.policies.explain import explained
 from recourse.policies.files import PRESETS, PolicyFile, Unreadable, preset_about, read_file
 from recourse.policies.findings import Finding
 from recourse.policies.json_schema import policy_schema
@@ -18,7 +18,7 @@ from recourse.policies.keys import KEYS, dotted, written
 from recourse.policies.linting import lint
 from recourse.policies.mermaid import mermaid
 from recourse.policies.picture import svg
-from recourse.policies.telling import explained
+from recourse.policies.state_graph import explore
 from recourse.policies.writing import write_policy
 from recourse.resolution.model.policy import Policy
 

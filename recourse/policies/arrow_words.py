@@ -1,8 +1,8 @@
-"""What one move of an order's course is called on a chart. `{who}` stands for the party, or for either."""
+"""What one move of an order is called on a chart. `{who}` stands for the party, or for either."""
 
 from recourse.policies.clock_keys import clock_key
-from recourse.policies.course import Move
 from recourse.policies.keys import undotted, written
+from recourse.policies.state_graph import Move
 from recourse.resolution.model.commands import Accept, Counter, Decline, MakeRequest, Rule, UndoCancellation, Withdraw
 from recourse.resolution.model.order import Order
 from recourse.resolution.model.policy import Policy

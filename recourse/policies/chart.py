@@ -1,4 +1,4 @@
-"""A policy as boxes and arrows, projected from the course that the rules play; nothing in it is drawn by hand."""
+"""A policy as boxes and arrows, derived from its state graph; nothing in it is drawn by hand."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from recourse.policies.arrow_words import arrow_words
-from recourse.policies.course import Course, Move
+from recourse.policies.state_graph import Move, StateGraph
 from recourse.policies.wording import PHASE_WORDS, capital
 from recourse.resolution.model.order import Order
 from recourse.resolution.model.vocabulary import OPEN_PHASES, Party, Phase
@@ -102,18 +102,18 @@ def box(order: Order) -> str:
     return "canceled_held" if order.settlement == "held" else order.phase
 
 
-def chart(course: Course) -> Chart:
-    """The chart of a policy's course."""
+def chart(graph: StateGraph) -> Chart:
+    """The chart of a state graph."""
     found: dict[tuple[str, str, str], tuple[set[Party], set[Phase]]] = defaultdict(lambda: (set(), set()))
     seen: dict[str, set[Phase]] = defaultdict(set)
-    for state in course.states:
+    for state in graph.states:
         seen[box(state.order)].add(state.order.phase)
-    for move in course.moves:
-        before = course.before(move)
-        source, target = _ends(course, move)
+    for move in graph.moves:
+        before = graph.before(move)
+        source, target = _ends(graph, move)
         if move.name == "wait" or source == target:
             continue
-        parties, phases = found[source, target, arrow_words(course.policy, move, before)]
+        parties, phases = found[source, target, arrow_words(graph.policy, move, before)]
         phases.add(before.phase)
         if move.by in ("client", "freelancer"):
             parties.add("client" if move.by == "client" else "freelancer")
@@ -127,7 +127,7 @@ def chart(course: Course) -> Chart:
     return Chart(
         boxes=tuple(name for name in BOXES if name in seen),
         arrows=tuple(sorted(drawn, key=lambda arrow: (places[arrow.source], places[arrow.target]))),
-        starts=tuple(dict.fromkeys(box(state.order) for state in course.states[:2])),
+        starts=tuple(dict.fromkeys(box(state.order) for state in graph.states[:2])),
         always=tuple(_once(repeated)),
     )
 
@@ -148,8 +148,8 @@ def _drawn_at_its_phase(arrow: Arrow, arrows: Iterable[Arrow]) -> bool:
     return said.issuperset(arrow.phases)
 
 
-def _ends(course: Course, move: Move) -> tuple[str, str]:
-    source, target = box(course.before(move)), box(move.after)
+def _ends(graph: StateGraph, move: Move) -> tuple[str, str]:
+    source, target = box(graph.before(move)), box(move.after)
     goes_on = target in OPEN_PHASES and source not in OPEN_PHASES
     return source, OPEN if goes_on else target
 
@@ -164,7 +164,7 @@ def _narrower(phases: set[Phase], seen: set[Phase]) -> tuple[Phase, ...]:
 
 
 def _from_the_frame(arrows: Iterable[Arrow], seen: Mapping[str, set[Phase]]) -> Iterator[Arrow]:
-    """What leads out of several open phases alike, as one arrow from the frame around them."""
+    """What leaves several open phases the same way, as one arrow from the frame around them."""
     alike: dict[tuple[str, str], list[Arrow]] = defaultdict(list)
     for arrow in arrows:
         if arrow.source in OPEN_PHASES and arrow.target not in OPEN_PHASES:

@@ -1,4 +1,4 @@
-"""What changes from one policy to another, in words: key by key, and in the course that orders take."""
+"""What changes from one policy to another, in words: key by key, and in the paths that orders can take."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -6,9 +6,9 @@ from datetime import timedelta
 from typing import Any
 
 from recourse.policies.chart import BOXES, OPEN, Arrow, Chart, chart
-from recourse.policies.course import explore
 from recourse.policies.keys import Key, dotted, written
 from recourse.policies.sentences import SENTENCES
+from recourse.policies.state_graph import explore
 from recourse.policies.wording import PHASE_WORDS, listed, span
 from recourse.resolution.model.durations import parse_duration
 from recourse.resolution.model.policy import Policy

@@ -12,7 +12,7 @@ from typing import Any
 
 from recourse.policies.findings import Finding, Remark
 from recourse.policies.keys import Key, dotted, undotted
-from recourse.policies.lines import key_lines
+from recourse.policies.toml_positions import key_lines
 from recourse.resolution.model.policy import PolicyError, merge
 
 PRESETS = ("resolution_center", "glimmer", "fiverr_guide", "upwork")

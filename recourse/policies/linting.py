@@ -3,13 +3,13 @@
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
-from recourse.policies.advice import advice_remarks
-from recourse.policies.course import explore
-from recourse.policies.course_checks import course_remarks
 from recourse.policies.files import PolicyFile
 from recourse.policies.findings import Finding, Remark, warning
+from recourse.policies.graph_checks import graph_remarks
+from recourse.policies.key_errors import key_errors
+from recourse.policies.key_warnings import key_warnings
 from recourse.policies.keys import Key
-from recourse.policies.sense import sense_remarks
+from recourse.policies.state_graph import explore
 from recourse.policies.values import read_values
 from recourse.resolution.model.policy import Flags, Money, Policy, Reviews, Scores
 
@@ -37,8 +37,8 @@ def _once(findings: Iterable[Finding]) -> list[Finding]:
 
 def _remarks(file: PolicyFile, policy: Policy) -> Iterator[Remark]:
     yield from _borrowed_name(file)
-    yield from sense_remarks(policy)
-    yield from advice_remarks(policy)
+    yield from key_errors(policy)
+    yield from key_warnings(policy)
     yield from _of_the_course(policy)
 
 
@@ -63,11 +63,11 @@ def _borrowed_name(file: PolicyFile) -> Iterator[Remark]:
 
 
 def _of_the_course(policy: Policy) -> tuple[Remark, ...]:
-    # What only counts or tells is of no matter for the course; without it, fewer courses have to be played.
+    # What only counts or notifies does not change the graph; without it, fewer graphs are explored.
     plain = {"name": "-", "money": Money(), "scores": Scores(), "reviews": Reviews(), "flags": Flags()}
     return _of_course(policy.model_copy(update=plain).model_dump_json())
 
 
 @lru_cache(maxsize=256)
 def _of_course(policy: str) -> tuple[Remark, ...]:
-    return tuple(course_remarks(explore(Policy.model_validate_json(policy))))
+    return tuple(graph_remarks(explore(Policy.model_validate_json(policy))))

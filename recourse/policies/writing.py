@@ -63,7 +63,7 @@ def write_value(value: Any) -> str:
         case bool():
             return "true" if value else "false"
         case str():
-            # What JSON escapes, TOML escapes alike; U+007F it must escape too.
+            # What JSON escapes, TOML escapes the same way; U+007F it must escape too.
             return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
         case list() | tuple():
             return f"[{', '.join(write_value(item) for item in value)}]"

@@ -14,9 +14,9 @@ from syrupy.assertion import SnapshotAssertion
 from recourse.policies import PRESETS, load_policy
 from recourse.policies.arrow_words import arrow_words
 from recourse.policies.chart import BOXES, OPEN, Chart, box, chart
-from recourse.policies.course import Move, explore
 from recourse.policies.mermaid import mermaid
 from recourse.policies.picture import LETTERS, svg
+from recourse.policies.state_graph import Move, explore
 from recourse.resolution.model.commands import COMMANDS
 from recourse.resolution.model.order import Opening, Order
 from recourse.resolution.model.step import Step

@@ -5,10 +5,10 @@ from syrupy.assertion import SnapshotAssertion
 
 from recourse.policies import PRESETS, load_policy
 from recourse.policies.comparing import Comparison, changed_keys, compare, in_words
+from recourse.policies.explain import explained
 from recourse.policies.keys import KEYS, Key, dotted, written
 from recourse.policies.linting import lint
 from recourse.policies.sentences import SENTENCES
-from recourse.policies.telling import explained
 from recourse.resolution.model.policy import Policy
 from tests.policies.other_values import both, changed_file, policy_of
 

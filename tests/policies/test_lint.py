@@ -15,8 +15,8 @@ from recourse.policies.findings import Finding
 from recourse.policies.keys import KEYS, Key, undotted
 from recourse.policies.linting import lint
 from recourse.resolution.model.policy import PolicyError
-from tests.policies.test_course import FOUND
-from tests.policies.test_sense import ERRORS, WARNINGS
+from tests.policies.test_key_checks import ERRORS, WARNINGS
+from tests.policies.test_state_graph import FOUND
 
 HERE = Path(__file__).parent
 MISSING_SILENCES = """

@@ -86,7 +86,7 @@ class Scores(Frozen):
     """Which score is kept, and how it is counted."""
 
     # Any name: a running order keeps its policy, also where its calculator is not installed. What a policy file names
-    # is checked when the file is read (`recourse.policies.sense.known_calculator`).
+    # is checked when the file is read (`recourse.policies.key_errors.known_calculator`).
     calculator: Name = "none"
     new_order_exempts_within: DurationOrNever = timedelta(days=14)
     unpaid_silent: Literal["counted", "excluded"] = "counted"

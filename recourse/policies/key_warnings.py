@@ -1,4 +1,4 @@
-"""What a policy may say, but probably does not mean: warnings. Those that the course shows are in `course_checks`."""
+"""What a policy may say, but probably does not mean: warnings. Those that the graph shows are in `graph_checks`."""
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
@@ -14,11 +14,11 @@ NOTHING = timedelta(0)
 A_DAY = timedelta(days=1)
 A_LONG_ORDER = timedelta(days=90)
 _REQUIRED = {"requests.cancel.silence.client_asked", "requests.cancel.silence.freelancer_asked"}
-# The course shows by itself whether these ever apply.
-_SHOWN_BY_THE_COURSE = "requests.cancel.silence_in."
+# The graph shows by itself whether these ever apply.
+_SHOWN_BY_THE_GRAPH = "requests.cancel.silence_in."
 
 
-def advice_remarks(policy: Policy) -> Iterator[Remark]:
+def key_warnings(policy: Policy) -> Iterator[Remark]:
     """Every warning that the keys show among themselves."""
     for check in CHECKS:
         yield from check(policy)
@@ -28,7 +28,7 @@ def no_effect(policy: Policy) -> Iterator[Remark]:
     """A key that is written, but that another key keeps from ever mattering."""
     for sentence in SENTENCES.values():
         reason = sentence.idle(policy)
-        if reason and sentence.name not in _REQUIRED and not sentence.name.startswith(_SHOWN_BY_THE_COURSE):
+        if reason and sentence.name not in _REQUIRED and not sentence.name.startswith(_SHOWN_BY_THE_GRAPH):
             yield warning("no-effect", f"this has no effect, because {reason}", sentence.name, if_written=True)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recourse.policies.lines import key_lines
+from recourse.policies.toml_positions import key_lines
 from recourse.policies.writing import dotted_name, write_value
 
 WAYS = '''# a comment

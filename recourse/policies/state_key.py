@@ -1,4 +1,4 @@
-"""When two orders are alike: all that the rules go by in what can come next, and nothing else."""
+"""The key of a state: all that the rules consult about what can come next, and nothing else."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -12,7 +12,7 @@ from recourse.resolution.rules.canceling import right_available_at
 from recourse.resolution.rules.clocks import REMINDERS, Clock
 
 
-def comes_by_waiting(order: Order, now: datetime) -> Iterator[datetime]:
+def right_changes(order: Order, now: datetime) -> Iterator[datetime]:
     """When a right comes or goes that no clock stands for."""
     if order.closed:
         return
@@ -36,7 +36,7 @@ def _regrettable(order: Order, now: datetime) -> bool:
     return named and now < order.terms.ordered_at + order.policy.order.regret_window
 
 
-def alike(order: Order, now: datetime, settlements: int, running: Sequence[Clock]) -> tuple[Any, ...]:
+def state_key(order: Order, now: datetime, settlements: int, running: Sequence[Clock]) -> tuple[Any, ...]:
     """What two orders must agree in to be taken as one state."""
     request, case, resolution = order.open_request, order.open_case, order.resolution
     how = resolution.how if resolution else None

@@ -1,8 +1,8 @@
-"""The course that orders can take under a policy, found by letting the rules themselves play every move.
+"""Every state that an order can reach under a policy, and every move between them, found by playing the rules.
 
-No rule is repeated here: an order is opened, every command is tried by `resolution.decide`, every clock is let fire,
-and orders that differ in nothing that the rules go by are taken as one state. What limits a number (counter-offers,
-revisions, requests) is played with a limit of one, counter-offers of one by each side, so that its end is reached soon.
+No rule is repeated here. An order is opened, `resolution.decide` tries every command, every clock fires, and orders
+that the rules cannot distinguish count as one state. Limits of a number (counter-offers, revisions, requests) are set
+to one, one counter-offer by each side, so that their end comes soon.
 """
 
 from collections import deque
@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
-from recourse.policies.likeness import alike, comes_by_waiting
-from recourse.policies.tries import Tries
+from recourse.policies.probes import Probes
+from recourse.policies.state_key import right_changes, state_key
 from recourse.resolution.model.commands import Command
 from recourse.resolution.model.durations import WEEKDAYS, window_end
 from recourse.resolution.model.events import MoneyMoved
@@ -30,14 +30,14 @@ ORDERED_AT = datetime(2025, 3, 3, 9, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class State:
-    """An order at an instant, standing for all that are alike. `running` are its clocks, the first to fire
+    """An order at an instant, standing for all with the same state key. `running` are its clocks, the first to fire
     first; `settlements` counts its final payments so far."""
 
     order: Order
     now: datetime
     settlements: int
     running: tuple[Clock, ...]
-    alike: tuple[Any, ...] = field(repr=False)
+    state_key: tuple[Any, ...] = field(repr=False)
 
     @property
     def deciding(self) -> Clock | None:
@@ -52,7 +52,7 @@ class State:
 
 @dataclass(frozen=True)
 class Move:
-    """One step from a state to another, by positions in `Course.states`. `after` is the order as this move left it,
+    """One step from a state to another, by positions in `StateGraph.states`. `after` is the order as this move left it,
     and `running` its clocks.
 
     `name` is the command's or the clock's; `wait` lets time pass until a right comes or goes.
@@ -78,7 +78,7 @@ class Fault:
 
 
 @dataclass(frozen=True)
-class Course:
+class StateGraph:
     """Every state that an order can be in, the first ones first, and every move between them."""
 
     policy: Policy
@@ -110,24 +110,24 @@ def _after_waiting(number: int, waits: Mapping[int, int]) -> list[int]:
     return reached
 
 
-def explore(policy: Policy) -> Course:
-    """Play every course of an order under `policy`."""
+def explore(policy: Policy) -> StateGraph:
+    """Play every move that an order can make under `policy`."""
     return _Explorer(policy).explore()
 
 
 class _Explorer:
     def __init__(self, policy: Policy) -> None:
         self.policy = _with_small_limits(policy)
-        self.tries = Tries(self.policy)
+        self.probes = Probes(self.policy)
         self.found: dict[tuple[Any, ...], int] = {}
         self.states: list[State] = []
         self.moves: list[Move] = []
         self.faults: list[Fault] = []
         self.todo: deque[int] = deque()
-        # What comes of forgotten orders is looked at last, so that cases stand for the usual ones where they are alike.
+        # States after dormancy come last, so that the usual case represents those with the same key.
         self.forgotten: deque[int] = deque()
 
-    def explore(self) -> Course:
+    def explore(self) -> StateGraph:
         for requirements in ("awaited", "received"):
             order = _new_order(self.policy, requirements)
             self._arrive(order, order.terms.ordered_at, 0, tuple(clocks(order)))
@@ -135,10 +135,10 @@ class _Explorer:
             source = (self.todo or self.forgotten).popleft()
             self._commands(source)
             self._time(source)
-        return Course(self.policy, tuple(self.states), tuple(self.moves), tuple(self.faults))
+        return StateGraph(self.policy, tuple(self.states), tuple(self.moves), tuple(self.faults))
 
     def _arrive(self, order: Order, now: datetime, settlements: int, running: tuple[Clock, ...]) -> int:
-        key = alike(order, now, settlements, running)
+        key = state_key(order, now, settlements, running)
         if key not in self.found:
             self.found[key] = len(self.states)
             dormant = order.open_case is not None and order.open_case.dormant
@@ -148,7 +148,7 @@ class _Explorer:
 
     def _commands(self, source: int) -> None:
         state = self.states[source]
-        for command in self.tries.commands(state.order):
+        for command in self.probes.commands(state.order):
             try:
                 decided = decide(state.order, command, state.now)
             except (ValueError, AssertionError) as fault:
@@ -161,10 +161,10 @@ class _Explorer:
     def _time(self, source: int) -> None:
         state = self.states[source]
         order, clock = state.order, state.deciding
-        for at in sorted(comes_by_waiting(order, state.now)):
+        for at in sorted(right_changes(order, state.now)):
             if clock and clock.at <= at:
                 break
-            if alike(order, at, state.settlements, state.running) != state.alike:
+            if state_key(order, at, state.settlements, state.running) != state.state_key:
                 target = self._arrive(order, at, state.settlements, state.running)
                 self.moves.append(Move("time", "wait", None, source, target, order, state.running, at))
                 return
@@ -206,7 +206,7 @@ def _new_order(policy: Policy, requirements: Any) -> Order:
     # Partial refunds are offered only above some price; this one is above it, and fees and shares are not whole.
     price = max(10_001, 2 * policy.requests.partial_refund.price_above + 1)
     terms = Terms(
-        order_id="course",
+        order_id="graph",
         client="client",
         freelancer="freelancer",
         price=price,

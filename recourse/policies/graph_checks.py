@@ -1,11 +1,11 @@
-"""What the course of orders under a policy shows to be wrong (rules, 12). Each check looks only at `Course`."""
+"""What the state graph of a policy shows to be wrong (rules, 12). Each check looks only at `StateGraph`."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 
 from recourse.policies.clock_keys import clock_key
-from recourse.policies.course import Course, Move, Mover
 from recourse.policies.findings import Remark, error, warning
+from recourse.policies.state_graph import Move, Mover, StateGraph
 from recourse.policies.wording import PHASE_WORDS, listed, span
 from recourse.resolution.model.commands import MakeRequest
 from recourse.resolution.model.money import held
@@ -13,17 +13,17 @@ from recourse.resolution.model.vocabulary import PARTIES, Party, Phase
 from recourse.resolution.rules.clocks import Clock
 
 
-def course_remarks(course: Course) -> Iterator[Remark]:
-    """Everything that the course itself shows."""
+def graph_remarks(graph: StateGraph) -> Iterator[Remark]:
+    """Everything that the graph shows."""
     for check in CHECKS:
-        yield from check(course)
+        yield from check(graph)
 
 
-def one_partys_exits(course: Course) -> Iterator[Remark]:
+def one_partys_exits(graph: StateGraph) -> Iterator[Remark]:
     """A state that only one of the two can end: the other's money waits for its good will."""
-    never = course.policy.order.auto_complete is None
+    never = graph.policy.order.auto_complete is None
     stuck: dict[tuple[Mover, bool], tuple[set[Phase], set[str]]] = defaultdict(lambda: (set(), set()))
-    for state, exits in zip(course.states, course.exits(), strict=True):
+    for state, exits in zip(graph.states, graph.exits(), strict=True):
         leaving = [move for move in exits if not _asks_for_less(move)]
         movers = {move.by for move in leaving}
         if not state.final and len(movers) == 1 and movers <= set(PARTIES):
@@ -50,26 +50,26 @@ def _asks_for_less(move: Move) -> bool:
     return isinstance(move.command, MakeRequest) and move.command.kind != "cancel"
 
 
-def timers_over_at_once(course: Course) -> Iterator[Remark]:
+def timers_over_at_once(graph: StateGraph) -> Iterator[Remark]:
     """A clock that is over when it starts: what it should leave time for never gets any."""
     told: set[str] = set()
-    for move in course.moves:
+    for move in graph.moves:
         if move.name == "wait":
             continue
         for clock in move.running:
             # Held money waits, by intent, for an undo that was asked for in time and is answered after its window.
-            ran_before = clock.at > move.at or clock in course.states[move.source].running
+            ran_before = clock.at > move.at or clock in graph.states[move.source].running
             if ran_before or clock.name in ("settlement", "settlement_retry"):
                 continue
             key = clock_key(move.after, clock)
             if key not in told:
                 told.add(key)
-                yield _over_at_once(course, move, clock, key)
+                yield _over_at_once(graph, move, clock, key)
 
 
-def _over_at_once(course: Course, move: Move, clock: Clock, key: str) -> Remark:
-    if clock.name == "dormancy" and course.policy.order.dormant_after:
-        quiet = span(course.policy.order.dormant_after)
+def _over_at_once(graph: StateGraph, move: Move, clock: Clock, key: str) -> Remark:
+    if clock.name == "dormancy" and graph.policy.order.dormant_after:
+        quiet = span(graph.policy.order.dormant_after)
         return error(
             "timer-over-at-once",
             f"an order whose request went unanswered has already been silent for {quiet} or longer, so a case "
@@ -98,10 +98,10 @@ _WHEN = {
 }
 
 
-def faults_of_the_rules(course: Course) -> Iterator[Remark]:
+def faults_of_the_rules(graph: StateGraph) -> Iterator[Remark]:
     """A combination of keys under which the rules themselves fail: no order may be opened under it."""
-    for fault in course.faults[:1]:
-        path = f"{_path(course, fault.source)}, {fault.name}"
+    for fault in graph.faults[:1]:
+        path = f"{_path(graph, fault.source)}, {fault.name}"
         yield error(
             "rules-fail",
             f"the rules fail on this path: {path} ({fault.cause}); this is a fault of Recourse, "
@@ -109,19 +109,19 @@ def faults_of_the_rules(course: Course) -> Iterator[Remark]:
         )
 
 
-def settlements(course: Course) -> Iterator[Remark]:
+def settlements(graph: StateGraph) -> Iterator[Remark]:
     """Every closed order is settled once: none leaves money in escrow, twice would pay it out again."""
-    for number, state in enumerate(course.states):
+    for number, state in enumerate(graph.states):
         unpaid = state.final and (state.settlements == 0 or held(state.order) != 0)
         if unpaid or state.settlements > 1:
             how_many = "no settlement" if unpaid else f"{state.settlements} settlements"
-            yield error("settlements", f"an order can be closed with {how_many}, by this path: {_path(course, number)}")
+            yield error("settlements", f"an order can be closed with {how_many}, by this path: {_path(graph, number)}")
             return
 
 
-def _path(course: Course, target: int) -> str:
+def _path(graph: StateGraph, target: int) -> str:
     first: dict[int, Move] = {}
-    for move in course.moves:
+    for move in graph.moves:
         if move.source < move.target:
             first.setdefault(move.target, move)
     steps: list[str] = []
@@ -131,11 +131,11 @@ def _path(course: Course, target: int) -> str:
     return ", ".join(["ordered", *reversed(steps)])
 
 
-def locked_by_silence(course: Course) -> Iterator[Remark]:
+def locked_by_silence(graph: StateGraph) -> Iterator[Remark]:
     """An order that stays open for as long as one party does nothing, operators not helping either."""
     for silent in PARTIES:
-        ends = _can_be_closed_without(course, silent)
-        locked = {state.order.phase for number, state in enumerate(course.states) if number not in ends}
+        ends = _can_be_closed_without(graph, silent)
+        locked = {state.order.phase for number, state in enumerate(graph.states) if number not in ends}
         if locked:
             yield warning(
                 "money-can-lock",
@@ -146,12 +146,12 @@ def locked_by_silence(course: Course) -> Iterator[Remark]:
             )
 
 
-def _can_be_closed_without(course: Course, silent: Party) -> set[int]:
+def _can_be_closed_without(graph: StateGraph, silent: Party) -> set[int]:
     into: dict[int, list[int]] = defaultdict(list)
-    for move in course.moves:
+    for move in graph.moves:
         if move.by not in (silent, "operator"):
             into[move.target].append(move.source)
-    reached = {number for number, state in enumerate(course.states) if state.order.closed}
+    reached = {number for number, state in enumerate(graph.states) if state.order.closed}
     todo = list(reached)
     while todo:
         for source in into[todo.pop()]:
@@ -161,11 +161,11 @@ def _can_be_closed_without(course: Course, silent: Party) -> set[int]:
     return reached
 
 
-def costly_silence(course: Course) -> Iterator[Remark]:
+def costly_silence(graph: StateGraph) -> Iterator[Remark]:
     """Silence that moves the whole price for work not delivered, or takes back delivered work."""
     found: dict[tuple[str, Party], set[Phase]] = defaultdict(set)
-    for move in course.moves:
-        order, after = course.before(move), move.after
+    for move in graph.moves:
+        order, after = graph.before(move), move.after
         request = order.open_request
         if move.name != "answer_due" or request is None or request.kind != "cancel" or not after.resolution:
             continue
@@ -175,13 +175,13 @@ def costly_silence(course: Course) -> Iterator[Remark]:
         if request.asked == "freelancer" and order.delivered_once and gross < order.terms.price - order.refunded:
             found["taken-back", request.asked].add(order.phase)
     for (what, asked), where in found.items():
-        yield _costly(course, what, asked, where)
+        yield _costly(graph, what, asked, where)
 
 
-def _costly(course: Course, what: str, asked: Party, where: set[Phase]) -> Remark:
+def _costly(graph: StateGraph, what: str, asked: Party, where: set[Phase]) -> Remark:
     general = f"requests.cancel.silence.{asked}_asked"
     special = {phase: f"requests.cancel.silence_in.{phase}.{asked}_asked" for phase in PHASE_WORDS if phase in where}
-    chosen = course.policy.requests.cancel.silence_in
+    chosen = graph.policy.requests.cancel.silence_in
     written = [key for phase, key in special.items() if phase in chosen and chosen[phase].of(asked)]
     outcome = (
         "the whole price can go to the freelancer, though nothing was delivered"
@@ -197,10 +197,10 @@ def _costly(course: Course, what: str, asked: Party, where: set[Phase]) -> Remar
     )
 
 
-def refunds_by_silence(course: Course) -> Iterator[Remark]:
+def refunds_by_silence(graph: StateGraph) -> Iterator[Remark]:
     """A part of the price that goes back because the freelancer, having delivered, missed a counter-offer."""
-    for move in course.moves:
-        order = course.before(move)
+    for move in graph.moves:
+        order = graph.before(move)
         request = order.open_request
         if move.name != "answer_due" or request is None or request.asked != "freelancer" or not order.delivered_once:
             continue
@@ -214,14 +214,14 @@ def refunds_by_silence(course: Course) -> Iterator[Remark]:
             return
 
 
-def silences_that_never_come(course: Course) -> Iterator[Remark]:
+def silences_that_never_come(graph: StateGraph) -> Iterator[Remark]:
     """A rule for silence in a phase in which no window of that party can end."""
     ended = {
         (order.phase, order.open_request.asked)
-        for order in (course.before(move) for move in course.moves if move.name == "answer_due")
+        for order in (graph.before(move) for move in graph.moves if move.name == "answer_due")
         if order.open_request and order.open_request.kind == "cancel"
     }
-    for phase, special in course.policy.requests.cancel.silence_in.items():
+    for phase, special in graph.policy.requests.cancel.silence_in.items():
         for asked in PARTIES:
             if special.of(asked) and (phase, asked) not in ended:
                 yield warning(
@@ -233,10 +233,10 @@ def silences_that_never_come(course: Course) -> Iterator[Remark]:
                 )
 
 
-def no_way_to_an_operator(course: Course) -> Iterator[Remark]:
+def no_way_to_an_operator(graph: StateGraph) -> Iterator[Remark]:
     """Two who disagree, and nobody to decide."""
-    cases = [state.order.open_case for state in course.states]
-    if "cancel" in course.policy.requests.kinds and not any(case and not case.dormant for case in cases):
+    cases = [state.order.open_case for state in graph.states]
+    if "cancel" in graph.policy.requests.kinds and not any(case and not case.dormant for case in cases):
         yield warning(
             "no-operator",
             "when the two disagree, nothing brings their case to an operator: name who may in cases.escalate_by, or "
@@ -246,10 +246,10 @@ def no_way_to_an_operator(course: Course) -> Iterator[Remark]:
         )
 
 
-def forgotten_before_completed(course: Course) -> Iterator[Remark]:
+def forgotten_before_completed(graph: StateGraph) -> Iterator[Remark]:
     """A delivered order that becomes a case although it would have completed by itself."""
-    for move in course.moves:
-        order = course.before(move)
+    for move in graph.moves:
+        order = graph.before(move)
         clock = order.auto_complete
         if move.name == "dormancy" and order.phase == "delivered" and clock and clock.completes_at:
             yield warning(
@@ -262,7 +262,7 @@ def forgotten_before_completed(course: Course) -> Iterator[Remark]:
             return
 
 
-Check = Callable[[Course], Iterator[Remark]]
+Check = Callable[[StateGraph], Iterator[Remark]]
 CHECKS: tuple[Check, ...] = (
     one_partys_exits,
     timers_over_at_once,

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from recourse.policies.advice import advice_remarks
 from recourse.policies.files import read_file
 from recourse.policies.findings import Remark
+from recourse.policies.key_errors import MOST_ATTESTATIONS, key_errors
+from recourse.policies.key_warnings import key_warnings
 from recourse.policies.keys import dotted
-from recourse.policies.sense import MOST_ATTESTATIONS, sense_remarks
 from recourse.policies.values import read_values
 from recourse.resolution.model.commands import MakeRequest
 
@@ -19,8 +19,8 @@ Changes = dict[str, Any]
 def remarks(base: str, changes: Changes) -> Iterator[Remark]:
     policy, wrong = read_values(read_file(base).with_changes(changes).document)
     assert not wrong, wrong
-    yield from sense_remarks(policy)
-    yield from advice_remarks(policy)
+    yield from key_errors(policy)
+    yield from key_warnings(policy)
 
 
 def worth_saying(base: str, changes: Changes) -> set[tuple[str, str, str]]:

@@ -1,4 +1,4 @@
-"""The course of orders under a policy, and what it shows to be wrong."""
+"""The state graph of a policy, and what it shows to be wrong."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from recourse.policies import PRESETS
-from recourse.policies.course import Course, explore
-from recourse.policies.course_checks import course_remarks, settlements
 from recourse.policies.files import read_file
+from recourse.policies.graph_checks import graph_remarks, settlements
 from recourse.policies.keys import dotted
+from recourse.policies.state_graph import StateGraph, explore
 from recourse.policies.values import read_values
 from recourse.resolution.model.money import held
 from recourse.resolution.model.policy import Policy
@@ -27,7 +27,7 @@ def policy_of(base: str, changes: Changes) -> Policy:
 
 
 def found(base: str, changes: Changes) -> set[tuple[str, str]]:
-    return {(remark.rule, dotted(remark.keys[0])) for remark in course_remarks(explore(policy_of(base, changes)))}
+    return {(remark.rule, dotted(remark.keys[0])) for remark in graph_remarks(explore(policy_of(base, changes)))}
 
 
 FOUND: list[tuple[str, Changes, str, str]] = [
@@ -148,34 +148,34 @@ def test_what_goes_well_is_left_alone(base: str, changes: Changes, rule: str) ->
     assert rule not in {rule for rule, _ in found(base, changes)}
 
 
-def presets() -> list[Course]:
+def presets() -> list[StateGraph]:
     return [explore(policy_of(name, {})) for name in PRESETS]
 
 
 def test_every_way_through_a_preset_ends_with_all_money_settled_once() -> None:
-    for course in presets():
-        ended = [state for state in course.states if state.final]
+    for graph in presets():
+        ended = [state for state in graph.states if state.final]
         assert {state.order.phase for state in ended} == {"completed", "canceled"}
         for state in ended:
             assert (state.order.settlement, state.settlements, held(state.order)) == ("settled", 1, 0)
 
 
 def test_every_order_of_a_preset_is_closed_in_the_end_though_nobody_does_anything() -> None:
-    for course in presets():
-        by_time = {move.source: move.target for move in course.moves if move.by == "time"}
-        for number in range(len(course.states)):
+    for graph in presets():
+        by_time = {move.source: move.target for move in graph.moves if move.by == "time"}
+        for number in range(len(graph.states)):
             for _ in range(20):
                 number = by_time.get(number, number)
-            assert course.states[number].final
+            assert graph.states[number].final
 
 
 @pytest.mark.parametrize("count", [0, 2])
 def test_a_closed_order_with_no_or_two_settlements_is_told_with_the_path_to_it(count: int) -> None:
-    course = explore(policy_of("resolution_center", {}))
-    number = next(position for position, state in enumerate(course.states) if state.final)
-    states = list(course.states)
+    graph = explore(policy_of("resolution_center", {}))
+    number = next(position for position, state in enumerate(graph.states) if state.final)
+    states = list(graph.states)
     states[number] = replace(states[number], settlements=count)
-    (remark,) = settlements(replace(course, states=tuple(states)))
+    (remark,) = settlements(replace(graph, states=tuple(states)))
     assert remark.severity == "error"
     assert f"with {'no settlement' if count == 0 else '2 settlements'}, by this path: ordered, client" in remark.reason
 
@@ -188,8 +188,8 @@ def test_a_combination_on_which_the_rules_themselves_fail_is_an_error_and_not_a_
             raise ValueError("cannot be\nso")
         return decide(order, command, now)
 
-    monkeypatch.setattr("recourse.policies.course.decide", failing)
-    remarks = list(course_remarks(explore(policy_of("glimmer", {}))))
+    monkeypatch.setattr("recourse.policies.state_graph.decide", failing)
+    remarks = list(graph_remarks(explore(policy_of("glimmer", {}))))
     (remark,) = [remark for remark in remarks if remark.severity == "error"]
     assert remark.rule == "rules-fail"
     assert "client request, freelancer accept, undo (cannot be)" in remark.reason
@@ -203,6 +203,6 @@ def test_limits_of_any_size_are_played_to_their_end() -> None:
 
 
 def test_a_right_that_comes_by_waiting_is_waited_for() -> None:
-    course = explore(policy_of("resolution_center", {"order.late_grace": "5d"}))
-    forced = [move for move in course.moves if move.after.resolution and move.after.resolution.how == "forced_late"]
-    assert min(move.at for move in forced) - course.states[0].order.terms.ordered_at >= timedelta(days=10)
+    graph = explore(policy_of("resolution_center", {"order.late_grace": "5d"}))
+    forced = [move for move in graph.moves if move.after.resolution and move.after.resolution.how == "forced_late"]
+    assert min(move.at for move in forced) - graph.states[0].order.terms.ordered_at >= timedelta(days=10)

@@ -1,4 +1,4 @@
-"""The commands that are tried on every order of a course, filled in as fully as a policy can ask for."""
+"""The commands that are tried in every state of a graph, with every field that a policy can ask for."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -30,7 +30,7 @@ from recourse.resolution.model.vocabulary import PARTIES, Party
 _Bounds = tuple[int, int]
 
 
-class Tries:
+class Probes:
     """The commands for the orders of one policy, made once for each range of amounts."""
 
     def __init__(self, policy: Policy) -> None:

@@ -1,5 +1,5 @@
 """What makes no sense in a policy although each value is allowed: errors. Checks of single keys against each other;
-what only the course of an order shows is in `course_checks`.
+what only the state graph shows is in `graph_checks`.
 """
 
 from collections.abc import Callable, Iterator
@@ -15,7 +15,7 @@ NOTHING = timedelta(0)
 MOST_ATTESTATIONS = 50
 
 
-def sense_remarks(policy: Policy) -> Iterator[Remark]:
+def key_errors(policy: Policy) -> Iterator[Remark]:
     """Every error that the keys show among themselves."""
     for check in CHECKS:
         yield from check(policy)
