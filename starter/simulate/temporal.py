@@ -7,14 +7,13 @@ story is played as if its commands came within the second; a machine too slow fo
 import asyncio
 import itertools
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from temporalio.client import Client, WorkflowHandle
-from temporalio.service import RPCError, RPCStatusCode
+from temporalio.client import Client
 from temporalio.testing import TimeSkipper, TimeSkippingConfig
 from temporalio.testing._timeskipping import FastForwardConfig  # the SDK does not export it yet
 
@@ -30,27 +29,21 @@ from recourse.local.temporal import temporal_server
 from recourse.resolution.model.order import Order
 from recourse.resolution.model.step import Notice, RecordEntry
 from recourse.resolution.model.zones import read_zone
-from recourse.resolution.rules.clocks import next_clock
 from recourse.runtime.database_connection import database_address
-from recourse.runtime.names import workflow_id
 from recourse.runtime.search_attributes import register_search_attributes
 from recourse.runtime.settings import read_settings
 from recourse.runtime.temporal_connection import connect as connect_temporal
 from recourse.starter.client import Recourse
 from recourse.starter.simulate.engine import Outcome, over
+from recourse.starter.simulate.order_clock import ROOM, SKIPS, OrderClock
 from recourse.starter.simulate.outages import AWAY_UNTIL, OrderWithOutages
 from recourse.starter.simulate.story import Story
 from recourse.worker import make_worker
 
 QUEUE = "stories"
 OUTAGE_QUEUE = "stories-with-outages"
-# A skip that is still going on when its target passes goes on to the next timer, so it ends this much before a clock,
-# and the rest passes in real time.
-ROOM = timedelta(milliseconds=250)
 PATIENCE = 600.0  # seconds until a step counts as stuck
-SKIPS = 10_000  # the server stops skipping silently after 200 otherwise
 PLAYED = "-[0-9a-f]{8}-[0-9]+$"  # how the ids of orders end that stories made
-Condition = Callable[[], Awaitable[bool]]
 
 
 class OthersOrders(BadInput):
@@ -86,7 +79,6 @@ class Stage:
     """The real parts on which many stories are played at once."""
 
     client: Client
-    skipper: TimeSkipper
     pool: Any
     dsn: str
     address: str
@@ -112,8 +104,7 @@ async def stage(*, ui: bool = False, on_my_servers: bool = False) -> AsyncIterat
         await migrate(dsn)
         pool = await connect(dsn)
         try:
-            skipper = TimeSkipper(client, config=TimeSkippingConfig(enabled=False, max_session_skip_count=SKIPS))
-            made = Stage(client, skipper, pool, dsn, address, ui_url)
+            made = Stage(client, pool, dsn, address, ui_url)
             providers = {"story": made.provider}
             async with (
                 make_worker(client, pool, task_queue=QUEUE, providers=providers),
@@ -183,8 +174,7 @@ class TemporalEngine:
         )
         self._terms = terms
         self._orders = StoryOrders(staged.client, staged.pool, task_queue=QUEUE, now=lambda: self._now)
-        self._handle: WorkflowHandle[Any, Any] = staged.client.get_workflow_handle(workflow_id(terms.order_id))
-        self._ended = False
+        self._clock = OrderClock(staged.client, staged.pool, terms.order_id, patience=PATIENCE)
         self._waiting: list[tuple[str, Any]] = []
         self._down = False
         self._outages = any(step.get("worker") for step in story.steps)
@@ -200,7 +190,7 @@ class TemporalEngine:
         opener = Recourse(client, self._stage.pool, task_queue=OUTAGE_QUEUE if self._outages else QUEUE)
         provider = "story" if any(step.get("provider") for step in self._story.steps) else "ledger"
         await opener.start(self._terms, self._story.policy, provider=provider, start_delay=delay)
-        await self._until(self._written)
+        await self._clock.wait_until(self._written)
 
     async def _written(self) -> bool:
         return await read_order(self._stage.pool, self._terms.order_id) is not None
@@ -211,47 +201,16 @@ class TemporalEngine:
         if self._down and (back is None or at < back):
             self._now = at
             return
-        while not self._ended and not self._down:
-            clock = next_clock(await self.order())
-            if clock is None or clock.at > at:
-                break
-            await self._skip_to(clock.at - ROOM)
-            await self._until(self._past(clock.at))
-            self._now = max(self._now, clock.at)
-            await self._punctual(clock.at)
-        await self._skip_to(at - ROOM if self._down else at)
+        while not self._down and (fired := await self._clock.fire_next(at)) is not None:
+            self._now = max(self._now, fired)
+            await self._punctual(fired)
+        await self._clock.skip_to(at - ROOM if self._down else at)
         self._now = at
-
-    def _past(self, at: datetime) -> Condition:
-        async def past() -> bool:
-            clock = next_clock(await self.order())
-            return clock is None or clock.at > at
-
-        return past
-
-    async def _skip_to(self, at: datetime) -> None:
-        if self._ended:
-            return
-        try:
-            left = at - await self._stage.skipper.get_current_time(self._handle)
-            if left <= timedelta(0):
-                return
-            async with asyncio.timeout(PATIENCE):
-                self._ended = not await self._stage.skipper.fast_forward(self._handle, left)
-        except RPCError as error:
-            if error.status is not RPCStatusCode.NOT_FOUND:
-                raise
-            self._ended = True
 
     async def _punctual(self, at: datetime) -> None:
         entries = await self.record()
         if entries and entries[-1].at > at:
             raise TooSlow(f"decided at {entries[-1].at:%H:%M:%S} what was due at {at:%H:%M:%S}")
-
-    async def _until(self, so: Condition) -> None:
-        async with asyncio.timeout(PATIENCE):
-            while not await so():  # noqa: ASYNC110 - what it waits for is in the database
-                await asyncio.sleep(0.01)
 
     async def send(self, pairs: Sequence[tuple[str, Any]]) -> list[Outcome] | None:
         """Send all at once, as updates through the typed client."""
@@ -279,9 +238,9 @@ class TemporalEngine:
         if not up:
             back = self._back_at()
             if back is not None:
-                await self._handle.signal(AWAY_UNTIL, back.isoformat())
+                await self._clock.handle.signal(AWAY_UNTIL, back.isoformat())
             return []
-        await self._until(self._past(self._now))
+        await self._clock.wait_until(self._clock.past(self._now))
         outcomes = [await self._told(command, payload) for command, payload in self._waiting]
         self._waiting.clear()
         return outcomes
@@ -297,7 +256,7 @@ class TemporalEngine:
             answers.extend([answer] if answer else [])
             return bool(answers)
 
-        await self._until(answered)
+        await self._clock.wait_until(answered)
         return answers[0]
 
     def _back_at(self) -> datetime | None:

@@ -12,6 +12,7 @@ from typing import Any
 
 from temporalio.api.common.v1 import Payload
 from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
+from temporalio.testing import TimeSkipper, TimeSkippingConfig
 
 from recourse.activities.webhook import WebhookChannel
 from recourse.database.orders import read_record
@@ -26,6 +27,7 @@ from recourse.runtime.keys import KeyRing
 from recourse.runtime.names import workflow_id
 from recourse.runtime.temporal_connection import connect
 from recourse.starter.client import Recourse
+from recourse.starter.simulate.order_clock import SKIPS
 from recourse.starter.simulate.play import Play
 from recourse.starter.simulate.story import Story, read_story
 from recourse.starter.simulate.temporal import Stage, TemporalEngine, TooSlow, shift_of, stage
@@ -199,7 +201,8 @@ async def notices_told(on: Ground) -> list[Kept]:
             await web.has(7)
             with suppress(TimeoutError):
                 async with asyncio.timeout(GIVEN_UP_WITHIN):
-                    await on.staged.skipper.fast_forward(market.handle(order_id), timedelta(days=8))
+                    skipper = TimeSkipper(market.client, config=TimeSkippingConfig(max_session_skip_count=SKIPS))
+                    await skipper.fast_forward(market.handle(order_id), timedelta(days=8))
             found = [await history(market.handle(order_id))]
         await hooks.close()
         return found
