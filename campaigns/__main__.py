@@ -47,7 +47,7 @@ async def run(name: str, size: int, seed: int | None, campaign: Callable[[Report
 async def races(*, size: Size = 200, seed: Seed = None) -> int:
     """So many pairs of conflicting commands at the same instant, and as many commands at a deadline."""
     from campaigns.races import races as campaign
-    from campaigns.stage import servers, worked
+    from campaigns.servers import servers, worked
 
     async def play(report: Report) -> None:
         async with servers() as (dsn, address), worked(dsn, address) as recourse:
@@ -60,7 +60,7 @@ async def races(*, size: Size = 200, seed: Seed = None) -> int:
 async def fuzz(*, size: Size = 10_000, seed: Seed = None) -> int:
     """So many bad messages, a bad start for every twenty of them, and a flood of half as many on one order."""
     from campaigns.fuzz import fuzz as campaign
-    from campaigns.stage import servers, worked
+    from campaigns.servers import servers, worked
 
     async def play(report: Report) -> None:
         async with servers() as (dsn, address), worked(dsn, address) as recourse:
@@ -72,8 +72,8 @@ async def fuzz(*, size: Size = 10_000, seed: Seed = None) -> int:
 @app.command
 async def soak(*, size: Size = 10_000, seed: Seed = None) -> int:
     """So many open orders, whose clocks then run through weeks until each has ended."""
+    from campaigns.servers import servers
     from campaigns.soak import soak as campaign
-    from campaigns.stage import servers
 
     async def play(report: Report) -> None:
         async with servers() as (dsn, address):

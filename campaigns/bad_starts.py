@@ -10,8 +10,8 @@ from temporalio.api.workflowservice.v1 import StartWorkflowExecutionRequest
 from temporalio.service import RPCError, RPCStatusCode
 
 from campaigns.histories import lived
-from campaigns.lives import some_opening, some_policy
-from campaigns.misfit_starts import BadStart, some_start
+from campaigns.malformed_starts import BadStart, some_start
+from campaigns.random_orders import some_opening, some_policy
 from campaigns.report import Report
 from recourse.database.orders import read_order
 from recourse.runtime.names import workflow_id

@@ -16,13 +16,13 @@ from random import Random
 from typing import Any
 
 from campaigns import BANK
-from campaigns.grounds import Grounds, grounds
-from campaigns.leading import LONGEST_WAIT, close, end, lead
-from campaigns.lives import Move, hurried, some_life, some_opening, some_policy, with_changes
+from campaigns.driving import LONGEST_WAIT, close, drive, end
 from campaigns.orders import Driven, SameAgain, persist
-from campaigns.pace import WHOLE, Pace
+from campaigns.random_orders import Move, hurried, some_life, some_opening, some_policy, with_changes
 from campaigns.receiving import Bank, Inbox, Receiver, listening
 from campaigns.report import Report
+from campaigns.speed import WHOLE, Speed
+from campaigns.testbed import Testbed, running_testbed
 from campaigns.worker import BANK_URL
 from recourse.activities.webhook import payload as webhook_body
 from recourse.database.orders import read_balances, read_notices
@@ -45,10 +45,10 @@ RECEIVER_FAILS = 0.2
 class Crash:
     """The campaign under way."""
 
-    grounds: Grounds
+    testbed: Testbed
     recourse: Recourse
     report: Report
-    pace: Pace
+    speed: Speed
     bank: Bank
     inbox: Inbox
     receiver: Receiver
@@ -65,8 +65,8 @@ class Crash:
     async def keep_the_worker(self) -> None:
         """Start the worker again whenever it has ended, as whatever runs services does."""
         while True:
-            if self.grounds.worker.pid is None and not self.held:
-                await self.grounds.worker.start()
+            if self.testbed.worker.pid is None and not self.held:
+                await self.testbed.worker.start()
             await asyncio.sleep(0.3)
 
     def hit(self, what: str) -> None:
@@ -80,21 +80,21 @@ class Crash:
         self.report.figures["crash points"] = self.points
 
 
-async def faults(report: Report, *, pace: Pace = WHOLE, on_postgres: bool = False) -> None:
+async def faults(report: Report, *, speed: Speed = WHOLE, on_postgres: bool = False) -> None:
     """At least `report.size` crash points."""
     bank, inbox = Bank(Random(report.seed), BANK_FAILS), Inbox(Random(report.seed), RECEIVER_FAILS)
     async with listening(bank.answer) as bank_address, listening(inbox.answer) as receiver:
         environment = {BANK_URL: bank_address.url}
-        if pace.notices:
+        if speed.notices:
             environment |= {"RECOURSE_WEBHOOK_URL": receiver.url, "RECOURSE_WEBHOOK_SECRET": "whsec_" + "A" * 32}
         queue = f"faults-{secrets.token_hex(4)}"
-        async with grounds(queue, environment, on_postgres=on_postgres) as playing:
+        async with running_testbed(queue, environment, on_postgres=on_postgres) as playing:
             pool = await connect_database(playing.dsn)
             recourse = SameAgain(await connect(target_host=playing.address), pool, task_queue=queue)
-            crash = Crash(playing, recourse, report, pace, bank, inbox, receiver)
+            crash = Crash(playing, recourse, report, speed, bank, inbox, receiver)
             try:
                 async with _in_background(crash.keep_the_worker()):
-                    await asyncio.gather(_blows(crash), *(_orders(crash) for _ in range(pace.at_once)))
+                    await asyncio.gather(_blows(crash), *(_orders(crash) for _ in range(speed.at_once)))
             finally:
                 pool.terminate()
     report.figures["notices"] = len(inbox.taken)
@@ -117,7 +117,7 @@ async def _blows(crash: Crash) -> None:
     random, long_outage = Random(f"{crash.report.seed}-blows"), False
     while not crash.enough:
         await asyncio.sleep(random.uniform(0.3, 1.5))
-        if crash.pace.minutes and crash.points > crash.report.size / 2 and not long_outage:
+        if crash.speed.minutes and crash.points > crash.report.size / 2 and not long_outage:
             long_outage = True
             await _database_away_for_minutes(crash)
         blow = random.choices(list(BLOWS), weights=list(BLOWS.values()))[0]
@@ -128,45 +128,45 @@ async def _blows(crash: Crash) -> None:
 
 async def _kill_the_worker(crash: Crash, random: Random) -> None:
     crash.held = True
-    await crash.grounds.worker.kill()
+    await crash.testbed.worker.kill()
     crash.hit("worker")
     await asyncio.sleep(random.choice((0, 0, 1)))
     crash.held = False
 
 
 async def _kill_between_commit_and_report(crash: Crash, random: Random) -> None:
-    if await crash.grounds.worker.die_after_its_next_commit(patience=5):
+    if await crash.testbed.worker.die_after_its_next_commit(patience=5):
         crash.hit("worker between commit and report")
 
 
 async def _kill_the_database(crash: Crash, random: Random) -> None:
-    await crash.grounds.postgres.kill()
+    await crash.testbed.postgres.kill()
     crash.hit("database")
     await asyncio.sleep(random.choice((0, 0, 0.5, 0.5, 3, LONGER_THAN_AT_ONCE)))
-    await crash.grounds.postgres.start()
+    await crash.testbed.postgres.start()
 
 
 async def _database_away_for_minutes(crash: Crash) -> None:
-    await crash.grounds.postgres.kill()
+    await crash.testbed.postgres.kill()
     crash.hit("database, for minutes,")
     await asyncio.sleep(MINUTES)
-    await crash.grounds.postgres.start()
+    await crash.testbed.postgres.start()
 
 
 async def _kill_temporal(crash: Crash, random: Random) -> None:
-    await crash.grounds.temporal.kill()
+    await crash.testbed.temporal.kill()
     crash.hit("Temporal server")
     await asyncio.sleep(random.choice((0, 0.5, 3)))
-    await crash.grounds.temporal.start()
+    await crash.testbed.temporal.start()
 
 
 async def _kill_everything(crash: Crash, random: Random) -> None:
     crash.held = True
-    for part in (crash.grounds.worker, crash.grounds.temporal, crash.grounds.postgres):
+    for part in (crash.testbed.worker, crash.testbed.temporal, crash.testbed.postgres):
         await part.kill()
     crash.hit("everything")
-    await crash.grounds.postgres.start()
-    await crash.grounds.temporal.start()
+    await crash.testbed.postgres.start()
+    await crash.testbed.temporal.start()
     crash.held = False
 
 
@@ -198,7 +198,7 @@ async def _answer_while_every_worker_is_down(crash: Crash, random: Random) -> No
     await driven.start()
     await driven.send("request", {"actor": {"role": "client", "id": "c-1"}, "kind": "cancel", "approval": "ask"})
     crash.held = True
-    await crash.grounds.worker.kill()
+    await crash.testbed.worker.kill()
     crash.hit("worker")
     crash.points += 1
     order = await driven.order()
@@ -226,7 +226,7 @@ async def _kill_between_commit_and_report_in_a_later_run(crash: Crash, random: R
     await driven.start()
     while (await driven.hits_in_later_runs())[0] == 1:
         await driven.send("message", {"actor": client, "comment": "Anything new?"})
-    dying = asyncio.create_task(crash.grounds.worker.die_after_its_next_commit(patience=10, of=driven.id))
+    dying = asyncio.create_task(crash.testbed.worker.die_after_its_next_commit(patience=10, of=driven.id))
     await asyncio.sleep(0)
     await driven.send("request", {"actor": client, "kind": "cancel", "approval": "ask"})
     if await dying:
@@ -255,21 +255,21 @@ BLOWS: dict[Blow, int] = {
 def _driven(crash: Crash, random: Random, policy: Policy, provider: str = "ledger") -> Driven:
     crash.orders += 1
     always = with_changes(policy, ALWAYS)
-    order_id, day = f"F-{crash.report.seed}-{crash.orders}", crash.pace.day
+    order_id, day = f"F-{crash.report.seed}-{crash.orders}", crash.speed.day
     opening = some_opening(random, always, order_id, day=day, provider=provider)
     return Driven(crash.recourse, opening, task_timeout=TASK_TIMEOUT, looks=True)
 
 
 async def _orders(crash: Crash) -> None:
-    pace = crash.pace
+    speed = crash.speed
     while not crash.enough:
         random = Random(f"{crash.report.seed}-order-{crash.orders}")
-        provider = BANK if random.random() < pace.with_bank else "ledger"
-        driven = _driven(crash, random, some_policy(random, pace.day), provider)
-        life = some_life(random, driven.opening, random.choice(pace.moves), LONGEST_WAIT)
+        provider = BANK if random.random() < speed.with_bank else "ledger"
+        driven = _driven(crash, random, some_policy(random, speed.day), provider)
+        life = some_life(random, driven.opening, random.choice(speed.moves), LONGEST_WAIT)
         crash.under_way.append(driven)
         try:
-            wrong = await lead(driven, life, by_clock_alone=random.random() < pace.by_clock_alone)
+            wrong = await drive(driven, life, by_clock_alone=random.random() < speed.by_clock_alone)
         except Exception as error:  # noqa: BLE001 - whatever it is, the order did not live through it
             order = await driven.order()
             wrong = [f"{type(error).__name__}: {error}; the order was {order.phase if order else 'not there'}"]
@@ -294,7 +294,7 @@ async def _told_and_paid(crash: Crash, driven: Driven) -> list[str]:
         moved = {**{who: balances[who] for who in paid}, "client": balances["client"] + price + fee}
         if moved != paid:
             wrong.append(f"the bank paid {paid}, the ledger says {moved}")
-    if crash.pace.notices:
+    if crash.speed.notices:
         notices = await read_notices(pool, driven.id)
         heard = [one for one in crash.inbox.first if one.rpartition(".")[0].rpartition(".")[0] == driven.id]
         if heard != [notice.id for notice in notices]:

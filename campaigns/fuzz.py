@@ -14,13 +14,13 @@ from statistics import quantiles
 from typing import Any
 
 from campaigns.bad_starts import bad_starts
+from campaigns.driving import drive
 from campaigns.histories import lived
-from campaigns.leading import lead
-from campaigns.lives import hurried, some_life, some_opening, some_policy, with_changes
-from campaigns.misfits import Misfit, plain, some_misfit, written
+from campaigns.malformed import Malformed, plain, some_malformed, written
 from campaigns.orders import Driven
+from campaigns.random_orders import hurried, some_life, some_opening, some_policy, with_changes
 from campaigns.report import Report
-from campaigns.talking import TurnedAway, as_read, ask, tell
+from campaigns.sending import TurnedAway, as_read, send_signal, send_update
 from recourse.policies import load_policy
 from recourse.resolution.engine import Desk
 from recourse.resolution.model.fields import UNNAMED
@@ -55,8 +55,8 @@ class Target:
     report: Report
     signals: int = 0
     ids: list[str] = field(default_factory=lambda: ["first"])
-    wrong: list[tuple[Misfit, str]] = field(default_factory=list)
-    taken: list[tuple[Misfit, Message]] = field(default_factory=list)
+    wrong: list[tuple[Malformed, str]] = field(default_factory=list)
+    taken: list[tuple[Malformed, Message]] = field(default_factory=list)
 
 
 async def fuzz(recourse: Recourse, report: Report) -> None:
@@ -83,7 +83,7 @@ async def _fuzz_one(recourse: Recourse, report: Report, number: int, size: int) 
     target = Target(recourse, Driven(recourse, opening), random, report)
     await target.driven.start()
     order = Desk(opening).order
-    waiting = [some_misfit(random, order, place, target.ids) for place in range(size)]
+    waiting = [some_malformed(random, order, place, target.ids) for place in range(size)]
     while waiting:
         length = random.randint(1, BURST)
         burst, waiting = waiting[:length], waiting[length:]
@@ -91,21 +91,21 @@ async def _fuzz_one(recourse: Recourse, report: Report, number: int, size: int) 
     await _judge(target)
 
 
-async def _burst(target: Target, burst: list[Misfit]) -> None:
+async def _burst(target: Target, burst: list[Malformed]) -> None:
     """Some messages at once, the signals among them in their order; afterwards all of them are decided."""
     asking: list[asyncio.Task[None]] = []
     keys: set[tuple[str, str]] = set()
-    for misfit in burst:
-        key = (await as_read(target.recourse.temporal, target.driven.id, misfit, misfit.update_id)).key
+    for malformed in burst:
+        key = (await as_read(target.recourse.temporal, target.driven.id, malformed, malformed.update_id)).key
         if key in keys:
-            # Which of two that come together is the first, nobody can tell.
+            # Which of two that come together is the first, nobody can say.
             await _all_decided(target, asking)
             keys.clear()
         keys.add(key)
-        if misfit.how == "update" and sum(not task.done() for task in asking) < UPDATES:
-            asking.append(asyncio.create_task(_ask(target, misfit)))
+        if malformed.how == "update" and sum(not task.done() for task in asking) < UPDATES:
+            asking.append(asyncio.create_task(_ask(target, malformed)))
         else:
-            await _tell(target, misfit)
+            await _tell(target, malformed)
     await _all_decided(target, asking)
 
 
@@ -113,45 +113,45 @@ async def _all_decided(target: Target, asking: list[asyncio.Task[None]]) -> None
     await asyncio.gather(*asking)
     command_id = f"last-{len(target.taken)}"
     last = {"actor": {"role": "operator", "id": "op-1"}, "command_id": command_id}
-    await _ask(target, Misfit("last", "withdraw", (plain(written(last)),), "update", command_id, None))
+    await _ask(target, Malformed("last", "withdraw", (plain(written(last)),), "update", command_id, None))
 
 
-async def _tell(target: Target, misfit: Misfit) -> None:
-    message = await as_read(target.recourse.temporal, target.driven.id, misfit, f"{UNNAMED}{target.signals + 1}")
+async def _tell(target: Target, malformed: Malformed) -> None:
+    message = await as_read(target.recourse.temporal, target.driven.id, malformed, f"{UNNAMED}{target.signals + 1}")
     try:
-        await tell(target.recourse.temporal, target.driven.id, misfit)
+        await send_signal(target.recourse.temporal, target.driven.id, malformed)
     except TurnedAway:
         target.report.count("turned away by the server")
         return
     target.signals += 1
-    _take(target, misfit, message)
+    _take(target, malformed, message)
 
 
-async def _ask(target: Target, misfit: Misfit) -> None:
-    message = await as_read(target.recourse.temporal, target.driven.id, misfit, command_id_of(misfit.update_id))
+async def _ask(target: Target, malformed: Malformed) -> None:
+    message = await as_read(target.recourse.temporal, target.driven.id, malformed, command_id_of(malformed.update_id))
     try:
-        answer = await ask(target.recourse.temporal, target.driven.id, misfit)
+        answer = await send_update(target.recourse.temporal, target.driven.id, malformed)
     except TurnedAway:
         target.report.count("turned away by the server")
         return
     except Exception as error:  # noqa: BLE001 - whatever it is, the sender got no answer
-        target.wrong.append((misfit, f"no answer: {type(error).__name__}: {error}"))
+        target.wrong.append((malformed, f"no answer: {type(error).__name__}: {error}"))
         answer = None
-    recorded = _take(target, misfit, message)
+    recorded = _take(target, malformed, message)
     if answer is not None:
         target.driven.told.append((recorded.key, answer))
 
 
-def _take(target: Target, misfit: Misfit, message: Message) -> Message:
+def _take(target: Target, malformed: Malformed, message: Message) -> Message:
     """Take note of a message that the server took; as it is recorded."""
     first = target.driven.sent.get(message.key)
     reused = first is not None and first.fingerprint != message.fingerprint
     recorded = message.without_its_id(Refusal(code="command_id_reused")) if reused else message
-    target.report.count(f"as {misfit.how}s")
+    target.report.count(f"as {malformed.how}s")
     kinds = target.report.figures.setdefault("kinds", {})
-    kinds[misfit.kind] = kinds.get(misfit.kind, 0) + 1
-    target.report.count("bytes", misfit.size)
-    target.taken.append((misfit, recorded))
+    kinds[malformed.kind] = kinds.get(malformed.kind, 0) + 1
+    target.report.count("bytes", malformed.size)
+    target.taken.append((malformed, recorded))
     # As it was sent: whoever decides it anew finds out by itself that its id was used.
     target.driven.sent.setdefault(recorded.key, message)
     return recorded
@@ -171,31 +171,31 @@ async def _judge(target: Target) -> None:
     report.most("most bytes of a run", found.size)
     wrong = found.wedged_or_failed + await driven.wrong()
     wrong += [f"an answer to {key}, which nobody sent" for key in answers.keys() - driven.sent.keys()]
-    report.judge(f"order {driven.id}", wrong, [_shown(misfit) for misfit, _ in target.taken] if wrong else None)
-    unanswered = {id(misfit): why for misfit, why in target.wrong}
-    for misfit, message in target.taken:
-        problems = [unanswered[id(misfit)]] if id(misfit) in unanswered else []
+    report.judge(f"order {driven.id}", wrong, [_shown(malformed) for malformed, _ in target.taken] if wrong else None)
+    unanswered = {id(malformed): why for malformed, why in target.wrong}
+    for malformed, message in target.taken:
+        problems = [unanswered[id(malformed)]] if id(malformed) in unanswered else []
         answer = answers.get(message.key)
         if answer is None:
             problems.append(f"nothing is recorded of {message.key}")
         elif driven.sent[message.key].unnamed == message.unnamed:
             report.count(f"{answer['status']} {answer.get('code', '')}".strip())
-            if misfit.codes and answer.get("code") not in misfit.codes:
-                problems.append(f"answered {answer['status']} {answer.get('code')}, not {sorted(misfit.codes)}")
+            if malformed.codes and answer.get("code") not in malformed.codes:
+                problems.append(f"answered {answer['status']} {answer.get('code')}, not {sorted(malformed.codes)}")
         else:
             report.count("repeated ids")
-        report.judge(f"{driven.id}: {misfit.kind} as {misfit.how}", problems, _shown(misfit))
+        report.judge(f"{driven.id}: {malformed.kind} as {malformed.how}", problems, _shown(malformed))
 
 
-def _shown(misfit: Misfit) -> dict[str, Any]:
+def _shown(malformed: Malformed) -> dict[str, Any]:
     return {
-        "name": misfit.name,
-        "how": misfit.how,
-        "update_id": misfit.update_id,
+        "name": malformed.name,
+        "how": malformed.how,
+        "update_id": malformed.update_id,
         "payloads": [
             {"metadata": {key: value[:200].decode("latin-1") for key, value in payload.metadata.items()}}
             | {"data": payload.data[:2_000].decode("latin-1"), "bytes": len(payload.data)}
-            for payload in misfit.payloads[:3]
+            for payload in malformed.payloads[:3]
         ],
     }
 
@@ -214,7 +214,7 @@ async def _healthy_orders(recourse: Recourse, report: Report) -> AsyncIterator[N
             policy = with_changes(hurried(some_policy(random), DAY), REACHABLE)
             driven = Driven(recourse, some_opening(random, policy, f"H-{report.seed}-{place}-{number}", day=DAY))
             life = some_life(random, driven.opening, random.choice(MOVES), LONGEST_WAIT)
-            wrong = await lead(driven, life, by_clock_alone=False)
+            wrong = await drive(driven, life, by_clock_alone=False)
             wrong += (await lived(recourse.temporal, workflow_id(driven.id))).wedged_or_failed
             seconds.extend(driven.seconds)
             report.judge(f"healthy order {driven.id}", wrong)

@@ -16,9 +16,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from random import Random
 
-from campaigns.grounds import ROOT
 from campaigns.planted import PLANTED, Mutant
 from campaigns.report import Report
+from campaigns.testbed import ROOT
 from recourse.local.process import kill, last_words, start
 
 SUITE = ("tests",)
@@ -99,7 +99,7 @@ def _copy() -> Iterator[Path]:
         folder.chmod(0o755)
         (folder / "tmp").mkdir(mode=0o755)
         for path in filter(None, listed.stdout.decode().split("\0")):
-            # The links of the package are files to git, whatever they lead to.
+            # The links of the package are files to git, wherever they point.
             if (ROOT / path).is_file() or (ROOT / path).is_symlink():
                 (folder / "tree" / path).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(ROOT / path, folder / "tree" / path, follow_symlinks=False)

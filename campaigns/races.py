@@ -11,8 +11,8 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
 
-from campaigns.lives import some_opening, some_policy, something_to_say
 from campaigns.orders import Driven
+from campaigns.random_orders import some_opening, some_policy, something_to_say
 from campaigns.report import Report
 from recourse.database.orders import read_record
 from recourse.resolution.engine import Desk

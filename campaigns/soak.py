@@ -19,10 +19,10 @@ from temporalio.service import RPCError, RPCStatusCode
 from temporalio.testing import TimeSkipper, TimeSkippingConfig
 
 from campaigns.comparing import differences
-from campaigns.grounds import WorkerProcess
 from campaigns.histories import lived
-from campaigns.lives import some_opening
+from campaigns.random_orders import some_opening
 from campaigns.report import Report
+from campaigns.testbed import WorkerProcess
 from campaigns.worker import STATE
 from recourse.database.pool import connect as connect_database
 from recourse.policies import load_policy

@@ -81,9 +81,9 @@ def _run() -> int:
         # Its own screen for help would end the process where the reader has read enough.
         status = app(sys.argv[1:], exit_on_error=False, print_error=False, console=help_screen())
     except CycloptsError as error:
-        from recourse.cli.refusing import misfit
+        from recourse.cli.refusing import usage_problem
 
-        status = complain(Stop(misfit(error)))
+        status = complain(Stop(usage_problem(error)))
     except Stop as stop:
         status = complain(stop)
     except KeyboardInterrupt:

@@ -1,4 +1,4 @@
-"""Refusals and misfits for people at a terminal: sentences without anything of Python or of the message's JSON."""
+"""Refusals and usage errors in sentences for people at a terminal, free of Python and of the JSON of messages."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -86,7 +86,7 @@ def _option(where: str) -> str:
     return named.get(where, f"--{where.partition('.')[0].replace('_', '-')}")
 
 
-def misfit(error: CycloptsError) -> str:
+def usage_problem(error: CycloptsError) -> str:
     """What was typed wrongly, in a sentence."""
     error.verbose = False
     match error:

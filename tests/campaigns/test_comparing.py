@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from campaigns.comparing import differences
-from campaigns.lives import some_opening
+from campaigns.random_orders import some_opening
 from recourse.database.steps import record_step
 from recourse.policies import load_policy
 from recourse.resolution.engine import Desk

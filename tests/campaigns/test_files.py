@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from campaigns.misfits import broken, junk
+from campaigns.malformed import broken, junk
 from recourse.cli.output import Stop
 from recourse.cli.records import show, verify_file
 from recourse.policies import load_policy

@@ -4,7 +4,7 @@ from secrets import randbelow
 
 from campaigns.fuzz import fuzz
 from campaigns.report import Report
-from campaigns.stage import worked
+from campaigns.servers import worked
 
 
 async def test_no_message_and_no_start_wedges_fails_or_starves_an_order(dsn: str, temporal_address: str) -> None:

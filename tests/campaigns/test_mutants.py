@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from campaigns.grounds import ROOT
 from campaigns.mutants import DoesNotApply, mutants, mutated
 from campaigns.planted import PLANTED, Mutant
 from campaigns.report import Report
+from campaigns.testbed import ROOT
 
 
 @pytest.mark.parametrize("mutant", PLANTED, ids=lambda mutant: mutant.breaks)

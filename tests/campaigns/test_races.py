@@ -4,7 +4,7 @@ from secrets import randbelow
 
 from campaigns.races import races
 from campaigns.report import Report
-from campaigns.stage import worked
+from campaigns.servers import worked
 
 
 async def test_exactly_one_of_two_rivals_wins_and_both_are_told_truthfully(dsn: str, temporal_address: str) -> None:

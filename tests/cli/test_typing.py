@@ -10,7 +10,7 @@ from cyclopts.argument import Argument
 
 from recourse.cli.app import app, main
 from recourse.cli.output import Stop
-from recourse.cli.refusing import explain, misfit, readable
+from recourse.cli.refusing import explain, readable, usage_problem
 from recourse.cli.stats import _shaped
 from recourse.resolution.model.amounts import write_amount
 from recourse.resolution.model.refusals import SENTENCES
@@ -55,7 +55,7 @@ def typed(option: tuple[str, Argument], text: str) -> str | None:
     try:
         app.parse_args([*command.split(), *needed, f"{argument.name}={text}"], exit_on_error=False, print_error=False)
     except CycloptsError as error:
-        return misfit(error)
+        return usage_problem(error)
     return None
 
 

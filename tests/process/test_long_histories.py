@@ -13,8 +13,8 @@ from temporalio.client import Client, WorkflowExecutionStatus
 
 from campaigns.comparing import differences
 from campaigns.histories import lived
-from campaigns.lives import hurried
 from campaigns.orders import SameAgain
+from campaigns.random_orders import hurried
 from recourse.activities.webhook import WebhookChannel
 from recourse.database.orders import read_order, read_record
 from recourse.database.steps import record_step

@@ -1,4 +1,4 @@
-"""Real servers and a worker on which a campaign plays; all of it ends with the block."""
+"""Real servers and a worker for a campaign; all of it ends with the block."""
 
 import secrets
 from collections.abc import AsyncIterator

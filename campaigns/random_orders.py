@@ -21,7 +21,7 @@ from recourse.resolution.shown.looking_ahead import available_actions
 from recourse.resolution.shown.turn import turn
 
 ROLES: tuple[Reader, ...] = ("client", "freelancer", "operator")
-# Ways in which marketplaces differ and that lead orders through other commands and clocks.
+# Differences between marketplaces that bring other commands and clocks into play.
 CHANGES: tuple[dict[str, Any], ...] = (
     {},
     {},

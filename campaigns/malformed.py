@@ -1,4 +1,4 @@
-"""Messages as nobody should send them: broken, oversized, misnamed, doubled, of the wrong shape.
+"""Malformed messages: broken, oversized, misnamed, duplicated, of the wrong shape.
 
 All of them are drawn from a `Random`, so that a seed makes the same ones again.
 """
@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from temporalio.api.common.v1 import Payload
 
-from campaigns.lives import something_to_say
+from campaigns.random_orders import something_to_say
 from recourse.resolution.model.commands import COMMANDS
 from recourse.resolution.model.fields import UNNAMED
 from recourse.resolution.model.order import Order
@@ -81,7 +81,7 @@ DEEP = (150, 250, 2_000, 60_000)
 
 
 @dataclass(frozen=True)
-class Misfit:
+class Malformed:
     """One message as it is sent; `codes` are the refusals of which it must meet one, None where the rules decide."""
 
     kind: str
@@ -98,7 +98,7 @@ class Misfit:
         return sum(payload.ByteSize() for payload in self.payloads)
 
 
-def some_misfit(random: Random, order: Order, number: int, ids: list[str]) -> Misfit:
+def some_malformed(random: Random, order: Order, number: int, ids: list[str]) -> Malformed:
     """The next message to an order; `ids` are those of earlier ones, which may come again."""
     kind = random.choice(tuple(KINDS))
     name, payloads, codes = KINDS[kind](random, order, ids)
@@ -106,7 +106,7 @@ def some_misfit(random: Random, order: Order, number: int, ids: list[str]) -> Mi
         name, codes = _unknown_name(random), frozenset({"unknown_command", "malformed", "command_id_reused"})
         kind += ", unknown name"
     how: Literal["signal", "update"] = random.choice(("signal", "signal", "update"))
-    return Misfit(kind, name, tuple(payloads), how, _update_id(random, number), codes, odd_headers(random))
+    return Malformed(kind, name, tuple(payloads), how, _update_id(random, number), codes, odd_headers(random))
 
 
 _Made = tuple[str, list[Payload], frozenset[str] | None]

@@ -1,4 +1,4 @@
-"""Starts as nobody should make them: broken, of the wrong shape, or with values at the ends of what a type holds."""
+"""Malformed starts: broken, of the wrong shape, or with values at the limits of their types."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,7 +7,7 @@ from typing import Any
 
 from temporalio.api.common.v1 import Payload
 
-from campaigns.misfits import ENCODINGS, INSTANTS, NAMES, TEXTS, junk, odd_headers, plain, written
+from campaigns.malformed import ENCODINGS, INSTANTS, NAMES, TEXTS, junk, odd_headers, plain, written
 from recourse.resolution.model.order import Opening
 
 

@@ -13,7 +13,7 @@ from temporalio.client import Client
 from temporalio.converter import WorkflowSerializationContext
 from temporalio.service import RPCError, RPCStatusCode
 
-from campaigns.misfits import Misfit
+from campaigns.malformed import Malformed
 from recourse.resolution.model.commands import COMMANDS
 from recourse.resolution.model.reading import Message
 from recourse.runtime.actors import TOKEN
@@ -35,29 +35,29 @@ class TurnedAway(Exception):
     """The server itself did not take a message: no order ever heard of it."""
 
 
-async def tell(client: Client, order_id: str, misfit: Misfit) -> None:
+async def send_signal(client: Client, order_id: str, malformed: Malformed) -> None:
     """Send a message as a signal. Raises TurnedAway."""
     request = SignalWorkflowExecutionRequest(
         namespace=client.namespace,
         workflow_execution=WorkflowExecution(workflow_id=workflow_id(order_id)),
-        signal_name=misfit.name,
-        input=Payloads(payloads=misfit.payloads),
-        header=Header(fields=misfit.headers),
+        signal_name=malformed.name,
+        input=Payloads(payloads=malformed.payloads),
+        header=Header(fields=malformed.headers),
     )
     await _taken(lambda: client.workflow_service.signal_workflow_execution(request))
 
 
-async def ask(client: Client, order_id: str, misfit: Misfit) -> Any:
+async def send_update(client: Client, order_id: str, malformed: Malformed) -> Any:
     """Send a message as an update; its answer. Raises TurnedAway, TimeoutError; AssertionError where it failed."""
     request = UpdateWorkflowExecutionRequest(
         namespace=client.namespace,
         workflow_execution=WorkflowExecution(workflow_id=workflow_id(order_id)),
         request=Request(
-            meta=Meta(update_id=misfit.update_id),
+            meta=Meta(update_id=malformed.update_id),
             input=Input(
-                name=misfit.name,
-                args=Payloads(payloads=misfit.payloads),
-                header=Header(fields=misfit.headers),
+                name=malformed.name,
+                args=Payloads(payloads=malformed.payloads),
+                header=Header(fields=malformed.headers),
             ),
         ),
         wait_policy=WaitPolicy(lifecycle_stage=_COMPLETED),
@@ -85,13 +85,13 @@ async def _taken(call: Callable[[], Awaitable[Any]]) -> Any:
             await asyncio.sleep(AGAIN_AFTER)
 
 
-async def as_read(client: Client, order_id: str, misfit: Misfit, unnamed: str) -> Message:
+async def as_read(client: Client, order_id: str, malformed: Malformed, unnamed: str) -> Message:
     """The message that an order without keys reads; `unnamed` is its id where it has none."""
     context = WorkflowSerializationContext(namespace=client.namespace, workflow_id=workflow_id(order_id))
     converter = connected_for_work(client).data_converter.with_context(context)
     codec, reader = converter.payload_codec, converter.payload_converter
-    payloads = await codec.decode(list(misfit.payloads)) if codec else list(misfit.payloads)
-    if misfit.name in COMMANDS:
+    payloads = await codec.decode(list(malformed.payloads)) if codec else list(malformed.payloads)
+    if malformed.name in COMMANDS:
         values = reader.from_payloads(payloads, None)
     else:
         values = [value for payload in payloads for value in reader.from_payloads([payload], None)]
@@ -100,4 +100,4 @@ async def as_read(client: Client, order_id: str, misfit: Misfit, unnamed: str) -
         values = [Undecodable(WHY_UNOPENED[unopened.verdict])]
     if len(values) == 1 and isinstance(values[0], dict):
         values = [{key: value for key, value in values[0].items() if key != TOKEN}]
-    return message_of(misfit.name, values, unnamed)
+    return message_of(malformed.name, values, unnamed)

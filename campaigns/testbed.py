@@ -1,4 +1,4 @@
-"""The grounds of the crash campaign: database, Temporal server and worker, each to be killed and restarted alone."""
+"""The testbed of the crash campaign: database, Temporal server and worker, each to be killed and restarted alone."""
 
 import asyncio
 import json
@@ -108,7 +108,7 @@ def _resident(pid: int) -> int:
 
 
 @dataclass
-class Grounds:
+class Testbed:
     """Everything an order needs to live."""
 
     dsn: str
@@ -121,7 +121,9 @@ class Grounds:
 
 
 @asynccontextmanager
-async def grounds(queue: str, environment: Mapping[str, str], *, on_postgres: bool = False) -> AsyncIterator[Grounds]:
+async def running_testbed(
+    queue: str, environment: Mapping[str, str], *, on_postgres: bool = False
+) -> AsyncIterator[Testbed]:
     """Durable servers of our own and a worker; all of it ends with this block.
 
     `on_postgres`: Temporal as production runs it, in the same PostgreSQL; otherwise the dev server with its file.
@@ -133,7 +135,7 @@ async def grounds(queue: str, environment: Mapping[str, str], *, on_postgres: bo
             worker = WorkerProcess(folder / "worker.log", known)
             await worker.start()
             try:
-                yield Grounds(dsn, address, queue, postgres, temporal, worker)
+                yield Testbed(dsn, address, queue, postgres, temporal, worker)
             finally:
                 await worker.stop()
 

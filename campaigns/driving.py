@@ -1,11 +1,11 @@
-"""One order led through the life that was planned for it, and what is not as it should be afterwards."""
+"""Drive one order through its planned moves, and report what is wrong with it afterwards."""
 
 import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from campaigns.lives import Move
 from campaigns.orders import Driven, persist
+from campaigns.random_orders import Move
 from recourse.resolution.rules.clocks import clocks, next_clock
 
 LONGEST_WAIT = timedelta(seconds=12)
@@ -14,7 +14,7 @@ PATIENCE = 600.0  # seconds until an order counts as stuck
 TOLD_WITHIN = 1500.0  # seconds
 
 
-async def lead(driven: Driven, life: list[Move], *, by_clock_alone: bool) -> list[str]:
+async def drive(driven: Driven, life: list[Move], *, by_clock_alone: bool) -> list[str]:
     """One order through its life; what is not as it should be afterwards."""
     waiting = []
     await driven.start()
