@@ -11,9 +11,9 @@ help:  ## what there is
 setup:  ## prepare .venv for everything below
 	@$(prepare) dev
 
-demo:  ## play orders through their real 48 hours; KEEP=1 leaves the Temporal UI open
+demo:  ## play orders through their real 48 hours; STORY=silence plays one, BRIEF=1 prints a table, KEEP=1 leaves live orders open
 	@$(prepare) demo
-	@.venv/bin/recourse demo $(if $(KEEP),--keep)
+	@.venv/bin/recourse demo $(if $(STORY),--story "$(STORY)") $(if $(BRIEF),--brief) $(if $(KEEP),--keep)
 
 test: setup  ## run every test on a real PostgreSQL and a real Temporal server; ARGS="-k silence" picks some
 	@.venv/bin/pytest -n 2 --dist loadfile $(ARGS)

@@ -12,10 +12,11 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
-from recourse.local.process import free_port, gone, kill, last_words, start, stop
+from recourse.local.process import free_port, gone, kill, last_words, start, stop, usual_port
 from recourse.local.progress import LocalError, taking_long
 
 READY_WITHIN = 60.0  # seconds
+PORT = 5432
 # No data of these servers outlives them, so they need not wait for the disk.
 _FAST = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "shared_buffers=64MB")
 
@@ -23,10 +24,10 @@ _FAST = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "shared_
 class LocalPostgres:
     """One server in a folder of its own. With `durable` it waits for the disk, as crash tests need."""
 
-    def __init__(self, folder: Path, *, durable: bool = False) -> None:
+    def __init__(self, folder: Path, *, durable: bool = False, port: int | None = None) -> None:
         self.folder = folder
         self._durable = durable
-        self._port = free_port()
+        self._port = port or free_port()
         self._process: asyncio.subprocess.Process | None = None
         self._user = _nobody() if os.geteuid() == 0 else None
         self._binaries = _binaries(for_nobody=self._user is not None)
@@ -149,10 +150,11 @@ def _everybody_may_enter(folder: Path) -> bool:
 
 
 @asynccontextmanager
-async def postgres(*, durable: bool = False) -> AsyncIterator[str]:
-    """The address of a PostgreSQL of our own, which ends with this block."""
+async def postgres(*, usual: bool = False) -> AsyncIterator[str]:
+    """The address of a PostgreSQL of our own, which ends with this block. `usual`: on its usual port, where
+    that is free."""
     with tempfile.TemporaryDirectory(prefix="recourse-", ignore_cleanup_errors=True) as folder:
-        server = LocalPostgres(Path(folder), durable=durable)
+        server = LocalPostgres(Path(folder), port=usual_port(PORT) if usual else None)
         try:
             await server.start()
             yield server.dsn

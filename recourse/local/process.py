@@ -25,6 +25,18 @@ def free_port() -> int:
     return free_ports(1)[0]
 
 
+def usual_port(port: int) -> int:
+    """This TCP port on loopback, or another one where something listens on it."""
+    with socket.socket() as tried:
+        # As servers do, so that connections that have just ended do not count.
+        tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            tried.bind(("127.0.0.1", port))
+        except OSError:
+            return free_port()
+    return port
+
+
 def free_ports(count: int) -> list[int]:
     """So many different ones."""
     found: list[int] = []

@@ -15,7 +15,7 @@ from temporalio.service import RPCError
 from temporalio.testing import WorkflowEnvironment
 
 from recourse.local.gobuild import GoProgram, build, workshop
-from recourse.local.process import free_port, kill, last_words, start, stop
+from recourse.local.process import free_port, kill, last_words, start, stop, usual_port
 from recourse.local.progress import LocalError, say, taking_long
 from recourse.local.wheel import PACKAGE, VERSION, is_as_checked, packaged
 from recourse.runtime.search_attributes import SEARCH_ATTRIBUTES
@@ -28,6 +28,7 @@ PROGRAM = GoProgram(
     linking=f"-s -w -X github.com/temporalio/cli/internal/temporalcli.Version={VERSION}",
 )
 READY_WITHIN = 60.0  # seconds
+PORTS = (7233, 7243, 8233)  # the usual ones: of clients, of the HTTP API, of the UI
 # An update of more than this (2 MiB by default) makes the server terminate its workflow, whatever the workflow does;
 # with as much as a call can carry at all (4 MiB), the order itself refuses it. And so does a history of more than this
 # (50 MiB by default), which some dozens of such messages fill before a worker can go on in a new run.
@@ -45,7 +46,8 @@ TIME_SKIPPING = {
 
 
 class LocalTemporal:
-    """One dev server. Without `db_file` it forgets everything when it ends. `settings`: more of the server's own."""
+    """One dev server. Without `db_file` it forgets everything when it ends. `usual`: on its usual ports,
+    where these are free. `settings`: more of the server's own."""
 
     def __init__(
         self,
@@ -53,14 +55,14 @@ class LocalTemporal:
         folder: Path,
         *,
         ui: bool = False,
+        usual: bool = False,
         db_file: Path | None = None,
         settings: Mapping[str, str] | None = None,
     ) -> None:
         self._program, self._folder, self._db_file = program, folder, db_file
         self._settings = {**SERVER_SETTINGS, **TIME_SKIPPING, **(settings or {})}
-        self._port = free_port()
-        self._http_port = free_port()
-        self._ui_port = free_port() if ui else None
+        self._port, self._http_port, ui_port = (usual_port(port) if usual else free_port() for port in PORTS)
+        self._ui_port = ui_port if ui else None
         self._process: asyncio.subprocess.Process | None = None
 
     @property
@@ -204,11 +206,12 @@ def _only_file(folder: Path) -> Path | None:
 
 
 @asynccontextmanager
-async def temporal_server(*, ui: bool = False) -> AsyncIterator[tuple[str, str | None]]:
-    """Address and UI address of a Temporal server of our own, which ends with this block."""
+async def temporal_server(*, ui: bool = False, usual: bool = False) -> AsyncIterator[tuple[str, str | None]]:
+    """Address and UI address of a Temporal server of our own, which ends with this block. `usual`: on its usual ports,
+    where these are free."""
     program = await find_program()
     with tempfile.TemporaryDirectory(prefix="recourse-", ignore_cleanup_errors=True) as folder:
-        server = LocalTemporal(program, Path(folder), ui=ui)
+        server = LocalTemporal(program, Path(folder), ui=ui, usual=usual)
         try:
             await server.start()
             yield server.address, server.ui_url

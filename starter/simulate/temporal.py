@@ -94,12 +94,13 @@ class Stage:
 
 
 @asynccontextmanager
-async def stage(*, ui: bool = False, on_my_servers: bool = False) -> AsyncIterator[Stage]:
+async def stage(*, keep: bool = False, on_my_servers: bool = False) -> AsyncIterator[Stage]:
     """PostgreSQL, a Temporal server with time skipping, and workers; all of it ends with this block.
 
-    `on_my_servers`: the servers that DATABASE_URL and TEMPORAL_ADDRESS name, which stay; raises OthersOrders.
+    `keep`: somebody looks around in them, so there is a Temporal UI, and all have their usual ports where these are
+    free. `on_my_servers`: the servers that DATABASE_URL and TEMPORAL_ADDRESS name, which stay; raises OthersOrders.
     """
-    async with _servers_of_the_shell() if on_my_servers else _own_servers(ui=ui) as (dsn, client, ui_url):
+    async with _servers_of_the_shell() if on_my_servers else _own_servers(keep=keep) as (dsn, client, ui_url):
         address = client.service_client.config.target_host
         await migrate(dsn)
         pool = await connect(dsn)
@@ -116,8 +117,8 @@ async def stage(*, ui: bool = False, on_my_servers: bool = False) -> AsyncIterat
 
 
 @asynccontextmanager
-async def _own_servers(*, ui: bool) -> AsyncIterator[tuple[str, Client, str | None]]:
-    async with postgres() as dsn, temporal_server(ui=ui) as (address, ui_url):
+async def _own_servers(*, keep: bool) -> AsyncIterator[tuple[str, Client, str | None]]:
+    async with postgres(usual=keep) as dsn, temporal_server(ui=keep, usual=keep) as (address, ui_url):
         yield dsn, await connect_temporal(target_host=address), ui_url
 
 
@@ -178,6 +179,11 @@ class TemporalEngine:
         self._waiting: list[tuple[str, Any]] = []
         self._down = False
         self._outages = any(step.get("worker") for step in story.steps)
+
+    @property
+    def order_id(self) -> str:
+        """The id under which the order runs."""
+        return self._terms.order_id
 
     async def start(self) -> None:
         """Start the order as if the clock read the story's first instant."""

@@ -80,8 +80,8 @@ async def test_a_story_is_played_in_a_shell_that_leads_nowhere(nowhere: dict[str
 
 async def test_the_demonstration_goes_well_in_a_shell_that_leads_nowhere(nowhere: dict[str, str]) -> None:
     ran = await run(nowhere, "recourse", "demo")
-    assert (ran.status, "every cent accounted for" in ran.output) == (0, True), ran
-    assert ("record: 1 entry," in ran.output, "record: 2 entries," in ran.output) == (True, True)
+    assert (ran.status, "every cent is accounted for" in ran.output) == (0, True), ran
+    assert ("record of 1 entry " in ran.output, "record of 2 entries " in ran.output) == (True, True)
 
 
 async def test_the_tests_pass_in_a_shell_that_leads_nowhere(nowhere: dict[str, str]) -> None:

@@ -1,37 +1,90 @@
 """Playing the demonstration's orders and telling what happens to them, as it happens."""
 
+import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console, Group
-from rich.rule import Rule
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from recourse.cli.pages import money_table, words
+from recourse.cli.output import printable
+from recourse.cli.pages import words
+from recourse.errors import BadInput
 from recourse.resolution.model.amounts import write_amount
 from recourse.resolution.model.instants import write_instant
-from recourse.resolution.model.order import Order
-from recourse.resolution.model.record import verify
-from recourse.resolution.model.step import Notice, RecordEntry
+from recourse.resolution.model.record import Export, verify
 from recourse.resolution.shown.views import view
 from recourse.starter.simulate.engine import exported
-from recourse.starter.simulate.play import READERS, Play
+from recourse.starter.simulate.play import Difference, Play
 from recourse.starter.simulate.story import Story, StoryStep, read_story
 from recourse.starter.simulate.temporal import Stage, TemporalEngine, TooSlow, shift_of
+from recourse.web.pages.telling import Chapter
+from recourse.web.pages.telling import story as told
 
-LONG = timedelta(hours=1)  # time that passes unmentioned
 TRIES = 10
+WIDEST = 110  # columns, beyond which lines are hard to read
+INTRODUCTION = """\
+Recourse ends orders of a freelance marketplace: when somebody cancels, when the two
+disagree, and when nobody answers. Below are {count} sample orders, one for each way to end.
+
+Each order is a durable workflow on a real Temporal server, with its money and its record
+in a real PostgreSQL. Both run on this machine for as long as the demo. The Temporal
+server skips the waiting, so 48 hours pass in a second. The deadlines are real: each
+falls on its second, some days or weeks ahead of today.
+
+In each order a client has paid the price and a service fee into escrow. What follows is
+the order's own record: when (UTC), who, and what they did. Below it stands
+
+  money   where each cent is at the end
+  ended   how, and that the record's hash chain is whole
+
+`{one}` plays one of them, `{brief}` prints
+only the last table, and `{keep}` ends with live orders to click through."""
 
 
-def stories() -> list[Story]:
-    """The orders of the demonstration, in the order in which they are shown."""
+@dataclass(frozen=True)
+class Played:
+    """One order that has ended: how, after how long on its own clock, and in how many seconds here."""
+
+    story: Story
+    order_id: str
+    ending: str
+    lasted: timedelta
+    seconds: float
+
+
+def introduction() -> str:
+    """What is about to be seen, on one screen."""
+    made = "MAKELEVEL" in os.environ  # whoever typed `make` has no `recourse` on the path
+    ways = ("STORY=silence", "BRIEF=1", "KEEP=1") if made else ("--story silence", "--brief", "--keep")
+    one, brief, keep = (f"{'make' if made else 'recourse'} demo {way}" for way in ways)
+    return INTRODUCTION.format(count=len(stories()), one=one, brief=brief, keep=keep)
+
+
+def name(story: Story) -> str:
+    """What a story is called on the command line, such as `silence`."""
+    return story.path.stem.partition("-")[2]
+
+
+def stories(wanted: str = "") -> list[Story]:
+    """The orders of the demonstration, in the order in which they are shown; or those whose name has `wanted` in it.
+
+    Raises BadInput where none has.
+    """
     folder = Path(str(files("recourse.cli.demo") / "stories"))
-    return [read_story(path) for path in sorted(folder.glob("*.yaml"))]
+    known = [read_story(path) for path in sorted(folder.glob("*.yaml"))]
+    found = [story for story in known if wanted.strip().lower() in name(story)]
+    if not found:
+        raise BadInput(f"There is no story {wanted!r}. There are: {', '.join(name(story) for story in known)}.")
+    # A whole name means that story alone.
+    return [story for story in found if name(story) == wanted] or found
 
 
 class ToldPlay(Play):
@@ -40,111 +93,107 @@ class ToldPlay(Play):
     def __init__(self, story: Story, engine: TemporalEngine, shift: timedelta, screen: Console) -> None:
         super().__init__(story, engine, shift=shift)
         self._screen = screen
-        self._told_entries = 0
-        self._last = story.terms.ordered_at
+        self._shown = 0
 
     async def _step(self, step: StoryStep) -> None:
-        if step.at - self._last >= LONG:
-            self._screen.print(Text(f"      … {_length(step.at - self._last)} pass", style="dim"))
-        self._last = step.at
         await super()._step(step)
-        entries = await self.engine.record()
-        currency = self.story.terms.currency
-        for entry in entries[self._told_entries :]:
-            self._screen.print(happened(entry, currency, self.shift))
-        self._told_entries = len(entries)
+        document = exported(await self.engine.order(), await self.engine.record(), "operator")
+        chapters = told(Export.model_validate(document).entries, "operator", self.story.terms.currency)
+        for chapter in chapters[self._shown :]:
+            self._screen.print(happened(chapter, self._screen))
+        self._shown = len(chapters)
 
 
-def _length(length: timedelta) -> str:
-    minutes = round(length.total_seconds() / 60)
+def happened(chapter: Chapter, screen: Console) -> Text:
+    """One entry of a record: when, who, and what came of it, with what somebody wrote."""
+    who = "The clock" if chapter.party == "system" else chapter.who
+    line = Text.assemble("  ", (write_instant(chapter.at).removesuffix(" UTC"), "cyan"), "  ", (f"{who:<14}  ", "bold"))
+    said = Text(printable(" ".join([f"{chapter.headline}.", *chapter.details])), "yellow" if chapter.refused else "")
+    for title, quote in chapter.quotes:
+        said.append(f"{' ' + title + ':' if title else ''} “{printable(quote)}”", "italic")
+    # A long text stays below itself.
+    margin = line.cell_len
+    lines = said.wrap(screen, max(30, min(screen.width, WIDEST) - margin))
+    for part in lines:
+        part.rstrip()
+    return line.append_text(Text("\n" + " " * margin).join(lines))
+
+
+def money_line(money: dict[str, int], currency: str) -> str:
+    """Where the money is, in one line with names."""
+    held = ["held"] if money["held"] else []
+    return " · ".join(
+        f"{who} {write_amount(money[who], currency)}" for who in ("client", "freelancer", "platform", *held)
+    )
+
+
+def length(lasted: timedelta) -> str:
+    """A time in days and hours, or in minutes where it has none of these."""
+    minutes = round(lasted.total_seconds() / 60)
     days, minutes = divmod(minutes, 24 * 60)
     hours, minutes = divmod(minutes, 60)
-    parts = [f"{days} d" if days else "", f"{hours} h" if hours else "", f"{minutes} min" if minutes else ""]
-    return " ".join(part for part in parts if part)
+    parts = [f"{days} d" if days else "", f"{hours} h" if hours else "", "" if days or hours else f"{minutes} min"]
+    return " ".join(filter(None, parts))
 
 
-def happened(entry: RecordEntry, currency: str, shift: timedelta = timedelta(0)) -> Text:
-    """One entry of a record as one line: when, who, what, and what came of it."""
-    content = entry.content
-    actor = content.get("actor") or {"role": "somebody"}
-    fields = content.get("fields", {})
-    said = ", ".join(_said(key, value, currency) for key, value in fields.items() if key != "attestations")
-    line = Text.assemble(
-        (f"  {entry.number:>2}  ", "dim"),
-        (f"{write_instant(entry.at - shift)}  ", "cyan"),
-        ("by the clock" if actor["role"] == "system" else actor["role"], "bold"),
-        f": {words(content['command'])}",
-        f" ({said})" if said else "",
-    )
-    if content["outcome"] == "refused":
-        return line.append(f"  → refused: {content['code']}", style="red")
-    events = [_event(event) for event in content["events"]]
-    style = "green" if content["to"] != content["from"] else ""
-    return line.append(f"  → {', '.join(events)}" if events else "", style=style)
+def summary(played: Iterable[Played]) -> Table:
+    """All orders that were played."""
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("Story", no_wrap=True)
+    table.add_column("Ending")
+    table.add_column("Days played", justify="right", no_wrap=True)
+    table.add_column("Seconds", justify="right", no_wrap=True)
+    for one in played:
+        table.add_row(name(one.story), one.ending, length(one.lasted), f"{one.seconds:.1f}")
+    return table
 
 
-def _event(event: Mapping[str, Any]) -> str:
-    return f"request {event['status']}" if event["event"] == "request_ended" else words(event["event"])
+async def show(staged: Stage, chosen: Sequence[Story], screen: Console) -> list[Played]:
+    """Play these orders and tell of them on `screen`. Raises Difference where one did not go as its story says."""
+    return [await _shown(staged, story, screen) for story in chosen]
 
 
-def _said(key: str, value: Any, currency: str) -> str:
-    if key == "amount" and isinstance(value, int):
-        return write_amount(value, currency)
-    return f"“{value}”" if key in ("comment", "explanation") else words(value)
-
-
-def ending(order: Order, notices: Sequence[Notice], entries: Sequence[RecordEntry], at: datetime) -> Group:
-    """Where an order has ended: how, the money to the cent, the record, and what each was told."""
-    page = view(order, "operator", at)
-    how = f" · {words(order.resolution.how)}" if order.resolution else ""
+async def _shown(staged: Stage, story: Story, screen: Console) -> Played:
+    began = time.monotonic()
+    engine = await _played(staged, story, screen)
+    order, entries = await engine.order(), await engine.record()
     wrong = verify(exported(order, entries, "operator"))
-    recorded = f"{len(entries)} {'entry' if len(entries) == 1 else 'entries'}"
-    told = Table.grid(padding=(0, 2))
-    for reader in READERS:
-        names = [words(notice.name) for notice in notices if notice.to == reader]
-        told.add_row(f"      told {reader}", Text(", ".join(names) or "nothing", style="dim"))
-    terms = order.terms
-    return Group(
-        Text(f"      {words(order.phase)}{how}, settlement {order.settlement}", style="bold"),
-        money_table(page["money"], terms.currency, terms.price + terms.service_fee),
-        Text(f"      record: {recorded}, {'broken: ' + wrong[0] if wrong else 'its chain verifies'}"),
-        told,
-    )
+    if wrong:
+        raise Difference(("record",), "a record that verifies", wrong)
+    terms, how = order.terms, f", {words(order.resolution.how)}" if order.resolution else ""
+    lasted = entries[-1].at - terms.ordered_at
+    played = Played(story, terms.order_id, f"{words(order.phase)}{how}", lasted, time.monotonic() - began)
+    money: dict[str, Any] = view(order, "operator", order.decided_at)["money"]
+    entered = "1 entry" if len(entries) == 1 else f"{len(entries)} entries"
+    for first, text in (
+        ("money", money_line(money, terms.currency)),
+        ("ended", f"{played.ending} · {length(lasted)} in {played.seconds:.1f} s · record of {entered} verified"),
+    ):
+        screen.print(Text.assemble((f"  {first}   ", "dim"), (text, "bold" if first == "money" else "green")))
+    return played
 
 
-async def show(staged: Stage, screen: Console) -> list[str]:
-    """Play every order of the demonstration; returns the ids of the orders."""
-    shown = []
-    for story in stories():
-        screen.print()
-        screen.print(Rule(f"{story.title}", align="left"))
-        screen.print(Text(f"      policy {story.policy.name}, price {_price(story)}", style="dim"))
-        began = time.monotonic()
-        engine = await _play(story, staged, screen)
-        order, entries = await engine.order(), await engine.record()
-        screen.print(ending(order, await engine.notices(), entries, order.decided_at))
-        passed = story.steps[-1].at - story.terms.ordered_at
-        screen.print(Text(f"      {_length(passed)} in {time.monotonic() - began:.1f} s", style="dim"))
-        shown.append(order.terms.order_id)
-    return shown
+def _heading(story: Story, order_id: str) -> Iterator[Text]:
+    terms = story.terms
+    yield Text()
+    yield Text.assemble((story.title, "bold"))
+    paid = f"{write_amount(terms.price, terms.currency)} + {write_amount(terms.service_fee, terms.currency)} fee"
+    yield Text(f"  {name(story)} · order {order_id} · policy {story.policy.name} · {paid}", "dim")
 
 
-async def _play(story: Story, staged: Stage, screen: Console) -> TemporalEngine:
+async def _played(staged: Stage, story: Story, screen: Console) -> TemporalEngine:
     for attempt in range(1, TRIES + 1):
         shift = shift_of(story, datetime.now(UTC))
         engine = TemporalEngine(staged, story, shift)
+        for line in _heading(story, engine.order_id):
+            screen.print(line)
         try:
             await engine.start()
             await ToldPlay(story, engine, shift, screen).run()
         except TooSlow as slow:
             if attempt == TRIES:
                 raise
-            screen.print(Text(f"      this machine was busy ({slow}); once more from the start", style="yellow"))
+            screen.print(Text(f"  This machine was busy ({slow}); once more from the start.", "yellow"))
         else:
             return engine
     raise AssertionError("unreachable")
-
-
-def _price(story: Story) -> str:
-    terms = story.terms
-    return f"{write_amount(terms.price, terms.currency)} + fee {write_amount(terms.service_fee, terms.currency)}"
