@@ -131,7 +131,7 @@ async def test_migrations_worker_and_web_server_start_as_in_compose_and_lead_an_
         TEMPORAL_ADDRESS=running.address,
         RECOURSE_TASK_QUEUE=queue,
         RECOURSE_HEALTH_ADDRESS=f"127.0.0.1:{health}",
-        RECOURSE_TOKEN_KEYS="k1:" + "s" * 40,
+        RECOURSE_TOKEN_KEYS="k1=" + "A" * 43 + "=",
     )
     migrating = await start([RECOURSE, *services["migrate"]["command"]], log=tmp_path / "migrate.log", environment=told)
     assert await migrating.wait() == 0, (tmp_path / "migrate.log").read_text()

@@ -140,7 +140,7 @@ async def _web(folder: Path, dsn: str, address: str) -> str:
     told = environment(
         DATABASE_URL=dsn,
         TEMPORAL_ADDRESS=address,
-        RECOURSE_TOKEN_KEYS="k1:" + "s" * 40,
+        RECOURSE_TOKEN_KEYS="k1=" + "A" * 43 + "=",
         RECOURSE_METRICS_ADDRESS=f"127.0.0.1:{metrics}",
     )
     running = await start([RECOURSE, "serve", "--port", "0"], log=folder / "web.log", environment=told)

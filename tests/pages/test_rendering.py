@@ -28,7 +28,7 @@ from recourse.web.pages.forms import Form
 from recourse.web.pages.order_page import said
 from recourse.web.pages.rendering import render
 from recourse.web.pages.sessions import COOKIE, signed_in
-from recourse.web.tokens import Bearer
+from recourse.web.tokens import Bearer, sign_token
 from tests.http.conftest import KEYS
 
 # Of the scenarios, so that each of these tests is a short one.
@@ -194,7 +194,9 @@ class _Looking(Play):
         self._look_at(where, lambda: acting._preview(desk, form, typed, ahead, status=503, stands_still=True))
 
     def _request(self, reader: Reader, holder: str) -> Request:
-        signed = KEYS.sign(Bearer(role=reader, id=holder), "recourse-session", datetime.now(UTC) + timedelta(hours=1))
+        signed = sign_token(
+            KEYS, Bearer(role=reader, id=holder), "recourse-session", datetime.now(UTC) + timedelta(hours=1)
+        )
         cookie = (b"cookie", f"{COOKIE}={signed}".encode())
         return Request({"type": "http", "root_path": "/pages", "headers": [cookie], "app": self.pages})
 
