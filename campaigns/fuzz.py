@@ -22,7 +22,7 @@ from campaigns.random_orders import hurried, some_life, some_opening, some_polic
 from campaigns.report import Report
 from campaigns.sending import TurnedAway, as_read, send_signal, send_update
 from recourse.policies import load_policy
-from recourse.resolution.engine import Desk
+from recourse.resolution.engine import OrderEngine
 from recourse.resolution.model.fields import UNNAMED
 from recourse.resolution.model.reading import Message
 from recourse.resolution.model.refusals import Refusal
@@ -82,7 +82,7 @@ async def _fuzz_one(recourse: Recourse, report: Report, number: int, size: int) 
     opening = some_opening(random, some_policy(random), f"Z-{report.seed}-{number}")
     target = Target(recourse, Driven(recourse, opening), random, report)
     await target.driven.start()
-    order = Desk(opening).order
+    order = OrderEngine(opening).order
     waiting = [some_malformed(random, order, place, target.ids) for place in range(size)]
     while waiting:
         length = random.randint(1, BURST)

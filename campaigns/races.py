@@ -15,7 +15,7 @@ from campaigns.orders import Driven
 from campaigns.random_orders import some_opening, some_policy, something_to_say
 from campaigns.report import Report
 from recourse.database.orders import read_record
-from recourse.resolution.engine import Desk
+from recourse.resolution.engine import OrderEngine
 from recourse.resolution.model.commands import Command
 from recourse.resolution.model.order import Opening, Order
 from recourse.resolution.model.reading import read_message
@@ -98,7 +98,7 @@ def _conflict(random: Random, order_id: str) -> Conflict:
 
 
 def _walk(random: Random, opening: Opening) -> tuple[tuple[Said, ...], Order]:
-    order, walk = Desk(opening).order, []
+    order, walk = OrderEngine(opening).order, []
     for _ in range(random.randint(0, LONGEST_WALK)):
         said = something_to_say(random, order, opening.terms.ordered_at)
         after = _after(order, opening.terms.ordered_at, said)

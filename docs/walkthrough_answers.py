@@ -95,7 +95,7 @@ class Walk:
             return
         if self.engine is None:
             raise ValueError("the page starts no order")
-        order = self.engine.desk.order
+        order = self.engine.rules.order
         reader: Reader = options.get("reader", "operator")
         if name == "show":
             page = view(order, reader, self.now)

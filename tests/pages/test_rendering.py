@@ -129,10 +129,10 @@ class _Told(Orders):
         self.engine = engine
 
     async def order(self, order_id: str) -> Order:
-        return self.engine.desk.order
+        return self.engine.rules.order
 
     async def record(self, order_id: str, reader: Reader) -> dict[str, Any]:
-        return exported(self.engine.desk.order, await self.engine.record(), reader)
+        return exported(self.engine.rules.order, await self.engine.record(), reader)
 
 
 class _Looking(Play):
@@ -156,7 +156,7 @@ class _Looking(Play):
         await self.look(f"{self.story.id}:{step.position}")
 
     async def look(self, where: str) -> None:
-        case = self.pure.desk.order.case
+        case = self.pure.rules.order.case
         ruled = case.ruling.operator if case and case.ruling else None
         for reader in READERS:
             for holder in {self._id(reader), *([ruled] if reader == "operator" and ruled else [])}:

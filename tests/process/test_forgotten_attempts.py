@@ -16,7 +16,7 @@ from recourse.activities.webhook import WebhookChannel
 from recourse.database.orders import read_balances, read_record
 from recourse.database.steps import OrderIdTaken, StepOutOfOrder, record_step
 from recourse.policies import load_policy
-from recourse.resolution.engine import Desk
+from recourse.resolution.engine import OrderEngine
 from recourse.resolution.model.order import Opening
 from recourse.resolution.model.reading import read_message
 from recourse.resolution.model.record import verify
@@ -30,11 +30,11 @@ from tests.process.conftest import Marketplace
 async def committed_and_forgotten(marketplace: Marketplace, order_id: str, *commands: tuple[str, Any]) -> list[Step]:
     """Steps that an attempt commits of which the workflow never hears."""
     order = await marketplace.recourse.order(order_id)
-    desk = Desk.of(order, order.record_length + 1)
+    engine = OrderEngine.of(order, order.record_length + 1)
     steps = []
     for command, fields in commands:
         message = read_message(command, fields, "unnamed")
-        steps.append(desk.finish(desk.take(message, order.terms.ordered_at + timedelta(seconds=1))))
+        steps.append(engine.apply(engine.decide(message, order.terms.ordered_at + timedelta(seconds=1))))
         assert await record_step(marketplace.recourse.pool, steps[-1]) is None
     return steps
 
@@ -83,8 +83,8 @@ async def test_the_answer_of_a_forgotten_attempt_is_the_first_answer(marketplace
 async def test_a_first_task_that_was_forgotten_whole_is_taken_up(marketplace: Marketplace) -> None:
     terms = marketplace.terms()
     opening = Opening(terms=terms, policy=load_policy("resolution_center"), record_salt="0123456789abcdef")
-    desk = Desk(opening)
-    await record_step(marketplace.recourse.pool, desk.opening_step())
+    engine = OrderEngine(opening)
+    await record_step(marketplace.recourse.pool, engine.commit(engine.opening()))
     await committed_and_forgotten(
         marketplace, terms.order_id, ("message", {"actor": CLIENT, "command_id": "m", "comment": "Hello"})
     )
@@ -100,7 +100,7 @@ async def test_a_first_task_that_was_forgotten_whole_is_taken_up(marketplace: Ma
 async def test_an_order_whose_id_the_database_has_for_another_fails_and_says_so(marketplace: Marketplace) -> None:
     terms = marketplace.terms()
     opening = Opening(terms=terms, policy=load_policy("resolution_center"), record_salt="0123456789abcdef")
-    await record_step(marketplace.recourse.pool, Desk(opening).opening_step())
+    await record_step(marketplace.recourse.pool, OrderEngine(opening).opening().step)
 
     dearer = opening.model_copy(update={"terms": terms.model_copy(update={"price": 20_000})})
     handle = await marketplace.client.start_workflow(
@@ -115,11 +115,11 @@ async def test_a_step_is_written_once_and_only_behind_the_one_before(pool: Any, 
     opening = Opening(
         terms=marketplace.terms(), policy=load_policy("resolution_center"), record_salt="0123456789abcdef"
     )
-    desk = Desk(opening)
-    first = desk.opening_step()
+    engine = OrderEngine(opening)
+    first = engine.commit(engine.opening())
     message = read_message("message", {"actor": CLIENT, "comment": "Hello"}, "one")
-    second = desk.finish(desk.take(message, opening.terms.ordered_at))
-    third = desk.finish(desk.take(message.model_copy(update={"command_id": "two"}), opening.terms.ordered_at))
+    second = engine.apply(engine.decide(message, opening.terms.ordered_at))
+    third = engine.apply(engine.decide(message.model_copy(update={"command_id": "two"}), opening.terms.ordered_at))
 
     with pytest.raises(StepOutOfOrder, match="not in the database"):
         await record_step(pool, second)
@@ -134,7 +134,7 @@ async def test_a_step_is_written_once_and_only_behind_the_one_before(pool: Any, 
     assert (adopted.step, [answer.command_id for answer in adopted.answers or ()]) == (2, ["one", "two"])
     other = Opening(terms=opening.terms, policy=opening.policy, record_salt="another salt, so another order")
     with pytest.raises(OrderIdTaken):
-        await record_step(pool, Desk(other).opening_step())
+        await record_step(pool, OrderEngine(other).opening().step)
 
 
 @asynccontextmanager

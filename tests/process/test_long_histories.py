@@ -20,7 +20,7 @@ from recourse.database.orders import read_order, read_record
 from recourse.database.steps import record_step
 from recourse.local.temporal import LocalTemporal, find_program
 from recourse.policies import load_policy
-from recourse.resolution.engine import Desk
+from recourse.resolution.engine import OrderEngine
 from recourse.resolution.model.reading import read_message
 from recourse.runtime.names import workflow_id
 from recourse.workflows.page import CANCEL_BUTTON
@@ -207,9 +207,9 @@ async def test_an_answer_that_a_forgotten_attempt_gave_to_a_new_run_is_not_given
     assert len(await runs(marketplace.client, order_id)) > 1
     stored = await read_order(pool, order_id)
     assert stored is not None
-    desk = Desk.of(stored.order, stored.step + 1)
+    engine = OrderEngine.of(stored.order, stored.step + 1)
     yes = {"actor": FREELANCER, "command_id": "yes"}
-    step = desk.finish(desk.take(read_message("accept", yes, "none"), datetime.now(UTC).replace(microsecond=0)))
+    step = engine.apply(engine.decide(read_message("accept", yes, "none"), datetime.now(UTC).replace(microsecond=0)))
     assert await record_step(pool, step) is None
 
     outcome = await marketplace.recourse.send(order_id, "accept", yes)

@@ -140,8 +140,8 @@ class Orders(RuleBasedStateMachine):
         before = self.given.order
         then = self.given.until(max(self.given.now, clock.at - timedelta(seconds=early)))
         if not early or clock.at <= self.given.now:
-            assert then.drafts
-            assert then.drafts[0].clock == clock
+            assert then.done
+            assert then.done[0].decided.clock == clock
         self._check_steps(before, then)
 
     @precondition(lambda self: self.sent)
@@ -152,7 +152,7 @@ class Orders(RuleBasedStateMachine):
         message = data.draw(st.sampled_from(self.sent))
         other = data.draw(st.booleans())
         again = message.model_copy(update={"fields": {**message.fields, "comment": "else"}}) if other else message
-        before, first = given.order, given.desk.answers[message.key]
+        before, first = given.order, given.engine.answers[message.key].outcome
 
         then = given.take(again)
 
@@ -163,7 +163,7 @@ class Orders(RuleBasedStateMachine):
             return
         self._check_steps(before, then)
         assert then.refused in ("command_id_reused", "malformed")
-        assert given.desk.answers[message.key] == first
+        assert given.engine.answers[message.key].outcome == first
         assert given.record[-1].content["command_id"] != message.command_id
 
     @rule(data=st.data(), length=st.sampled_from(["1h", "24h", "72h"]), count=st.integers(1, 4))
@@ -186,11 +186,12 @@ class Orders(RuleBasedStateMachine):
 
         self.sent += messages
         self._check_steps(before, then)
-        decided = [draft.decision.order.decided_at for draft in then.drafts]
+        decided = [one.plan.order.decided_at for one in then.done]
         assert decided == sorted(decided)
-        for draft in then.drafts:
-            if draft.message and draft.message.sent_at and draft.message.sent_at > before.decided_at:
-                assert draft.decision.order.decided_at >= draft.message.sent_at
+        for one in then.done:
+            message = one.plan.message
+            if message and message.sent_at and message.sent_at > before.decided_at:
+                assert one.plan.order.decided_at >= message.sent_at
 
     @rule(works=st.booleans())
     def provider(self, works: bool) -> None:

@@ -1,4 +1,4 @@
-"""The desk: in which order what waits is decided, what a stamp can do, repeated ids, and when an order is over
+"""The engine: in which order what waits is decided, what a stamp can do, repeated ids, and when an order is over
 (rules, 1 and 2)."""
 
 from datetime import timedelta
@@ -234,14 +234,14 @@ class TestRepetition:
         [step] = forgotten.take(reused).steps
         assert step.answer is not None
         answered = Answered(**step.answer.model_dump(), fingerprint=reused.fingerprint)
-        given.desk.adopt(Adopted(step=step.number, order=step.order, answers=(answered,)))
+        given.engine.adopt(Adopted(step=step.number, order=step.order, answers=(answered,)))
 
-        assert given.desk.repeated(given.desk.free(reused)) == step.answer.outcome
+        assert given.engine.first_answer(given.engine.free(reused)) == step.answer.outcome
 
     def test_an_answer_of_which_nobody_knows_to_what_it_was_given_is_the_first_answer(self) -> None:
         given = Given()
         answered = Answered(sender="client:c-1", command_id="once", outcome={"status": "applied"})
-        given.desk.know(answered)
+        given.engine.learn(answered)
 
         then = given.client("withdraw", command_id="once")
 
@@ -340,29 +340,29 @@ class TestReachability:
     def test_an_order_answers_for_two_weeks_after_it_closed(self) -> None:
         given = asked()
         given.freelancer("accept")
-        assert given.desk.over_at() == MONDAY + timedelta(days=14)
+        assert given.engine.over_at() == MONDAY + timedelta(days=14)
         given.after("13d23h59m59s")
-        assert not given.desk.is_over(given.now)
+        assert not given.engine.is_over(given.now)
 
         given.after("1s")
 
-        assert given.desk.is_over(given.now)
+        assert given.engine.is_over(given.now)
 
     def test_and_as_long_as_one_of_its_clocks_runs(self) -> None:
         given = asked(changes={"notices.follow_up": "30d"})
         given.freelancer("accept")
         given.after("29d")
-        assert not given.desk.is_over(given.now)
+        assert not given.engine.is_over(given.now)
 
         given.after("1d")
 
-        assert given.desk.is_over(given.now)
+        assert given.engine.is_over(given.now)
 
     def test_an_open_order_is_not_over(self) -> None:
         given = Given(changes={"order.dormant_after": "never"})
 
-        assert given.desk.over_at() is None
-        assert not given.desk.is_over(MONDAY + timedelta(days=3_660))
+        assert given.engine.over_at() is None
+        assert not given.engine.is_over(MONDAY + timedelta(days=3_660))
 
 
 class TestAnswers:

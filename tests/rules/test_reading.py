@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recourse.resolution.engine import Desk
+from recourse.resolution.engine import OrderEngine
 from recourse.resolution.model.commands import COMMANDS
 from recourse.resolution.model.reading import read_message, unreadable_message
 from tests.rules.given import Given, opening
@@ -90,10 +90,10 @@ def test_the_unreadable_is_refused_as_malformed_or_unknown(name: str, payload: A
 
 
 def test_what_could_not_even_be_decoded_is_refused() -> None:
-    desk = Desk(opening())
+    engine = OrderEngine(opening())
 
-    step = desk.finish(
-        desk.take(unreadable_message("request", "\x00 not JSON " * 1_000, "unnamed-3"), desk.order.decided_at)
+    step = engine.apply(
+        engine.decide(unreadable_message("request", "\x00 not JSON " * 1_000, "unnamed-3"), engine.order.decided_at)
     )
 
     assert step is not None
