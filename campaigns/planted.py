@@ -357,7 +357,7 @@ PLANTED = (
         "recourse/web/tokens.py",
         "audience=purpose,",
         'audience=["recourse-api", "recourse-sign-in", "recourse-session"],',
-        ("tests/http/test_access.py", "tests/pages/test_entering.py"),
+        ("tests/http/test_access.py", "tests/pages/test_signing_in.py"),
     ),
     Mutant(
         "access",
@@ -365,7 +365,7 @@ PLANTED = (
         "recourse/web/pages/sessions.py",
         "if not hmac.compare_digest(session.proof.encode(), given.encode()):",
         "if not given:",
-        ("tests/pages/test_entering.py", "tests/pages/test_acting.py"),
+        ("tests/pages/test_signing_in.py", "tests/pages/test_actions.py"),
     ),
     Mutant(
         "access",
