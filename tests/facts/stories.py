@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from recourse.resolution.engine import Desk
 from recourse.resolution.model.order import Opening
 from recourse.starter.simulate.engine import SALT, PureEngine
 from recourse.starter.simulate.play import Play
@@ -21,4 +22,5 @@ async def played(name: str, order_id: str = "story") -> Life:
     opening = Opening(terms=terms, policy=story.policy, record_salt=SALT)
     engine = PureEngine(opening)
     await Play(story, engine).run()
-    return Life(opening, engine.rules, engine.steps)
+    desk: Desk = engine.desk
+    return Life(opening, desk, engine.steps)

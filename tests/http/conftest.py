@@ -1,6 +1,5 @@
 """The API on a marketplace of its own, called as other programs call it."""
 
-import base64
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -9,16 +8,14 @@ import httpx2
 import pytest
 from fastapi import FastAPI
 
-from recourse.runtime.keys import KeyRing
 from recourse.web.app import make_app
-from recourse.web.tokens import Bearer, BearerRole, sign_token
+from recourse.web.tokens import Bearer, BearerRole, KeyRing
 from tests.process.conftest import Marketplace, client, marketplace
 
 __all__ = ["Caller", "Callers", "Orders", "client", "marketplace"]
 
-SECRET = b"a secret of thirty-two bytes    "
-SECRETS = f"test={base64.b64encode(SECRET).decode()}"
-KEYS = KeyRing({"test": SECRET})
+SECRETS = "test:a secret of more than thirty-two characters"
+KEYS = KeyRing.read(SECRETS)
 IDS = {"client": "c-1", "freelancer": "f-1", "operator": "op-1", "service": "shop"}
 
 Callers = Callable[..., "Caller"]
@@ -26,7 +23,7 @@ Orders = Callable[..., Awaitable[str]]
 
 
 def token(role: BearerRole, holder: str | None = None, lifetime: timedelta = timedelta(hours=1)) -> str:
-    return sign_token(KEYS, Bearer(role=role, id=holder or IDS[role]), "recourse-api", datetime.now(UTC) + lifetime)
+    return KEYS.sign(Bearer(role=role, id=holder or IDS[role]), "recourse-api", datetime.now(UTC) + lifetime)
 
 
 class Caller:

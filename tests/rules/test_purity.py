@@ -23,7 +23,6 @@ NAMES = [
 ALLOWED = {
     "bisect",
     "collections",
-    "copy",
     "dataclasses",
     "datetime",
     "fractions",

@@ -1,4 +1,4 @@
-"""Sign in, sign out, and the choice of a time zone."""
+"""Coming in, going out, and the reader's time zone."""
 
 from urllib.parse import quote
 
@@ -26,7 +26,7 @@ def to(request: Request, place: str) -> RedirectResponse:
 
 
 async def home(request: Request) -> Response:
-    """The first page: the queue for operators, the list of orders for parties."""
+    """Where everybody begins: operators at the queue, the others at their orders."""
     known = session(request, site_of(request).keys)
     if known is None:
         return to(request, "sign-in")
