@@ -7,7 +7,7 @@ from dbos import DBOS, DBOSConfig, SetWorkflowID
 from bench.lines import serve_lines
 from bench.story import opening
 from recourse.database.steps import record_step
-from recourse.resolution.engine import Desk
+from recourse.resolution.engine import OrderEngine
 from recourse.resolution.model.fields import whole_second
 from recourse.resolution.model.order import Opening
 from recourse.resolution.model.reading import read_message
@@ -39,24 +39,24 @@ async def order(placed: str) -> str:
     """Decide, record; wait for the next message or deadline."""
     from datetime import datetime
 
-    desk = Desk(Opening.model_validate_json(placed))
-    await record(desk.opening_step().model_dump(mode="json"))
+    engine = OrderEngine(Opening.model_validate_json(placed))
+    await record(engine.commit(engine.opening()).model_dump(mode="json"))
     now = datetime.fromisoformat(await the_time())
     number = 0
-    while not desk.is_over(whole_second(now)):
-        clock = next_clock(desk.order)
+    while not engine.is_over(whole_second(now)):
+        clock = next_clock(engine.order)
         left = (clock.at - now).total_seconds() if clock else 86_400.0
         message = await DBOS.recv_async(TOPIC, timeout_seconds=max(left, 0))
         now = datetime.fromisoformat(await the_time())
         if message is None:
             if clock and clock.at <= now:
-                await record(desk.finish(desk.fire(clock, whole_second(now))).model_dump(mode="json"))
+                await record(engine.apply(engine.fire(clock, whole_second(now))).model_dump(mode="json"))
             continue
         number += 1
         read = read_message(message["name"], message["payload"], f"unnamed-{number}")
-        await record(desk.finish(desk.take(read, whole_second(now))).model_dump(mode="json"))
-        await DBOS.set_event_async(read.command_id, desk.answers[read.key])
-    return desk.order.phase
+        await record(engine.apply(engine.decide(read, whole_second(now))).model_dump(mode="json"))
+        await DBOS.set_event_async(read.command_id, engine.answers[read.key].outcome)
+    return engine.order.phase
 
 
 async def serve_dbos(pool: Any, port: int, system_database: str) -> None:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from recourse.database.steps import record_step
 from recourse.policies import load_policy
-from recourse.resolution.engine import Desk
+from recourse.resolution.engine import OrderEngine
 from recourse.resolution.model.fields import whole_second
 from recourse.resolution.model.order import Opening, Terms
 from recourse.resolution.model.reading import read_message
@@ -79,17 +79,17 @@ async def one_of_each(pool: Any, now: datetime) -> None:
             ordered_at=began,
             delivery_time=timedelta(days=5),
         )
-        desk = Desk(Opening(terms=terms, policy=load_policy(story.policy), record_salt="0123456789abcdef"))
-        steps = [desk.opening_step()]
+        engine = OrderEngine(Opening(terms=terms, policy=load_policy(story.policy), record_salt="0123456789abcdef"))
+        steps = [engine.commit(engine.opening())]
         for place, (role, command, fields) in enumerate(story.moves):
             who = {"client": terms.client, "freelancer": terms.freelancer, "operator": "op-1"}[role]
             message = {"actor": {"role": role, "id": who}, "command_id": f"m-{place}", **fields}
             at = began + timedelta(hours=12 + place)
-            steps.append(desk.finish(desk.take(read_message(command, message, "unnamed"), at)))
-            if not desk.answers[f"{role}:{who}", f"m-{place}"].applied:
-                raise AssertionError(f"story {number}, {command}: {desk.answers}")
-        while story.ends and (clock := next_clock(desk.order)) is not None:
-            steps.append(desk.finish(desk.fire(clock, clock.at)))
+            steps.append(engine.apply(engine.decide(read_message(command, message, "unnamed"), at)))
+            if engine.answers[f"{role}:{who}", f"m-{place}"].outcome["status"] != "applied":
+                raise AssertionError(f"story {number}, {command}: {engine.answers}")
+        while story.ends and (clock := next_clock(engine.order)) is not None:
+            steps.append(engine.apply(engine.fire(clock, clock.at)))
         for step in steps:
             await record_step(pool, step)
 

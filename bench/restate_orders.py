@@ -12,7 +12,7 @@ from hypercorn.asyncio import serve
 
 from bench.story import opening
 from recourse.database.steps import record_step
-from recourse.resolution.engine import Desk
+from recourse.resolution.engine import OrderEngine
 from recourse.resolution.model.fields import whole_second
 from recourse.resolution.model.order import read_state
 from recourse.resolution.model.reading import read_message
@@ -33,37 +33,37 @@ async def _now(ctx: restate.ObjectContext) -> datetime:
     return datetime.fromtimestamp(await ctx.time(), UTC)
 
 
-async def _write(ctx: restate.ObjectContext, desk: Desk, step: Step) -> None:
+async def _write(ctx: restate.ObjectContext, engine: OrderEngine, step: Step) -> None:
     """Write a step, keep the order in the server's state, and be called again when something is due."""
     plain = step.model_dump(mode="json")
     await ctx.run_typed("record", _record, step=plain)
-    ctx.set("order", {"order": plain["order"], "steps": desk.steps})
-    clock = next_clock(desk.order)
+    ctx.set("order", {"order": plain["order"], "steps": engine.steps})
+    clock = next_clock(engine.order)
     if clock:
         delay = max(clock.at - await _now(ctx), timedelta(0))
         ctx.object_send(due, ctx.key(), clock.at.isoformat(), send_delay=delay)
 
 
-async def _desk(ctx: restate.ObjectContext) -> Desk:
+async def _desk(ctx: restate.ObjectContext) -> OrderEngine:
     kept = await ctx.get("order", type_hint=dict)
     if kept is None:
         raise restate.TerminalError("no such order")
-    return Desk.of(read_state(kept["order"]), kept["steps"])
+    return OrderEngine.of(read_state(kept["order"]), kept["steps"])
 
 
 async def _take(ctx: restate.ObjectContext, name: str, payload: Any) -> dict[str, Any]:
-    desk = await _desk(ctx)
+    engine = await _desk(ctx)
     message = read_message(name, payload, "unnamed")
-    step = desk.finish(desk.take(message, whole_second(await _now(ctx))))
-    await _write(ctx, desk, step)
-    return desk.answers[message.key].model_dump(mode="json")
+    step = engine.apply(engine.decide(message, whole_second(await _now(ctx))))
+    await _write(ctx, engine, step)
+    return engine.answers[message.key].outcome
 
 
 @orders.handler("start")
 async def place(ctx: restate.ObjectContext) -> None:
     """Place the order."""
-    desk = Desk(opening(ctx.key(), whole_second(await _now(ctx))))
-    await _write(ctx, desk, desk.opening_step())
+    engine = OrderEngine(opening(ctx.key(), whole_second(await _now(ctx))))
+    await _write(ctx, engine, engine.commit(engine.opening()))
 
 
 @orders.handler()
@@ -81,10 +81,10 @@ async def accept(ctx: restate.ObjectContext, payload: dict[str, Any]) -> dict[st
 @orders.handler()
 async def due(ctx: restate.ObjectContext, at: str) -> None:
     """Fire the clock of this instant, if it still runs."""
-    desk = await _desk(ctx)
-    clock = next_clock(desk.order)
+    engine = await _desk(ctx)
+    clock = next_clock(engine.order)
     if clock and clock.at.isoformat() == at:
-        await _write(ctx, desk, desk.finish(desk.fire(clock, whole_second(await _now(ctx)))))
+        await _write(ctx, engine, engine.apply(engine.fire(clock, whole_second(await _now(ctx)))))
 
 
 async def serve_restate(pool: Any, port: int) -> None:

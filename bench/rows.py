@@ -9,7 +9,7 @@ from bench.lines import serve_lines
 from bench.story import opening
 from recourse.database.orders import read_order
 from recourse.database.steps import record_step
-from recourse.resolution.engine import Desk
+from recourse.resolution.engine import OrderEngine
 from recourse.resolution.model.fields import whole_second
 from recourse.resolution.model.reading import read_message
 from recourse.resolution.rules.clocks import next_clock
@@ -26,30 +26,30 @@ class Rows:
 
     async def start(self, order_id: str) -> None:
         """Place an order."""
-        await record_step(self._pool, Desk(opening(order_id)).opening_step())
+        await record_step(self._pool, OrderEngine(opening(order_id)).opening().step)
 
     async def command(self, order_id: str, name: str, payload: Any) -> Any:
         """Decide one command."""
-        desk = await self._desk(order_id)
+        engine = await self._desk(order_id)
         message = read_message(name, payload, "unnamed")
-        await record_step(self._pool, desk.finish(desk.take(message, whole_second(datetime.now(UTC)))))
-        return desk.answers[message.key]
+        await record_step(self._pool, engine.apply(engine.decide(message, whole_second(datetime.now(UTC)))))
+        return engine.answers[message.key].outcome
 
-    async def _desk(self, order_id: str) -> Desk:
+    async def _desk(self, order_id: str) -> OrderEngine:
         stored = await read_order(self._pool, order_id)
         if stored is None:
             raise AssertionError(f"no order {order_id}")
-        return Desk.of(stored.order, stored.step + 1)
+        return OrderEngine.of(stored.order, stored.step + 1)
 
     async def sweep(self) -> None:
         """Fire what is due, for ever."""
         while True:
             now = whole_second(datetime.now(UTC))
             for row in await self._pool.fetch(DUE, now):
-                desk = await self._desk(row["order_id"])
-                clock = next_clock(desk.order)
+                engine = await self._desk(row["order_id"])
+                clock = next_clock(engine.order)
                 if clock and clock.at <= now:
-                    await record_step(self._pool, desk.finish(desk.fire(clock, now)))
+                    await record_step(self._pool, engine.apply(engine.fire(clock, now)))
             await asyncio.sleep(SWEEP)
 
 

@@ -13,7 +13,7 @@ from recourse.database.migrate import migrate
 from recourse.database.pool import connect
 from recourse.database.steps import record_step
 from recourse.local.postgres import postgres
-from recourse.resolution.engine import Desk
+from recourse.resolution.engine import OrderEngine
 
 NOTHING = "python -c pass"
 STORIES = ROOT / "tests" / "scenarios"
@@ -25,7 +25,7 @@ async def starting(times: int) -> Findings:
     async with postgres() as dsn:
         await migrate(dsn)
         pool = await connect(dsn, most=1)
-        await record_step(pool, Desk(opening("there")).opening_step())
+        await record_step(pool, OrderEngine(opening("there")).opening().step)
         await pool.close()
         environment = {**os.environ, "DATABASE_URL": dsn, "NO_COLOR": "1"}
         stories = len(list(STORIES.glob("*.yaml")))

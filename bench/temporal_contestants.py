@@ -15,7 +15,7 @@ with workflow.unsafe.imports_passed_through():
     from bench.story import ACCEPT, REQUEST, opening
     from recourse.activities.notifying import Channel
     from recourse.database.steps import record_step
-    from recourse.resolution.engine import Desk
+    from recourse.resolution.engine import OrderEngine
     from recourse.resolution.model.fields import whole_second
     from recourse.resolution.model.order import Opening
     from recourse.resolution.model.reading import read_message
@@ -145,25 +145,25 @@ class Naive:
     @workflow.run
     async def run(self, order: Opening) -> str:
         """Decide, record, notify; wait for the next message or deadline."""
-        desk = Desk(order)
-        await self.write(desk.opening_step())
-        while not desk.is_over(whole_second(workflow.now())):
-            clock = next_clock(desk.order)
+        engine = OrderEngine(order)
+        await self.write(engine.commit(engine.opening()))
+        while not engine.is_over(whole_second(workflow.now())):
+            clock = next_clock(engine.order)
             left = clock.at - workflow.now() if clock else None
             try:
                 await workflow.wait_condition(lambda: bool(self.inbox), timeout=left)
             except TimeoutError:
                 now = whole_second(workflow.now())
                 if clock and clock.at <= now:
-                    await self.write(desk.finish(desk.fire(clock, now)))
+                    await self.write(engine.apply(engine.fire(clock, now)))
                 continue
             name, payload = self.inbox.pop(0)
             self.number += 1
             message = read_message(name, payload, f"unnamed-{self.number}")
-            await self.write(desk.finish(desk.take(message, whole_second(workflow.now()))))
-            self.outcomes[payload["command_id"]] = desk.answers[message.key]
+            await self.write(engine.apply(engine.decide(message, whole_second(workflow.now()))))
+            self.outcomes[payload["command_id"]] = engine.answers[message.key].outcome
         await workflow.wait_condition(workflow.all_handlers_finished)
-        return desk.order.phase
+        return engine.order.phase
 
     async def write(self, step: Step) -> None:
         """One step."""

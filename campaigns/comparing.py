@@ -10,7 +10,7 @@ from itertools import zip_longest
 from typing import Any
 
 from recourse.database.orders import read_order, read_record
-from recourse.resolution.engine import Desk, Draft
+from recourse.resolution.engine import Decided, OrderEngine
 from recourse.resolution.model.reading import Message
 from recourse.resolution.model.step import RecordEntry, Step
 
@@ -37,7 +37,7 @@ async def _differences(connection: Any, order_id: str, sent: Sent) -> list[str]:
     notices = await _rows(connection, _NOTICES, order_id)
     answers = await _rows(connection, _ANSWERS, order_id)
     again = _Again(
-        Desk(stored.order.opening),
+        OrderEngine(stored.order.opening),
         sent,
         {(row["sender"], row["command_id"]): row["step"] for row in answers},
         sorted({row["step"] for row in (*ledger, *notices)}),
@@ -50,13 +50,13 @@ async def _differences(connection: Any, order_id: str, sent: Sent) -> list[str]:
         if redone != entry:
             return list(_unlike(f"entry {entry.number}", redone, entry))
     wrong = [
-        *_unlike("the state", again.desk.order, stored.order),
+        *_unlike("the state", again.engine.order, stored.order),
         *_unlike_rows("ledger line", _ledger(again.steps), ledger),
         *_unlike_rows("notice", _notices(again.steps), notices),
         *_unlike_rows("answer", _answers(again.steps), answers),
     ]
-    if stored.step < again.desk.steps - 1:
-        wrong.append(f"the order is at step {stored.step}, and has written {again.desk.steps - 1}")
+    if stored.step < again.engine.steps - 1:
+        wrong.append(f"the order is at step {stored.step}, and has written {again.engine.steps - 1}")
     return wrong[:_SHOWN]
 
 
@@ -67,51 +67,53 @@ class _Again:
     it left: `answered` has that of each answered message, `leaving` all that left a ledger line or a notice.
     """
 
-    def __init__(self, desk: Desk, sent: Sent, answered: Mapping[tuple[str, str], int], leaving: Sequence[int]) -> None:
-        self.desk, self._sent, self._answered, self._leaving = desk, sent, answered, leaving
-        self.steps = [desk.opening_step()]
+    def __init__(
+        self, engine: OrderEngine, sent: Sent, answered: Mapping[tuple[str, str], int], leaving: Sequence[int]
+    ) -> None:
+        self.engine, self._sent, self._answered, self._leaving = engine, sent, answered, leaving
+        self.steps = [engine.commit(engine.opening())]
 
     def redo(self, entry: RecordEntry) -> RecordEntry | None:
         """What the rules make of the command or clock of `entry`. Raises Unexplained."""
         failed = any(event["event"] == "payment_failed" for event in entry.content.get("events", ()))
-        after = self.desk.steps
+        after = self.engine.steps
         if "due_at" in entry.content:
-            draft = self._clock(entry)
+            decided = self._clock(entry)
             number = next((step for step in self._leaving if step >= after), after)
         else:
-            draft = self._command(entry)
-            number = self._answered.get(draft.message.key if draft.message else ("", ""), after)
-        self.desk.steps = number
-        step = self.desk.finish(draft, paid=not failed)
+            decided = self._command(entry)
+            number = self._answered.get(decided.message.key if decided.message else ("", ""), after)
+        self.engine.steps = number
+        step = self.engine.apply(decided, paid=not failed)
         if not (step.answer or step.ledger or step.notices):
-            self.desk.steps = after + 1
+            self.engine.steps = after + 1
         self.steps.append(step)
         return step.entry
 
-    def _clock(self, entry: RecordEntry) -> Draft:
+    def _clock(self, entry: RecordEntry) -> Decided:
         name, due_at = entry.content["command"], datetime.fromisoformat(entry.content["due_at"])
-        if name == "settlement_retry" and self.desk.order.retry_at is not None:
+        if name == "settlement_retry" and self.engine.order.retry_at is not None:
             # One that failed again is in no entry, only when it is tried next.
-            self.desk.order = self.desk.order.model_copy(update={"retry_at": due_at})
-        clock = self.desk.due(entry.at)
+            self.engine.order = self.engine.order.model_copy(update={"retry_at": due_at})
+        clock = self.engine.due(entry.at)
         if clock is None:
             raise Unexplained(f"{name} fired, but no clock is due")
         if (clock.name, clock.at) != (name, due_at):
             raise Unexplained(f"{name} of {due_at} fired, not {clock.name} of {clock.at}")
-        return self.desk.fire(clock, entry.at)
+        return self.engine.fire(clock, entry.at)
 
-    def _command(self, entry: RecordEntry) -> Draft:
+    def _command(self, entry: RecordEntry) -> Decided:
         name, actor = entry.content["command"], entry.content["actor"]
         key = (f"{actor['role']}:{actor['id']}" if actor else "unknown:", entry.content["command_id"])
         message = self._sent.get(key)
         if message is None:
             raise Unexplained(f"nobody sent {name} as {key}")
-        if self.desk.repeated(message):
+        if self.engine.first_answer(message):
             raise Unexplained(f"{name} was decided twice for {key}")
-        first = self.desk.due(entry.at, message)
+        first = self.engine.due(entry.at, message)
         if first is not None:
             raise Unexplained(f"{name} was decided before {first.name}, which came first, at {first.at}")
-        return self.desk.take(message, entry.at)
+        return self.engine.decide(message, entry.at)
 
 
 _LEDGER = "SELECT step, line, account, amount FROM ledger_entries WHERE order_id = $1 ORDER BY step, line"
@@ -145,7 +147,7 @@ def _notices(steps: Sequence[Step]) -> list[Row]:
 
 
 def _answers(steps: Sequence[Step]) -> list[Row]:
-    return [{"step": step.number, **step.answer.model_dump(mode="json")} for step in steps if step.answer is not None]
+    return [{"step": step.number, **dict(step.answer)} for step in steps if step.answer is not None]
 
 
 def _unlike(what: str, rules: Any, database: Any) -> Iterator[str]:

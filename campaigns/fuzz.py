@@ -22,9 +22,8 @@ from campaigns.random_orders import hurried, some_life, some_opening, some_polic
 from campaigns.report import Report
 from campaigns.sending import TurnedAway, as_read, send_signal, send_update
 from recourse.policies import load_policy
-from recourse.resolution.engine import Desk
+from recourse.resolution.engine import OrderEngine
 from recourse.resolution.model.fields import UNNAMED
-from recourse.resolution.model.outcome import read_outcome
 from recourse.resolution.model.reading import Message
 from recourse.resolution.model.refusals import Refusal
 from recourse.runtime.names import workflow_id
@@ -83,7 +82,7 @@ async def _fuzz_one(recourse: Recourse, report: Report, number: int, size: int) 
     opening = some_opening(random, some_policy(random), f"Z-{report.seed}-{number}")
     target = Target(recourse, Driven(recourse, opening), random, report)
     await target.driven.start()
-    order = Desk(opening).order
+    order = OrderEngine(opening).order
     waiting = [some_malformed(random, order, place, target.ids) for place in range(size)]
     while waiting:
         length = random.randint(1, BURST)
@@ -140,7 +139,7 @@ async def _ask(target: Target, malformed: Malformed) -> None:
         answer = None
     recorded = _take(target, malformed, message)
     if answer is not None:
-        target.driven.told.append((recorded.key, read_outcome(answer)))
+        target.driven.told.append((recorded.key, answer))
 
 
 def _take(target: Target, malformed: Malformed, message: Message) -> Message:

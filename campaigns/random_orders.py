@@ -9,7 +9,7 @@ from random import Random
 from typing import Any, Literal
 
 from recourse.policies import PRESETS, load_policy
-from recourse.resolution.engine import Desk
+from recourse.resolution.engine import OrderEngine
 from recourse.resolution.model.commands import COMMANDS
 from recourse.resolution.model.durations import parse_duration, write_duration
 from recourse.resolution.model.order import Opening, Order, Terms
@@ -167,22 +167,22 @@ def some_life(random: Random, opening: Opening, moves: int, longest_wait: timede
 
     Only clocks that run out within `longest_wait` are waited for. Some commands are sent twice.
     """
-    desk, now, numbers = Desk(opening), opening.terms.ordered_at, itertools.count(1)
-    desk.opening_step()
+    engine, now, numbers = OrderEngine(opening), opening.terms.ordered_at, itertools.count(1)
+    engine.commit(engine.opening())
     life: list[Move] = []
     while len(life) < moves:
-        clock = next_clock(desk.order)
+        clock = next_clock(engine.order)
         think = random.choice((0.0, 0.0, random.random(), 2 * random.random()))
         said = [move for move in life if move.name]
         if clock is not None and clock.at - now <= longest_wait and random.random() < 0.3:
             now = max(now, clock.at)
-            desk.finish(desk.fire(clock, now))
+            engine.apply(engine.fire(clock, now))
             life.append(Move(None, {}, "signal", think))
         elif said and random.random() < 0.1:
             life.append(replace(random.choice(said), how=random.choice(HOWS), after=think))
         else:
-            name, fields = something_to_say(random, desk.order, now)
+            name, fields = something_to_say(random, engine.order, now)
             fields = {"command_id": f"{next(numbers)}", **fields}
-            desk.finish(desk.take(read_message(name, fields, "unnamed"), now))
+            engine.apply(engine.decide(read_message(name, fields, "unnamed"), now))
             life.append(Move(name, fields, random.choice(HOWS), think))
     return life

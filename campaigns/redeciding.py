@@ -12,9 +12,9 @@ from temporalio.client import Client, WorkflowHistory
 from temporalio.worker import Replayer
 
 from recourse.database.orders import read_record
-from recourse.resolution.engine import Draft
+from recourse.resolution.engine import Plan
 from recourse.resolution.model.order import Opening
-from recourse.resolution.model.step import RecordEntry, Step
+from recourse.resolution.model.step import RecordEntry
 from recourse.runtime.names import ORDER
 from recourse.worker import connected_for_work, how_workflows_run
 from recourse.workflows.carried import Carried
@@ -32,11 +32,11 @@ class Watched(OrderWorkflow):
         """As ever."""
         return await super().run(start)
 
-    async def write(self, step: Step, draft: Draft | None = None, title: str | None = None) -> bool:
+    async def commit(self, plan: Plan, title: str | None = None) -> bool:
         """Write it, and keep its entry unless the database had another step."""
-        written = await super().write(step, draft, title)
-        if written and step.entry is not None:
-            _decided.setdefault(step.order_id, []).append(step.entry)
+        written = await super().commit(plan, title)
+        if written and plan.step.entry is not None:
+            _decided.setdefault(plan.step.order_id, []).append(plan.step.entry)
         return written
 
 

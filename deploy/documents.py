@@ -35,8 +35,8 @@ MEANINGS = {
     "RECOURSE_PAYLOADS_PLAIN": "`accept`, or `refuse` to refuse unencrypted messages.",
     "RECOURSE_ACTOR_KEYS": "If set, each command needs a token signed by one of these keys: "
     "`name=base64,name2=base64`, 32 bytes each. If not set, actors are not verified. See [security.md](security.md).",
-    "RECOURSE_TOKEN_KEYS": "The keys that sign tokens, links and sessions: `ID:SECRET`, at least 32 characters, "
-    "separated by commas. The first key signs. Required.",
+    "RECOURSE_TOKEN_KEYS": "The keys that sign tokens, links and sessions: "
+    "`name=base64,name2=base64`, 32 bytes each. The first key signs. Required.",
     "RECOURSE_FRAME_ANCESTORS": "The origins that may embed the pages in a frame, such as `https://market.example`, "
     "separated by spaces. If not set, none may.",
     "RECOURSE_METRICS_ADDRESS": "The address that serves `/metrics` for Prometheus, such as `127.0.0.1:9464`. If not "

@@ -21,12 +21,13 @@ from recourse.local.shell import forget_the_servers_of_the_shell
 from recourse.local.temporal import temporal_server
 from recourse.policies import load_policy
 from recourse.resolution.model.order import Terms
+from recourse.runtime.keys import KeyRing
 from recourse.runtime.names import workflow_id
 from recourse.runtime.temporal_connection import connect
 from recourse.starter.client import Recourse
 from recourse.web.app import make_app
 from recourse.web.serving import make_server
-from recourse.web.tokens import Bearer, BearerRole, KeyRing
+from recourse.web.tokens import Bearer, BearerRole, sign_token
 from recourse.worker import make_worker
 
 if TYPE_CHECKING:
@@ -135,14 +136,14 @@ class Market:
     def link(self, role: BearerRole, order_id: str = "") -> str:
         """A link that signs somebody in to the pages."""
         until = datetime.now(UTC) + timedelta(minutes=5)
-        token = self._keys.sign(Bearer(role=role, id=IDS[role]), "recourse-sign-in", until)
+        token = sign_token(self._keys, Bearer(role=role, id=IDS[role]), "recourse-sign-in", until)
         return f"{self.pages}/pages/sign-in?token={token}&order={order_id}"
 
 
 @asynccontextmanager
 async def market() -> AsyncIterator[Market]:
     """Everything started, for as long as the block runs."""
-    keys = KeyRing({"k1": secrets.token_hex(32)})
+    keys = KeyRing({"k1": secrets.token_bytes(32)})
     async with temporal_server(ui=True) as (address, ui), postgres() as dsn:
         if ui is None:
             raise AssertionError("a server that was started with a UI has one")

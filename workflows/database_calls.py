@@ -17,7 +17,7 @@ AT_ONCE_AGAIN = RetryPolicy(initial_interval=timedelta(milliseconds=100), maximu
 ONE_TRY = timedelta(seconds=30)
 
 
-async def soon(activity: str, args: Sequence[Any], result_type: type, title: str) -> Any:
+async def ask_database(activity: str, args: Sequence[Any], result_type: type, title: str) -> Any:
     """The result of an activity of the database that takes milliseconds, or, in an outage, as long as that."""
     try:
         return await workflow.execute_local_activity(

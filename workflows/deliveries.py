@@ -1,4 +1,4 @@
-"""Telling the parties and the operators, beside everything else that an order does."""
+"""Delivering notices to the parties and the operators, while the order goes on."""
 
 import asyncio
 from datetime import timedelta
@@ -15,49 +15,50 @@ NOTICES_FOR = timedelta(days=7)
 
 
 class Deliveries:
-    """The notices of one order on their way; that they fail never fails the order.
+    """The deliveries of one order's notices; that they fail never fails the order.
 
-    `upto` is the last step whose notices are to be told, `told_upto` the last one whose notices everybody took.
+    `to_deliver`: the last step whose notices are to be delivered. `delivered_to`: the last step whose notices every
+    receiver took.
     """
 
-    def __init__(self, order_id: str, *, upto: int = -1, told_upto: int = -1) -> None:
+    def __init__(self, order_id: str, *, to_deliver: int = -1, delivered_to: int = -1) -> None:
         self._order_id = order_id
-        self.upto, self.told_upto = upto, told_upto
+        self.to_deliver, self.delivered_to = to_deliver, delivered_to
         self._delivering: asyncio.Task[None] | None = None
-        self._see_to_it()
+        self._ensure_delivering()
 
     @property
     def done(self) -> bool:
-        """Whether nothing is on its way."""
+        """Whether no delivery is running."""
         return self._delivering is None or self._delivering.done()
 
-    def deliver(self, upto: int) -> None:
-        """Have the notices of all steps up to this one delivered as well."""
-        self.upto = upto
-        self._see_to_it()
+    def deliver(self, to_deliver: int) -> None:
+        """Deliver the notices of all steps up to this one as well."""
+        self.to_deliver = to_deliver
+        self._ensure_delivering()
 
-    def _see_to_it(self) -> None:
-        if self.told_upto < self.upto and self.done:
+    def _ensure_delivering(self) -> None:
+        if self.delivered_to < self.to_deliver and self.done:
             self._delivering = asyncio.create_task(self._deliver())
 
     async def _deliver(self) -> None:
         """Deliver the notices of all steps so far.
 
         What a receiver does not take is tried again for days. Notices that come meanwhile get a try of their own at
-        once: somebody else may be waiting for them.
+        once: another receiver may be waiting for them.
         """
-        while self.told_upto < self.upto:
-            upto = self.upto
+        while self.delivered_to < self.to_deliver:
+            upto = self.to_deliver
             if not await self._try(upto, once=True):
                 trying = asyncio.create_task(self._try(upto))
-                await workflow.wait_condition(lambda: trying.done() or self.upto > upto)  # noqa: B023
+                await workflow.wait_condition(lambda: trying.done() or self.to_deliver > upto)  # noqa: B023
                 if not trying.done():
                     trying.cancel()
                     continue
-            self.told_upto = upto
+            self.delivered_to = upto
 
     async def _try(self, upto: int, *, once: bool = False) -> bool:
-        """Whether everybody took what waits up to a step."""
+        """Whether every receiver took what waits up to a step."""
         try:
             await workflow.execute_activity(
                 DELIVER_NOTICES,
@@ -65,7 +66,7 @@ class Deliveries:
                 start_to_close_timeout=ONE_ATTEMPT,
                 schedule_to_close_timeout=NOTICES_FOR,
                 retry_policy=RetryPolicy(maximum_interval=timedelta(minutes=10), maximum_attempts=1 if once else 0),
-                summary=f"tell the parties, up to step {upto}",
+                summary=f"deliver notices, up to step {upto}",
             )
         except ActivityError as error:
             if not once:

@@ -144,7 +144,7 @@ class _Gate(WorkflowInboundInterceptor):
         """As ever; where the Temporal UI asks for an order's page, it is drawn now, and not at every step."""
         answer = await super().handle_query(input)
         if isinstance(answer, WorkflowMetadata) and workflow.info().workflow_type == ORDER:
-            answer.current_details = workflow.instance().case_file()
+            answer.current_details = workflow.instance().current_details()
         return answer
 
     def handle_update_validator(self, input: HandleUpdateInput) -> None:

@@ -14,23 +14,22 @@ from temporalio.exceptions import ActivityError, ApplicationError
 
 with workflow.unsafe.imports_passed_through():
     from recourse.activities.contract import FIND_ANSWER, PAY, READ_OFFSETS, RECORD_STEP, Payment, StepRecorded
-    from recourse.resolution.engine import Desk, Draft
+    from recourse.resolution.engine import Decided, OrderEngine, Plan
     from recourse.resolution.inbox import Inbox
     from recourse.resolution.model.amounts import write_amount
     from recourse.resolution.model.fields import UNNAMED, whole_second
-    from recourse.resolution.model.order import Opening, Order, read_state
-    from recourse.resolution.model.outcome import Outcome, Refused
+    from recourse.resolution.model.order import Opening, read_state
     from recourse.resolution.model.reading import Message, read_message
-    from recourse.resolution.model.step import Answered, Step
+    from recourse.resolution.model.refusals import SENTENCES
+    from recourse.resolution.model.step import Answered
     from recourse.resolution.model.zones import Offsets
     from recourse.resolution.rules.clocks import next_clock
-    from recourse.resolution.shown.answering import unrecorded
     from recourse.resolution.shown.views import view
     from recourse.runtime.names import ORDER
     from recourse.runtime.search_attributes import SEARCH_ATTRIBUTES
     from recourse.workflows import page
     from recourse.workflows.carried import Carried
-    from recourse.workflows.database_calls import ONE_TRY, soon
+    from recourse.workflows.database_calls import ONE_TRY, ask_database
     from recourse.workflows.deliveries import Deliveries
     from recourse.workflows.handlers import takes_every_command
     from recourse.workflows.inbound import message_of
@@ -43,7 +42,7 @@ SIGNALS = "signals"
 
 
 @dataclass(eq=False)
-class Ticket:
+class Pending:
     """A message in the inbox, and its outcome once it has one.
 
     `looked_up`: the key under which the database was asked for a first answer, and how often the answers had been left
@@ -51,7 +50,7 @@ class Ticket:
     """
 
     message: Message
-    outcome: Outcome | None = None
+    outcome: dict[str, Any] | None = None
     looked_up: tuple[tuple[str, str], int] | None = None
     signal: int | None = None
 
@@ -66,53 +65,49 @@ class Ticket:
 class OrderWorkflow:
     """One order, from its opening until it answers no more.
 
-    Handlers only put messages into the inbox. One loop decides them, and everything that falls due, in their order;
-    each decision is one step that is written before it is answered. Effects happen nowhere else.
+    `workflows/inbound.py` puts every message into the inbox; `workflows/handlers.py` declares the signals and updates.
+    One loop decides the messages, and everything that falls due, in their order. Each decision is planned, then
+    committed as one step, and then acted on: answered, shown and notified. Nothing else changes the order.
     """
 
     def __init__(self) -> None:
         # With signal-with-start a handler runs before `run`, so everything it touches is made here.
-        self.inbox: Inbox[Ticket] = Inbox()
-        self.signals = self.apart = 0
-        self.kept_apart: datetime | None = None
+        self.inbox: Inbox[Pending] = Inbox()
         # A run that was revived numbers its signals on from those of the run before it.
-        if workflow.info().continued_run_id is None:
-            self.signals = signals_of(workflow.memo_value(SIGNALS, 0))
-        self.desk: Desk | None = None
-        # What anybody is shown: the desk is ahead of it while a step is being written.
-        self.written: Order | None = None
+        continued = workflow.info().continued_run_id is not None
+        self.signals = 0 if continued else signals_of(workflow.memo_value(SIGNALS, 0))
+        self.started: OrderEngine | None = None
         self.deliveries: Deliveries | None = None
         self.recent: list[str] = []
-        self.continued = self.over = False
+        self.over = False
         # How often the answers so far have been left to the database: where a message comes from before the last time,
         # its first answer is looked up there.
-        self.forgotten = 0
+        self.answers_left = 0
         self.offsets: Offsets | None = None
         self.cancel_requested_at: datetime | None = None
+        self.boundary_at: datetime | None = None
 
     @workflow.run
     async def run(self, start: Opening | Carried) -> str:
-        """Lead the order through its life, from its opening or from where a former run of it stopped; returns how it
-        ended."""
+        """Run the order from its opening, or from where a former run of it stopped; returns how it ended."""
         if isinstance(start, Carried):
-            desk = self.take_over(start)
+            engine = self.resume(start)
         else:
-            desk = self.desk = Desk(start)
-            self.written = desk.order
-            self.deliveries = Deliveries(desk.order.terms.order_id)
-            await self.write(desk.opening_step())
+            engine = self.started = OrderEngine(start)
+            self.deliveries = Deliveries(engine.order.terms.order_id)
+            await self.commit(engine.opening())
         while self.inbox or not await self.is_over():
-            await self.wait_for_somebody_or_time()
-            await self.decide_what_waits()
-            await self.go_on_in_a_new_run_if_long()
-        await self.see_everybody_off()
-        resolution = desk.order.resolution
-        return f"{desk.order.phase}: {resolution.how}" if resolution else desk.order.phase
+            await self.wait_for_message_or_deadline()
+            await self.decide_pending()
+            await self.continue_as_new_if_long()
+        await self.drain()
+        resolution = engine.order.resolution
+        return f"{engine.order.phase}: {resolution.how}" if resolution else engine.order.phase
 
-    async def wait_for_somebody_or_time(self) -> None:
+    async def wait_for_message_or_deadline(self) -> None:
         """Until a message comes or the next absolute deadline is there."""
-        clock = next_clock(self.at_desk.order)
-        deadline = clock.at if clock else self.at_desk.over_at()
+        clock = next_clock(self.engine.order)
+        deadline = clock.at if clock else self.engine.over_at()
         if self.inbox or (deadline is not None and deadline <= self.now):
             return
         # Nothing is due at an open order without clocks, such as one whose policy turned all of them off.
@@ -123,109 +118,104 @@ class OrderWorkflow:
                 lambda: bool(self.inbox), timeout=left, timeout_summary=page.timer(clock) if left else None
             )
         if deadline is None or deadline <= workflow.now():
-            self.keep_this_task_apart()
+            self.mark_task_boundary()
 
     async def read_offsets(self) -> None:
         """Have the offsets of the policy's time zone in the history, where a decision may go by them."""
-        answers = self.at_desk.order.policy.answers
+        answers = self.engine.order.policy.answers
         if answers.pause and answers.time_zone != "UTC":
             title = f"the clocks of {answers.time_zone}"
-            self.offsets = await soon(READ_OFFSETS, [answers.time_zone, self.now], Offsets, title)
+            self.offsets = await ask_database(READ_OFFSETS, [answers.time_zone, self.now], Offsets, title)
 
-    async def decide_what_waits(self) -> None:
+    async def decide_pending(self) -> None:
         """Decide the messages and the due clocks one by one, in the order of their instants."""
-        desk = self.at_desk
-        while not self.goes_on_in_a_new_run():
-            if self.inbox or desk.due(self.now):
+        engine = self.engine
+        while not self.should_continue_as_new():
+            if self.inbox or engine.due(self.now):
                 await self.read_offsets()
-            waiting = self.inbox.take(self.now, desk.order.decided_at)
-            clock = desk.due(self.now, waiting.item.message if waiting else None)
+            first = self.inbox.take(self.now, engine.order.decided_at)
+            clock = engine.due(self.now, first.item.message if first else None)
             if clock is not None:
-                await self.carry_out(desk.fire(clock, self.now, self.offsets))
-            elif waiting is None:
+                await self.carry_out(engine.fire(clock, self.now, self.offsets))
+            elif first is None:
                 return
             else:
-                await self.answer_to(waiting.item)
-            if waiting is not None and waiting.item.outcome is None:
+                await self.decide_message(first.item)
+            if first is not None and first.item.outcome is None:
                 # Not decided yet, and while time passed something else may have come that counts earlier.
-                self.inbox.put_back(waiting)
+                self.inbox.put_back(first)
 
-    async def answer_to(self, ticket: Ticket) -> None:
+    async def decide_message(self, pending: Pending) -> None:
         """Decide one message, unless it was decided before; where that took time or failed, it has no outcome yet."""
-        desk = self.at_desk
-        if self.forgotten and ticket.looked_up != (ticket.message.key, self.forgotten):
-            await self.look_up(ticket)
+        engine = self.engine
+        if self.answers_left and pending.looked_up != (pending.message.key, self.answers_left):
+            await self.look_up_answer(pending)
             return
-        ticket.outcome = desk.repeated(ticket.message)
-        if ticket.outcome is not None:
+        pending.outcome = engine.first_answer(pending.message)
+        if pending.outcome is not None:
             return
-        free = desk.free(ticket.message)
-        if free is not ticket.message:
-            ticket.message = free
-            return
-        if desk.is_over(self.now):
-            ticket.outcome = self.closed(ticket.message) if await self.is_over() else None
-        elif await self.carry_out(desk.take(ticket.message, self.now, self.offsets)):
-            ticket.outcome = desk.answers[ticket.message.key]
+        free = engine.free(pending.message)
+        if free is not pending.message:
+            pending.message = free
+        elif engine.is_over(self.now):
+            pending.outcome = _over() if await self.is_over() else None
+        elif await self.carry_out(engine.decide(pending.message, self.now, self.offsets)):
+            pending.outcome = engine.answers[pending.message.key].outcome
 
-    def closed(self, message: Message) -> Refused:
-        """The answer to a message that comes after the order has ended for good."""
-        return unrecorded(self.at_desk.order.terms.order_id, message.name, message.command_id, "order_closed")
-
-    async def look_up(self, ticket: Ticket) -> None:
+    async def look_up_answer(self, pending: Pending) -> None:
         """Fetch the first answer to the same id from the database, so that no run grows with the whole life of its
         order."""
-        desk, key, forgotten = self.at_desk, ticket.message.key, self.forgotten
-        answer: Answered | None = await soon(
+        engine, key, looked_up = self.engine, pending.message.key, self.answers_left
+        answer: Answered | None = await ask_database(
             FIND_ANSWER,
-            [desk.order.terms.order_id, *key],
+            [engine.order.terms.order_id, *key],
             Answered,
             "was this answered before?",
         )
-        ticket.looked_up = (key, forgotten)
+        pending.looked_up = (key, looked_up)
         if answer is None:
             return
-        if answer.step is not None and answer.step >= desk.steps:
-            # An attempt that was forgotten gave it: the order goes on from that step before anybody hears of it.
-            await self.knows_everything()
-            desk.take_up(answer)
-        elif key not in desk.answers:
-            desk.know(answer)
+        if answer.step is not None and answer.step >= engine.steps:
+            # An attempt that was forgotten gave it: the order goes on from that step before it reports the answer.
+            await self.fence()
+            engine.learn(answer, reported=False)
+        elif key not in engine.answers:
+            engine.learn(answer)
 
-    async def carry_out(self, draft: Draft) -> bool:
-        """Make a decision's payment, if it has one, and write the step.
+    async def carry_out(self, decided: Decided) -> bool:
+        """Make a decision's payment, if it has one, and commit its step.
 
         False where the database had another step already, committed by an attempt that was forgotten: the order then
         goes on from there, and what was being decided is decided anew.
         """
-        payment = self.payment_of(draft)
+        payment = self.payment_of(decided)
         if payment is None:
-            return await self.write(self.at_desk.finish(draft), draft)
-        # What is paid cannot be taken back, so nobody may have decided anything else.
-        if not await self.knows_everything():
+            return await self.commit(self.engine.plan(decided))
+        # What is paid cannot be taken back, so no forgotten attempt may have decided anything else.
+        if not await self.fence():
             return False
-        return await self.write(self.at_desk.finish(draft, paid=await self.pay(payment)), draft)
+        return await self.commit(self.engine.plan(decided, paid=await self.pay(payment)))
 
     async def is_over(self) -> bool:
         """Whether the order answers no more, for certain."""
-        self.over = self.over or (self.at_desk.is_over(self.now) and await self.knows_everything())
+        self.over = self.over or (self.engine.is_over(self.now) and await self.fence())
         return self.over
 
-    async def knows_everything(self) -> bool:
-        """Whether no attempt that was forgotten has committed anything of which this one knows nothing.
+    async def fence(self) -> bool:
+        """Whether this order knows every step that was committed, also by attempts that were forgotten.
 
-        Where one has, the order goes on from that.
+        Where it did not, it goes on from what the database has.
         """
-        return await self.write(self.at_desk.standstill(self.now), title="nothing else was decided")
+        return await self.commit(self.engine.fence(self.now), title="fence: nothing else was decided")
 
-    def payment_of(self, draft: Draft) -> Payment | None:
+    def payment_of(self, decided: Decided) -> Payment | None:
         """What the payment provider is to move; None: nothing. The built-in ledger moves money with the step itself."""
-        order = draft.decision.order
-        sums = draft.payment
+        order = decided.decision.order
+        sums = decided.payment
         if sums is None or not sums.total or order.opening.provider == "ledger":
             return None
         return Payment(
-            idempotency_key=draft.payment_key,
+            idempotency_key=decided.payment_key,
             order_id=order.terms.order_id,
             provider=order.opening.provider,
             currency=order.terms.currency,
@@ -250,27 +240,28 @@ class OrderWorkflow:
             return False
         return True
 
-    async def write(self, step: Step, draft: Draft | None = None, title: str | None = None) -> bool:
-        """Write one step in one transaction, however long the database is away, then tell whoever is to be told.
+    async def commit(self, plan: Plan, title: str | None = None) -> bool:
+        """Write a plan's step in one transaction, however long the database is away; then the order moves.
 
         False where the database had another step of that number, from which the order now goes on.
         """
-        recorded = await soon(RECORD_STEP, [step], StepRecorded, title or page.step_title(step))
+        recorded = await ask_database(RECORD_STEP, [plan.step], StepRecorded, title or page.step_title(plan.step))
         if recorded.adopted is not None:
-            self.at_desk.adopt(recorded.adopted, draft)
+            self.engine.adopt(recorded.adopted)
             if recorded.adopted.answers is None:
-                self.forgotten += 1
-        elif title is None:
-            self.recent = [*self.recent, page.event(step)][-page.EVENTS_KEPT :]
-        self.show()
+                self.answers_left += 1
+        else:
+            self.engine.commit(plan)
+            if title is None:
+                self.recent = [*self.recent, page.event(plan.step)][-page.EVENTS_KEPT :]
+        self.publish_search_attributes()
         if recorded.to_deliver and self.deliveries:
-            self.deliveries.deliver(self.at_desk.steps - 1)
+            self.deliveries.deliver(self.engine.steps - 1)
         return recorded.adopted is None
 
-    def show(self) -> None:
+    def publish_search_attributes(self) -> None:
         """Keep what orders are found by in Temporal as it is now."""
-        order = self.written = self.at_desk.order
-        fresh, shown = page.search_attributes(order), workflow.info().typed_search_attributes
+        fresh, shown = page.search_attributes(self.engine.order), workflow.info().typed_search_attributes
         changed: list[SearchAttributeUpdate[Any]] = [
             pair.key.value_set(pair.value) for pair in fresh if shown.get(pair.key) != pair.value
         ]
@@ -279,97 +270,97 @@ class OrderWorkflow:
         if changed:
             workflow.upsert_search_attributes(changed)
 
-    def case_file(self) -> str:
+    def current_details(self) -> str:
         """The order's page in the Temporal UI as it is now."""
-        if self.written is None:
+        if self.started is None:
             return ""
-        # Temporal keeps the title of a run for that run only.
         return page.current_details(
-            self.written,
+            self.started.order,
             self.now,
             self.recent,
-            title=self.continued,
+            # Temporal keeps the title of a run for that run only.
+            title=workflow.info().continued_run_id is not None,
             cancel_requested_at=self.cancel_requested_at,
         )
 
-    def take_over(self, carried: Carried) -> Desk:
+    def resume(self, carried: Carried) -> OrderEngine:
         """Go on from where a former run stopped."""
-        self.continued = True
-        self.forgotten = 1
-        self.keep_this_task_apart()
-        desk = self.desk = Desk.of(read_state(carried.order), carried.steps)
-        self.deliveries = Deliveries(desk.order.terms.order_id, upto=carried.to_deliver, told_upto=carried.delivered_to)
+        self.answers_left = 1
+        self.mark_task_boundary()
+        engine = self.started = OrderEngine.of(read_state(carried.order), carried.steps)
+        self.deliveries = Deliveries(
+            engine.order.terms.order_id, to_deliver=carried.to_deliver, delivered_to=carried.delivered_to
+        )
         self.recent = carried.recent
-        self.show()
+        self.publish_search_attributes()
         # What came to this run already comes after what the former one left, also in the numbers of the signals.
         came, self.inbox = list(self.inbox), Inbox()
         for message in carried.messages:
-            self.put(Ticket(Message.again(message)))
-        for ticket in came:
-            if ticket.signal is not None:
-                ticket.message = ticket.message.called(f"{UNNAMED}{carried.signals + ticket.signal}")
-            self.put(ticket)
+            self.put(Pending(Message.again(message)))
+        for pending in came:
+            if pending.signal is not None:
+                pending.message = pending.message.called(f"{UNNAMED}{carried.signals + pending.signal}")
+            self.put(pending)
         self.signals += carried.signals
-        return desk
+        return engine
 
-    def goes_on_in_a_new_run(self) -> bool:
+    def should_continue_as_new(self) -> bool:
         """Whether the history is long, nobody waits for an answer of this run, and what is undecided can be carried."""
         return (
             not self.over
             and workflow.info().is_continue_as_new_suggested()
             and workflow.all_handlers_finished()
-            and sum(ticket.size for ticket in self.inbox) <= CARRIED_AT_MOST
+            and sum(pending.size for pending in self.inbox) <= CARRIED_AT_MOST
         )
 
-    async def go_on_in_a_new_run_if_long(self) -> None:
+    async def continue_as_new_if_long(self) -> None:
         """Start the history anew where it has grown long, so that nobody's flood can grow it without bound."""
         if not workflow.info().is_continue_as_new_suggested():
             return
         await workflow.wait_condition(lambda: bool(self.inbox) or workflow.all_handlers_finished())
         if self.inbox:
-            self.keep_this_task_apart()
-        if not self.goes_on_in_a_new_run() or self.deliveries is None:
+            self.mark_task_boundary()
+        if not self.should_continue_as_new() or self.deliveries is None:
             return
         # A delivery that is on its way goes on by itself; the new run asks for what it does not get done.
         workflow.continue_as_new(
             Carried(
-                order=self.at_desk.order.model_dump(mode="json"),
-                steps=self.at_desk.steps,
+                order=self.engine.order.model_dump(mode="json"),
+                steps=self.engine.steps,
                 signals=self.signals,
-                to_deliver=self.deliveries.upto,
-                delivered_to=self.deliveries.told_upto,
+                to_deliver=self.deliveries.to_deliver,
+                delivered_to=self.deliveries.delivered_to,
                 recent=self.recent,
-                messages=[ticket.message.kept() for ticket in self.inbox],
+                messages=[pending.message.kept() for pending in self.inbox],
             )
         )
 
-    async def see_everybody_off(self) -> None:
+    async def drain(self) -> None:
         """Answer what still comes in and let deliveries end, so that nobody waits for an answer that never comes."""
-        while not self.everybody_is_off():
-            await self.decide_what_waits()
-            await workflow.wait_condition(lambda: bool(self.inbox) or self.everybody_is_off())
+        while not self.drained():
+            await self.decide_pending()
+            await workflow.wait_condition(lambda: bool(self.inbox) or self.drained())
             if self.inbox:
-                self.keep_this_task_apart()
+                self.mark_task_boundary()
 
-    def everybody_is_off(self) -> bool:
+    def drained(self) -> bool:
         """Whether nothing waits, and nobody for anything."""
-        told = self.deliveries is None or self.deliveries.done
-        return told and not self.inbox and workflow.all_handlers_finished()
+        delivered = self.deliveries is None or self.deliveries.done
+        return delivered and not self.inbox and workflow.all_handlers_finished()
 
-    def keep_this_task_apart(self) -> None:
+    def mark_task_boundary(self) -> None:
         """Have the workflow task in which something came be the one in which it comes when it is replayed.
 
         While the database answers late, a worker keeps a task alive by further ones without a command. The SDK joins
         such tasks when it replays them, and `now` would be when the last of them began. A canceled timer is a command;
-        where there is none, this gives one that says nothing.
+        where there is none, this gives one that changes nothing: it removes a memo that is not there.
         """
-        if self.kept_apart == workflow.now():
+        if self.boundary_at == workflow.now():
             return
-        self.kept_apart = workflow.now()
-        self.apart += 1
-        workflow.deprecate_patch(f"task {self.apart}")
+        self.boundary_at = workflow.now()
+        workflow.upsert_memo({"task boundary": None})
 
-    def receive(self, name: str, arguments: Sequence[Any], update_id: str | None = None) -> Ticket:
+    def receive(self, name: str, arguments: Sequence[Any], update_id: str | None = None) -> Pending:
         """Put one message, whatever it holds, into the inbox.
 
         One without an id goes by its update's, or by its number among the signals, whose order never changes. (That
@@ -378,31 +369,29 @@ class OrderWorkflow:
         number: int | None = None
         if update_id is None:
             self.signals = number = self.signals + 1
-        ticket = Ticket(message_of(name, arguments, update_id or f"{UNNAMED}{number}"), signal=number)
-        self.put(ticket)
-        return ticket
+        pending = Pending(message_of(name, arguments, update_id or f"{UNNAMED}{number}"), signal=number)
+        self.put(pending)
+        return pending
 
-    def put(self, ticket: Ticket) -> None:
+    def put(self, pending: Pending) -> None:
         """Put a message into the inbox, as coming now."""
-        stamp = ticket.message.sent_at
+        stamp = pending.message.sent_at
         if stamp is not None and stamp > self.now:
             # It counts as of its arrival.
-            self.keep_this_task_apart()
-        self.inbox.put(ticket, stamp, self.now)
+            self.mark_task_boundary()
+        self.inbox.put(pending, stamp, self.now)
 
     def refuse_cancellation(self, reason: str) -> None:
         """Somebody asked Temporal to cancel the workflow: that is recorded as no command, and the order goes on."""
         self.cancel_requested_at = self.now
         fields = {"reason": reason} if reason else {}
-        self.put(Ticket(read_message(page.CANCEL_BUTTON, fields, f"{UNNAMED}{workflow.info().run_id}")))
+        self.put(Pending(read_message(page.CANCEL_BUTTON, fields, f"{UNNAMED}{workflow.info().run_id}")))
 
-    async def answer(self, name: str, arguments: Sequence[Any], update_id: str | None) -> Outcome:
-        """Put one message into the inbox and wait until its step is written."""
-        ticket = self.receive(name, arguments, update_id)
-        await workflow.wait_condition(lambda: ticket.outcome is not None)
-        if ticket.outcome is None:
-            raise AssertionError("a message without an outcome")
-        return ticket.outcome
+    async def answer(self, name: str, arguments: Sequence[Any], update_id: str | None) -> dict[str, Any]:
+        """Put one message into the inbox and wait until its step is committed."""
+        pending = self.receive(name, arguments, update_id)
+        await workflow.wait_condition(lambda: pending.outcome is not None)
+        return pending.outcome or {}
 
     @workflow.signal(dynamic=True)
     def unknown_signal(self, name: str, args: Sequence[RawValue]) -> None:
@@ -410,14 +399,14 @@ class OrderWorkflow:
         self.receive(name, args)
 
     @workflow.update(dynamic=True)
-    async def unknown_update(self, name: str, args: Sequence[RawValue]) -> Outcome:
+    async def unknown_update(self, name: str, args: Sequence[RawValue]) -> dict[str, Any]:
         """A name that is no command; the interceptor has it recorded as refused."""
         return await self.answer(name, args, None)
 
     @workflow.query(name="page", description="The order as an operator sees it, with instants and amounts.")
     def order_page(self) -> dict[str, Any]:
         """The operator's view, also while the database is away. Closed orders are read from PostgreSQL."""
-        return view(self.written, "operator", self.now) if self.written else {"phase": "opening"}
+        return view(self.started.order, "operator", self.now) if self.started else {"phase": "opening"}
 
     @property
     def now(self) -> datetime:
@@ -425,16 +414,20 @@ class OrderWorkflow:
         return whole_second(workflow.now())
 
     @property
-    def at_desk(self) -> Desk:
-        """The desk, which `run` sets up first."""
-        if self.desk is None:
+    def engine(self) -> OrderEngine:
+        """The order's engine, which `run` starts first."""
+        if self.started is None:
             raise ApplicationError("the order has not been opened")
-        return self.desk
+        return self.started
 
 
 def signals_of(kept: Any) -> int:
     """The number that a memo keeps under `SIGNALS`; 0 for anything else, since any starter may write a memo."""
     return kept if isinstance(kept, int) else 0
+
+
+def _over() -> dict[str, Any]:
+    return {"status": "refused", "code": "order_closed", "message": SENTENCES["order_closed"], "details": {}}
 
 
 WORKFLOWS = [OrderWorkflow, UnknownWorkflow]

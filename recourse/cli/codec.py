@@ -84,7 +84,7 @@ async def codec(
 
 def _logins(settings: CodecSettings, *, open_to_all: bool, host: str) -> list[Login]:
     logins: list[Login] = []
-    if tokens := read_ring("RECOURSE_CODEC_TOKENS", settings.tokens, size=32):
+    if tokens := read_ring("RECOURSE_CODEC_TOKENS", settings.tokens):
         logins.append(TokenLogin(tokens))
     if settings.user_header:
         logins.append(ProxyLogin(settings.user_header))

@@ -122,7 +122,7 @@ def token(
     from recourse.web.pages.sessions import LINK_LASTS
     from recourse.web.pages.sessions import link as make_link
     from recourse.web.settings import read_keys
-    from recourse.web.tokens import Bearer
+    from recourse.web.tokens import Bearer, sign_token
 
     usual = LINK_LASTS if link else timedelta(hours=1)
     role, _, given = bearer.partition(":")
@@ -140,7 +140,7 @@ def token(
             raise Stop(f"--link: {error}.") from None
     keys = read_keys()
     if link is None:
-        name, made = "token", keys.sign(named, "recourse-api", expires_at)
+        name, made = "token", sign_token(keys, named, "recourse-api", expires_at)
     else:
         try:
             name, made = "link", f"{link.rstrip('/')}{make_link(keys, named, expires_at, order)}"

@@ -16,8 +16,8 @@ def counts_at(stamp: datetime | None, now: datetime, decided_at: datetime) -> da
 
 
 @dataclass(frozen=True)
-class Waiting(Generic[Item]):
-    """Something in an inbox; `position` tells how many came before it."""
+class Queued(Generic[Item]):
+    """Something in an inbox; `position`: how many came before it."""
 
     position: int
     stamp: datetime | None
@@ -30,24 +30,24 @@ class Inbox(Generic[Item]):
     def __init__(self) -> None:
         self._came = 0
         # In order of arrival: those without a stamp, and those whose stamp lies before what was decided last.
-        self._unstamped: list[tuple[int, Waiting[Item]]] = []
-        self._late: list[tuple[int, Waiting[Item]]] = []
+        self._unstamped: list[tuple[int, Queued[Item]]] = []
+        self._late: list[tuple[int, Queued[Item]]] = []
         # In order of their stamps.
-        self._stamped: list[tuple[datetime, int, Waiting[Item]]] = []
+        self._stamped: list[tuple[datetime, int, Queued[Item]]] = []
 
     def put(self, item: Item, stamp: datetime | None, now: datetime) -> None:
         """Put something in that comes now and was stamped, if it was, by us."""
         self._came += 1
-        self.put_back(Waiting(self._came, min(stamp, now) if stamp else None, item))
+        self.put_back(Queued(self._came, min(stamp, now) if stamp else None, item))
 
-    def put_back(self, waiting: Waiting[Item]) -> None:
+    def put_back(self, waiting: Queued[Item]) -> None:
         """Put something back to where it was."""
         if waiting.stamp is None:
             heapq.heappush(self._unstamped, (waiting.position, waiting))
         else:
             heapq.heappush(self._stamped, (waiting.stamp, waiting.position, waiting))
 
-    def take(self, now: datetime, decided_at: datetime) -> Waiting[Item] | None:
+    def take(self, now: datetime, decided_at: datetime) -> Queued[Item] | None:
         """Take out what counts first; of what counts at the same instant, what came first."""
         while self._stamped and self._stamped[0][0] <= decided_at:
             _, position, waiting = heapq.heappop(self._stamped)

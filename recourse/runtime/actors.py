@@ -27,7 +27,6 @@ TOKEN = "actor_token"  # noqa: S105 - the name of a field
 Disproof = Literal["no_token", "bad_token", "not_now", "not_this"]
 # Why a message does not come from whom it names, in the workflow of this id at this time; None: it does.
 Disproving = Callable[[Mapping[str, Any], str, datetime], Disproof | None]
-KEY_SIZE = 32  # bytes
 AUDIENCE = "recourse-actor"
 ALGORITHM = "HS256"
 # What the clocks of two machines may differ by: who signs and who checks.

@@ -28,7 +28,6 @@ from temporalio.converter import (
 from recourse.runtime.keys import KeyRing
 from recourse.runtime.payloads import ForgivingConverter, Verdict, is_unopened, left_unopened
 
-KEY_SIZE = 32  # bytes
 ENCRYPTED = b"binary/encrypted"
 KEY_ID, WORKFLOW_ID = "encryption-key-id", "encryption-workflow-id"
 _NONCE = 12  # bytes

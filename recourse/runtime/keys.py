@@ -5,6 +5,7 @@ import binascii
 import re
 from collections.abc import Mapping
 
+KEY_SIZE = 32  # bytes
 SHORTEST_SECRET = 24  # bytes, as Standard Webhooks asks for
 _ID = re.compile(r"[A-Za-z0-9._-]{1,40}")
 
@@ -20,11 +21,8 @@ class KeyRing:
         self._keys = dict(keys)
 
     @classmethod
-    def read(cls, text: str, *, size: int) -> "KeyRing":
-        """The keys of a text such as `2025-07=BASE64,2025-01=BASE64`; an empty text holds none.
-
-        `size`: how many bytes each key has. Raises BadKeys.
-        """
+    def read(cls, text: str) -> "KeyRing":
+        """The keys of a text such as `2025-07=BASE64,2025-01=BASE64`; an empty text holds none. Raises BadKeys."""
         keys: dict[str, bytes] = {}
         for number, part in enumerate(filter(None, (part.strip() for part in text.split(","))), 1):
             key_id, equals, encoded = part.partition("=")
@@ -39,8 +37,8 @@ class KeyRing:
                 key = base64.b64decode(encoded, validate=True)
             except binascii.Error as error:
                 raise BadKeys(f"key {key_id} is not base64") from error
-            if len(key) != size:
-                raise BadKeys(f"key {key_id} has {len(key)} bytes and must have {size}")
+            if len(key) != KEY_SIZE:
+                raise BadKeys(f"key {key_id} has {len(key)} bytes and must have {KEY_SIZE}")
             keys[key_id] = key
         return cls(keys)
 

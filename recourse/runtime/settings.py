@@ -72,18 +72,18 @@ class Settings(BaseSettings):
     @property
     def payload_ring(self) -> KeyRing:
         """The keys by which payloads are encrypted. Raises BadSettings."""
-        return read_ring("RECOURSE_PAYLOAD_KEYS", self.payload_keys, size=32)
+        return read_ring("RECOURSE_PAYLOAD_KEYS", self.payload_keys)
 
     @property
     def actor_ring(self) -> KeyRing:
         """The keys by which actors are proven. Raises BadSettings."""
-        return read_ring("RECOURSE_ACTOR_KEYS", self.actor_keys, size=32)
+        return read_ring("RECOURSE_ACTOR_KEYS", self.actor_keys)
 
 
-def read_ring(variable: str, text: SecretStr, *, size: int) -> KeyRing:
+def read_ring(variable: str, text: SecretStr) -> KeyRing:
     """The keys that a variable holds. Raises BadSettings."""
     try:
-        return KeyRing.read(text.get_secret_value(), size=size)
+        return KeyRing.read(text.get_secret_value())
     except BadKeys as error:
         raise BadSettings(f"{variable}: {error}") from error
 

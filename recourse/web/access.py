@@ -18,9 +18,10 @@ from recourse.resolution.model.policy import Policy
 from recourse.resolution.model.record import Reader
 from recourse.resolution.model.refusals import SENTENCES
 from recourse.resolution.model.vocabulary import PARTIES, Party
+from recourse.runtime.keys import KeyRing
 from recourse.starter.client import Recourse
 from recourse.web.problems import Failure, forbidden, malformed, no_such_order, refused
-from recourse.web.tokens import BadToken, Bearer, KeyRing
+from recourse.web.tokens import BadToken, Bearer, read_token
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ def _bearer(site: TheSite, given: Annotated[HTTPAuthorizationCredentials | None,
             headers={"WWW-Authenticate": "Bearer"},
         )
     try:
-        return site.keys.read_token(given.credentials, "recourse-api")
+        return read_token(site.keys, given.credentials, "recourse-api")
     except BadToken as error:
         raise Failure(
             401,

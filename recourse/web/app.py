@@ -11,6 +11,7 @@ from pydantic.json_schema import models_json_schema
 
 from recourse.policies import PRESETS, load_policy
 from recourse.resolution.model.policy import Policy
+from recourse.runtime.keys import KeyRing
 from recourse.starter.client import Recourse
 from recourse.starter.reading import now
 from recourse.web.access import Site, said_once
@@ -19,7 +20,6 @@ from recourse.web.api.bodies import BODIES
 from recourse.web.limits import Heads, Limits
 from recourse.web.pages.app import make_pages
 from recourse.web.problems import Problem, answer_with_problems
-from recourse.web.tokens import KeyRing
 
 PATIENCE = 20.0  # seconds
 _AS_READ: Literal["validation"] = "validation"

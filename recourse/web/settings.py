@@ -1,16 +1,16 @@
-"""What the HTTP server is told by its environment."""
+"""The settings of the web server."""
 
 from typing import Annotated
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from recourse.runtime.settings import BadSettings, read_environment, read_origins
-from recourse.web.tokens import KeyRing
+from recourse.runtime.keys import KeyRing
+from recourse.runtime.settings import BadSettings, read_environment, read_origins, read_ring
 
 
 class WebSettings(BaseSettings):
-    """Read from the environment, beside the settings that every program of ours reads."""
+    """Read from the environment, in addition to the settings of every program."""
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore")
 
@@ -25,7 +25,7 @@ def read_frame_ancestors() -> tuple[str, ...]:
 
 def read_keys() -> KeyRing:
     """The key ring of RECOURSE_TOKEN_KEYS. Raises BadSettings."""
-    try:
-        return KeyRing.read(read_environment(WebSettings).token_keys.get_secret_value())
-    except ValueError as error:
-        raise BadSettings(f"RECOURSE_TOKEN_KEYS: {error}") from error
+    keys = read_ring("RECOURSE_TOKEN_KEYS", read_environment(WebSettings).token_keys)
+    if not keys:
+        raise BadSettings("RECOURSE_TOKEN_KEYS is not set: give it as ID=BASE64 of 32 bytes.")
+    return keys

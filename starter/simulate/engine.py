@@ -4,17 +4,17 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
-from recourse.resolution.engine import Desk, Draft
+from recourse.resolution.engine import Decided, OrderEngine
 from recourse.resolution.inbox import Inbox
 from recourse.resolution.model.fields import UNNAMED
 from recourse.resolution.model.order import Opening, Order
-from recourse.resolution.model.outcome import Outcome
 from recourse.resolution.model.reading import Message, read_message
 from recourse.resolution.model.record import Reader, export
+from recourse.resolution.model.refusals import SENTENCES
 from recourse.resolution.model.step import Notice, RecordEntry, Step
 from recourse.resolution.rules.clocks import next_clock
-from recourse.resolution.shown.answering import unrecorded
 
+Outcome = dict[str, Any]
 SALT = "the record salt of a story"
 
 
@@ -50,26 +50,33 @@ class Engine(Protocol):
         """The balance of each account."""
 
 
+def over(command: str) -> Outcome:
+    """What our client answers for an order that answers no more; that the two ordered again needs no answer."""
+    if command == "order_again":
+        return {"status": "applied"}
+    return {"status": "refused", "code": "order_closed", "message": SENTENCES["order_closed"], "details": {}}
+
+
 class PureEngine:
-    """The rules alone: a desk and a clock that is told what time it is."""
+    """The rules alone: a engine and a clock that is told what time it is."""
 
     def __init__(self, opening: Opening) -> None:
-        self.desk = Desk(opening)
+        self.rules = OrderEngine(opening)
         self.now = opening.terms.ordered_at
         self.up = True
         self.provider_works = True
         self.inbox: Inbox[Message] = Inbox()
         self.arrived = 0
         self._answers: dict[int, Outcome] = {}
-        self.steps: list[Step] = [self.desk.opening_step()]
+        self.steps: list[Step] = [self.rules.commit(self.rules.opening())]
 
     async def move_to(self, at: datetime) -> None:
         while self.up:
-            clock = next_clock(self.desk.order)
+            clock = next_clock(self.rules.order)
             if clock is None or clock.at > at:
                 break
             self.now = max(self.now, clock.at)
-            self._finish(self.desk.fire(clock, self.now))
+            self._finish(self.rules.fire(clock, self.now))
         self.now = max(self.now, at)
 
     async def send(self, pairs: Sequence[tuple[str, Any]]) -> list[Outcome] | None:
@@ -96,7 +103,7 @@ class PureEngine:
         self.provider_works = works
 
     async def order(self) -> Order:
-        return self.desk.order
+        return self.rules.order
 
     async def record(self) -> list[RecordEntry]:
         return [step.entry for step in self.steps if step.entry]
@@ -112,27 +119,27 @@ class PureEngine:
         return balances
 
     def _work(self) -> None:
-        while (waiting := self.inbox.take(self.now, self.desk.order.decided_at)) is not None:
+        while (waiting := self.inbox.take(self.now, self.rules.order.decided_at)) is not None:
             message = waiting.item
-            while (clock := self.desk.due(self.now, message)) is not None:
-                self._finish(self.desk.fire(clock, self.now))
+            while (clock := self.rules.due(self.now, message)) is not None:
+                self._finish(self.rules.fire(clock, self.now))
             self._answers[id(message)] = self._decide(message)
-        while (clock := self.desk.due(self.now)) is not None:
-            self._finish(self.desk.fire(clock, self.now))
+        while (clock := self.rules.due(self.now)) is not None:
+            self._finish(self.rules.fire(clock, self.now))
 
     def _decide(self, message: Message) -> Outcome:
-        first = self.desk.repeated(message)
+        first = self.rules.first_answer(message)
         if first is not None:
             return first
-        if self.desk.is_over(self.now):
-            return unrecorded(self.desk.order.terms.order_id, message.name, message.command_id, "order_closed")
-        step = self._finish(self.desk.take(message, self.now))
+        if self.rules.is_over(self.now):
+            return over(message.name)
+        step = self._finish(self.rules.decide(message, self.now))
         if step.answer is None:
             raise AssertionError("a message without an answer")
         return step.answer.outcome
 
-    def _finish(self, draft: Draft) -> Step:
-        self.steps.append(self.desk.finish(draft, paid=self.provider_works))
+    def _finish(self, decided: Decided) -> Step:
+        self.steps.append(self.rules.apply(decided, paid=self.provider_works))
         return self.steps[-1]
 
 

@@ -11,7 +11,7 @@ with workflow.unsafe.imports_passed_through():
     from recourse.resolution.model.reading import unreadable_message
     from recourse.runtime.names import ORDER
     from recourse.workflows.carried import Carried
-    from recourse.workflows.order import OrderWorkflow, Ticket
+    from recourse.workflows.order import OrderWorkflow, Pending
 
 AWAY_UNTIL = "away_until"
 
@@ -32,16 +32,16 @@ class OrderWithOutages(OrderWorkflow):
         """As ever."""
         return await super().run(start)
 
-    def receive(self, name: str, arguments: Sequence[Any], update_id: str | None = None) -> Ticket:
+    def receive(self, name: str, arguments: Sequence[Any], update_id: str | None = None) -> Pending:
         """Everything as ever, and until when the worker is away."""
         if name == AWAY_UNTIL:
             self.back_at = datetime.fromisoformat(arguments[0])
-            return Ticket(unreadable_message(name, "not for the inbox", "away"))
+            return Pending(unreadable_message(name, "not for the inbox", "away"))
         return super().receive(name, arguments, update_id)
 
-    async def decide_what_waits(self) -> None:
+    async def decide_pending(self) -> None:
         """Nothing before the worker is back."""
         if self.back_at is not None:
             await workflow.sleep(max(self.back_at - workflow.now(), timedelta(0)))
             self.back_at = None
-        await super().decide_what_waits()
+        await super().decide_pending()

@@ -13,7 +13,7 @@ from recourse.activities.notifying import Channel, Notifying
 from recourse.database.orders import write_contacts
 from recourse.database.steps import record_step
 from recourse.policies import load_policy
-from recourse.resolution.engine import Desk
+from recourse.resolution.engine import OrderEngine
 from recourse.resolution.model.order import Opening, Terms
 from recourse.resolution.model.reading import read_message
 from recourse.resolution.model.step import Notice, Step
@@ -32,8 +32,8 @@ class Written:
         agreed = Terms.model_validate({**usual, **timed, **terms})
         self.pool = pool
         self.order_id = agreed.order_id
-        self.desk = Desk(Opening(terms=agreed, policy=load_policy(policy, changes), record_salt="salt-" * 4))
-        self.opening = self.desk.opening_step()
+        self.engine = OrderEngine(Opening(terms=agreed, policy=load_policy(policy, changes), record_salt="salt-" * 4))
+        self.opening = self.engine.commit(self.engine.opening())
 
     async def open(self, **emails: str) -> "Written":
         await record_step(self.pool, self.opening)
@@ -44,9 +44,9 @@ class Written:
         """Give a command; what is told of it."""
         ids = {"client": "c-1", "freelancer": "f-1", "operator": "op-1"}
         payload = {"actor": {"role": role, "id": ids[role]}, "command_id": f"n-{next(_numbers)}", **fields}
-        step: Step = self.desk.finish(self.desk.take(read_message(command, payload, "unnamed"), at))
+        step: Step = self.engine.apply(self.engine.decide(read_message(command, payload, "unnamed"), at))
         assert step.answer is not None
-        assert step.answer.outcome.applied, step.answer.outcome
+        assert step.answer.outcome["status"] == "applied", step.answer.outcome
         if self.pool is not None:
             await record_step(self.pool, step)
         return step.notices

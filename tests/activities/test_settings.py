@@ -221,7 +221,7 @@ async def test_every_program_ends_at_its_start_with_the_sentence(program: str, s
         *program.split(),
         DATABASE_URL="postgresql://x@127.0.0.1:9/x",
         RECOURSE_WEBHOOK_SECRET=SECRET,
-        RECOURSE_TOKEN_KEYS="k:" + "s" * 40,
+        RECOURSE_TOKEN_KEYS="k1=" + "A" * 43 + "=",
         **{setting: f"{BEGINNINGS[setting]}user:AKIA/b3+x=@mail.example:587"},
     )
     assert status == 2

@@ -7,8 +7,8 @@ import pytest
 from bench.counts import Counts, count
 
 # One order of the bench's story: placed, request, accept, undo window by a timer, settled; four steps, five notices.
-OURS = {"tasks": 4, "events": 34, "actions": 14, "statements": 5, "commits": 4, "webhooks": 0}
-OURS_TELLS = {"tasks": 7, "events": 52, "actions": 17, "statements": 21, "commits": 9, "webhooks": 5}
+OURS = {"tasks": 4, "events": 33, "actions": 13, "statements": 5, "commits": 4, "webhooks": 0}
+OURS_TELLS = {"tasks": 7, "events": 51, "actions": 16, "statements": 21, "commits": 9, "webhooks": 5}
 NAIVE_TELLS = {"tasks": 12, "events": 72, "actions": 14, "statements": 4, "commits": 4, "webhooks": 5}
 LARGEST = 10_800  # bytes of history; they differ by some with the digits of instants
 

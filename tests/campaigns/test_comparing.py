@@ -10,7 +10,7 @@ from campaigns.comparing import differences
 from campaigns.random_orders import some_opening
 from recourse.database.steps import record_step
 from recourse.policies import load_policy
-from recourse.resolution.engine import Desk
+from recourse.resolution.engine import OrderEngine
 from recourse.resolution.model.order import Opening
 from recourse.resolution.model.reading import Message, read_message
 from recourse.resolution.rules.clocks import next_clock
@@ -22,19 +22,19 @@ async def written(pool: Any) -> tuple[str, Sent]:
     """An order that was canceled by silence, as the rules alone write it, paid by a provider that failed twice."""
     policy = load_policy("resolution_center")
     opening = some_opening(Random(3), policy, "judged", provider="bank")
-    desk, now = Desk(_received(opening)), opening.terms.ordered_at
-    await record_step(pool, desk.opening_step())
+    engine, now = OrderEngine(_received(opening)), opening.terms.ordered_at
+    await record_step(pool, engine.commit(engine.opening()))
     sent: Sent = {}
     for name, fields in (("message", {"comment": "Hello"}), ("request", {"kind": "cancel"}), ("request", {})):
         payload = {"actor": {"role": "client", "id": "c-1"}, "command_id": f"{name}-{len(sent)}", **fields}
         message = read_message(name, payload, "unnamed")
         sent[message.key] = message
-        await record_step(pool, desk.finish(desk.take(message, now)))
-    while (clock := next_clock(desk.order)) is not None:
-        draft = desk.fire(clock, clock.at + timedelta(seconds=1))
-        if draft.payment is not None:
-            await record_step(pool, desk.standstill(clock.at))
-        await record_step(pool, desk.finish(draft, paid=desk.order.retries >= 2))
+        await record_step(pool, engine.apply(engine.decide(message, now)))
+    while (clock := next_clock(engine.order)) is not None:
+        decided = engine.fire(clock, clock.at + timedelta(seconds=1))
+        if decided.payment is not None:
+            await record_step(pool, engine.commit(engine.fence(clock.at)))
+        await record_step(pool, engine.apply(decided, paid=engine.order.retries >= 2))
     return opening.terms.order_id, sent
 
 
@@ -76,13 +76,13 @@ async def test_a_command_that_nobody_sent_is_found(pool: Any) -> None:
 
 async def test_a_command_that_was_decided_after_a_later_clock_is_found(pool: Any) -> None:
     opening = some_opening(Random(3), load_policy("resolution_center"), "judged")
-    desk, sent = Desk(_received(opening)), {}
-    await record_step(pool, desk.opening_step())
+    engine, sent = OrderEngine(_received(opening)), {}
+    await record_step(pool, engine.commit(engine.opening()))
     for number, after in enumerate((timedelta(0), timedelta(days=3))):
         payload = {"actor": {"role": "client", "id": "c-1"}, "command_id": f"{number}", "kind": "cancel"}
         message = read_message("request", payload, "unnamed")
         sent[message.key] = message
-        # A desk that forgets the clock of 48 hours.
-        await record_step(pool, desk.finish(desk.take(message, opening.terms.ordered_at + after)))
+        # A engine that forgets the clock of 48 hours.
+        await record_step(pool, engine.apply(engine.decide(message, opening.terms.ordered_at + after)))
     [found] = await differences(pool, "judged", sent)
     assert "was decided before answer_reminder, which came first" in found

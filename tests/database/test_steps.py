@@ -89,8 +89,10 @@ async def test_a_step_of_the_past_is_answered_with_what_is_there(pool: Any, life
         given = [later.answer for later in life.steps if later.answer and later.number >= step.number]
         answers = adopted.answers or ()
         assert [Answer(**answer.model_dump(exclude={"fingerprint", "step"})) for answer in answers] == given
-        known = life.desk.fingerprints
-        assert all(answer.fingerprint == known[answer.sender, answer.command_id] for answer in answers)
+        assert all(
+            answer.fingerprint == life.engine.answers[answer.sender, answer.command_id].fingerprint
+            for answer in answers
+        )
     assert await everything(pool) == before
 
 

@@ -22,10 +22,9 @@ from recourse.local.cluster import Cluster
 from recourse.local.process import free_ports, start, stop
 from recourse.policies import load_policy
 from recourse.resolution.model.order import Terms
-from recourse.resolution.model.outcome import Outcome
 from recourse.runtime.names import workflow_id
 from recourse.runtime.temporal_connection import connect
-from recourse.starter.client import Recourse
+from recourse.starter.client import Outcome, Recourse
 from recourse.worker import make_worker
 from tests.http.processes import environment
 from tests.patience import PATIENCE
@@ -132,7 +131,7 @@ async def test_migrations_worker_and_web_server_start_as_in_compose_and_lead_an_
         TEMPORAL_ADDRESS=running.address,
         RECOURSE_TASK_QUEUE=queue,
         RECOURSE_HEALTH_ADDRESS=f"127.0.0.1:{health}",
-        RECOURSE_TOKEN_KEYS="k1:" + "s" * 40,
+        RECOURSE_TOKEN_KEYS="k1=" + "A" * 43 + "=",
     )
     migrating = await start([RECOURSE, *services["migrate"]["command"]], log=tmp_path / "migrate.log", environment=told)
     assert await migrating.wait() == 0, (tmp_path / "migrate.log").read_text()

@@ -127,7 +127,7 @@ async def servers(marketplace: Marketplace, _temporal: LocalTemporal, dsn: str, 
         "TEMPORAL_ADDRESS": _temporal.address,
         "TEMPORAL_HTTP": _temporal.http_url,
         "RECOURSE_TASK_QUEUE": marketplace.queue,
-        "RECOURSE_TOKEN_KEYS": "k1:a secret of more than thirty-two characters",
+        "RECOURSE_TOKEN_KEYS": "k1=" + "A" * 43 + "=",
         "DO_NOT_TRACK": "1",
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), str(programs), os.environ["PATH"]]),
     }

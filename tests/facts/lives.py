@@ -8,10 +8,9 @@ from random import Random
 from typing import Any
 
 from recourse.policies import PRESETS, load_policy
-from recourse.resolution.engine import Desk, Draft
+from recourse.resolution.engine import Decided, OrderEngine
 from recourse.resolution.model.commands import COMMANDS
 from recourse.resolution.model.order import Histories, Opening, Order, Terms
-from recourse.resolution.model.outcome import Outcome
 from recourse.resolution.model.policy import Policy
 from recourse.resolution.model.reading import read_message
 from recourse.resolution.model.record import Reader
@@ -19,7 +18,6 @@ from recourse.resolution.model.step import RecordEntry, Step
 from recourse.resolution.rules.clocks import next_clock
 from recourse.resolution.shown.looking_ahead import available_actions
 from recourse.resolution.shown.turn import turn
-from tests.outcomes import code
 
 READERS: tuple[Reader, ...] = ("client", "freelancer", "operator")
 # Ways in which marketplaces differ and that make lives differ.
@@ -47,14 +45,14 @@ class Sent:
     open: tuple[str, ...]
     private: tuple[str, ...]
     fields: Mapping[str, Any]
-    outcome: Outcome
+    outcome: Mapping[str, Any]
 
     def may_be_read_by(self, reader: Reader) -> tuple[str, ...]:
         """The texts that this reader may ever see, as the contract says it."""
         if reader == "operator":
             return (*self.open, *self.private)
-        confidential = code(self.outcome) or self.fields.get("visibility") == "private"
-        if code(self.outcome) in ("malformed", "unknown_command"):
+        confidential = self.outcome["status"] == "refused" or self.fields.get("visibility") == "private"
+        if self.outcome["status"] == "refused" and self.outcome["code"] in ("malformed", "unknown_command"):
             return ()
         return self.open if self.role == reader or not confidential else ()
 
@@ -64,13 +62,13 @@ class Life:
     """One order's life: everything that was written, and everything that was said."""
 
     opening: Opening
-    desk: Desk
+    engine: OrderEngine
     steps: list[Step] = field(default_factory=list)
     sent: list[Sent] = field(default_factory=list)
 
     @property
     def order(self) -> Order:
-        return self.desk.order
+        return self.engine.order
 
     @property
     def entries(self) -> list[RecordEntry]:
@@ -109,8 +107,8 @@ def live(
     )
     secret = f"{random.getrandbits(128):032x}"
     opening = Opening(terms=terms, policy=policy or policy_of(random), record_salt=secret)
-    life = Life(opening, Desk(opening))
-    life.steps.append(life.desk.opening_step())
+    life = Life(opening, OrderEngine(opening))
+    life.steps.append(life.engine.commit(life.engine.opening()))
     mover = _Mover(random, life, ordered_at)
     for _ in range(moves):
         mover.wait()
@@ -139,7 +137,7 @@ class _Mover:
         clock = next_clock(self.life.order)
         assert clock is not None, "an order that nothing ends"
         self.now = max(self.now, clock.at)
-        self._finish(self.life.desk.fire(clock, self.now))
+        self._finish(self.life.engine.fire(clock, self.now))
 
     def say(self) -> None:
         order, random = self.life.order, self.random
@@ -207,12 +205,12 @@ class _Mover:
         return fields
 
     def _send(self, role: str, who: str, name: str, fields: dict[str, Any]) -> None:
-        desk = self.life.desk
+        engine = self.life.engine
         payload = {"actor": {"role": role, "id": who}, "command_id": f"id-{next(self.numbers)}", **fields}
         message = read_message(name, payload, f"unnamed-{next(self.numbers)}")
-        if desk.is_over(self.now):
+        if engine.is_over(self.now):
             return
-        self._finish(desk.take(message, self.now))
+        self._finish(engine.decide(message, self.now))
         texts = {
             key: value for key, value in fields.items() if isinstance(value, str) and value[:5] in ("said-", "note-")
         }
@@ -223,11 +221,11 @@ class _Mover:
                 open=tuple(text for key, text in texts.items() if key != "private_note"),
                 private=tuple(text for key, text in texts.items() if key == "private_note"),
                 fields=fields,
-                outcome=desk.answers[(message.sender, message.command_id)],
+                outcome=engine.answers[message.key].outcome,
             )
         )
 
-    def _finish(self, draft: Draft) -> None:
-        step = self.life.desk.finish(draft, paid=self.random.random() < 0.95)
+    def _finish(self, decided: Decided) -> None:
+        step = self.life.engine.apply(decided, paid=self.random.random() < 0.95)
         if step is not None:
             self.life.steps.append(step)

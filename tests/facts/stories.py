@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from recourse.resolution.engine import Desk
 from recourse.resolution.model.order import Opening
 from recourse.starter.simulate.engine import SALT, PureEngine
 from recourse.starter.simulate.play import Play
@@ -22,5 +21,4 @@ async def played(name: str, order_id: str = "story") -> Life:
     opening = Opening(terms=terms, policy=story.policy, record_salt=SALT)
     engine = PureEngine(opening)
     await Play(story, engine).run()
-    desk: Desk = engine.desk
-    return Life(opening, desk, engine.steps)
+    return Life(opening, engine.rules, engine.steps)

@@ -19,7 +19,7 @@ from recourse.database.orders import read_record
 from recourse.database.steps import record_step
 from recourse.local.temporal import LocalTemporal, find_program
 from recourse.policies import load_policy
-from recourse.resolution.engine import Desk
+from recourse.resolution.engine import OrderEngine
 from recourse.resolution.model.order import Opening
 from recourse.runtime.actors import Actors
 from recourse.runtime.encryption import Encryption
@@ -283,7 +283,7 @@ async def bad_starts(on: Ground) -> list[Kept]:
     async with on.marketplace() as market:
         terms = market.terms()
         opening = Opening(terms=terms, policy=load_policy("resolution_center"), record_salt="0123456789abcdef")
-        await record_step(on.staged.pool, Desk(opening).opening_step())
+        await record_step(on.staged.pool, OrderEngine(opening).opening().step)
         dearer = opening.model_copy(update={"terms": terms.model_copy(update={"price": 20_000})})
         found: list[Kept] = []
         for kind, start in (("Order", dearer), ("Order", {"terms": 17}), ("Ordre", opening)):

@@ -1,5 +1,6 @@
 """The API on a marketplace of its own, called as other programs call it."""
 
+import base64
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -8,14 +9,16 @@ import httpx2
 import pytest
 from fastapi import FastAPI
 
+from recourse.runtime.keys import KeyRing
 from recourse.web.app import make_app
-from recourse.web.tokens import Bearer, BearerRole, KeyRing
+from recourse.web.tokens import Bearer, BearerRole, sign_token
 from tests.process.conftest import Marketplace, client, marketplace
 
 __all__ = ["Caller", "Callers", "Orders", "client", "marketplace"]
 
-SECRETS = "test:a secret of more than thirty-two characters"
-KEYS = KeyRing.read(SECRETS)
+SECRET = b"a secret of thirty-two bytes    "
+SECRETS = f"test={base64.b64encode(SECRET).decode()}"
+KEYS = KeyRing({"test": SECRET})
 IDS = {"client": "c-1", "freelancer": "f-1", "operator": "op-1", "service": "shop"}
 
 Callers = Callable[..., "Caller"]
@@ -23,7 +26,7 @@ Orders = Callable[..., Awaitable[str]]
 
 
 def token(role: BearerRole, holder: str | None = None, lifetime: timedelta = timedelta(hours=1)) -> str:
-    return KEYS.sign(Bearer(role=role, id=holder or IDS[role]), "recourse-api", datetime.now(UTC) + lifetime)
+    return sign_token(KEYS, Bearer(role=role, id=holder or IDS[role]), "recourse-api", datetime.now(UTC) + lifetime)
 
 
 class Caller:

@@ -7,10 +7,9 @@ import httpx2
 import jwt
 import pytest
 
-from recourse.web.tokens import BadToken, Bearer, KeyRing, Purpose
+from recourse.web.tokens import BadToken, Bearer, Purpose, read_token
+from tests.http.conftest import KEYS, SECRET
 
-SECRET = "a secret of more than thirty-two characters"
-RING = KeyRing({"test": SECRET})
 CLIENT = Bearer(role="client", id="c-1")
 
 
@@ -27,14 +26,14 @@ def made(purpose: str = "recourse-api", **seconds: int) -> str:
     "seconds", [{"iat": 2}, {"iat": 3600}, {"nbf": 2}, {"nbf": 45, "iat": 45}, {"exp": -45}], ids=repr
 )
 def test_a_clock_that_differs_a_little_is_no_forgery(purpose: Purpose, seconds: dict[str, int]) -> None:
-    assert RING.read_token(made(purpose, **seconds), purpose) == CLIENT
+    assert read_token(KEYS, made(purpose, **seconds), purpose) == CLIENT
 
 
 @pytest.mark.parametrize("purpose", get_args(Purpose))
 @pytest.mark.parametrize("seconds", [{"nbf": 120}, {"exp": -61}], ids=repr)
 def test_a_token_that_is_not_good_yet_or_any_more_is_refused(purpose: Purpose, seconds: dict[str, int]) -> None:
     with pytest.raises(BadToken):
-        RING.read_token(made(purpose, **seconds), purpose)
+        read_token(KEYS, made(purpose, **seconds), purpose)
 
 
 async def test_the_api_takes_a_token_that_says_when_it_was_made(http: httpx2.AsyncClient) -> None:

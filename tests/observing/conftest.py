@@ -26,7 +26,6 @@ from recourse.web.figures import ORPHANED
 from tests.activities.receivers import http_receiver
 from tests.conftest import _named, run_on
 from tests.http.processes import environment
-from tests.outcomes import code
 from tests.patience import PATIENCE
 from tests.process.conftest import Marketplace
 from tests.process.processes import RECOURSE, worker_process
@@ -93,7 +92,7 @@ async def _play(marketplace: Marketplace) -> str:
     send = marketplace.recourse.send
     stranger = {"role": "client", "id": "qclientq"}
     refused = await send(order_id, "request", {"actor": stranger, "kind": "cancel", "comment": "QCOMMENTQ"})
-    assert code(refused) == "not_a_party"
+    assert refused.code == "not_a_party"
     await marketplace.handle(order_id).signal("QCOMMANDQ", {"actor": stranger, "reason": "QREASONQ"})
     asked = await by("client", order_id, "request", kind="cancel", comment="QCOMMENTQ", private_note="QNOTEQ")
     assert asked.applied
@@ -141,7 +140,7 @@ async def _web(folder: Path, dsn: str, address: str) -> str:
     told = environment(
         DATABASE_URL=dsn,
         TEMPORAL_ADDRESS=address,
-        RECOURSE_TOKEN_KEYS="k1:" + "s" * 40,
+        RECOURSE_TOKEN_KEYS="k1=" + "A" * 43 + "=",
         RECOURSE_METRICS_ADDRESS=f"127.0.0.1:{metrics}",
     )
     running = await start([RECOURSE, "serve", "--port", "0"], log=folder / "web.log", environment=told)

@@ -12,7 +12,7 @@ import httpx2
 import pytest
 from fastapi import FastAPI
 
-from recourse.web.tokens import Bearer, BearerRole
+from recourse.web.tokens import Bearer, BearerRole, sign_token
 from tests.http.conftest import IDS, KEYS, Orders, app, order
 from tests.process.conftest import Marketplace, client, marketplace
 
@@ -22,7 +22,7 @@ SITE = "https://recourse.test"
 
 
 def sign_in_token(role: BearerRole, holder: str | None = None, lifetime: timedelta = timedelta(minutes=5)) -> str:
-    return KEYS.sign(Bearer(role=role, id=holder or IDS[role]), "recourse-sign-in", datetime.now(UTC) + lifetime)
+    return sign_token(KEYS, Bearer(role=role, id=holder or IDS[role]), "recourse-sign-in", datetime.now(UTC) + lifetime)
 
 
 class _Forms(HTMLParser):

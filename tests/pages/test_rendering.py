@@ -21,14 +21,14 @@ from recourse.starter.simulate.engine import SALT, PureEngine, exported
 from recourse.starter.simulate.play import READERS, Play
 from recourse.starter.simulate.story import Story, StoryStep, read_story, stories_in
 from recourse.web.access import Site
-from recourse.web.pages import acting
+from recourse.web.pages import actions
 from recourse.web.pages.app import make_pages
 from recourse.web.pages.fields import Field
 from recourse.web.pages.forms import Form
 from recourse.web.pages.order_page import said
 from recourse.web.pages.rendering import render
 from recourse.web.pages.sessions import COOKIE, signed_in
-from recourse.web.tokens import Bearer
+from recourse.web.tokens import Bearer, sign_token
 from tests.http.conftest import KEYS
 
 # Of the scenarios, so that each of these tests is a short one.
@@ -129,10 +129,10 @@ class _Told(Orders):
         self.engine = engine
 
     async def order(self, order_id: str) -> Order:
-        return self.engine.desk.order
+        return self.engine.rules.order
 
     async def record(self, order_id: str, reader: Reader) -> dict[str, Any]:
-        return exported(self.engine.desk.order, await self.engine.record(), reader)
+        return exported(self.engine.rules.order, await self.engine.record(), reader)
 
 
 class _Looking(Play):
@@ -156,7 +156,7 @@ class _Looking(Play):
         await self.look(f"{self.story.id}:{step.position}")
 
     async def look(self, where: str) -> None:
-        case = self.pure.desk.order.case
+        case = self.pure.rules.order.case
         ruled = case.ruling.operator if case and case.ruling else None
         for reader in READERS:
             for holder in {self._id(reader), *([ruled] if reader == "operator" and ruled else [])}:
@@ -171,30 +171,32 @@ class _Looking(Play):
         page = await said(self.site, order_id, known, reader)
         self._look_at(where, lambda: render(request, "order.html", **page, done=False))
         actor = Actor(role=reader, id=holder)
-        desk = acting.Desk(request, self.site, known, order_id, reader, actor, self.story.terms.currency)
+        visit = actions.Visit(request, self.site, known, order_id, reader, actor, self.story.terms.currency)
         for form in page["forms"]:
             if (form.key, repr(form)) not in self.seen:
                 self.seen.add((form.key, repr(form)))
-                await self._fill_in(desk, f"{where} {form.key}", form)
+                await self._fill_in(visit, f"{where} {form.key}", form)
 
-    async def _fill_in(self, desk: acting.Desk, where: str, form: Form) -> None:
+    async def _fill_in(self, visit: actions.Visit, where: str, form: Form) -> None:
         """Look at a form as it is at first, when nothing was typed, and at what it leads to once it is filled in."""
-        self._look_at(where, lambda: desk.show(form, form.empty(), {}))
-        self._look_at(where, lambda: desk.show(form, {}, form.read({})[1], notice="Try again."))
+        self._look_at(where, lambda: visit.show(form, form.empty(), {}))
+        self._look_at(where, lambda: visit.show(form, {}, form.read({})[1], notice="Try again."))
         typed = {**form.empty(), **{name: value for field in form.fields for name, value in filled(field).items()}}
         fields, wrong = form.read(typed)
         assert wrong == {}
-        ahead = await self.site.recourse.preview(desk.order_id, form.command, {**fields, "actor": desk.actor})
+        ahead = await self.site.recourse.preview(visit.order_id, form.command, {**fields, "actor": visit.actor})
         refused = ahead.get("refused")
         assert refused not in ("malformed", "unknown_command"), (where, ahead)
         if refused:
-            self._look_at(where, lambda: acting._refused(desk, form, typed, refused, ahead))
+            self._look_at(where, lambda: actions._refused(visit, form, typed, refused, ahead))
             return
-        self._look_at(where, lambda: acting._preview(desk, form, typed, ahead, changed=True))
-        self._look_at(where, lambda: acting._preview(desk, form, typed, ahead, status=503, stands_still=True))
+        self._look_at(where, lambda: actions._preview(visit, form, typed, ahead, changed=True))
+        self._look_at(where, lambda: actions._preview(visit, form, typed, ahead, status=503, stands_still=True))
 
     def _request(self, reader: Reader, holder: str) -> Request:
-        signed = KEYS.sign(Bearer(role=reader, id=holder), "recourse-session", datetime.now(UTC) + timedelta(hours=1))
+        signed = sign_token(
+            KEYS, Bearer(role=reader, id=holder), "recourse-session", datetime.now(UTC) + timedelta(hours=1)
+        )
         cookie = (b"cookie", f"{COOKIE}={signed}".encode())
         return Request({"type": "http", "root_path": "/pages", "headers": [cookie], "app": self.pages})
 

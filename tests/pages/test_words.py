@@ -11,7 +11,7 @@ from recourse.resolution.model.commands import COMMANDS
 from recourse.resolution.model.refusals import CODES
 from recourse.resolution.rules.clocks import ClockName
 from recourse.web import pages
-from recourse.web.pages import telling, words
+from recourse.web.pages import timeline, words
 from recourse.web.pages.forms import KEYS
 
 TEMPLATES = Path(pages.__file__).parent / "templates"
@@ -23,8 +23,8 @@ def test_every_refusal_says_in_words_what_is_wrong() -> None:
 
 
 def test_every_clock_and_command_has_a_headline_in_the_story() -> None:
-    assert set(telling._CLOCKS) == set(get_args(ClockName))
-    assert set(telling._DEEDS) | {"request"} == set(COMMANDS)
+    assert set(timeline._CLOCKS) == set(get_args(ClockName))
+    assert set(timeline._DEEDS) | {"request"} == set(COMMANDS)
 
 
 def test_every_command_of_a_person_has_a_form() -> None:

@@ -16,14 +16,13 @@ from recourse.activities.webhook import WebhookChannel
 from recourse.database.orders import read_balances, read_record
 from recourse.database.steps import OrderIdTaken, StepOutOfOrder, record_step
 from recourse.policies import load_policy
-from recourse.resolution.engine import Desk
+from recourse.resolution.engine import OrderEngine
 from recourse.resolution.model.order import Opening
 from recourse.resolution.model.reading import read_message
 from recourse.resolution.model.record import verify
 from recourse.resolution.model.step import Step
 from recourse.starter.client import Recourse
 from recourse.worker import make_worker
-from tests.outcomes import applied, code, repeated
 from tests.patience import in_real_time, in_time
 from tests.process.conftest import Marketplace
 
@@ -31,11 +30,11 @@ from tests.process.conftest import Marketplace
 async def committed_and_forgotten(marketplace: Marketplace, order_id: str, *commands: tuple[str, Any]) -> list[Step]:
     """Steps that an attempt commits of which the workflow never hears."""
     order = await marketplace.recourse.order(order_id)
-    desk = Desk.of(order, order.record_length + 1)
+    engine = OrderEngine.of(order, order.record_length + 1)
     steps = []
     for command, fields in commands:
         message = read_message(command, fields, "unnamed")
-        steps.append(desk.finish(desk.take(message, order.terms.ordered_at + timedelta(seconds=1))))
+        steps.append(engine.apply(engine.decide(message, order.terms.ordered_at + timedelta(seconds=1))))
         assert await record_step(marketplace.recourse.pool, steps[-1]) is None
     return steps
 
@@ -57,7 +56,7 @@ async def test_an_order_goes_on_from_what_was_committed(marketplace: Marketplace
     refused = await marketplace.by("client", order_id, "request", kind="cancel")
     accepted = await marketplace.by("freelancer", order_id, "accept")
 
-    assert code(refused) == "request_open"
+    assert refused.code == "request_open"
     assert accepted.applied
     entries = await read_record(marketplace.recourse.pool, order_id)
     assert [entry.content["command"] for entry in entries] == ["message", "request", "message", "request", "accept"]
@@ -76,16 +75,16 @@ async def test_the_answer_of_a_forgotten_attempt_is_the_first_answer(marketplace
     again = await marketplace.recourse.send(order_id, "request", ask)
 
     assert step.answer is not None
-    assert first == step.answer.outcome
-    assert again == repeated(step.answer.outcome)
+    assert first.whole == step.answer.outcome
+    assert again.whole == {**step.answer.outcome, "repeated": True}
     assert len(await read_record(marketplace.recourse.pool, order_id)) == 2
 
 
 async def test_a_first_task_that_was_forgotten_whole_is_taken_up(marketplace: Marketplace) -> None:
     terms = marketplace.terms()
     opening = Opening(terms=terms, policy=load_policy("resolution_center"), record_salt="0123456789abcdef")
-    desk = Desk(opening)
-    await record_step(marketplace.recourse.pool, desk.opening_step())
+    engine = OrderEngine(opening)
+    await record_step(marketplace.recourse.pool, engine.commit(engine.opening()))
     await committed_and_forgotten(
         marketplace, terms.order_id, ("message", {"actor": CLIENT, "command_id": "m", "comment": "Hello"})
     )
@@ -95,13 +94,13 @@ async def test_a_first_task_that_was_forgotten_whole_is_taken_up(marketplace: Ma
     )
     outcome = await marketplace.by("client", terms.order_id, "message", comment="Hello again")
 
-    assert outcome.entry == 2
+    assert outcome.whole["entry"] == 2
 
 
 async def test_an_order_whose_id_the_database_has_for_another_fails_and_says_so(marketplace: Marketplace) -> None:
     terms = marketplace.terms()
     opening = Opening(terms=terms, policy=load_policy("resolution_center"), record_salt="0123456789abcdef")
-    await record_step(marketplace.recourse.pool, Desk(opening).opening_step())
+    await record_step(marketplace.recourse.pool, OrderEngine(opening).opening().step)
 
     dearer = opening.model_copy(update={"terms": terms.model_copy(update={"price": 20_000})})
     handle = await marketplace.client.start_workflow(
@@ -116,11 +115,11 @@ async def test_a_step_is_written_once_and_only_behind_the_one_before(pool: Any, 
     opening = Opening(
         terms=marketplace.terms(), policy=load_policy("resolution_center"), record_salt="0123456789abcdef"
     )
-    desk = Desk(opening)
-    first = desk.opening_step()
+    engine = OrderEngine(opening)
+    first = engine.commit(engine.opening())
     message = read_message("message", {"actor": CLIENT, "comment": "Hello"}, "one")
-    second = desk.finish(desk.take(message, opening.terms.ordered_at))
-    third = desk.finish(desk.take(message.model_copy(update={"command_id": "two"}), opening.terms.ordered_at))
+    second = engine.apply(engine.decide(message, opening.terms.ordered_at))
+    third = engine.apply(engine.decide(message.model_copy(update={"command_id": "two"}), opening.terms.ordered_at))
 
     with pytest.raises(StepOutOfOrder, match="not in the database"):
         await record_step(pool, second)
@@ -135,7 +134,7 @@ async def test_a_step_is_written_once_and_only_behind_the_one_before(pool: Any, 
     assert (adopted.step, [answer.command_id for answer in adopted.answers or ()]) == (2, ["one", "two"])
     other = Opening(terms=opening.terms, policy=opening.policy, record_salt="another salt, so another order")
     with pytest.raises(OrderIdTaken):
-        await record_step(pool, Desk(other).opening_step())
+        await record_step(pool, OrderEngine(other).opening().step)
 
 
 @asynccontextmanager
@@ -169,7 +168,7 @@ async def test_what_was_committed_is_told_also_when_the_order_has_stopped_answer
             await marketplace.handle(terms.order_id).result()
 
         assert step.answer is not None
-        assert outcome == step.answer.outcome
+        assert outcome.whole == step.answer.outcome
         assert len(await read_record(recourse.pool, terms.order_id)) == 2
 
     await in_real_time(played)
@@ -229,7 +228,7 @@ async def test_nothing_is_paid_for_what_a_forgotten_attempt_has_undone(marketpla
             await asyncio.sleep((held.hold_until + timedelta(seconds=1) - datetime.now(UTC)).total_seconds())
             outcome = await recourse.send(terms.order_id, "message", {"actor": CLIENT, "comment": "Go on, please."})
 
-        assert applied(outcome).phase == "in_progress"
+        assert outcome.whole["phase"] == "in_progress"
         assert till.paid == []
         assert (await read_balances(recourse.pool, terms.order_id))["escrow"] == 10_550
 

@@ -14,7 +14,7 @@ from recourse.activities import reading_zones
 from recourse.database.orders import read_record
 from recourse.database.steps import ANSWERS_AT_MOST, record_step
 from recourse.policies import load_policy
-from recourse.resolution.engine import Desk
+from recourse.resolution.engine import OrderEngine
 from recourse.resolution.model.durations import window_end
 from recourse.resolution.model.fields import UNNAMED
 from recourse.resolution.model.order import Opening, read_state
@@ -25,7 +25,6 @@ from recourse.runtime.encryption import for_work
 from recourse.worker import how_workflows_run, make_worker
 from recourse.workflows.order import WORKFLOWS
 from recourse.workflows.page import CANCEL_BUTTON
-from tests.outcomes import applied
 from tests.patience import PATIENCE
 from tests.process.conftest import Marketplace
 from tests.process.test_forgotten_attempts import CLIENT, FREELANCER, committed_and_forgotten
@@ -172,7 +171,7 @@ async def test_request_cancellation_is_recorded_and_shown_and_the_order_goes_on(
 
     assert described.status == WorkflowExecutionStatus.RUNNING
     assert said.applied
-    assert applied(accepted).phase == "canceled"
+    assert accepted.whole["phase"] == "canceled"
     assert (CANCEL_BUTTON, "unknown_command") in await recorded(marketplace, order_id)
     assert f"> **{CANCEL_BUTTON}** was pressed here on " in shown
     assert "a party sends `request`" in shown
@@ -235,12 +234,12 @@ async def test_an_order_with_more_answers_than_fit_is_taken_up_from_the_database
     """As after its workflow was lost: it starts again with the stored opening."""
     terms = marketplace.terms()
     opening = Opening(terms=terms, policy=load_policy("resolution_center"), record_salt=secrets.token_hex(16))
-    desk = Desk(opening)
+    engine = OrderEngine(opening)
     pool = marketplace.recourse.pool
-    await record_step(pool, desk.opening_step())
+    await record_step(pool, engine.commit(engine.opening()))
     for number in range(ANSWERS_AT_MOST + 1):
         message = read_message("message", {"actor": CLIENT, "command_id": f"m{number}", "comment": "Hello"}, "none")
-        await record_step(pool, desk.finish(desk.take(message, terms.ordered_at)))
+        await record_step(pool, engine.apply(engine.decide(message, terms.ordered_at)))
     async with workers.next():
         await marketplace.client.start_workflow(
             "Order", opening, id=f"order-{terms.order_id}", task_queue=workers.queue
@@ -250,7 +249,7 @@ async def test_an_order_with_more_answers_than_fit_is_taken_up_from_the_database
         history = await marketplace.handle(terms.order_id).fetch_history()
 
     assert again.repeated
-    assert again.entry == 8
+    assert again.whole["entry"] == 8
     assert first.applied
     assert not first.repeated
     assert len(await recorded(marketplace, terms.order_id)) == ANSWERS_AT_MOST + 2
@@ -262,11 +261,11 @@ async def test_signals_without_an_id_are_numbered_on_where_the_run_before_ended(
 ) -> None:
     terms = marketplace.terms()
     opening = Opening(terms=terms, policy=load_policy("resolution_center"), record_salt=secrets.token_hex(16))
-    desk = Desk(opening)
+    engine = OrderEngine(opening)
     pool = marketplace.recourse.pool
-    await record_step(pool, desk.opening_step())
+    await record_step(pool, engine.commit(engine.opening()))
     hello = read_message("message", {"actor": CLIENT, "comment": "Hello"}, f"{UNNAMED}1")
-    await record_step(pool, desk.finish(desk.take(hello, terms.ordered_at)))
+    await record_step(pool, engine.apply(engine.decide(hello, terms.ordered_at)))
     async with workers.next():
         handle = await marketplace.client.start_workflow(
             "Order", opening, id=f"order-{terms.order_id}", task_queue=workers.queue, memo={"signals": 1}

@@ -4,23 +4,21 @@ from collections.abc import Mapping
 from copy import copy
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from recourse.policies.files import read_file
 from recourse.policies.values import read_values
-from recourse.resolution.engine import Desk, Draft
+from recourse.resolution.engine import Decided, OrderEngine, Plan
 from recourse.resolution.inbox import Inbox
 from recourse.resolution.model.durations import parse_duration
 from recourse.resolution.model.events import Event
 from recourse.resolution.model.order import Opening, Order, Sums, Terms
-from recourse.resolution.model.outcome import Outcome, Refused
 from recourse.resolution.model.policy import Policy
 from recourse.resolution.model.reading import Message, read_message
 from recourse.resolution.model.record import Reader
 from recourse.resolution.model.step import Notice, RecordEntry, Step
 from recourse.resolution.rules.clocks import next_clock
 from recourse.resolution.shown.views import view
-from tests.outcomes import code
 
 MONDAY = datetime(2025, 3, 3, 9, tzinfo=UTC)
 SALT = "the salt of these tests"
@@ -46,28 +44,35 @@ def opening(
     return Opening(terms=read, policy=chosen, record_salt=SALT, provider=provider)
 
 
+class Done(NamedTuple):
+    """What was decided, and the plan that it became."""
+
+    decided: Decided
+    plan: Plan
+
+
 @dataclass(frozen=True)
 class Then:
     """What came of one command, or of time passing: the steps that it left."""
 
     steps: tuple[Step, ...]
-    drafts: tuple[Draft, ...] = ()
-    answer: Outcome | None = None
+    done: tuple[Done, ...] = ()
+    answer: Mapping[str, Any] | None = None
 
     @property
     def refused(self) -> str | None:
         """The code of the refusal; None: it was applied."""
-        return code(self.answer)
+        return self.answer.get("code") if self.answer else None
 
     @property
     def details(self) -> Any:
         """What the refusal says besides its code."""
-        return self.answer.details if isinstance(self.answer, Refused) else {}
+        return self.answer["details"] if self.answer else {}
 
     @property
     def happened(self) -> list[Event]:
         """The events, as they happened."""
-        return [event for draft in self.drafts for event in draft.decision.events]
+        return [event for one in self.done for event in one.plan.events]
 
     @property
     def events(self) -> list[str]:
@@ -99,9 +104,9 @@ class Given:
     def __init__(
         self, policy: str | Policy = "resolution_center", changes: Mapping[str, Any] | None = None, **terms: Any
     ) -> None:
-        self.desk = Desk(opening(policy, changes, **terms))
-        self.now = self.desk.order.terms.ordered_at
-        self.steps: list[Step] = [self.desk.opening_step()]
+        self.engine = OrderEngine(opening(policy, changes, **terms))
+        self.now = self.engine.order.terms.ordered_at
+        self.steps: list[Step] = [self.engine.commit(self.engine.opening())]
         self.provider_works = True
         self.attempts: list[tuple[str, Sums]] = []
         self.arrived = 0
@@ -138,29 +143,28 @@ class Given:
 
     def take(self, *messages: Message) -> Then:
         """Let the order decide messages, and whatever else is due, in their order; answers the last that was sent."""
-        before, drafts = len(self.steps), []
-        answer: Outcome | None = None
+        before, done, answer = len(self.steps), list[Done](), None
         inbox: Inbox[Message] = Inbox()
         for message in messages:
             inbox.put(message, message.sent_at, self.now)
         while (waiting := inbox.take(self.now, self.order.decided_at)) is not None:
             message = waiting.item
-            drafts += self._fire_due(message)
-            first = self.desk.repeated(message)
+            done += self._fire_due(message)
+            first = self.engine.first_answer(message)
             if first is None:
-                draft = self._finish(self.desk.take(message, self.now))
-                drafts.append(draft)
-                assert draft.message is not None
-                first = self.desk.answers[draft.message.key]
+                one = self._finish(self.engine.decide(message, self.now))
+                done.append(one)
+                assert one.plan.step.answer is not None
+                first = one.plan.step.answer.outcome
             answer = first if message is messages[-1] else answer
-        drafts += self._fire_due()
-        return Then(tuple(self.steps[before:]), tuple(drafts), answer)
+        done += self._fire_due()
+        return Then(tuple(self.steps[before:]), tuple(done), answer)
 
     def fork(self) -> "Given":
         """The same order once more; what happens to one does not happen to the other."""
         twin = copy(self)
-        twin.desk = copy(self.desk)
-        twin.desk.answers, twin.desk.fingerprints = dict(self.desk.answers), dict(self.desk.fingerprints)
+        twin.engine = copy(self.engine)
+        twin.engine.answers = dict(self.engine.answers)
         twin.steps, twin.attempts = list(self.steps), list(self.attempts)
         return twin
 
@@ -170,29 +174,30 @@ class Given:
 
     def until(self, instant: datetime) -> Then:
         """Let time pass until then; what falls due happens at its instant."""
-        before, drafts = len(self.steps), []
+        before, done = len(self.steps), []
         while (clock := next_clock(self.order)) is not None and clock.at <= instant:
             self.now = max(self.now, clock.at)
-            drafts.append(self._finish(self.desk.fire(clock, self.now)))
+            done.append(self._finish(self.engine.fire(clock, self.now)))
         self.now = max(self.now, instant)
-        return Then(tuple(self.steps[before:]), tuple(drafts))
+        return Then(tuple(self.steps[before:]), tuple(done))
 
-    def _fire_due(self, before: Message | None = None) -> list[Draft]:
+    def _fire_due(self, before: Message | None = None) -> list[Done]:
         fired = []
-        while (clock := self.desk.due(self.now, before)) is not None:
-            fired.append(self._finish(self.desk.fire(clock, self.now)))
+        while (clock := self.engine.due(self.now, before)) is not None:
+            fired.append(self._finish(self.engine.fire(clock, self.now)))
         return fired
 
-    def _finish(self, draft: Draft) -> Draft:
-        if draft.payment is not None and draft.payment.total:
-            self.attempts.append((draft.payment_key, draft.payment))
-        self.steps.append(self.desk.finish(draft, paid=self.provider_works))
-        return draft
+    def _finish(self, decided: Decided) -> Done:
+        if decided.payment is not None and decided.payment.total:
+            self.attempts.append((decided.payment_key, decided.payment))
+        plan = self.engine.plan(decided, paid=self.provider_works)
+        self.steps.append(self.engine.commit(plan))
+        return Done(decided, plan)
 
     @property
     def order(self) -> Order:
         """The order as it is now."""
-        return self.desk.order
+        return self.engine.order
 
     @property
     def record(self) -> list[RecordEntry]:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recourse.resolution import inbox as module
-from recourse.resolution.inbox import Inbox, Waiting, counts_at
+from recourse.resolution.inbox import Inbox, Queued, counts_at
 
 NOON = datetime(2025, 3, 3, 12, tzinfo=UTC)
 SECONDS = st.integers(0, 6)
@@ -48,7 +48,7 @@ def test_what_is_put_back_is_where_it_was(stamps: list[int | None], now: int) ->
     for number, stamp in enumerate(stamps):
         for inbox in (one, other):
             inbox.put(number, None if stamp is None else at(stamp), at(now))
-    waiting: Waiting[int] | None = one.take(at(now), at(0))
+    waiting: Queued[int] | None = one.take(at(now), at(0))
     if waiting is not None:
         one.put_back(waiting)
 

@@ -17,7 +17,6 @@ from recourse.resolution.model.record import Reader, export, verify
 from recourse.resolution.model.vocabulary import PARTIES
 from recourse.resolution.rules.clocks import next_clock
 from recourse.resolution.shown.looking_ahead import available_actions
-from tests.outcomes import repeated
 from tests.rules.choices import ROLES, choices, commands_of
 from tests.rules.given import Given, Then
 from tests.rules.invariants import check_ledger, check_order, check_step, check_that_silence_locks_nothing, check_undone
@@ -141,8 +140,8 @@ class Orders(RuleBasedStateMachine):
         before = self.given.order
         then = self.given.until(max(self.given.now, clock.at - timedelta(seconds=early)))
         if not early or clock.at <= self.given.now:
-            assert then.drafts
-            assert then.drafts[0].clock == clock
+            assert then.done
+            assert then.done[0].decided.clock == clock
         self._check_steps(before, then)
 
     @precondition(lambda self: self.sent)
@@ -153,18 +152,18 @@ class Orders(RuleBasedStateMachine):
         message = data.draw(st.sampled_from(self.sent))
         other = data.draw(st.booleans())
         again = message.model_copy(update={"fields": {**message.fields, "comment": "else"}}) if other else message
-        before, first = given.order, given.desk.answers[message.key]
+        before, first = given.order, given.engine.answers[message.key].outcome
 
         then = given.take(again)
 
         if not other:
-            assert then.answer == repeated(first)
+            assert then.answer == {**first, "repeated": True}
             assert then.steps == ()
             assert given.order == before
             return
         self._check_steps(before, then)
         assert then.refused in ("command_id_reused", "malformed")
-        assert given.desk.answers[message.key] == first
+        assert given.engine.answers[message.key].outcome == first
         assert given.record[-1].content["command_id"] != message.command_id
 
     @rule(data=st.data(), length=st.sampled_from(["1h", "24h", "72h"]), count=st.integers(1, 4))
@@ -187,11 +186,12 @@ class Orders(RuleBasedStateMachine):
 
         self.sent += messages
         self._check_steps(before, then)
-        decided = [draft.decision.order.decided_at for draft in then.drafts]
+        decided = [one.plan.order.decided_at for one in then.done]
         assert decided == sorted(decided)
-        for draft in then.drafts:
-            if draft.message and draft.message.sent_at and draft.message.sent_at > before.decided_at:
-                assert draft.decision.order.decided_at >= draft.message.sent_at
+        for one in then.done:
+            message = one.plan.message
+            if message and message.sent_at and message.sent_at > before.decided_at:
+                assert one.plan.order.decided_at >= message.sent_at
 
     @rule(works=st.booleans())
     def provider(self, works: bool) -> None:

@@ -59,11 +59,11 @@ def test_a_provider_that_is_away_for_a_month_wedges_nothing() -> None:
 def test_an_order_whose_payment_is_retried_stays_reachable() -> None:
     given = canceled_while_the_provider_fails()
     given.after("30d")
-    assert not given.desk.is_over(given.now)
+    assert not given.engine.is_over(given.now)
 
     given.provider_works = True
     given.after("1h")
-    assert given.desk.is_over(given.now)
+    assert given.engine.is_over(given.now)
 
 
 def test_every_attempt_of_a_payment_has_the_same_key_and_the_same_amounts() -> None:

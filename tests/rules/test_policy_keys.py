@@ -247,7 +247,7 @@ def completes(changes: Changes) -> Any:
 def over(changes: Changes) -> Any:
     given = asked(changes)
     given.freelancer("accept")
-    over_at = given.desk.over_at()
+    over_at = given.engine.over_at()
     return over_at and over_at - given.now
 
 

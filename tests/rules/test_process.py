@@ -1,4 +1,4 @@
-"""The desk: in which order what waits is decided, what a stamp can do, repeated ids, and when an order is over
+"""The engine: in which order what waits is decided, what a stamp can do, repeated ids, and when an order is over
 (rules, 1 and 2)."""
 
 from datetime import timedelta
@@ -6,11 +6,8 @@ from typing import Any
 
 import pytest
 
-from recourse.resolution.model.outcome import read_outcome
 from recourse.resolution.model.reading import Message, read_message
-from recourse.resolution.model.step import Adopted, Answer, Answered
-from recourse.resolution.shown.answering import unrecorded
-from tests.outcomes import repeated
+from recourse.resolution.model.step import Adopted, Answered
 from tests.rules.given import ATTESTED, MONDAY, Given, hours
 
 CLIENT = {"role": "client", "id": "c-1"}
@@ -186,8 +183,7 @@ class TestRepetition:
 
         again = given.client("request", kind="cancel", command_id="once")
 
-        assert first is not None
-        assert again.answer == repeated(first)
+        assert again.answer == {**(first or {}), "repeated": True}
         assert again.steps == ()
         assert given.order == before
 
@@ -204,8 +200,7 @@ class TestRepetition:
         assert then.refused == "command_id_reused"
         assert then.details == {"used_for": "request", "entry": 1}
         assert [entry.content["command_id"] for entry in given.record] == ["once", "unnamed-2"]
-        assert first is not None
-        assert given.client("request", kind="update", command_id="once").answer == repeated(first)
+        assert given.client("request", kind="update", command_id="once").answer == {**(first or {}), "repeated": True}
 
     def test_each_of_them_is_recorded_and_what_cannot_be_read_is_malformed_first(self) -> None:
         given = Given()
@@ -229,7 +224,7 @@ class TestRepetition:
         again = given.client("request", **said, **later, attestations=ATTESTED[::-1])
 
         assert again.answer is not None
-        assert again.answer.repeated
+        assert again.answer["repeated"] is True
 
     def test_a_refusal_that_was_forgotten_before_it_was_answered_is_answered_once(self) -> None:
         given = Given()
@@ -239,19 +234,18 @@ class TestRepetition:
         [step] = forgotten.take(reused).steps
         assert step.answer is not None
         answered = Answered(**step.answer.model_dump(), fingerprint=reused.fingerprint)
-        given.desk.adopt(Adopted(step=step.number, order=step.order, answers=(answered,)))
+        given.engine.adopt(Adopted(step=step.number, order=step.order, answers=(answered,)))
 
-        assert given.desk.repeated(given.desk.free(reused)) == step.answer.outcome
+        assert given.engine.first_answer(given.engine.free(reused)) == step.answer.outcome
 
     def test_an_answer_of_which_nobody_knows_to_what_it_was_given_is_the_first_answer(self) -> None:
         given = Given()
-        first = unrecorded("o-1", "withdraw", "once", "no_open_case")
-        answered = Answered(sender="client:c-1", command_id="once", outcome=first)
-        given.desk.know(answered)
+        answered = Answered(sender="client:c-1", command_id="once", outcome={"status": "applied"})
+        given.engine.learn(answered)
 
         then = given.client("withdraw", command_id="once")
 
-        assert (then.answer, then.steps) == (repeated(first), ())
+        assert (then.answer, then.steps) == ({"status": "applied", "repeated": True}, ())
 
     def test_a_message_without_an_id_gets_another_number_instead(self) -> None:
         given = Given()
@@ -346,42 +340,40 @@ class TestReachability:
     def test_an_order_answers_for_two_weeks_after_it_closed(self) -> None:
         given = asked()
         given.freelancer("accept")
-        assert given.desk.over_at() == MONDAY + timedelta(days=14)
+        assert given.engine.over_at() == MONDAY + timedelta(days=14)
         given.after("13d23h59m59s")
-        assert not given.desk.is_over(given.now)
+        assert not given.engine.is_over(given.now)
 
         given.after("1s")
 
-        assert given.desk.is_over(given.now)
+        assert given.engine.is_over(given.now)
 
     def test_and_as_long_as_one_of_its_clocks_runs(self) -> None:
         given = asked(changes={"notices.follow_up": "30d"})
         given.freelancer("accept")
         given.after("29d")
-        assert not given.desk.is_over(given.now)
+        assert not given.engine.is_over(given.now)
 
         given.after("1d")
 
-        assert given.desk.is_over(given.now)
+        assert given.engine.is_over(given.now)
 
     def test_an_open_order_is_not_over(self) -> None:
         given = Given(changes={"order.dormant_after": "never"})
 
-        assert given.desk.over_at() is None
-        assert not given.desk.is_over(MONDAY + timedelta(days=3_660))
+        assert given.engine.over_at() is None
+        assert not given.engine.is_over(MONDAY + timedelta(days=3_660))
 
 
 class TestAnswers:
     def test_an_applied_command_is_answered_with_what_comes_next(self) -> None:
         answer = Given().client("request", kind="cancel", command_id="1").answer
 
-        assert answer is not None
-        assert answer.model_dump(mode="json") == {
+        assert answer == {
             "status": "applied",
             "order_id": "o-1",
             "command": "request",
             "command_id": "1",
-            "repeated": False,
             "entry": 1,
             "at": "2025-03-03T09:00:00Z",
             "events": ["request_opened"],
@@ -395,30 +387,17 @@ class TestAnswers:
     def test_a_refused_one_with_why(self) -> None:
         answer = Given().client("request", kind="cancel", approval="skip", command_id="1").answer
 
-        assert answer is not None
-        assert answer.model_dump(mode="json") == {
+        assert answer == {
             "status": "refused",
             "order_id": "o-1",
             "command": "request",
             "command_id": "1",
-            "repeated": False,
             "entry": 1,
             "at": "2025-03-03T09:00:00Z",
             "code": "approval_needed",
             "message": "The other side must approve.",
             "details": {"available_at": "2025-03-09T09:00:00Z"},
         }
-
-    @pytest.mark.parametrize("approval", ["ask", "skip"])
-    def test_what_a_newer_build_answered_is_kept_whole(self, approval: str) -> None:
-        answer = Given().client("request", kind="cancel", approval=approval, command_id="1").answer
-        assert answer is not None
-        newer = {**answer.model_dump(mode="json"), "colour": "red"}
-        if answer.applied:
-            newer["turn"] = {**newer["turn"], "since": "2025-03-03T09:00:00Z"}
-        kept = Answer(sender="client:c-1", command_id="1", outcome=read_outcome(newer))
-
-        assert Answer.model_validate_json(kept.model_dump_json()).outcome.model_dump(mode="json") == newer
 
     def test_a_refusal_changes_nothing_but_the_record(self) -> None:
         given = Given()

@@ -23,6 +23,7 @@ NAMES = [
 ALLOWED = {
     "bisect",
     "collections",
+    "copy",
     "dataclasses",
     "datetime",
     "fractions",

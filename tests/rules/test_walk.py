@@ -67,7 +67,7 @@ def _check_reached(state: State) -> None:
 def _check_what_is_said(state: State) -> None:
     order, now = state.order, state.now
     given = Given(order.policy, requirements=order.terms.requirements)
-    given.desk.order, given.now = order, now
+    given.engine.order, given.now = order, now
     for role in ROLES:
         check_actions(order, role, now)
     for move in state.next:

@@ -103,11 +103,11 @@ def test_plain_payloads_stay_as_they_are_and_so_does_everything_without_keys() -
 
 def test_keys_are_read_with_their_ids_in_their_order() -> None:
     text = f"b={base64.b64encode(NEW).decode()}, a={base64.b64encode(OLD).decode()}"
-    ring = KeyRing.read(text, size=32)
+    ring = KeyRing.read(text)
 
     assert dict(ring.keys) == {"b": NEW, "a": OLD}
     assert ring.first == "b"
-    assert not KeyRing.read("", size=32)
+    assert not KeyRing.read("")
     assert base64.b64encode(NEW).decode() not in repr(ring)
 
 
@@ -124,7 +124,7 @@ def test_keys_are_read_with_their_ids_in_their_order() -> None:
 )
 def test_bad_keys_are_named_and_never_shown(monkeypatch: pytest.MonkeyPatch, text: str, why: str) -> None:
     with pytest.raises(BadKeys, match=why) as raised:
-        KeyRing.read(text, size=32)
+        KeyRing.read(text)
     assert "SECRET" not in str(raised.value)
 
     monkeypatch.setenv("RECOURSE_PAYLOAD_KEYS", text)

@@ -8,7 +8,7 @@ with workflow.unsafe.imports_passed_through():
     from recourse.resolution.model.order import Opening
     from recourse.runtime.names import ORDER
     from recourse.workflows.carried import Carried
-    from recourse.workflows.order import OrderWorkflow, Ticket
+    from recourse.workflows.order import OrderWorkflow, Pending
 
 
 @workflow.defn(name=ORDER)
@@ -28,7 +28,7 @@ class Differing(OrderWorkflow):
     async def run(self, start: Opening | Carried) -> str:
         return await super().run(start)
 
-    async def answer_to(self, ticket: Ticket) -> None:
-        if ticket.message.name == "request":
+    async def decide_message(self, pending: Pending) -> None:
+        if pending.message.name == "request":
             await workflow.sleep(timedelta(milliseconds=1))
-        await super().answer_to(ticket)
+        await super().decide_message(pending)

@@ -1,5 +1,6 @@
 """What the demonstration leaves to look around in: orders that still run, the pages, and commands to paste."""
 
+import base64
 import secrets
 import sys
 from collections.abc import AsyncIterator
@@ -14,12 +15,13 @@ from rich.console import Console
 from recourse.local.process import usual_port
 from recourse.policies import load_policy
 from recourse.resolution.model.order import Terms
+from recourse.runtime.keys import KeyRing
 from recourse.starter.client import Recourse
 from recourse.starter.simulate.temporal import Stage
 from recourse.web.app import make_app
 from recourse.web.pages.sessions import LONGEST_LINK, link
 from recourse.web.serving import answering
-from recourse.web.tokens import Bearer, KeyRing
+from recourse.web.tokens import Bearer
 
 PAGES = 8000  # the port of `recourse serve`
 CLIENT = {"role": "client", "id": "c-3"}
@@ -85,7 +87,7 @@ async def start_live(recourse: Recourse, suffix: str) -> dict[str, str]:
         await recourse.start(terms, load_policy(policy))
         for actor, command, fields in deeds:
             outcome = await recourse.send(terms.order_id, command, {"actor": actor, **fields})
-            if not outcome.applied:
+            if outcome.code is not None:
                 raise AssertionError(f"{terms.order_id}: {command} was refused: {outcome.code}")
         started[terms.order_id] = about
     return started
@@ -96,7 +98,7 @@ async def looking_around(staged: Stage, screen: Console) -> AsyncIterator[None]:
     """Start the live orders, serve the pages while the block runs, and say where everything is."""
     port = usual_port(PAGES)
     address = f"http://127.0.0.1:{port}"
-    secret = f"demo:{secrets.token_urlsafe(32)}"
+    secret = f"demo={base64.b64encode(secrets.token_bytes(32)).decode()}"
     keys = KeyRing.read(secret)
     recourse = Recourse(staged.client, staged.pool, task_queue=staged.queue, web_url=address)
     orders = await start_live(recourse, f"{staged.name}-{next(staged.numbers)}")

@@ -25,8 +25,7 @@ from recourse.starter.simulate.engine import exported
 from recourse.starter.simulate.play import Difference, Play
 from recourse.starter.simulate.story import Story, StoryStep, read_story
 from recourse.starter.simulate.temporal import Stage, TemporalEngine, TooSlow, shift_of
-from recourse.web.pages.telling import Chapter
-from recourse.web.pages.telling import story as told
+from recourse.web.pages.timeline import TimelineEntry, timeline
 
 TRIES = 10
 WIDEST = 110  # columns, beyond which lines are hard to read
@@ -98,13 +97,13 @@ class ToldPlay(Play):
     async def _step(self, step: StoryStep) -> None:
         await super()._step(step)
         document = exported(await self.engine.order(), await self.engine.record(), "operator")
-        chapters = told(Export.model_validate(document).entries, "operator", self.story.terms.currency)
+        chapters = timeline(Export.model_validate(document).entries, "operator", self.story.terms.currency)
         for chapter in chapters[self._shown :]:
             self._screen.print(happened(chapter, self._screen))
         self._shown = len(chapters)
 
 
-def happened(chapter: Chapter, screen: Console) -> Text:
+def happened(chapter: TimelineEntry, screen: Console) -> Text:
     """One entry of a record: when, who, and what came of it, with what somebody wrote."""
     who = "The clock" if chapter.party == "system" else chapter.who
     line = Text.assemble("  ", (write_instant(chapter.at).removesuffix(" UTC"), "cyan"), "  ", (f"{who:<14}  ", "bold"))

@@ -10,7 +10,6 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from recourse.resolution.model.facts import Facts
-from recourse.resolution.model.outcome import Outcome
 
 Account = Literal["client", "freelancer", "platform", "escrow"]
 Receiver = Literal["client", "freelancer", "operator"]
@@ -63,7 +62,7 @@ class Answer(BaseModel):
 
     sender: str
     command_id: str
-    outcome: Outcome
+    outcome: dict[str, Any]
 
 
 class Answered(Answer):

@@ -1,5 +1,6 @@
 """A decision in the making: events that happen one after the other, and the order as each of them leaves it."""
 
+from copy import copy
 from datetime import datetime, timedelta
 
 from recourse.resolution.model.events import AutoCompleteStarted, AutoCompleteStopped, Event
@@ -23,6 +24,12 @@ class Decision:
         self.offsets = offsets
         self.events: list[Event] = []
         self.withdrawn = False
+
+    def fork(self) -> "Decision":
+        """The same decision once more; what happens to one does not happen to the other."""
+        twin = copy(self)
+        twin.events = [*self.events]
+        return twin
 
     def happen(self, event: Event) -> None:
         """Let `event` be so."""

@@ -14,7 +14,7 @@ from recourse.web.api.bodies import ExactRoute
 from recourse.web.api.shapes import Answered
 from recourse.web.pages.sessions import LINK_LASTS, LONGEST_LINK, link
 from recourse.web.problems import malformed
-from recourse.web.tokens import Bearer
+from recourse.web.tokens import Bearer, sign_token
 
 router = APIRouter(tags=["tokens"], route_class=ExactRoute)
 LONGEST_LIFE = timedelta(days=30)
@@ -72,5 +72,5 @@ async def issue_token(site: TheSite, body: IssueToken) -> Issued:
     if not timedelta(0) < body.lifetime <= LONGEST_LIFE:
         raise malformed(lifetime="must be longer than nothing and at most 30d")
     expires_at = (site.now() + body.lifetime).replace(microsecond=0)
-    token = site.keys.sign(Bearer(role=body.role, id=body.id), "recourse-api", expires_at)
+    token = sign_token(site.keys, Bearer(role=body.role, id=body.id), "recourse-api", expires_at)
     return Issued(token=token, expires_at=expires_at)

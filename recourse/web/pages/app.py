@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from recourse.database.pool import AWAY, DatabaseUnreachable
 from recourse.web.access import Site
-from recourse.web.pages import acting, entering, lists, order_page
+from recourse.web.pages import actions, lists, order_page, signing_in
 from recourse.web.pages.rendering import render, static
 from recourse.web.problems import FAILURES, Failure, database_unreachable
 
@@ -30,15 +30,15 @@ def make_pages(site: Site, ancestors: Sequence[str] = ()) -> Starlette:
     """The pages. `ancestors` are the origins whose pages may show them in a frame, such as `https://market.example`."""
     pages = Starlette(
         routes=[
-            Route("/", entering.home),
-            Route("/sign-in", entering.enter, methods=["GET", "POST"]),
-            Route("/sign-out", entering.leave, methods=["POST"]),
-            Route("/zone", entering.choose_zone, methods=["GET", "POST"]),
+            Route("/", signing_in.home),
+            Route("/sign-in", signing_in.enter, methods=["GET", "POST"]),
+            Route("/sign-out", signing_in.leave, methods=["POST"]),
+            Route("/zone", signing_in.choose_zone, methods=["GET", "POST"]),
             Route("/orders", lists.own_orders),
             Route("/queue", lists.queue),
             Route("/orders/{order_id}", order_page.show),
-            Route("/orders/{order_id}/{key}", acting.ask, methods=["GET"]),
-            Route("/orders/{order_id}/{key}", acting.act, methods=["POST"]),
+            Route("/orders/{order_id}/{key}", actions.ask, methods=["GET"]),
+            Route("/orders/{order_id}/{key}", actions.act, methods=["POST"]),
             Route("/static/{name}", static),
         ],
         exception_handlers={

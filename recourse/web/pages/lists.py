@@ -13,9 +13,9 @@ from recourse.database.lists import Wanted, list_orders, policies_in_use, undeci
 from recourse.resolution.model.vocabulary import PARTIES, Stage
 from recourse.web.api.queue import place_after, place_of
 from recourse.web.pages import words
-from recourse.web.pages.entering import to
 from recourse.web.pages.rendering import render, site_of
 from recourse.web.pages.sessions import signed_in
+from recourse.web.pages.signing_in import to
 from recourse.web.problems import forbidden
 
 PAGE = 25

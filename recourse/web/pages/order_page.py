@@ -14,11 +14,11 @@ from recourse.resolution.shown.looking_ahead import available_actions, if_nobody
 from recourse.resolution.shown.views import view
 from recourse.web.access import Site, the_reader
 from recourse.web.pages.forms import KEYS, Form, forms
+from recourse.web.pages.headline import headline
 from recourse.web.pages.outlook import money_rows, silent
 from recourse.web.pages.rendering import render, site_of
 from recourse.web.pages.sessions import Session, signed_in
-from recourse.web.pages.standing import standing
-from recourse.web.pages.telling import offer, story
+from recourse.web.pages.timeline import offer, timeline
 
 
 async def possible(site: Site, order: Order, known: Session, reader: Reader) -> list[Form]:
@@ -55,14 +55,14 @@ async def said(site: Site, order_id: str, known: Session, reader: Reader) -> dic
     return {
         "order": seen,
         "reader": reader,
-        "standing": standing(seen, reader, decided=final_at is not None, own_ruling=_ruled(order, known)),
+        "headline": headline(seen, reader, decided=final_at is not None, own_ruling=_ruled(order, known)),
         "final_at": final_at,
         "offer": offer(exported.entries, seen["request"], reader),
         "forms": await possible(site, order, known, reader),
         "later": {} if reader == "operator" else opens_later(order, reader, now),
         "silent": silent(if_nobody_acts(order, reader), reader),
         "money": money_rows(seen["money"], reader),
-        "story": story(exported.entries, reader, order.terms.currency),
+        "timeline": timeline(exported.entries, reader, order.terms.currency),
     }
 
 

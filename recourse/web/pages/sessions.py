@@ -10,8 +10,9 @@ from urllib.parse import parse_qs, urlencode
 from starlette.requests import Request
 from starlette.responses import Response
 
+from recourse.runtime.keys import KeyRing
 from recourse.web.problems import Failure, malformed
-from recourse.web.tokens import BadToken, Bearer, KeyRing
+from recourse.web.tokens import BadToken, Bearer, read_token, sign_token
 
 # A browser takes a cookie of this prefix only over TLS (or from this very machine), for this host alone.
 COOKIE = "__Host-recourse"
@@ -31,7 +32,7 @@ class Session:
 
 def sign_in(response: Response, keys: KeyRing, bearer: Bearer, now: datetime, *, embedded: bool) -> None:
     """Give the browser a session."""
-    signed = keys.sign(bearer, "recourse-session", now + LASTS)
+    signed = sign_token(keys, bearer, "recourse-session", now + LASTS)
     _set(response, COOKIE, signed, LASTS, embedded)
 
 
@@ -59,14 +60,17 @@ def link(keys: KeyRing, bearer: Bearer, expires_at: datetime, order_id: str = ""
     """
     if bearer.role == "service":
         raise ValueError("a backend has no pages: name a client, a freelancer or an operator")
-    said = {"token": keys.sign(bearer, "recourse-sign-in", expires_at), **({"order": order_id} if order_id else {})}
+    said = {
+        "token": sign_token(keys, bearer, "recourse-sign-in", expires_at),
+        **({"order": order_id} if order_id else {}),
+    }
     return f"/pages/sign-in?{urlencode(said)}"
 
 
 def link_bearer(keys: KeyRing, token: str) -> Bearer:
     """Whom a link signs in. Raises Failure (403)."""
     try:
-        bearer = keys.read_token(token.strip(), "recourse-sign-in")
+        bearer = read_token(keys, token.strip(), "recourse-sign-in")
     except BadToken as error:
         raise Failure(403, "bad_link", "This link cannot be used.", detail=str(error)) from error
     if bearer.role == "service":
@@ -78,7 +82,7 @@ def session(request: Request, keys: KeyRing) -> Session | None:
     """The session of a browser; None where it has none that is good."""
     signed = request.cookies.get(COOKIE, "")
     try:
-        bearer = keys.read_token(signed, "recourse-session") if signed else None
+        bearer = read_token(keys, signed, "recourse-session") if signed else None
     except BadToken:
         return None
     return Session(bearer, _proof(signed)) if bearer else None

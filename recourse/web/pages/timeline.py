@@ -1,4 +1,4 @@
-"""The record as a story for one reader: who did what, in which words, and which money moved."""
+"""The record as a timeline for one reader: who did what, in which words, and which money moved."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ class Evidence:
 
 
 @dataclass(frozen=True)
-class Chapter:
+class TimelineEntry:
     """One entry of the record. `quotes` are what somebody wrote, each with a title."""
 
     number: int
@@ -46,15 +46,15 @@ class Chapter:
     refused: bool = False
 
 
-def story(entries: Sequence[ExportedEntry], reader: Reader, currency: str) -> list[Chapter]:
+def timeline(entries: Sequence[ExportedEntry], reader: Reader, currency: str) -> list[TimelineEntry]:
     """What the reader may see, oldest first; entries that are hidden from it leave no trace."""
-    chapters, kind = [], "cancel"
+    shown, kind = [], "cancel"
     for entry in entries:
         if entry.content is not None:
             opened = [event for event in entry.content.get("events", ()) if event["event"] == "request_opened"]
             kind = opened[-1]["kind"] if opened else kind
-            chapters.append(_chapter(entry.number, entry.content, reader, _Told(reader, currency, kind)))
-    return chapters
+            shown.append(_entry(entry.number, entry.content, reader, _Events(reader, currency, kind)))
+    return shown
 
 
 def offer(
@@ -76,7 +76,7 @@ def offer(
     return None
 
 
-def _chapter(number: int, content: Mapping[str, Any], reader: Reader, told: "_Told") -> Chapter:
+def _entry(number: int, content: Mapping[str, Any], reader: Reader, told: "_Events") -> TimelineEntry:
     actor, fields = content.get("actor") or {}, content.get("fields") or {}
     role = str(actor.get("role", "unknown"))
     events = content.get("events", ())
@@ -89,7 +89,7 @@ def _chapter(number: int, content: Mapping[str, Any], reader: Reader, told: "_To
         if event["event"] == "money_moved":
             moved = {account: moved[account] + event["sums"][account] for account in moved}
     rows = tuple(row for row in money_rows({**moved, "held": 0}, reader) if row.amount)
-    return Chapter(
+    return TimelineEntry(
         number,
         datetime.fromisoformat(content["at"]),
         _who(role, str(actor.get("id", "")), reader),
@@ -182,7 +182,7 @@ def _quotes(fields: Mapping[str, Any], private: Mapping[str, Any]) -> Iterator[t
 
 
 @dataclass(frozen=True)
-class _Told:
+class _Events:
     """`kind` is that of the latest request: counter-offers do not name it."""
 
     reader: Reader

@@ -1,7 +1,7 @@
-"""Doing something: a form, what it would lead to, and only then the command itself.
+"""The three steps of an action: a form, a preview of its effect, and then the command itself.
 
-A form carries the version of the offer that it was made for, and a confirmation the id of its command and what was
-shown to come of it. So a page that is old does nothing that was not seen, and a second click nothing at all.
+A form carries the version of the offer that it was made for. A confirmation carries the id of its command and the
+preview that was shown. So an old page does nothing that its reader did not see, and a second click does nothing.
 """
 
 import re
@@ -16,19 +16,18 @@ from starlette.responses import Response
 
 from recourse.database.orders import read_answer
 from recourse.resolution.model.commands import Actor
-from recourse.resolution.model.outcome import Applied, Refused
 from recourse.resolution.model.record import Reader
 from recourse.resolution.shown.trying import variants
 from recourse.starter.answers import OrderNotRunning
 from recourse.web.access import Site, the_actor, the_reader
 from recourse.web.pages import words
-from recourse.web.pages.entering import to
 from recourse.web.pages.fields import Typed
 from recourse.web.pages.forms import Form
 from recourse.web.pages.order_page import possible
 from recourse.web.pages.outlook import aheads, fingerprint
 from recourse.web.pages.rendering import render, site_of
 from recourse.web.pages.sessions import Session, check_proof, first, read_form, signed_in
+from recourse.web.pages.signing_in import to
 from recourse.web.patience import patient
 from recourse.web.problems import OF_THE_MESSAGE, Failure, malformed
 
@@ -45,8 +44,8 @@ _ABOUT = {
 
 
 @dataclass(frozen=True)
-class Desk:
-    """One reader at one order."""
+class Visit:
+    """One reader on the pages of one order."""
 
     request: Request
     site: Site
@@ -59,11 +58,11 @@ class Desk:
 
     @property
     def sender(self) -> str:
-        """By what command ids are unique."""
+        """The scope in which command ids are unique."""
         return f"{self.actor.role}:{self.actor.id}"
 
     async def form(self, key: str) -> Form:
-        """The form that is asked for. Raises Failure (409) where that cannot be done now."""
+        """The form of this key. Raises Failure (409) where its action is not possible now."""
         order = await self.site.recourse.order(self.order_id)
         found = [form for form in await possible(self.site, order, self.known, self.reader) if form.key == key]
         if found:
@@ -80,7 +79,7 @@ class Desk:
     async def has_done(self, key: str, command_id: str) -> bool:
         """Whether this command of theirs was applied."""
         answered = await read_answer(self.site.recourse.pool, self.order_id, self.sender, command_id)
-        return isinstance(answered, Applied) and answered.command == _command(key)[0]
+        return answered is not None and answered["status"] == "applied" and answered["command"] == _command(key)[0]
 
     def show(self, form: Form, typed: Typed, wrong: Mapping[str, str], status: int = 200, notice: str = "") -> Response:
         """The form, with what was typed and what is wrong with it."""
@@ -95,86 +94,86 @@ def _command(key: str) -> tuple[str, str]:
     return name.replace("-", "_"), kind.replace("-", "_")
 
 
-async def _desk(request: Request) -> Desk:
+async def _visit(request: Request) -> Visit:
     site = site_of(request)
     known = signed_in(request, site.keys)
     order_id = str(request.path_params["order_id"])
     reader = await the_reader(site, known.bearer, order_id)
     order = await site.recourse.order(order_id)
     actor = await the_actor(site, known.bearer, order_id)
-    return Desk(request, site, known, order_id, reader, actor, order.terms.currency)
+    return Visit(request, site, known, order_id, reader, actor, order.terms.currency)
 
 
 async def ask(request: Request) -> Response:
     """An empty form."""
-    desk = await _desk(request)
-    form = await desk.form(request.path_params["key"])
-    return desk.show(form, form.empty(), {})
+    visit = await _visit(request)
+    form = await visit.form(request.path_params["key"])
+    return visit.show(form, form.empty(), {})
 
 
 async def act(request: Request) -> Response:
     """A form that was filled in (`preview`), is to be changed (`edit`), or is confirmed (`confirm`)."""
-    desk = await _desk(request)
+    visit = await _visit(request)
     given = await read_form(request)
-    check_proof(desk.known, first(given, "proof"))
+    check_proof(visit.known, first(given, "proof"))
     typed = {name: values for name, values in given.items() if name not in _OURS}
     key, step, command_id = request.path_params["key"], first(given, "step"), first(given, "command_id")
     if step != "confirm":
-        return await _go_on(desk, key, step, command_id, typed, first(given, "seen"))
+        return await _go_on(visit, key, step, command_id, typed, first(given, "seen"))
     if not re.fullmatch(r"[0-9a-f]{32}", command_id):
         raise malformed(command_id="is not one of a form")
-    if await desk.has_done(key, command_id):
-        return _done(desk, key)
+    if await visit.has_done(key, command_id):
+        return _done(visit, key)
     try:
-        response = await _go_on(desk, key, step, command_id, typed, first(given, "seen"))
+        response = await _go_on(visit, key, step, command_id, typed, first(given, "seen"))
     except Failure:
-        if await desk.has_done(key, command_id):
-            return _done(desk, key)
+        if await visit.has_done(key, command_id):
+            return _done(visit, key)
         raise
     # Of a double click, the other one may have been quicker, and have changed what this one would lead to.
-    if response.status_code != 303 and await desk.has_done(key, command_id):
-        return _done(desk, key)
+    if response.status_code != 303 and await visit.has_done(key, command_id):
+        return _done(visit, key)
     return response
 
 
-async def _go_on(desk: Desk, key: str, step: str, command_id: str, typed: Typed, seen: str) -> Response:
-    form = await desk.form(key)
+async def _go_on(visit: Visit, key: str, step: str, command_id: str, typed: Typed, seen: str) -> Response:
+    form = await visit.form(key)
     if step == "edit":
-        return desk.show(form, typed, {})
+        return visit.show(form, typed, {})
     fields, wrong = form.read(typed)
     if wrong:
-        return desk.show(form, typed, wrong, 422)
+        return visit.show(form, typed, wrong, 422)
     version = first(typed, "expected_version")
     message = {**fields, **({"expected_version": int(version)} if re.fullmatch(r"[0-9]{1,18}", version) else {})}
-    ahead = await desk.site.recourse.preview(desk.order_id, form.command, {**message, "actor": desk.actor})
+    ahead = await visit.site.recourse.preview(visit.order_id, form.command, {**message, "actor": visit.actor})
     if "refused" in ahead:
-        return _refused(desk, form, typed, ahead["refused"], ahead)
+        return _refused(visit, form, typed, ahead["refused"], ahead)
     if step != "confirm" or seen != fingerprint(ahead):
-        return _preview(desk, form, typed, ahead, changed=step == "confirm")
-    return await _confirmed(desk, form, typed, message, command_id, ahead)
+        return _preview(visit, form, typed, ahead, changed=step == "confirm")
+    return await _confirmed(visit, form, typed, message, command_id, ahead)
 
 
 async def _confirmed(
-    desk: Desk, form: Form, typed: Typed, message: Mapping[str, Any], command_id: str, ahead: Mapping[str, Any]
+    visit: Visit, form: Form, typed: Typed, message: Mapping[str, Any], command_id: str, ahead: Mapping[str, Any]
 ) -> Response:
-    sent = {**message, "actor": desk.actor, "command_id": command_id}
+    sent = {**message, "actor": visit.actor, "command_id": command_id}
     try:
-        async with patient(desk.site.patience):
-            outcome = await desk.site.recourse.send(desk.order_id, form.command, sent)
+        async with patient(visit.site.patience):
+            outcome = await visit.site.recourse.send(visit.order_id, form.command, sent)
     except Failure as error:
         if error.status_code != 503:
             raise
         # Nobody knows whether it arrived: with the same id it can be sent again.
-        return _preview(desk, form, typed, ahead, command_id=command_id, status=503)
+        return _preview(visit, form, typed, ahead, command_id=command_id, status=503)
     except OrderNotRunning:
-        return _preview(desk, form, typed, ahead, command_id=command_id, status=503, stands_still=True)
-    if isinstance(outcome, Refused):
-        return _refused(desk, form, typed, outcome.code, outcome.details)
-    return _done(desk, form.key)
+        return _preview(visit, form, typed, ahead, command_id=command_id, status=503, stands_still=True)
+    if not outcome.applied:
+        return _refused(visit, form, typed, str(outcome.code), outcome.details)
+    return _done(visit, form.key)
 
 
 def _preview(
-    desk: Desk,
+    visit: Visit,
     form: Form,
     typed: Typed,
     ahead: Mapping[str, Any],
@@ -185,35 +184,35 @@ def _preview(
     stands_still: bool = False,
 ) -> Response:
     return render(
-        desk.request,
+        visit.request,
         "preview.html",
         409 if changed else status,
         form=form,
         typed=typed,
-        aheads=aheads(ahead, desk.reader),
+        aheads=aheads(ahead, visit.reader),
         seen=fingerprint(ahead),
         command_id=command_id or uuid.uuid4().hex,
         changed=changed,
         unanswered=status == 503,
         stands_still=stands_still,
-        order_id=desk.order_id,
-        currency=desk.currency,
+        order_id=visit.order_id,
+        currency=visit.currency,
     )
 
 
-def _done(desk: Desk, key: str) -> Response:
-    return to(desk.request, f"orders/{quote(desk.order_id, safe='')}?done={key}")
+def _done(visit: Visit, key: str) -> Response:
+    return to(visit.request, f"orders/{quote(visit.order_id, safe='')}?done={key}")
 
 
-def _refused(desk: Desk, form: Form, typed: Typed, code: str, details: Mapping[str, Any]) -> Response:
+def _refused(visit: Visit, form: Form, typed: Typed, code: str, details: Mapping[str, Any]) -> Response:
     names = {field.name for field in form.fields}
     status = 422 if code in OF_THE_MESSAGE else 409
     if code == "malformed":
         # Some problems name a place inside of a field.
         problems = {where.split(".")[0]: why for where, why in details.get("problems", {}).items()}
         wrong = {where: f"This cannot be used: {why}." for where, why in problems.items() if where in names}
-        return desk.show(form, typed, wrong, status, notice="" if wrong else words.REFUSED["malformed"])
+        return visit.show(form, typed, wrong, status, notice="" if wrong else words.REFUSED["malformed"])
     about = _ABOUT.get(code) or next((one for one in ("explanation", "comment") if one in names), "")
     if status == 422 and about in names:
-        return desk.show(form, typed, {about: words.word(words.REFUSED, code)}, status)
-    return desk.show(form, typed, {}, status, notice=words.word(words.REFUSED, code))
+        return visit.show(form, typed, {about: words.word(words.REFUSED, code)}, status)
+    return visit.show(form, typed, {}, status, notice=words.word(words.REFUSED, code))

@@ -1,4 +1,4 @@
-"""Coming in, going out, and the reader's time zone."""
+"""Sign in, sign out, and the choice of a time zone."""
 
 from urllib.parse import quote
 
@@ -26,7 +26,7 @@ def to(request: Request, place: str) -> RedirectResponse:
 
 
 async def home(request: Request) -> Response:
-    """Where everybody begins: operators at the queue, the others at their orders."""
+    """The first page: the queue for operators, the list of orders for parties."""
     known = session(request, site_of(request).keys)
     if known is None:
         return to(request, "sign-in")
