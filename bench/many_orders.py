@@ -86,7 +86,7 @@ async def one_of_each(pool: Any, now: datetime) -> None:
             message = {"actor": {"role": role, "id": who}, "command_id": f"m-{place}", **fields}
             at = began + timedelta(hours=12 + place)
             steps.append(engine.apply(engine.decide(read_message(command, message, "unnamed"), at)))
-            if engine.answers[f"{role}:{who}", f"m-{place}"].outcome["status"] != "applied":
+            if not engine.answers[f"{role}:{who}", f"m-{place}"].outcome.applied:
                 raise AssertionError(f"story {number}, {command}: {engine.answers}")
         while story.ends and (clock := next_clock(engine.order)) is not None:
             steps.append(engine.apply(engine.fire(clock, clock.at)))

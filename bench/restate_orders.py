@@ -56,7 +56,7 @@ async def _take(ctx: restate.ObjectContext, name: str, payload: Any) -> dict[str
     message = read_message(name, payload, "unnamed")
     step = engine.apply(engine.decide(message, whole_second(await _now(ctx))))
     await _write(ctx, engine, step)
-    return engine.answers[message.key].outcome
+    return engine.answers[message.key].outcome.model_dump(mode="json")
 
 
 @orders.handler("start")

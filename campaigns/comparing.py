@@ -147,7 +147,7 @@ def _notices(steps: Sequence[Step]) -> list[Row]:
 
 
 def _answers(steps: Sequence[Step]) -> list[Row]:
-    return [{"step": step.number, **dict(step.answer)} for step in steps if step.answer is not None]
+    return [{"step": step.number, **step.answer.model_dump(mode="json")} for step in steps if step.answer is not None]
 
 
 def _unlike(what: str, rules: Any, database: Any) -> Iterator[str]:

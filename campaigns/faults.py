@@ -213,7 +213,7 @@ async def _answer_while_every_worker_is_down(crash: Crash, random: Random) -> No
     await driven.until(lambda order: order.closed)
     answer = await driven.answer(key)
     wrong = await driven.wrong()
-    if in_time and (answer is None or answer["status"] != "applied"):
+    if in_time and (answer is None or not answer.applied):
         wrong.append(f"the answer was in time, and was answered {answer}")
     crash.report.count("answers in time while every worker was down", in_time)
     crash.report.judge(f"{driven.id}: an answer while every worker is down", wrong, _evidence(driven))
@@ -311,5 +311,5 @@ def _evidence(driven: Driven, life: list[Move] | None = None) -> dict[str, Any]:
         "opening": driven.opening.model_dump(mode="json"),
         "life": [vars(move) for move in life or ()],
         "sent": [message.model_dump(mode="json", exclude={"command"}) for message in driven.sent.values()],
-        "told": [[list(key), dict(outcome)] for key, outcome in driven.told],
+        "told": [[list(key), outcome.model_dump()] for key, outcome in driven.told],
     }

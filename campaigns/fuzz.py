@@ -24,6 +24,7 @@ from campaigns.sending import TurnedAway, as_read, send_signal, send_update
 from recourse.policies import load_policy
 from recourse.resolution.engine import OrderEngine
 from recourse.resolution.model.fields import UNNAMED
+from recourse.resolution.model.outcome import read_outcome
 from recourse.resolution.model.reading import Message
 from recourse.resolution.model.refusals import Refusal
 from recourse.runtime.names import workflow_id
@@ -139,7 +140,7 @@ async def _ask(target: Target, malformed: Malformed) -> None:
         answer = None
     recorded = _take(target, malformed, message)
     if answer is not None:
-        target.driven.told.append((recorded.key, answer))
+        target.driven.told.append((recorded.key, read_outcome(answer)))
 
 
 def _take(target: Target, malformed: Malformed, message: Message) -> Message:

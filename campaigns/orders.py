@@ -21,9 +21,10 @@ from recourse.database.orders import read_answer, read_order
 from recourse.database.pool import AWAY as DATABASE_AWAY
 from recourse.database.pool import DatabaseUnreachable
 from recourse.resolution.model.order import Opening, Order
+from recourse.resolution.model.outcome import Outcome, Refused
 from recourse.resolution.model.reading import Message, read_message
 from recourse.runtime.names import ORDER, workflow_id
-from recourse.starter.client import Outcome, Recourse, Unanswered, start_options
+from recourse.starter.client import Recourse, Unanswered, start_options
 
 # What somebody meets who calls while a server is away; a backend calls again, with the same id.
 AWAY: tuple[type[Exception], ...] = (
@@ -63,7 +64,7 @@ class Driven:
     sent: dict[tuple[str, str], Message] = field(default_factory=dict)
     started: bool = False
     taken_at: dict[tuple[str, str], datetime] = field(default_factory=dict)
-    told: list[tuple[tuple[str, str], Mapping[str, Any]]] = field(default_factory=list)
+    told: list[tuple[tuple[str, str], Outcome]] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
     unseen: list[str] = field(default_factory=list)
     hits: list[datetime] = field(default_factory=list)
@@ -101,7 +102,7 @@ class Driven:
         asked = time.monotonic()
         outcome = await persist(lambda: self.recourse.send(self.id, name, payload))
         self.seconds.append(time.monotonic() - asked)
-        self.told.append((read_message(name, payload, "unnamed").key, outcome.whole))
+        self.told.append((read_message(name, payload, "unnamed").key, outcome))
         if self.looks:
             await self._look(outcome)
         return outcome
@@ -109,7 +110,7 @@ class Driven:
     async def _look(self, outcome: Outcome) -> None:
         handle = self.recourse.temporal.get_workflow_handle(workflow_id(self.id))
         shown = (await persist(lambda: handle.query("page"))).get("record_length")
-        answered = outcome.whole.get("entry")
+        answered = outcome.entry
         if answered is not None and (shown is None or shown < answered):
             self.unseen.append(f"entry {answered} was answered, and the order in Temporal is at {shown}")
 
@@ -119,20 +120,20 @@ class Driven:
         with suppress(*AWAY):
             async with asyncio.timeout(GIVES_UP_AFTER):
                 outcome = await self.recourse.send(self.id, name, payload)
-            self.told.append((read_message(name, payload, "unnamed").key, outcome.whole))
+            self.told.append((read_message(name, payload, "unnamed").key, outcome))
 
     async def tell(self, name: str, fields: Mapping[str, Any]) -> tuple[str, str]:
         """Send a command as a signal, as often as it takes; returns by what its answer is known."""
         before = set(self.sent)
         payload = self._payload(name, fields)
-        taken = await persist(lambda: self.recourse.tell(self.id, name, payload))
+        refused = await persist(lambda: self.recourse.tell(self.id, name, payload))
         key = read_message(name, payload, "unnamed").key
         self.taken_at.setdefault(key, datetime.now(UTC))
-        if not taken and key not in before:
+        if refused and key not in before:
             self.sent.pop(key, None)
         return key
 
-    async def answer(self, key: tuple[str, str]) -> dict[str, Any] | None:
+    async def answer(self, key: tuple[str, str]) -> Outcome | None:
         """The answer that the database has to a message."""
         return await persist(lambda: read_answer(self.recourse.pool, self.id, *key))
 
@@ -184,8 +185,9 @@ class Driven:
         wrong = [*self.unseen, *await differences(self.recourse.pool, self.id, self.sent)]
         for key, outcome in self.told:
             kept = await self.answer(key)
-            said = {name: value for name, value in outcome.items() if name != "repeated"}
-            if kept is None and outcome.get("code") != "order_closed":
+            said = outcome.model_copy(update={"repeated": False})
+            closed = isinstance(outcome, Refused) and outcome.code == "order_closed"
+            if kept is None and not closed:
                 wrong.append(f"{key} was answered {outcome}, and the database has no answer")
             elif kept is not None and kept != said:
                 wrong.append(f"{key} was answered {said}, and the database has {kept}")

@@ -131,8 +131,8 @@ async def _pair(recourse: Recourse, conflict: Conflict, report: Report, number: 
     wrong = await driven.wrong()
     won = [outcome.applied and not outcome.repeated for outcome in outcomes]
     if sum(won) != 1:
-        wrong.append(f"{sum(won)} of two won: {[dict(outcome.whole) for outcome in outcomes]}")
-    if len({outcome.whole.get("entry") for outcome in outcomes}) != 2 and not any(one.repeated for one in outcomes):
+        wrong.append(f"{sum(won)} of two won: {[outcome.model_dump() for outcome in outcomes]}")
+    if len({outcome.entry for outcome in outcomes}) != 2 and not any(one.repeated for one in outcomes):
         wrong.append("the two did not get answers of their own")
     report.count("pairs")
     report.count("pairs of different kinds", conflict.name not in report.figures.setdefault("kinds", {}))
@@ -165,7 +165,7 @@ async def _deadline(recourse: Recourse, random: Random, report: Report, number: 
             entry for entry in entries if entry["command"] == clock.name and entry.get("due_at") == clock.at.isoformat()
         ]
         if outcome.applied + len(fired) != 1:
-            wrong.append(f"{name} was answered {dict(outcome.whole)}, and {clock.name} fired {len(fired)} times")
+            wrong.append(f"{name} was answered {outcome.model_dump()}, and {clock.name} fired {len(fired)} times")
         report.count("deadlines")
         report.count(f"won by the {'command' if outcome.applied else 'clock'}")
         report.judge(f"deadline {number}: {name} / {clock.name}", wrong, _evidence(driven))
@@ -198,5 +198,5 @@ def _evidence(driven: Driven) -> dict[str, Any]:
     return {
         "opening": driven.opening.model_dump(mode="json"),
         "sent": [message.model_dump(mode="json", exclude={"command"}) for message in driven.sent.values()],
-        "told": [dict(outcome) for _, outcome in driven.told],
+        "told": [outcome.model_dump() for _, outcome in driven.told],
     }

@@ -107,7 +107,7 @@ async def _open(recourse: Recourse, report: Report, order_id: str) -> None:
     terms = opening.terms.model_copy(update={"requirements": "received", "delivery_time": timedelta(days=30)})
     outcome = await recourse.start(terms, opening.policy, first=("request", _asked(order_id)))
     if outcome is None or not outcome.applied:
-        raise AssertionError(f"{order_id} took its request as {outcome and dict(outcome.whole)}")
+        raise AssertionError(f"{order_id} took its request as {outcome}")
 
 
 def _asked(order_id: str) -> dict[str, Any]:

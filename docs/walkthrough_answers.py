@@ -36,7 +36,6 @@ from recourse.resolution.model.reading import read_message
 from recourse.resolution.model.record import Reader
 from recourse.resolution.shown.looking_ahead import available_actions, opens_later, preview
 from recourse.resolution.shown.views import view
-from recourse.starter.client import Outcome
 from recourse.starter.simulate.engine import SALT, PureEngine
 
 FOLDER = Path(__file__).parent / "walkthroughs"
@@ -126,7 +125,7 @@ class Walk:
             console().print(announced(name, order.terms.order_id, amount), markup=False)
         if not ahead and self.engine:
             [outcome] = await self.engine.send([(name, payload)]) or []
-            console().print(outcome_page(Outcome.of(outcome), order.terms.currency, amount))
+            console().print(outcome_page(outcome, order.terms.currency, amount))
 
     def _start(self, order_id: str, options: dict[str, Any]) -> None:
         policy = load_policy(options["policy"])

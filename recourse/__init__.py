@@ -13,14 +13,16 @@ if TYPE_CHECKING:
     from recourse.database.pool import DatabaseUnreachable
     from recourse.policies import load_policy
     from recourse.resolution.model.order import Histories, History, Order, Terms
+    from recourse.resolution.model.outcome import Applied, Outcome, Refused
     from recourse.resolution.model.policy import Policy, PolicyError
     from recourse.runtime.names import workflow_id
     from recourse.runtime.settings import BadSettings, Settings
     from recourse.runtime.temporal_connection import TemporalUnreachable
-    from recourse.starter.answers import NoSuchOrder, OrderExists, OrderNotRunning, Outcome, Unanswered
+    from recourse.starter.answers import NoSuchOrder, OrderExists, OrderNotRunning, Unanswered
     from recourse.starter.client import Recourse
 
 __all__ = [
+    "Applied",
     "BadInput",
     "BadSettings",
     "DatabaseUnreachable",
@@ -35,6 +37,7 @@ __all__ = [
     "PolicyError",
     "Recourse",
     "RecourseError",
+    "Refused",
     "Settings",
     "TemporalUnreachable",
     "Terms",
@@ -46,6 +49,7 @@ __all__ = [
 
 # Loaded when they are asked for, so that `import recourse` costs next to nothing.
 _HOMES = {
+    "Applied": "resolution.model.outcome",
     "BadSettings": "runtime.settings",
     "DatabaseUnreachable": "database.pool",
     "Histories": "resolution.model.order",
@@ -54,10 +58,11 @@ _HOMES = {
     "Order": "resolution.model.order",
     "OrderExists": "starter.answers",
     "OrderNotRunning": "starter.answers",
-    "Outcome": "starter.answers",
+    "Outcome": "resolution.model.outcome",
     "Policy": "resolution.model.policy",
     "PolicyError": "resolution.model.policy",
     "Recourse": "starter.client",
+    "Refused": "resolution.model.outcome",
     "Settings": "runtime.settings",
     "TemporalUnreachable": "runtime.temporal_connection",
     "Terms": "resolution.model.order",

@@ -1,8 +1,7 @@
-"""What the client answers: an outcome, or one of few errors that say what is wrong and what to do."""
+"""The errors of the client, each with what is wrong and what to do, and messages as they are sent."""
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -10,7 +9,6 @@ from pydantic_core import to_json
 
 from recourse.errors import BadInput, RecourseError, Unreachable
 from recourse.resolution.model.commands import Actor
-from recourse.resolution.model.refusals import SENTENCES, Code
 
 # Temporal itself stops at 2 MiB; no honest message comes near.
 LARGEST_MESSAGE = 1024 * 1024
@@ -80,49 +78,9 @@ class Unanswered(Unreachable):
         self.command_id = command_id
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """The answer to a command: applied, or refused with a code and details that help.
-
-    `repeated`: the same sender has used this id before, and this is the answer it got then. `whole` is all that the
-    order said, with the phase it is in now, whose turn it is and what comes next.
-    """
-
-    applied: bool
-    code: str | None
-    message: str | None
-    details: Mapping[str, Any]
-    repeated: bool
-    whole: Mapping[str, Any]
-
-    @classmethod
-    def of(cls, answer: Mapping[str, Any]) -> "Outcome":
-        """The outcome that an order answered."""
-        return cls(
-            applied=answer.get("status") == "applied",
-            code=answer.get("code"),
-            message=answer.get("message"),
-            details=answer.get("details", {}),
-            repeated=bool(answer.get("repeated")),
-            whole=answer,
-        )
-
-
 def counted(number: int, thing: str) -> str:
     """So many of a thing, as `1 order` or `2 orders`."""
     return f"{number} {thing}{'' if number == 1 else 's'}"
-
-
-def refused(order_id: str, command: str, code: Code, **details: Any) -> dict[str, Any]:
-    """A refusal of ours, by which nothing was sent or nothing could arrive; it leaves no entry."""
-    return {
-        "status": "refused",
-        "order_id": order_id,
-        "command": command,
-        "code": code,
-        "message": SENTENCES[code],
-        "details": details,
-    }
 
 
 def stamped(fields: Mapping[str, Any], now: datetime) -> dict[str, Any]:

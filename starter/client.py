@@ -27,11 +27,13 @@ from recourse.database.steps import StepOutOfOrder
 from recourse.policies.calculators import register_installed_calculators
 from recourse.resolution.model.fields import UNNAMED
 from recourse.resolution.model.order import Histories, Opening, Terms, open_order
+from recourse.resolution.model.outcome import Outcome, Refused, read_outcome
 from recourse.resolution.model.policy import Policy
 from recourse.resolution.model.reading import read_message
 from recourse.resolution.model.record import canonical
 from recourse.resolution.model.vocabulary import Party
 from recourse.resolution.rules.clocks import is_over
+from recourse.resolution.shown.answering import unrecorded
 from recourse.runtime.actors import TOKEN
 from recourse.runtime.addresses import UnusableAddress, read_address
 from recourse.runtime.currencies import check_currency
@@ -44,13 +46,10 @@ from recourse.starter.answers import (
     NoSuchOrder,
     OrderExists,
     OrderNotRunning,
-    Outcome,
     Unanswered,
-    UnusableMessage,
     database_is_behind,
     ended_unwritten,
     not_running,
-    refused,
     stamped,
     unsendable,
 )
@@ -243,11 +242,10 @@ class Recourse(Orders):
             await self.temporal.start_workflow(OrderWorkflow.run, opening, start_delay=start_delay, **options)
             return None
         starting = WithStartWorkflowOperation(OrderWorkflow.run, opening, **options)
-        return Outcome.of(
-            await self.temporal.execute_update_with_start_workflow(
-                *sent, start_workflow_operation=starting, result_type=dict
-            )
+        answer: dict[str, Any] = await self.temporal.execute_update_with_start_workflow(
+            *sent, start_workflow_operation=starting, result_type=dict
         )
+        return read_outcome(answer)
 
     async def _has_started(self, terms: Terms) -> bool:
         """Whether the database knows the order; Temporal forgets closed ones. Raises OrderExists."""
@@ -304,10 +302,10 @@ class Recourse(Orders):
         payload = self.stamped(fields)
         problem = unsendable(payload)
         if problem:
-            return Outcome.of(refused(order_id, command, "malformed", problems={"payload": problem}))
+            return unrecorded(order_id, command, payload["command_id"], "malformed", problems={"payload": problem})
         try:
             async with asyncio.timeout(patience.total_seconds()):
-                return Outcome.of(await self._ask(order_id, command, payload))
+                return await self._ask(order_id, command, payload)
         except TimeoutError as error:
             why = await self._why_silent(order_id) or (
                 f"no answer within {patience.total_seconds():g} s; check that a worker runs"
@@ -326,7 +324,7 @@ class Recourse(Orders):
             return f"the database was set back: `recourse order repair {order_id}` restores it"
         return None
 
-    async def _ask(self, order_id: str, command: str, payload: Mapping[str, Any]) -> Mapping[str, Any]:
+    async def _ask(self, order_id: str, command: str, payload: Mapping[str, Any]) -> Outcome:
         doing, tries = f"order {order_id} received `{command}`", 0
         while tries < TRIES:
             try:
@@ -342,23 +340,23 @@ class Recourse(Orders):
             except WorkflowUpdateFailedError:
                 pass  # its workflow ended first; the database knows whether it was decided before
             else:
-                return answer
+                return read_outcome(answer)
             over = await self._where_it_ended(order_id, command, payload)
             if over is not None:
                 return over
             tries += 1
         raise unanswered(doing, "the order was restarting", payload)
 
-    async def tell(self, order_id: str, command: str, fields: Mapping[str, Any]) -> bool:
+    async def tell(self, order_id: str, command: str, fields: Mapping[str, Any]) -> Refused | None:
         """Send a command without waiting: it is kept also while every worker is down.
 
-        False where the order answers no more. Raises NoSuchOrder, OrderNotRunning, Unanswered; UnusableMessage for a
-        message that is too large or no JSON.
+        None: it is on its way. Refused: it was not sent, since the order answers no more, or the message is too large
+        or no JSON. Raises NoSuchOrder, OrderNotRunning, Unanswered.
         """
         payload = self.stamped(fields)
         problem = unsendable(payload)
         if problem:
-            raise UnusableMessage(f"the message cannot be sent: {problem}")
+            return unrecorded(order_id, command, payload["command_id"], "malformed", problems={"payload": problem})
         doing = f"order {order_id} received `{command}`"
         try:
             await self._handle(order_id).signal(command, payload)
@@ -366,24 +364,24 @@ class Recourse(Orders):
             unless_not_found(error, doing, payload)
             if await self._where_it_ended(order_id, command, payload) is None:
                 raise unanswered(doing, "the order was restarting", payload) from error
-            return False
-        return True
+            return unrecorded(order_id, command, payload["command_id"], "order_closed")
+        return None
 
     def stamped(self, fields: Mapping[str, Any]) -> dict[str, Any]:
         """The message that is sent."""
         return stamped(fields, self._now())
 
-    async def _where_it_ended(
-        self, order_id: str, command: str, payload: Mapping[str, Any]
-    ) -> Mapping[str, Any] | None:
+    async def _where_it_ended(self, order_id: str, command: str, payload: Mapping[str, Any]) -> Outcome | None:
         """The answer of an order that Temporal says is not there; None where it runs after all."""
         message = read_message(command, {key: value for key, value in payload.items() if key != TOKEN}, UNNAMED)
         with explaining_database_errors():
             stored = await read_order(self.pool, order_id)
             first = await read_answered(self.pool, order_id, *message.key)
         if first is not None and first.fingerprint in (None, message.fingerprint):
-            return {**first.outcome, "repeated": True}
-        return refused(order_id, command, "order_closed") if await self._has_ended(order_id, stored) else None
+            return first.outcome.model_copy(update={"repeated": True})
+        if not await self._has_ended(order_id, stored):
+            return None
+        return unrecorded(order_id, command, message.command_id, "order_closed")
 
     async def is_orphaned(self, order_id: str) -> bool:
         """Whether an order of the database needs a workflow and none leads it."""

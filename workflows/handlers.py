@@ -12,6 +12,7 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from recourse.resolution.model.commands import COMMANDS
+    from recourse.resolution.model.outcome import Outcome
 
 _Class = TypeVar("_Class", bound=type)
 
@@ -41,8 +42,8 @@ def _teller(name: str) -> Callable[..., None]:
 
 
 def _asker(name: str) -> Callable[..., Any]:
-    async def ask(self: Any, message: Any) -> dict[str, Any]:
-        outcome: dict[str, Any] = await self.answer(name, [message], None)
+    async def ask(self: Any, message: Any) -> Outcome:
+        outcome: Outcome = await self.answer(name, [message], None)
         return outcome
 
     ask.__name__ = ask.__qualname__ = f"ask_{name}"

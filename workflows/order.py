@@ -19,11 +19,12 @@ with workflow.unsafe.imports_passed_through():
     from recourse.resolution.model.amounts import write_amount
     from recourse.resolution.model.fields import UNNAMED, whole_second
     from recourse.resolution.model.order import Opening, read_state
+    from recourse.resolution.model.outcome import Outcome, Refused
     from recourse.resolution.model.reading import Message, read_message
-    from recourse.resolution.model.refusals import SENTENCES
     from recourse.resolution.model.step import Answered
     from recourse.resolution.model.zones import Offsets
     from recourse.resolution.rules.clocks import next_clock
+    from recourse.resolution.shown.answering import unrecorded
     from recourse.resolution.shown.views import view
     from recourse.runtime.names import ORDER
     from recourse.runtime.search_attributes import SEARCH_ATTRIBUTES
@@ -50,7 +51,7 @@ class Pending:
     """
 
     message: Message
-    outcome: dict[str, Any] | None = None
+    outcome: Outcome | None = None
     looked_up: tuple[tuple[str, str], int] | None = None
     signal: int | None = None
 
@@ -158,9 +159,13 @@ class OrderWorkflow:
         if free is not pending.message:
             pending.message = free
         elif engine.is_over(self.now):
-            pending.outcome = _over() if await self.is_over() else None
+            pending.outcome = self.closed(pending.message) if await self.is_over() else None
         elif await self.carry_out(engine.decide(pending.message, self.now, self.offsets)):
             pending.outcome = engine.answers[pending.message.key].outcome
+
+    def closed(self, message: Message) -> Refused:
+        """The answer to a message that comes after the order has ended for good."""
+        return unrecorded(self.engine.order.terms.order_id, message.name, message.command_id, "order_closed")
 
     async def look_up_answer(self, pending: Pending) -> None:
         """Fetch the first answer to the same id from the database, so that no run grows with the whole life of its
@@ -387,11 +392,13 @@ class OrderWorkflow:
         fields = {"reason": reason} if reason else {}
         self.put(Pending(read_message(page.CANCEL_BUTTON, fields, f"{UNNAMED}{workflow.info().run_id}")))
 
-    async def answer(self, name: str, arguments: Sequence[Any], update_id: str | None) -> dict[str, Any]:
+    async def answer(self, name: str, arguments: Sequence[Any], update_id: str | None) -> Outcome:
         """Put one message into the inbox and wait until its step is committed."""
         pending = self.receive(name, arguments, update_id)
         await workflow.wait_condition(lambda: pending.outcome is not None)
-        return pending.outcome or {}
+        if pending.outcome is None:
+            raise AssertionError("a message without an outcome")
+        return pending.outcome
 
     @workflow.signal(dynamic=True)
     def unknown_signal(self, name: str, args: Sequence[RawValue]) -> None:
@@ -399,7 +406,7 @@ class OrderWorkflow:
         self.receive(name, args)
 
     @workflow.update(dynamic=True)
-    async def unknown_update(self, name: str, args: Sequence[RawValue]) -> dict[str, Any]:
+    async def unknown_update(self, name: str, args: Sequence[RawValue]) -> Outcome:
         """A name that is no command; the interceptor has it recorded as refused."""
         return await self.answer(name, args, None)
 
@@ -424,10 +431,6 @@ class OrderWorkflow:
 def signals_of(kept: Any) -> int:
     """The number that a memo keeps under `SIGNALS`; 0 for anything else, since any starter may write a memo."""
     return kept if isinstance(kept, int) else 0
-
-
-def _over() -> dict[str, Any]:
-    return {"status": "refused", "code": "order_closed", "message": SENTENCES["order_closed"], "details": {}}
 
 
 WORKFLOWS = [OrderWorkflow, UnknownWorkflow]

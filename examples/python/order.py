@@ -33,7 +33,7 @@ async def main(order_id: str) -> None:
         async def give(command: str, actor: dict[str, str], command_id: str, **fields: Any) -> Outcome:
             # Sending the same command_id again is always safe: it gets the first answer and changes nothing.
             outcome = await recourse.send(order_id, command, {"actor": actor, "command_id": command_id, **fields})
-            answer = f"applied, {outcome.whole['phase']}" if outcome.applied else f"refused, {outcome.code}"
+            answer = f"applied, {outcome.phase}" if outcome.applied else f"refused, {outcome.code}"
             say(f"{command} by the {actor['role']}: {answer}{' (repeated)' if outcome.repeated else ''}")
             return outcome
 
@@ -41,10 +41,10 @@ async def main(order_id: str) -> None:
         await give("request", CLIENT, "web-1", **cancel)
         await give("request", CLIENT, "web-1", **cancel)
         await give("accept", CLIENT, "web-2")  # nobody accepts their own request
-        last = await give("accept", FREELANCER, "app-1")
+        await give("accept", FREELANCER, "app-1")
 
         page = await recourse.show(order_id, "client")
-        say(f"The order is {page['phase']} ({page['resolution']['how']}), its money {last.whole['settlement']}.")
+        say(f"The order is {page['phase']} ({page['resolution']['how']}), its money {page['settlement']}.")
         say("client {client}, freelancer {freelancer}, platform {platform}".format_map(page["money"]))
 
 

@@ -34,6 +34,7 @@ from recourse.resolution.model.amounts import write_amount
 from recourse.resolution.model.instants import write_instant
 from recourse.resolution.model.money import held
 from recourse.resolution.model.order import Order
+from recourse.resolution.model.outcome import Refused
 from recourse.resolution.model.step import RecordEntry
 from recourse.resolution.model.vocabulary import Fault
 from recourse.resolution.shown.looking_ahead import if_nobody_acts
@@ -254,7 +255,7 @@ async def _decide(order_id: str, command: str, sender: str, fields: Mapping[str,
     async with Recourse.connect() as recourse:
         outcome = await recourse.send(order_id, command, message)
     if json:
-        say_json(outcome.whole)
+        say_json(outcome)
     else:
         console().print(outcome_page(outcome, order.terms.currency, amount))
-    return DONE if outcome.code is None else NO
+    return NO if isinstance(outcome, Refused) else DONE

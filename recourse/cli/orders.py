@@ -9,7 +9,7 @@ from cyclopts import App, Parameter
 from pydantic import ValidationError
 
 from recourse.cli.commands import ALL, As, actor, add_commands
-from recourse.cli.output import DONE, Json, OrderId, Stop, Zone, console, say_json
+from recourse.cli.output import DONE, NO, Json, OrderId, Stop, Zone, console, say_json
 from recourse.cli.pages import (
     actions_table,
     announced,
@@ -27,11 +27,12 @@ from recourse.policies import load_policy
 from recourse.resolution.model.amounts import write_amount
 from recourse.resolution.model.durations import parse_duration
 from recourse.resolution.model.order import Terms
+from recourse.resolution.model.outcome import Refused
 from recourse.resolution.model.record import Export
 from recourse.resolution.model.unfit import unfit
 from recourse.resolution.model.vocabulary import Party
 from recourse.runtime.currencies import check_currency
-from recourse.starter.client import Orders, Outcome, Recourse
+from recourse.starter.client import Orders, Recourse
 
 app = App(name="order", help="Start orders, send commands to them, see their state.")
 looking_ahead = App(name="preview", help="Show what a command would do, without sending it.")
@@ -211,16 +212,13 @@ async def _give(command: str, order_id: str, sender: As, fields: Mapping[str, An
         message = readable(command, {"actor": actor(order, sender), **given})
         if amount and not json:
             console().print(announced(command, order_id, amount), markup=False)
-        if signal:
-            sent = await recourse.tell(order_id, command, message)
-            outcome = Outcome.of({"status": "sent"} if sent else {"status": "refused", "code": "order_closed"})
-        else:
-            outcome = await recourse.send(order_id, command, message)
+        send = recourse.tell if signal else recourse.send
+        outcome = await send(order_id, command, message)
     if json:
-        say_json(outcome.whole)
+        say_json(outcome or {"status": "sent"})
     else:
         console().print(outcome_page(outcome, order.terms.currency, amount))
-    return DONE if outcome.code is None else 1
+    return NO if isinstance(outcome, Refused) else DONE
 
 
 async def _preview(command: str, order_id: str, sender: As, fields: Mapping[str, Any], signal: bool, json: bool) -> int:
@@ -233,7 +231,7 @@ async def _preview(command: str, order_id: str, sender: As, fields: Mapping[str,
         say_json(answer)
     else:
         console().print(outlook_page(answer, order.terms.currency, amount))
-    return DONE if "refused" not in answer else 1
+    return DONE if "refused" not in answer else NO
 
 
 # An operator's decisions are asked about first: `recourse cases`.

@@ -13,8 +13,8 @@ from recourse.cli.refusing import explain
 from recourse.resolution.model.amounts import write_amount
 from recourse.resolution.model.instants import write_instant
 from recourse.resolution.model.order import Terms
+from recourse.resolution.model.outcome import Outcome, Refused
 from recourse.resolution.model.step import Notice
-from recourse.starter.client import Outcome
 
 SILENCE = {
     "accept": "silence accepts",
@@ -141,22 +141,19 @@ def notices_table(told: Sequence[Notice], reader: str) -> Table:
     return table
 
 
-def outcome_page(outcome: Outcome, currency: str, amount: str | None) -> RenderableType:
-    """What came of a command; `amount` is in words what it gives to whom."""
-    whole = outcome.whole
-    if outcome.code is not None:
-        return refusal_page("refused", outcome.code, outcome.details, currency)
-    if whole["status"] == "sent":
+def outcome_page(outcome: Outcome | None, currency: str, amount: str | None) -> RenderableType:
+    """What came of a command; `amount` is in words what it gives to whom. None: it was sent as a signal."""
+    if outcome is None:
         return Text("sent as a signal; `recourse order show` shows the result")
+    if isinstance(outcome, Refused):
+        return refusal_page("refused", outcome.code, outcome.details, currency)
     again = " (repeated: this id was used before)" if outcome.repeated else ""
+    turn, following = outcome.turn, outcome.next
     lines = [("amount", amount)] if amount else []
-    lines += [("events", ", ".join(words(event) for event in whole["events"])), ("phase", words(whole["phase"]))]
-    turn, following = whole["turn"], whole["next"]
-    until = datetime.fromisoformat(turn["until"]) if turn["until"] else None
-    lines.append(("turn", words(turn["who"]) + (f" until {write_instant(until)}" if until else "")))
+    lines += [("events", ", ".join(map(words, outcome.events))), ("phase", words(outcome.phase))]
+    lines.append(("turn", words(turn.who) + (f" until {write_instant(turn.until)}" if turn.until else "")))
     if following:
-        at = datetime.fromisoformat(following["at"])
-        lines.append(("next", f"{words(following['name'])} at {write_instant(at)}"))
+        lines.append(("next", f"{words(following.name)} at {write_instant(following.at)}"))
     return Group(Text(f"applied{again}"), rows(lines))
 
 

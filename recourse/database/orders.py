@@ -6,6 +6,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from recourse.resolution.model.order import Order, read_state
+from recourse.resolution.model.outcome import Outcome
 from recourse.resolution.model.reading import fingerprint
 from recourse.resolution.model.record import Reader, export
 from recourse.resolution.model.step import Answered, Notice, RecordEntry
@@ -88,7 +89,7 @@ async def read_answered(pool: Any, order_id: str, sender: str, command_id: str) 
     return answered(row) if row else None
 
 
-async def read_answer(pool: Any, order_id: str, sender: str, command_id: str) -> dict[str, Any] | None:
+async def read_answer(pool: Any, order_id: str, sender: str, command_id: str) -> Outcome | None:
     """The first answer to a command, whatever the command was."""
     first = await read_answered(pool, order_id, sender, command_id)
     return first.outcome if first else None

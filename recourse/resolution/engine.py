@@ -12,6 +12,7 @@ from recourse.resolution.inbox import counts_at
 from recourse.resolution.model.events import Event, PaymentFailed
 from recourse.resolution.model.facts import facts
 from recourse.resolution.model.order import Opening, Order, Sums, open_order, read_state
+from recourse.resolution.model.outcome import Outcome
 from recourse.resolution.model.reading import Message
 from recourse.resolution.model.record import hidden_counts, make_entry
 from recourse.resolution.model.refusals import Refusal
@@ -69,7 +70,7 @@ class FirstAnswer(NamedTuple):
     """The first answer to a command id. `fingerprint`: of the command that got it; None where that is not known, and
     whatever comes counts as the same. `reported`: its sender has it."""
 
-    outcome: dict[str, Any]
+    outcome: Outcome
     fingerprint: str | None
     reported: bool = True
 
@@ -123,13 +124,13 @@ class OrderEngine:
         closed_at = self.order.closed_at
         return None if closed_at is None else closed_at + self.order.policy.order.reachable_after
 
-    def first_answer(self, message: Message) -> dict[str, Any] | None:
+    def first_answer(self, message: Message) -> Outcome | None:
         """The first answer, if this sender has sent the same command with the same fields under this id before."""
         first = self.answers.get(message.key)
         if first is None or self._is_other(message, first):
             return None
         if first.reported:
-            return {**first.outcome, "repeated": True}
+            return first.outcome.model_copy(update={"repeated": True})
         # Decided by an attempt that was forgotten before it could answer: this is still the first asking.
         self.answers[message.key] = first._replace(reported=True)
         return first.outcome
@@ -137,7 +138,7 @@ class OrderEngine:
     def free(self, message: Message) -> Message:
         """The message under an id that its sender has not used for anything else; refused where its own was."""
         while (first := self.answers.get(message.key)) is not None and self._is_other(message, first):
-            details = {"used_for": first.outcome["command"], "entry": first.outcome["entry"]}
+            details = {"used_for": first.outcome.command, "entry": first.outcome.entry}
             message = message.without_its_id(Refusal(code="command_id_reused", details=details))
         return message
 

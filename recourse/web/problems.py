@@ -14,10 +14,11 @@ from temporalio.service import RPCError
 from recourse.database.pool import AWAY, DatabaseUnreachable
 from recourse.database.pool import unreachable as away
 from recourse.resolution.model.fields import excerpt
+from recourse.resolution.model.outcome import Refused
 from recourse.resolution.model.refusals import SENTENCES
 from recourse.resolution.model.unfit import unfit
 from recourse.runtime.temporal_connection import TemporalUnreachable
-from recourse.starter.answers import NoSuchOrder, OrderExists, OrderNotRunning, Outcome, Unanswered
+from recourse.starter.answers import NoSuchOrder, OrderExists, OrderNotRunning, Unanswered
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER = "5"  # seconds
@@ -34,8 +35,6 @@ OF_THE_MESSAGE = frozenset(
         "amount_out_of_range",
     }
 )
-# What of an answer goes along with its refusal.
-_KEPT = ("order_id", "command", "command_id", "entry", "at", "repeated")
 _TEMPORAL_AWAY: tuple[type[Exception], ...] = (RPCError, WorkflowUpdateRPCTimeoutOrCancelledError)
 
 
@@ -96,10 +95,10 @@ def malformed(**problems: str) -> Failure:
     return refused("malformed", SENTENCES["malformed"], {"problems": problems})
 
 
-def refusal_of(outcome: Outcome) -> Failure:
-    """What an order answered where it refused."""
-    kept = {key: outcome.whole[key] for key in _KEPT if key in outcome.whole}
-    return refused(str(outcome.code), str(outcome.message), outcome.details, **kept)
+def refusal_of(outcome: Refused) -> Failure:
+    """A refused command."""
+    others = outcome.model_dump(exclude={"status", "code", "message", "details"})
+    return refused(outcome.code, outcome.message, outcome.details, **others)
 
 
 def forbidden(detail: str) -> Failure:

@@ -8,13 +8,13 @@ from recourse.resolution.engine import Decided, OrderEngine
 from recourse.resolution.inbox import Inbox
 from recourse.resolution.model.fields import UNNAMED
 from recourse.resolution.model.order import Opening, Order
+from recourse.resolution.model.outcome import Outcome
 from recourse.resolution.model.reading import Message, read_message
 from recourse.resolution.model.record import Reader, export
-from recourse.resolution.model.refusals import SENTENCES
 from recourse.resolution.model.step import Notice, RecordEntry, Step
 from recourse.resolution.rules.clocks import next_clock
+from recourse.resolution.shown.answering import unrecorded
 
-Outcome = dict[str, Any]
 SALT = "the record salt of a story"
 
 
@@ -50,15 +50,8 @@ class Engine(Protocol):
         """The balance of each account."""
 
 
-def over(command: str) -> Outcome:
-    """What our client answers for an order that answers no more; that the two ordered again needs no answer."""
-    if command == "order_again":
-        return {"status": "applied"}
-    return {"status": "refused", "code": "order_closed", "message": SENTENCES["order_closed"], "details": {}}
-
-
 class PureEngine:
-    """The rules alone: a engine and a clock that is told what time it is."""
+    """The rules alone: an engine and a clock that is told what time it is."""
 
     def __init__(self, opening: Opening) -> None:
         self.rules = OrderEngine(opening)
@@ -132,7 +125,7 @@ class PureEngine:
         if first is not None:
             return first
         if self.rules.is_over(self.now):
-            return over(message.name)
+            return unrecorded(self.rules.order.terms.order_id, message.name, message.command_id, "order_closed")
         step = self._finish(self.rules.decide(message, self.now))
         if step.answer is None:
             raise AssertionError("a message without an answer")

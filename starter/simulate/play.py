@@ -9,11 +9,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from recourse.resolution.model.order import Order
+from recourse.resolution.model.outcome import Outcome, Refused
 from recourse.resolution.model.reading import read_message
 from recourse.resolution.model.record import Reader, verify
 from recourse.resolution.shown.looking_ahead import ALWAYS, available_actions, preview
 from recourse.resolution.shown.views import view
-from recourse.starter.simulate.engine import Engine, Outcome, exported
+from recourse.starter.simulate.engine import Engine, exported
 from recourse.starter.simulate.story import Path_, Sent, Story, StoryStep
 
 READERS: tuple[Reader, ...] = ("client", "freelancer", "operator")
@@ -100,12 +101,12 @@ class Play:
 
     def _check_outcome(self, step: StoryStep, outcome: Outcome) -> None:
         where: Path_ = ("steps", step.position, "refused" if step.get("refused") else "do")
-        refused = outcome.get("code") if outcome["status"] == "refused" else None
+        refused = _code(outcome)
         if refused != step.get("refused"):
             raise Difference(where, step.get("refused") or "applied", refused or "applied")
         if step.get("refused_with") is not None:
             where = ("steps", step.position, "refused_with")
-            self._contains(step.get("refused_with"), outcome.get("details", {}), where)
+            self._contains(step.get("refused_with"), outcome.details if isinstance(outcome, Refused) else {}, where)
 
     async def _together(self, step: StoryStep) -> None:
         pairs = [
@@ -114,7 +115,7 @@ class Play:
         outcomes = await self.engine.send(pairs)
         if outcomes is None:
             raise Difference(("steps", step.position, "together"), "a worker that is up", "it is down")
-        refused = [outcome["code"] for outcome in outcomes if outcome["status"] == "refused"]
+        refused = [code for code in map(_code, outcomes) if code]
         applied = len(outcomes) - len(refused)
         if step.get("applied") is not None and applied != step.get("applied"):
             raise Difference(("steps", step.position, "applied"), step.get("applied"), applied)
@@ -242,6 +243,13 @@ class Play:
             actual = list(actual)
         if wanted != actual:
             raise Difference(where, expected, actual)
+
+
+def _code(outcome: Outcome) -> str | None:
+    """Why a command was refused. That a closed order has no use for `order_again` does not count."""
+    if not isinstance(outcome, Refused) or (outcome.command, outcome.code) == ("order_again", "order_closed"):
+        return None
+    return outcome.code
 
 
 def _as_instant(value: Any) -> datetime | None:

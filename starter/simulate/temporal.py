@@ -27,6 +27,7 @@ from recourse.local.postgres import postgres
 from recourse.local.progress import say
 from recourse.local.temporal import temporal_server
 from recourse.resolution.model.order import Order
+from recourse.resolution.model.outcome import Outcome
 from recourse.resolution.model.step import Notice, RecordEntry
 from recourse.resolution.model.zones import read_zone
 from recourse.runtime.database_connection import database_address
@@ -34,7 +35,6 @@ from recourse.runtime.search_attributes import register_search_attributes
 from recourse.runtime.settings import read_settings
 from recourse.runtime.temporal_connection import connect as connect_temporal
 from recourse.starter.client import Recourse
-from recourse.starter.simulate.engine import Outcome, over
 from recourse.starter.simulate.order_clock import ROOM, SKIPS, OrderClock
 from recourse.starter.simulate.outages import AWAY_UNTIL, OrderWithOutages
 from recourse.starter.simulate.story import Story
@@ -225,18 +225,12 @@ class TemporalEngine:
                 await self._orders.tell(self._terms.order_id, command, payload)
                 self._waiting.append((command, payload))
             return None
-        outcomes = list(await asyncio.gather(*(self._send(command, payload) for command, payload in pairs)))
+        sent = (self._orders.send(self._terms.order_id, command, payload) for command, payload in pairs)
+        outcomes = await asyncio.gather(*sent)
         for outcome in outcomes:
-            decided = outcome.get("at")
-            if decided and not outcome.get("repeated") and datetime.fromisoformat(decided) > self._now:
-                raise TooSlow(f"decided at {decided} what was sent at {self._now:%H:%M:%S}")
+            if outcome.at and not outcome.repeated and outcome.at > self._now:
+                raise TooSlow(f"decided at {outcome.at:%H:%M:%S} what was sent at {self._now:%H:%M:%S}")
         return outcomes
-
-    async def _send(self, command: str, payload: Any) -> Outcome:
-        outcome = await self._orders.send(self._terms.order_id, command, payload)
-        if outcome.code == "order_closed" and command == "order_again":
-            return over(command)
-        return dict(outcome.whole)
 
     async def worker(self, up: bool) -> list[Outcome]:
         """Away until the story's own instant of coming back, or back."""

@@ -46,7 +46,7 @@ class Written:
         payload = {"actor": {"role": role, "id": ids[role]}, "command_id": f"n-{next(_numbers)}", **fields}
         step: Step = self.engine.apply(self.engine.decide(read_message(command, payload, "unnamed"), at))
         assert step.answer is not None
-        assert step.answer.outcome["status"] == "applied", step.answer.outcome
+        assert step.answer.outcome.applied, step.answer.outcome
         if self.pool is not None:
             await record_step(self.pool, step)
         return step.notices

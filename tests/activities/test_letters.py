@@ -130,7 +130,7 @@ def test_what_is_for_operators_alone_is_in_no_notice(lives: list[Life]) -> None:
         everything = json.dumps([payload(notice) for step in life.steps for notice in step.notices], ensure_ascii=False)
         everything += "".join(letter(notice) for step in life.steps for notice in step.notices)
         for sent in life.sent:
-            confidential = sent.outcome["status"] == "refused" or sent.fields.get("visibility") == "private"
+            confidential = not sent.outcome.applied or sent.fields.get("visibility") == "private"
             for text in (*sent.private, *(sent.open if confidential else ())):
                 secrets_seen += 1
                 assert text.split('"', maxsplit=1)[0] not in everything

@@ -19,6 +19,7 @@ from recourse.runtime.temporal_connection import connect
 from recourse.starter.client import Recourse
 from recourse.worker import make_worker
 from tests.activities.bank import Bank
+from tests.outcomes import applied
 
 CLIENT = {"role": "client", "id": "c-1"}
 
@@ -45,7 +46,7 @@ class Shop:
         await self.recourse.start(terms, load_policy("resolution_center"), provider=provider)
         outcome = await self.recourse.send(terms.order_id, "request", {"actor": CLIENT, "kind": "cancel"})
         assert outcome.applied
-        assert outcome.whole["phase"] == "canceled"
+        assert applied(outcome).phase == "canceled"
         return terms.order_id
 
     async def wait(self, order_id: str, until: timedelta) -> None:

@@ -22,9 +22,10 @@ from recourse.local.cluster import Cluster
 from recourse.local.process import free_ports, start, stop
 from recourse.policies import load_policy
 from recourse.resolution.model.order import Terms
+from recourse.resolution.model.outcome import Outcome
 from recourse.runtime.names import workflow_id
 from recourse.runtime.temporal_connection import connect
-from recourse.starter.client import Outcome, Recourse
+from recourse.starter.client import Recourse
 from recourse.worker import make_worker
 from tests.http.processes import environment
 from tests.patience import PATIENCE

@@ -178,7 +178,7 @@ async def come_this_far(site: Site, marketplace: Marketplace, plan: Plan) -> str
     order_id = await marketplace.order(changes=plan.changes, provider="bank", **plan.terms)
     for role, command, fields in plan.commands:
         outcome = await marketplace.by(role, order_id, command, **fields)
-        assert outcome.applied, (plan.name, command, outcome.whole)
+        assert outcome.applied, (plan.name, command, outcome)
     async with asyncio.timeout(PATIENCE):
         while not await marketplace.recourse.soon_written(order_id):
             pass

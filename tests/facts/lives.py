@@ -11,6 +11,7 @@ from recourse.policies import PRESETS, load_policy
 from recourse.resolution.engine import Decided, OrderEngine
 from recourse.resolution.model.commands import COMMANDS
 from recourse.resolution.model.order import Histories, Opening, Order, Terms
+from recourse.resolution.model.outcome import Outcome
 from recourse.resolution.model.policy import Policy
 from recourse.resolution.model.reading import read_message
 from recourse.resolution.model.record import Reader
@@ -18,6 +19,7 @@ from recourse.resolution.model.step import RecordEntry, Step
 from recourse.resolution.rules.clocks import next_clock
 from recourse.resolution.shown.looking_ahead import available_actions
 from recourse.resolution.shown.turn import turn
+from tests.outcomes import code
 
 READERS: tuple[Reader, ...] = ("client", "freelancer", "operator")
 # Ways in which marketplaces differ and that make lives differ.
@@ -45,14 +47,14 @@ class Sent:
     open: tuple[str, ...]
     private: tuple[str, ...]
     fields: Mapping[str, Any]
-    outcome: Mapping[str, Any]
+    outcome: Outcome
 
     def may_be_read_by(self, reader: Reader) -> tuple[str, ...]:
         """The texts that this reader may ever see, as the contract says it."""
         if reader == "operator":
             return (*self.open, *self.private)
-        confidential = self.outcome["status"] == "refused" or self.fields.get("visibility") == "private"
-        if self.outcome["status"] == "refused" and self.outcome["code"] in ("malformed", "unknown_command"):
+        confidential = code(self.outcome) or self.fields.get("visibility") == "private"
+        if code(self.outcome) in ("malformed", "unknown_command"):
             return ()
         return self.open if self.role == reader or not confidential else ()
 

@@ -26,6 +26,7 @@ from recourse.web.figures import ORPHANED
 from tests.activities.receivers import http_receiver
 from tests.conftest import _named, run_on
 from tests.http.processes import environment
+from tests.outcomes import code
 from tests.patience import PATIENCE
 from tests.process.conftest import Marketplace
 from tests.process.processes import RECOURSE, worker_process
@@ -92,7 +93,7 @@ async def _play(marketplace: Marketplace) -> str:
     send = marketplace.recourse.send
     stranger = {"role": "client", "id": "qclientq"}
     refused = await send(order_id, "request", {"actor": stranger, "kind": "cancel", "comment": "QCOMMENTQ"})
-    assert refused.code == "not_a_party"
+    assert code(refused) == "not_a_party"
     await marketplace.handle(order_id).signal("QCOMMANDQ", {"actor": stranger, "reason": "QREASONQ"})
     asked = await by("client", order_id, "request", kind="cancel", comment="QCOMMENTQ", private_note="QNOTEQ")
     assert asked.applied

@@ -14,9 +14,10 @@ from temporalio.client import Client, WorkflowHandle
 from recourse.activities.notifying import Channel
 from recourse.policies import load_policy
 from recourse.resolution.model.order import Terms
+from recourse.resolution.model.outcome import Outcome
 from recourse.runtime.names import workflow_id
 from recourse.runtime.temporal_connection import connect
-from recourse.starter.client import Outcome, Recourse
+from recourse.starter.client import Recourse
 from recourse.worker import make_worker
 from recourse.workflows.order import WORKFLOWS
 

@@ -23,6 +23,7 @@ from recourse.resolution.model.record import verify
 from recourse.resolution.model.step import Step
 from recourse.starter.client import Recourse
 from recourse.worker import make_worker
+from tests.outcomes import applied, code, repeated
 from tests.patience import in_real_time, in_time
 from tests.process.conftest import Marketplace
 
@@ -56,7 +57,7 @@ async def test_an_order_goes_on_from_what_was_committed(marketplace: Marketplace
     refused = await marketplace.by("client", order_id, "request", kind="cancel")
     accepted = await marketplace.by("freelancer", order_id, "accept")
 
-    assert refused.code == "request_open"
+    assert code(refused) == "request_open"
     assert accepted.applied
     entries = await read_record(marketplace.recourse.pool, order_id)
     assert [entry.content["command"] for entry in entries] == ["message", "request", "message", "request", "accept"]
@@ -75,8 +76,8 @@ async def test_the_answer_of_a_forgotten_attempt_is_the_first_answer(marketplace
     again = await marketplace.recourse.send(order_id, "request", ask)
 
     assert step.answer is not None
-    assert first.whole == step.answer.outcome
-    assert again.whole == {**step.answer.outcome, "repeated": True}
+    assert first == step.answer.outcome
+    assert again == repeated(step.answer.outcome)
     assert len(await read_record(marketplace.recourse.pool, order_id)) == 2
 
 
@@ -94,7 +95,7 @@ async def test_a_first_task_that_was_forgotten_whole_is_taken_up(marketplace: Ma
     )
     outcome = await marketplace.by("client", terms.order_id, "message", comment="Hello again")
 
-    assert outcome.whole["entry"] == 2
+    assert outcome.entry == 2
 
 
 async def test_an_order_whose_id_the_database_has_for_another_fails_and_says_so(marketplace: Marketplace) -> None:
@@ -168,7 +169,7 @@ async def test_what_was_committed_is_told_also_when_the_order_has_stopped_answer
             await marketplace.handle(terms.order_id).result()
 
         assert step.answer is not None
-        assert outcome.whole == step.answer.outcome
+        assert outcome == step.answer.outcome
         assert len(await read_record(recourse.pool, terms.order_id)) == 2
 
     await in_real_time(played)
@@ -228,7 +229,7 @@ async def test_nothing_is_paid_for_what_a_forgotten_attempt_has_undone(marketpla
             await asyncio.sleep((held.hold_until + timedelta(seconds=1) - datetime.now(UTC)).total_seconds())
             outcome = await recourse.send(terms.order_id, "message", {"actor": CLIENT, "comment": "Go on, please."})
 
-        assert outcome.whole["phase"] == "in_progress"
+        assert applied(outcome).phase == "in_progress"
         assert till.paid == []
         assert (await read_balances(recourse.pool, terms.order_id))["escrow"] == 10_550
 

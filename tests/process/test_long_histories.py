@@ -26,6 +26,7 @@ from recourse.runtime.names import workflow_id
 from recourse.workflows.page import CANCEL_BUTTON
 from tests.activities.conftest import web
 from tests.activities.receivers import HttpReceiver
+from tests.outcomes import code, refused, repeated
 from tests.patience import PATIENCE, in_real_time, in_time
 from tests.process.busy_orders import BusyOrder
 from tests.process.conftest import Marketplace, working
@@ -91,8 +92,8 @@ async def test_nobody_who_asks_notices(marketplace: Marketplace) -> None:
     other = await marketplace.by("client", order_id, "message", comment="another", command_id="m3")
 
     assert [outcome.applied for outcome in first] == [True] * 60
-    assert again.whole == {**first[3].whole, "repeated": True}
-    assert (other.code, other.details) == ("command_id_reused", {"used_for": "message", "entry": 4})
+    assert again == repeated(first[3])
+    assert (code(other), refused(other).details) == ("command_id_reused", {"used_for": "message", "entry": 4})
     assert await comments(marketplace, order_id) == [*(f"{n}" for n in range(60)), "another"]
     lengths = await runs(marketplace.client, order_id)
     assert len(lengths) > 3
@@ -217,8 +218,8 @@ async def test_an_answer_that_a_forgotten_attempt_gave_to_a_new_run_is_not_given
     page = await marketplace.handle(order_id).query("page")
 
     assert step.answer is not None
-    assert outcome.whole == step.answer.outcome
-    assert again.whole == {**step.answer.outcome, "repeated": True}
+    assert outcome == step.answer.outcome
+    assert again == repeated(step.answer.outcome)
     assert page["phase"] == "canceled"
 
 

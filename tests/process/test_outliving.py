@@ -25,6 +25,7 @@ from recourse.runtime.encryption import for_work
 from recourse.worker import how_workflows_run, make_worker
 from recourse.workflows.order import WORKFLOWS
 from recourse.workflows.page import CANCEL_BUTTON
+from tests.outcomes import applied
 from tests.patience import PATIENCE
 from tests.process.conftest import Marketplace
 from tests.process.test_forgotten_attempts import CLIENT, FREELANCER, committed_and_forgotten
@@ -171,7 +172,7 @@ async def test_request_cancellation_is_recorded_and_shown_and_the_order_goes_on(
 
     assert described.status == WorkflowExecutionStatus.RUNNING
     assert said.applied
-    assert accepted.whole["phase"] == "canceled"
+    assert applied(accepted).phase == "canceled"
     assert (CANCEL_BUTTON, "unknown_command") in await recorded(marketplace, order_id)
     assert f"> **{CANCEL_BUTTON}** was pressed here on " in shown
     assert "a party sends `request`" in shown
@@ -249,7 +250,7 @@ async def test_an_order_with_more_answers_than_fit_is_taken_up_from_the_database
         history = await marketplace.handle(terms.order_id).fetch_history()
 
     assert again.repeated
-    assert again.whole["entry"] == 8
+    assert again.entry == 8
     assert first.applied
     assert not first.repeated
     assert len(await recorded(marketplace, terms.order_id)) == ANSWERS_AT_MOST + 2

@@ -23,6 +23,7 @@ from recourse.starter.client import NoSuchOrder, OrderExists, Recourse, start_op
 from recourse.starter.histories import FORMER
 from recourse.starter.recovering import Recovery
 from recourse.workflows.order import SIGNALS
+from tests.outcomes import code
 from tests.process.conftest import Marketplace
 
 POLICY = load_policy("resolution_center")
@@ -114,7 +115,7 @@ async def test_an_id_is_not_used_again_after_its_order_has_ended(marketplace: Ma
     with pytest.raises(OrderExists):
         await marketplace.recourse.start(marketplace.terms(order_id=order_id, price=1), POLICY)
     later = await marketplace.by("client", order_id, "message", comment="Hello?")
-    assert later.code == "order_closed"
+    assert code(later) == "order_closed"
 
 
 async def test_an_unknown_order_is_said_to_be_unknown(marketplace: Marketplace) -> None:

@@ -13,12 +13,14 @@ from recourse.resolution.inbox import Inbox
 from recourse.resolution.model.durations import parse_duration
 from recourse.resolution.model.events import Event
 from recourse.resolution.model.order import Opening, Order, Sums, Terms
+from recourse.resolution.model.outcome import Outcome, Refused
 from recourse.resolution.model.policy import Policy
 from recourse.resolution.model.reading import Message, read_message
 from recourse.resolution.model.record import Reader
 from recourse.resolution.model.step import Notice, RecordEntry, Step
 from recourse.resolution.rules.clocks import next_clock
 from recourse.resolution.shown.views import view
+from tests.outcomes import code
 
 MONDAY = datetime(2025, 3, 3, 9, tzinfo=UTC)
 SALT = "the salt of these tests"
@@ -57,17 +59,17 @@ class Then:
 
     steps: tuple[Step, ...]
     done: tuple[Done, ...] = ()
-    answer: Mapping[str, Any] | None = None
+    answer: Outcome | None = None
 
     @property
     def refused(self) -> str | None:
         """The code of the refusal; None: it was applied."""
-        return self.answer.get("code") if self.answer else None
+        return code(self.answer)
 
     @property
     def details(self) -> Any:
         """What the refusal says besides its code."""
-        return self.answer["details"] if self.answer else {}
+        return self.answer.details if isinstance(self.answer, Refused) else {}
 
     @property
     def happened(self) -> list[Event]:
@@ -143,7 +145,8 @@ class Given:
 
     def take(self, *messages: Message) -> Then:
         """Let the order decide messages, and whatever else is due, in their order; answers the last that was sent."""
-        before, done, answer = len(self.steps), list[Done](), None
+        before, done = len(self.steps), list[Done]()
+        answer: Outcome | None = None
         inbox: Inbox[Message] = Inbox()
         for message in messages:
             inbox.put(message, message.sent_at, self.now)

@@ -6,8 +6,11 @@ from typing import Any
 
 import pytest
 
+from recourse.resolution.model.outcome import read_outcome
 from recourse.resolution.model.reading import Message, read_message
-from recourse.resolution.model.step import Adopted, Answered
+from recourse.resolution.model.step import Adopted, Answer, Answered
+from recourse.resolution.shown.answering import unrecorded
+from tests.outcomes import repeated
 from tests.rules.given import ATTESTED, MONDAY, Given, hours
 
 CLIENT = {"role": "client", "id": "c-1"}
@@ -183,7 +186,8 @@ class TestRepetition:
 
         again = given.client("request", kind="cancel", command_id="once")
 
-        assert again.answer == {**(first or {}), "repeated": True}
+        assert first is not None
+        assert again.answer == repeated(first)
         assert again.steps == ()
         assert given.order == before
 
@@ -200,7 +204,8 @@ class TestRepetition:
         assert then.refused == "command_id_reused"
         assert then.details == {"used_for": "request", "entry": 1}
         assert [entry.content["command_id"] for entry in given.record] == ["once", "unnamed-2"]
-        assert given.client("request", kind="update", command_id="once").answer == {**(first or {}), "repeated": True}
+        assert first is not None
+        assert given.client("request", kind="update", command_id="once").answer == repeated(first)
 
     def test_each_of_them_is_recorded_and_what_cannot_be_read_is_malformed_first(self) -> None:
         given = Given()
@@ -224,7 +229,7 @@ class TestRepetition:
         again = given.client("request", **said, **later, attestations=ATTESTED[::-1])
 
         assert again.answer is not None
-        assert again.answer["repeated"] is True
+        assert again.answer.repeated
 
     def test_a_refusal_that_was_forgotten_before_it_was_answered_is_answered_once(self) -> None:
         given = Given()
@@ -240,12 +245,13 @@ class TestRepetition:
 
     def test_an_answer_of_which_nobody_knows_to_what_it_was_given_is_the_first_answer(self) -> None:
         given = Given()
-        answered = Answered(sender="client:c-1", command_id="once", outcome={"status": "applied"})
+        first = unrecorded("o-1", "withdraw", "once", "no_open_case")
+        answered = Answered(sender="client:c-1", command_id="once", outcome=first)
         given.engine.learn(answered)
 
         then = given.client("withdraw", command_id="once")
 
-        assert (then.answer, then.steps) == ({"status": "applied", "repeated": True}, ())
+        assert (then.answer, then.steps) == (repeated(first), ())
 
     def test_a_message_without_an_id_gets_another_number_instead(self) -> None:
         given = Given()
@@ -369,11 +375,13 @@ class TestAnswers:
     def test_an_applied_command_is_answered_with_what_comes_next(self) -> None:
         answer = Given().client("request", kind="cancel", command_id="1").answer
 
-        assert answer == {
+        assert answer is not None
+        assert answer.model_dump(mode="json") == {
             "status": "applied",
             "order_id": "o-1",
             "command": "request",
             "command_id": "1",
+            "repeated": False,
             "entry": 1,
             "at": "2025-03-03T09:00:00Z",
             "events": ["request_opened"],
@@ -387,17 +395,30 @@ class TestAnswers:
     def test_a_refused_one_with_why(self) -> None:
         answer = Given().client("request", kind="cancel", approval="skip", command_id="1").answer
 
-        assert answer == {
+        assert answer is not None
+        assert answer.model_dump(mode="json") == {
             "status": "refused",
             "order_id": "o-1",
             "command": "request",
             "command_id": "1",
+            "repeated": False,
             "entry": 1,
             "at": "2025-03-03T09:00:00Z",
             "code": "approval_needed",
             "message": "The other side must approve.",
             "details": {"available_at": "2025-03-09T09:00:00Z"},
         }
+
+    @pytest.mark.parametrize("approval", ["ask", "skip"])
+    def test_what_a_newer_build_answered_is_kept_whole(self, approval: str) -> None:
+        answer = Given().client("request", kind="cancel", approval=approval, command_id="1").answer
+        assert answer is not None
+        newer = {**answer.model_dump(mode="json"), "colour": "red"}
+        if answer.applied:
+            newer["turn"] = {**newer["turn"], "since": "2025-03-03T09:00:00Z"}
+        kept = Answer(sender="client:c-1", command_id="1", outcome=read_outcome(newer))
+
+        assert Answer.model_validate_json(kept.model_dump_json()).outcome.model_dump(mode="json") == newer
 
     def test_a_refusal_changes_nothing_but_the_record(self) -> None:
         given = Given()

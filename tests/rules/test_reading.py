@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from recourse.resolution.engine import OrderEngine
 from recourse.resolution.model.commands import COMMANDS
 from recourse.resolution.model.reading import read_message, unreadable_message
+from tests.outcomes import code, refused
 from tests.rules.given import Given, opening
 
 TEXTS = st.text(st.characters(), max_size=30) | st.sampled_from(["\ud800", "\x00", "", " ", "12h", "9" * 30 + "d"])
@@ -86,7 +87,7 @@ def test_the_unreadable_is_refused_as_malformed_or_unknown(name: str, payload: A
         "malformed" if name == "request" else "unknown_command" if isinstance(payload, dict) else "malformed"
     )
     assert then.answer is not None
-    assert then.answer["command_id"] == "unnamed-7"
+    assert then.answer.command_id == "unnamed-7"
 
 
 def test_what_could_not_even_be_decoded_is_refused() -> None:
@@ -98,8 +99,8 @@ def test_what_could_not_even_be_decoded_is_refused() -> None:
 
     assert step is not None
     assert step.answer is not None
-    assert step.answer.outcome["code"] == "malformed"
-    assert len(step.answer.outcome["details"]["problems"]["payload"]) < 2_100
+    assert code(step.answer.outcome) == "malformed"
+    assert len(refused(step.answer.outcome).details["problems"]["payload"]) < 2_100
 
 
 def _bare(annotation: Any) -> Any:

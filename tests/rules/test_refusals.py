@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from recourse.resolution.model.reading import unproven_message
-from recourse.resolution.model.refusals import CODES, SENTENCES
+from recourse.resolution.model.refusals import CODES, SENTENCES, Code
+from tests.outcomes import refused
 from tests.rules.given import ATTESTED, Given, Then
 from tests.rules.test_cases import declined, in_mediation
 from tests.rules.test_ruling import CANCEL, ruled
@@ -123,12 +124,11 @@ def test_every_code_is_provoked_and_has_a_sentence() -> None:
 
 
 @pytest.mark.parametrize("code", CODES)
-def test_a_refusal_gives_its_code_a_sentence_and_one_entry(code: str) -> None:
+def test_a_refusal_gives_its_code_a_sentence_and_one_entry(code: Code) -> None:
     then = PROVOKED[code]()
 
     assert then.refused == code
-    assert then.answer is not None
-    assert then.answer["message"] == SENTENCES[code]  # type: ignore[index]
+    assert refused(then.answer).message == SENTENCES[code]
     assert then.told == {}
     assert len(then.steps) == 1
     entry = then.steps[0].entry

@@ -109,8 +109,8 @@ def having(value: Any, *path: Any) -> Change:
         ("outcome", without("$defs", "Applied", "required", "turn"), "turn: always there so far, but not now"),
         (
             "outcome",
-            having("string", "$defs", "Refused", "properties", "entry", "type"),
-            "entry: string is possible now",
+            having("integer", "$defs", "Refused", "properties", "code", "type"),
+            "code: integer is possible now",
         ),
         ("notice", without("$defs", "Told", "properties", "if_accepted"), "data.if_accepted: said so far, but not now"),
         ("notice", without("$defs", "Amounts", "properties", "held"), "data.amounts.held: said so far"),

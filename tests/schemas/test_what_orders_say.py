@@ -19,15 +19,17 @@ from recourse.activities.webhook import payload
 from recourse.policies import PRESETS, load_policy
 from recourse.resolution.model.fields import is_blank
 from recourse.resolution.model.order import Opening, read_state
+from recourse.resolution.model.outcome import Outcome, Refused
 from recourse.resolution.model.refusals import CODES
 from recourse.resolution.model.step import Step
 from recourse.resolution.shown.views import view
-from recourse.starter.simulate.engine import SALT, Outcome, PureEngine
+from recourse.starter.simulate.engine import SALT, PureEngine
 from recourse.starter.simulate.play import Play
 from recourse.starter.simulate.story import read_story
 from recourse.web.schemas import schemas
 from recourse.web.schemas.said import Told
 from tests.facts.lives import live
+from tests.outcomes import code, repeated
 
 STORIES = sorted((Path(__file__).resolve().parents[1] / "scenarios").glob("*.yaml"))
 # What is refused for these was not written as the schemas say.
@@ -113,17 +115,16 @@ def test_every_kind_of_notice_and_every_field_is_seen() -> None:
 def test_every_outcome_is_as_described() -> None:
     said = [step.answer.outcome for step in steps() if step.answer]
     assert misfits(check("outcome"), iter(said)) == []
-    assert {outcome["status"] for outcome in said} == {"applied", "refused"}
-    codes = {outcome["code"] for outcome in said if outcome["status"] == "refused"}
+    assert {outcome.status for outcome in said} == {"applied", "refused"}
+    codes = {outcome.code for outcome in said if isinstance(outcome, Refused)}
     assert codes <= set(CODES)
     assert len(codes) > 30
 
 
 def test_an_answer_that_is_repeated_or_comes_after_the_end_is_as_described() -> None:
     heard = [outcome for engine in played() for *_, outcome in engine.heard]
-    repeated = [{**outcome, "repeated": True} for outcome in heard if outcome["status"] == "refused"]
-    assert misfits(check("outcome"), (one for one in repeated if "entry" in one)) == []
-    assert misfits(check("outcome"), (one for one in heard if one.get("code") == "order_closed")) == []
+    assert misfits(check("outcome"), map(repeated, heard)) == []
+    assert any(code(one) == "order_closed" and one.entry is None for one in heard)
 
 
 def test_every_page_is_as_described() -> None:
@@ -143,7 +144,7 @@ def test_every_command_that_can_be_read_is_as_described() -> None:
 
 
 def readable(name: str, outcome: Outcome) -> bool:
-    return name != "order_again" and outcome.get("code") not in MISWRITTEN
+    return name != "order_again" and code(outcome) not in MISWRITTEN
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from recourse.resolution.model.record import verify
 from recourse.runtime.actors import Actors
 from recourse.runtime.temporal_connection import connect
 from recourse.starter.client import Outcome
+from tests.outcomes import code, refused
 from tests.process.conftest import Marketplace
 from tests.process.test_messages import JSON, signal
 from tests.secrets.conftest import NEW, NONE, OLD, ONLY_NEW, ONLY_OLD, RING, Keyed, replay
@@ -115,8 +116,8 @@ async def test_a_command_without_proof_is_refused_and_recorded_under_nobodys_nam
         right = await said(marketplace, order_id, command_id="one", actor_token=for_it)
         again = await said(marketplace, order_id, command_id="one", actor_token=for_it)
 
-    assert (without.code, without.details["problem"]) == ("actor_unproven", "actor_token is missing")
-    assert wrong.code == "actor_unproven"
+    assert (code(without), refused(without).details["problem"]) == ("actor_unproven", "actor_token is missing")
+    assert code(wrong) == "actor_unproven"
     # The id was not used up by who only claimed to be the client.
     assert right.applied
     assert not right.repeated
@@ -136,7 +137,7 @@ async def test_nothing_that_names_an_actor_goes_without_proof(keyed: Keyed) -> N
     async with keyed.working(NONE, actors=ACTORS):
         order_id = await marketplace.order()
         codes = [
-            (await marketplace.recourse.send(order_id, command, fields)).code
+            code(await marketplace.recourse.send(order_id, command, fields))
             for command, fields in (
                 ("rule", {"actor": operator, "outcome": "continue"}),
                 ("order_again", {"actor": system}),
@@ -147,7 +148,7 @@ async def test_nothing_that_names_an_actor_goes_without_proof(keyed: Keyed) -> N
         nobody = await marketplace.recourse.send(order_id, "complete", {})
 
     assert codes == ["actor_unproven"] * 4
-    assert nobody.code == "malformed"
+    assert code(nobody) == "malformed"
 
 
 async def test_the_verdict_stands_when_keys_and_time_have_gone_by(keyed: Keyed) -> None:
@@ -155,13 +156,13 @@ async def test_the_verdict_stands_when_keys_and_time_have_gone_by(keyed: Keyed) 
     brief = ACTORS.sign("client", "c-1", expires_at=datetime.now(UTC) + timedelta(hours=1))
     async with keyed.working(NONE, actors=ACTORS):
         order_id = await marketplace.order()
-        assert (await said(marketplace, order_id)).code == "actor_unproven"
+        assert code(await said(marketplace, order_id)) == "actor_unproven"
         assert (await said(marketplace, order_id, actor_token=brief)).applied
     # Neither a worker that asks nobody for proof, nor one with other keys, sees any of it otherwise.
     async with keyed.working(NONE):
         assert (await said(marketplace, order_id)).applied
     async with keyed.working(NONE, actors=Actors(ONLY_OLD)):
-        assert (await said(marketplace, order_id, actor_token=brief)).code == "actor_unproven"
+        assert code(await said(marketplace, order_id, actor_token=brief)) == "actor_unproven"
 
     recorded = [entry.get("code", "applied") for entry in await contents(marketplace, order_id)]
     assert recorded == ["actor_unproven", "applied", "applied", "actor_unproven"]
@@ -208,8 +209,8 @@ async def test_a_token_is_kept_nowhere_but_in_the_message(keyed: Keyed) -> None:
     async with keyed.working(NONE, actors=ACTORS):
         order_id = await marketplace.order()
         assert (await said(marketplace, order_id, actor_token=good)).applied
-        assert (await said(marketplace, order_id, actor_token=good, nonsense=1)).code == "malformed"
-        assert (await said(marketplace, order_id, actor={"role": "client", "id": "c-2"}, actor_token=good)).code
+        assert code(await said(marketplace, order_id, actor_token=good, nonsense=1)) == "malformed"
+        assert code(await said(marketplace, order_id, actor={"role": "client", "id": "c-2"}, actor_token=good))
         sent = {"actor": CLIENT, "comment": "by signal", "actor_token": good}
         await signal(marketplace.client, order_id, "message", [Payload(metadata=JSON, data=json.dumps(sent).encode())])
         await said(marketplace, order_id, actor_token=good)

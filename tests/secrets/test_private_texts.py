@@ -16,6 +16,7 @@ from recourse.database.lists import list_orders
 from recourse.database.orders import read_notices, write_contacts
 from recourse.resolution.model.record import Export, Reader
 from recourse.runtime.encryption import Encryption
+from tests.outcomes import code
 from tests.process.conftest import Marketplace
 from tests.process.test_messages import JSON, signal
 from tests.secrets.conftest import RING, Keyed, raw_history
@@ -45,12 +46,12 @@ async def an_unpaid_exit(marketplace: Marketplace) -> str:
     ask = {"kind": "cancel", "reason": "cannot_deliver", "comment": PUBLIC, "amount": 0}
     assert (await by("freelancer", order_id, "request", **ask, private_note=NOTE)).applied
     refused = await by("client", order_id, "request", kind="cancel", private_note=REFUSED_NOTE)
-    assert refused.code == "request_open"
+    assert code(refused) == "request_open"
     assert (await by("client", order_id, "accept", comment=PUBLIC)).applied
     review = {"visibility": "private", "rating": "negative"}
     assert (await by("client", order_id, "leave_feedback", **review, text=FEEDBACK)).applied
-    assert (await by("client", order_id, "leave_feedback", **review, text=TOO_LATE)).code == "feedback_not_allowed"
-    assert (await by("freelancer", order_id, "leave_feedback", **review, text=NOT_HIS)).code == "feedback_not_allowed"
+    assert code(await by("client", order_id, "leave_feedback", **review, text=TOO_LATE)) == "feedback_not_allowed"
+    assert code(await by("freelancer", order_id, "leave_feedback", **review, text=NOT_HIS)) == "feedback_not_allowed"
     return order_id
 
 
@@ -59,7 +60,7 @@ async def a_ruling(marketplace: Marketplace) -> str:
     order_id, by = await opened(marketplace, "resolution_center"), marketplace.by
     assert (await by("client", order_id, "request", kind="cancel", comment=PUBLIC, private_note=NOTE)).applied
     garbled = await by("client", order_id, "request", kind="cancle", private_note=GARBLED_NOTE)
-    assert garbled.code == "malformed"
+    assert code(garbled) == "malformed"
     actor = {"role": "client", "id": "c-1"}
     for written in (json.dumps({"actor": actor, "private_note": GARBLED_NOTE}), f'{{"private_note": "{GARBLED_NOTE}'):
         sealed = Payload(metadata=JSON, data=written.encode())

@@ -1,10 +1,11 @@
 """Old orders keep the old policy, also in a new run and with a new worker."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from recourse.policies import load_policy
+from tests.outcomes import applied
 from tests.process.conftest import working
 from tests.process.test_long_histories import runs, short_histories
 
@@ -37,8 +38,8 @@ async def test_an_open_order_goes_on_by_the_policy_that_it_was_started_with(
 
         windows = []
         for order_id in (old.order_id, new.order_id):
-            asked = (await market.by("client", order_id, "request", kind="cancel")).whole
-            until, at = (datetime.fromisoformat(instant) for instant in (asked["turn"]["until"], asked["at"]))
-            windows.append(until - at)
+            asked = applied(await market.by("client", order_id, "request", kind="cancel"))
+            assert asked.turn.until is not None
+            windows.append(asked.turn.until - asked.at)
 
     assert windows == [timedelta(hours=48), timedelta(hours=24)]

@@ -87,7 +87,7 @@ async def start_live(recourse: Recourse, suffix: str) -> dict[str, str]:
         await recourse.start(terms, load_policy(policy))
         for actor, command, fields in deeds:
             outcome = await recourse.send(terms.order_id, command, {"actor": actor, **fields})
-            if outcome.code is not None:
+            if not outcome.applied:
                 raise AssertionError(f"{terms.order_id}: {command} was refused: {outcome.code}")
         started[terms.order_id] = about
     return started

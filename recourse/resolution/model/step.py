@@ -10,6 +10,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from recourse.resolution.model.facts import Facts
+from recourse.resolution.model.outcome import Outcome
 
 Account = Literal["client", "freelancer", "platform", "escrow"]
 Receiver = Literal["client", "freelancer", "operator"]
@@ -62,7 +63,7 @@ class Answer(BaseModel):
 
     sender: str
     command_id: str
-    outcome: dict[str, Any]
+    outcome: Outcome
 
 
 class Answered(Answer):

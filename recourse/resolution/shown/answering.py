@@ -6,8 +6,9 @@ from typing import Any
 from recourse.resolution.model.events import FeedbackLeft
 from recourse.resolution.model.money import held
 from recourse.resolution.model.order import Order
+from recourse.resolution.model.outcome import Applied, NextClock, Outcome, Refused, RequestSummary
 from recourse.resolution.model.reading import Message
-from recourse.resolution.model.refusals import Refusal
+from recourse.resolution.model.refusals import SENTENCES, Code, Refusal
 from recourse.resolution.model.step import RecordEntry
 from recourse.resolution.model.vocabulary import PARTIES
 from recourse.resolution.rules.clocks import Clock, next_clock
@@ -59,30 +60,48 @@ def entry_content(
 
 def outcome_of(
     decision: Decision, order: Order, entry: RecordEntry, message: Message, refusal: Refusal | None
-) -> dict[str, Any]:
+) -> Outcome:
     """The answer to a message: applied, or refused; `order` is as the decision leaves it."""
-    outcome: dict[str, Any] = {
-        "status": "refused" if refusal else "applied",
-        "order_id": order.terms.order_id,
-        "command": message.name,
-        "command_id": message.command_id,
-        "entry": entry.number,
-        "at": entry.at.isoformat().replace("+00:00", "Z"),
-    }
+    order_id = order.terms.order_id
     if refusal:
-        return outcome | {"code": refusal.code, "message": refusal.sentence, "details": _plain(refusal.details)}
-    following = next_clock(order)
-    request = order.request
-    return outcome | {
-        "events": [event.event for event in decision.events],
-        "phase": order.phase,
-        "request": request.model_dump(mode="json", include={"number", "kind", "status", "version"})
+        return Refused(
+            order_id=order_id,
+            command=message.name,
+            command_id=message.command_id,
+            code=refusal.code,
+            message=refusal.sentence,
+            details=_plain(refusal.details),
+            entry=entry.number,
+            at=entry.at,
+        )
+    request, following = order.request, next_clock(order)
+    return Applied(
+        order_id=order_id,
+        command=message.name,
+        command_id=message.command_id,
+        entry=entry.number,
+        at=entry.at,
+        events=tuple(event.event for event in decision.events),
+        phase=order.phase,
+        request=RequestSummary(number=request.number, kind=request.kind, status=request.status, version=request.version)
         if request
         else None,
-        "settlement": order.settlement,
-        "turn": turn(order).model_dump(mode="json"),
-        "next": following.model_dump(mode="json") if following else None,
-    }
+        settlement=order.settlement,
+        turn=turn(order),
+        next=NextClock(name=following.name, at=following.at) if following else None,
+    )
+
+
+def unrecorded(order_id: str, command: str, command_id: str, code: Code, **details: Any) -> Refused:
+    """A refusal that leaves no entry in the record: the command could not be sent, or the order answers no more."""
+    return Refused(
+        order_id=order_id,
+        command=command,
+        command_id=command_id,
+        code=code,
+        message=SENTENCES[code],
+        details=details,
+    )
 
 
 def _plain(details: dict[str, Any]) -> dict[str, Any]:

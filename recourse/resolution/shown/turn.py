@@ -1,18 +1,8 @@
 """Whose turn it is, and until when (rules, 11)."""
 
-from typing import Literal
-
-from pydantic import AwareDatetime
-
 from recourse.resolution.model.order import Order
-from recourse.resolution.model.vocabulary import PARTIES, Frozen
-
-
-class Turn(Frozen):
-    """Who must act next, and the deadline if there is one."""
-
-    who: Literal["client", "freelancer", "both", "operator", "nobody"]
-    until: AwareDatetime | None = None
+from recourse.resolution.model.outcome import Turn
+from recourse.resolution.model.vocabulary import PARTIES
 
 
 def turn(order: Order) -> Turn:

@@ -8,11 +8,12 @@ from fastapi import APIRouter, Header, Request
 from fastapi.responses import JSONResponse
 
 from recourse.resolution.model.commands import COMMANDS
+from recourse.resolution.model.outcome import Applied, Refused
 from recourse.web.access import OrderId, TheActor, TheSite, answers
 from recourse.web.api.bodies import described_body, read_object
-from recourse.web.api.shapes import Ahead, Applied, Sent, WouldBeRefused
+from recourse.web.api.shapes import Ahead, Sent, WouldBeRefused
 from recourse.web.patience import patient
-from recourse.web.problems import malformed, refusal_of, refused
+from recourse.web.problems import malformed, refusal_of
 
 router = APIRouter()
 
@@ -49,14 +50,15 @@ def _giving(name: str) -> Path:
         message = {**await read_object(request), "actor": actor, "command_id": command_id, "sent_at": arrived}
         async with patient(site.patience, command_id=command_id):
             if prefer is not None and "respond-async" in prefer.lower():
-                if not await site.recourse.tell(order_id, name, message):
-                    raise refused("order_closed", "The order is closed.", command=name, command_id=command_id)
+                refused = await site.recourse.tell(order_id, name, message)
+                if refused:
+                    raise refusal_of(refused)
                 sent = Sent(status="sent", command=name, command_id=command_id)
                 return JSONResponse(sent.model_dump(), 202, {"Preference-Applied": "respond-async"})
             outcome = await site.recourse.send(order_id, name, message)
-        if not outcome.applied:
+        if isinstance(outcome, Refused):
             raise refusal_of(outcome)
-        return outcome.whole
+        return outcome
 
     return give
 

@@ -6,10 +6,11 @@ A test holds that no view has a key that is not named here.
 from datetime import datetime
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 
 from recourse.resolution.model.dispute import Offers, Proposal
 from recourse.resolution.model.durations import Duration
+from recourse.resolution.model.outcome import Turn
 from recourse.resolution.model.vocabulary import (
     ExemptBecause,
     Fault,
@@ -25,7 +26,6 @@ from recourse.resolution.model.vocabulary import (
     Stage,
     Visibility,
 )
-from recourse.resolution.shown.turn import Turn
 
 
 class Answered(BaseModel):
@@ -207,40 +207,6 @@ class WouldBeRefused(BaseModel):
 
     refused: str
     message: str
-
-
-class NextClock(Answered):
-    """What happens next by itself."""
-
-    name: str
-    at: datetime
-
-
-class RequestSummary(Answered):
-    """The order's latest request, in short."""
-
-    number: int
-    kind: RequestKind
-    status: RequestStatus
-    version: int
-
-
-class Applied(Answered):
-    """A command that was applied, or the first answer to it where its id was used before (`repeated`)."""
-
-    status: Literal["applied"]
-    order_id: str
-    command: str
-    command_id: str
-    entry: int = Field(description="The number of its entry in the record.")
-    at: datetime
-    events: list[str]
-    phase: Phase
-    request: RequestSummary | None
-    settlement: SettlementStatus
-    turn: Turn
-    next: NextClock | None
-    repeated: bool = False
 
 
 class Sent(Answered):

@@ -16,6 +16,7 @@ from starlette.responses import Response
 
 from recourse.database.orders import read_answer
 from recourse.resolution.model.commands import Actor
+from recourse.resolution.model.outcome import Applied, Refused
 from recourse.resolution.model.record import Reader
 from recourse.resolution.shown.trying import variants
 from recourse.starter.answers import OrderNotRunning
@@ -79,7 +80,7 @@ class Visit:
     async def has_done(self, key: str, command_id: str) -> bool:
         """Whether this command of theirs was applied."""
         answered = await read_answer(self.site.recourse.pool, self.order_id, self.sender, command_id)
-        return answered is not None and answered["status"] == "applied" and answered["command"] == _command(key)[0]
+        return isinstance(answered, Applied) and answered.command == _command(key)[0]
 
     def show(self, form: Form, typed: Typed, wrong: Mapping[str, str], status: int = 200, notice: str = "") -> Response:
         """The form, with what was typed and what is wrong with it."""
@@ -167,8 +168,8 @@ async def _confirmed(
         return _preview(visit, form, typed, ahead, command_id=command_id, status=503)
     except OrderNotRunning:
         return _preview(visit, form, typed, ahead, command_id=command_id, status=503, stands_still=True)
-    if not outcome.applied:
-        return _refused(visit, form, typed, str(outcome.code), outcome.details)
+    if isinstance(outcome, Refused):
+        return _refused(visit, form, typed, outcome.code, outcome.details)
     return _done(visit, form.key)
 
 

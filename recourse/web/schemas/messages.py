@@ -9,9 +9,10 @@ from recourse.activities.webhook import SCHEMA_VERSION
 from recourse.policies.json_schema import DIALECT, write_defaults
 from recourse.resolution.model.commands import COMMANDS, Command
 from recourse.resolution.model.order import Opening
+from recourse.resolution.model.outcome import Outcome
 from recourse.runtime.actors import TOKEN
-from recourse.web.api.shapes import Applied, OrderShown
-from recourse.web.schemas.said import Refused, WebhookBody
+from recourse.web.api.shapes import OrderShown
+from recourse.web.schemas.said import WebhookBody
 
 # What is sent to an order is taken only as described; what comes from one may gain more within a version.
 SAID_BY_ORDERS = ("outcome", "notice", "page")
@@ -26,7 +27,7 @@ def schemas() -> dict[str, dict[str, Any]]:
             for name, command in COMMANDS.items()
             if "system" not in command.by
         },
-        "outcome": (_plain(Applied | Refused), "What the update of a command answers"),
+        "outcome": (_plain(Outcome), "What the update of a command answers"),
         "notice": (_plain(WebhookBody), "The body of a webhook"),
         "page": (_plain(OrderShown), "What the query `page` answers: the order as an operator sees it"),
     }

@@ -1,8 +1,4 @@
-"""The shapes of what orders say by themselves: refusals and notices. What they say of an applied command, and their
-page, are among the shapes of the HTTP API.
-
-A test holds every outcome and notice of every story to them.
-"""
+"""The shapes of notices. A test holds every notice of every story to them."""
 
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -10,7 +6,6 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from recourse.activities.letters import SENTENCES, SILENCE
-from recourse.resolution.model.refusals import CODES
 from recourse.resolution.model.step import Receiver
 from recourse.resolution.model.vocabulary import (
     Fault,
@@ -29,24 +24,6 @@ from recourse.web.api.shapes import Answered
 def grows(*known: str) -> Any:
     """A word of a list that may grow within a version; the ones that are known now are examples."""
     return Field(json_schema_extra={"examples": list(known)})
-
-
-class Refused(Answered):
-    """A command that was not applied; it changed nothing but the record.
-
-    One that came after the order had answered for the last time has no `entry`, and none of what belongs to it.
-    """
-
-    status: Literal["refused"]
-    code: Annotated[str, grows(*CODES)]
-    message: str = Field(description="What the code means, in a sentence for people.")
-    details: dict[str, Any] = Field(description="What helps, by the code: `available_at`, `missing`, `problems` …")
-    order_id: str = ""
-    command: str = ""
-    command_id: str = ""
-    entry: int = Field(default=0, description="The number of its entry in the record.")
-    at: datetime | None = None
-    repeated: bool = Field(default=False, description="This is the first answer to this id; nothing was done again.")
 
 
 class Amounts(Answered):
