@@ -16,7 +16,7 @@ from campaigns.random_orders import some_opening, some_policy, something_to_say
 from campaigns.report import Report
 from recourse.database.orders import read_record
 from recourse.resolution.engine import OrderEngine
-from recourse.resolution.model.commands import Command
+from recourse.resolution.model.commands import AnyCommand
 from recourse.resolution.model.order import Opening, Order
 from recourse.resolution.model.reading import read_message
 from recourse.resolution.rules.clocks import REMINDERS, Clock, clocks, next_clock
@@ -110,7 +110,7 @@ def _walk(random: Random, opening: Opening) -> tuple[tuple[Said, ...], Order]:
 
 def _after(order: Order, now: datetime, said: Said) -> Order | None:
     name, fields = said
-    command: Command | None = read_message(name, fields, "tried").command
+    command: AnyCommand | None = read_message(name, fields, "tried").command
     decided = decide(order, command, now) if command is not None else None
     return paid(decided) if isinstance(decided, Decision) else None
 

@@ -16,6 +16,7 @@ from recourse.resolution.model.order import Order, Terms
 from recourse.resolution.model.step import Step
 from recourse.resolution.model.vocabulary import Fallback, Party, RequestKind, Silence
 from recourse.resolution.rules.clocks import Clock, ClockName, clocks, next_clock
+from recourse.resolution.rules.ruling import fallback_of
 from recourse.resolution.rules.windows import silence_means
 from recourse.resolution.shown.looking_ahead import if_nobody_acts
 from recourse.resolution.shown.turn import turn
@@ -147,10 +148,8 @@ def _clock_in_words(order: Order, clock: Clock) -> str:
     case = order.open_case
     if clock.name == "answer_due":
         return f"{CLOCKS_IN_WORDS[clock.name]}; {_silence(order)}"
-    if clock.name == "case_due" and case and not case.review:
-        fallback = order.policy.cases.fallback
-        # A forgotten order has nobody to go on with it.
-        fallback = "cancel_split" if case.dormant and fallback == "continue" else fallback
+    fallback = fallback_of(order, case) if clock.name == "case_due" and case else "let_them_decide"
+    if fallback != "let_them_decide":
         return f"no operator decided: {_FALLBACK[fallback]}"
     return CLOCKS_IN_WORDS[clock.name]
 

@@ -6,9 +6,9 @@ from datetime import timedelta
 from recourse.resolution.model.commands import (
     Accept,
     Actor,
+    AnyCommand,
     Appeal,
     AskRevision,
-    Command,
     Complete,
     Counter,
     Decline,
@@ -35,9 +35,9 @@ class Probes:
 
     def __init__(self, policy: Policy) -> None:
         self.policy = policy
-        self._made: dict[tuple[_Bounds, _Bounds, bool], list[Command]] = {}
+        self._made: dict[tuple[_Bounds, _Bounds, bool], list[AnyCommand]] = {}
 
-    def commands(self, order: Order) -> list[Command]:
+    def commands(self, order: Order) -> list[AnyCommand]:
         """One command of every kind that could lead somewhere; amounts at the least and the most."""
         refund = order.open_request is not None and order.open_request.kind == "partial_refund"
         asked = gross_bounds(order), refund_bounds(order), refund
@@ -47,7 +47,7 @@ class Probes:
         # An appeal must be ruled on by another operator than the first.
         return made if order.case and order.case.appeals else made[:-3]
 
-    def _make(self, gross: _Bounds, refund: _Bounds, refund_asked: bool) -> Iterator[Command]:
+    def _make(self, gross: _Bounds, refund: _Bounds, refund_asked: bool) -> Iterator[AnyCommand]:
         client, freelancer = (Actor(role=party, id=party) for party in PARTIES)
         yield SubmitRequirements(actor=client)
         yield Deliver(actor=freelancer)
@@ -65,7 +65,7 @@ class Probes:
             yield Rule(actor=operator, outcome="continue", explanation="-")
             yield Rule(actor=operator, outcome="cancel", amount=gross[0], explanation="-")
 
-    def _make_for(self, party: Party, gross: _Bounds, counters: _Bounds) -> Iterator[Command]:
+    def _make_for(self, party: Party, gross: _Bounds, counters: _Bounds) -> Iterator[AnyCommand]:
         actor = Actor(role=party, id=party)
         yield from self._cancellations(party, gross)
         yield Accept(actor=actor, comment="-")
@@ -79,7 +79,7 @@ class Probes:
         yield Escalate(actor=actor)
         yield Appeal(actor=actor, comment="-")
 
-    def _cancellations(self, party: Party, gross: _Bounds) -> Iterator[Command]:
+    def _cancellations(self, party: Party, gross: _Bounds) -> Iterator[AnyCommand]:
         chosen = self.policy.requests.cancel
         reason = next((code for code, known in self.policy.reasons.items() if party in known.by), None)
         plain = MakeRequest(

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from recourse.policies.probes import Probes
 from recourse.policies.state_key import right_changes, state_key
-from recourse.resolution.model.commands import Command
+from recourse.resolution.model.commands import AnyCommand
 from recourse.resolution.model.durations import WEEKDAYS, window_end
 from recourse.resolution.model.events import MoneyMoved
 from recourse.resolution.model.order import Opening, Order, Terms, open_order
@@ -60,7 +60,7 @@ class Move:
 
     by: Mover
     name: str
-    command: Command | None
+    command: AnyCommand | None
     source: int
     target: int
     after: Order
@@ -173,7 +173,7 @@ class _Explorer:
             self._move(source, "time", clock.name, None, decide_clock(order, clock, at), at)
 
     def _move(
-        self, source: int, by: Mover, name: str, command: Command | None, decision: Decision, at: datetime
+        self, source: int, by: Mover, name: str, command: AnyCommand | None, decision: Decision, at: datetime
     ) -> None:
         after = paid(decision)
         running = tuple(clocks(after))

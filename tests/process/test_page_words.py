@@ -50,6 +50,13 @@ async def test_silence_that_ends_the_order_says_who_gets_what() -> None:
     assert "- **Completed** on" in await case_file("resolution_center", delivered)
 
 
+async def test_a_forgotten_order_that_was_not_begun_is_refunded_whole_and_the_page_says_so() -> None:
+    message: Move = ("operator", "message", {"comment": "Is anybody there?"})
+    shown = await case_file("resolution_center", message, requirements="awaited", hours=24 * 91)
+
+    assert "no operator decided: canceled, all that is held goes back to the client" in shown
+
+
 async def test_an_offer_of_nothing_is_an_offer() -> None:
     fields = {"kind": "cancel", "reason": "other", "amount": 0, "attestations": AGREED}
     assert "cancel, by the client: open; the freelancer gets 0.00 USD of the price" in (

@@ -121,6 +121,13 @@ class Checks:
         if when:
             self._found.append(Refusal(code=code, details={k: v for k, v in details.items() if v is not None}))
 
+    def amount(self, amount: int | None, bounds: tuple[int, int], *, required: bool = True) -> None:
+        """Note a refusal where an amount is missing, or not within its bounds."""
+        least, most = bounds
+        self.refuse("amount_required", required and amount is None, at_least=least, at_most=most)
+        outside = amount is not None and not least <= amount <= most
+        self.refuse("amount_out_of_range", outside, at_least=least, at_most=most)
+
     def first(self) -> Refusal | None:
         """The earliest ranked refusal, or None: nothing speaks against it."""
         return min(self._found, key=lambda refusal: refusal.rank, default=None)

@@ -36,6 +36,11 @@ PARTIES: tuple[Party, ...] = get_args(Party)
 OPEN_PHASES: tuple[OpenPhase, ...] = get_args(OpenPhase)
 
 
+def party_of(role: str) -> Party:
+    """The side that a role speaks for; the client's where it speaks for neither."""
+    return "freelancer" if role == "freelancer" else "client"
+
+
 def other(party: Party) -> Party:
     """The other side of the order."""
     return "freelancer" if party == "client" else "client"

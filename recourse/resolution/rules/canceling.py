@@ -97,9 +97,7 @@ def _check_amount(order: Order, command: MakeRequest, party: Party, checks: Chec
         most = least
     no_agreement = command.no_agreement and chosen.no_agreement
     needed = party in chosen.amount_from and not no_agreement
-    checks.refuse("amount_required", needed and command.amount is None, at_least=least, at_most=most)
-    outside = command.amount is not None and not least <= command.amount <= most
-    checks.refuse("amount_out_of_range", outside, at_least=least, at_most=most)
+    checks.amount(command.amount, (least, most), required=needed)
 
 
 def _check_patience(decision: Decision, party: Party, checks: Checks) -> None:

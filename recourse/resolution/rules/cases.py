@@ -18,7 +18,7 @@ from recourse.resolution.model.order import Order
 from recourse.resolution.model.refusals import Checks
 from recourse.resolution.model.vocabulary import PARTIES, Party, other
 from recourse.resolution.rules.decision import Decision
-from recourse.resolution.rules.ending import cancel
+from recourse.resolution.rules.ending import cancel_by_case
 
 
 def open_case_from_request(
@@ -86,10 +86,7 @@ def check_case(order: Order, checks: Checks) -> Case | None:
 
 def check_gross(order: Order, amount: int | None, checks: Checks) -> None:
     """The bounds of the freelancer's total gross in a case."""
-    least, most = gross_bounds(order)
-    checks.refuse("amount_required", amount is None, at_least=least, at_most=most)
-    outside = amount is not None and not least <= amount <= most
-    checks.refuse("amount_out_of_range", outside, at_least=least, at_most=most)
+    checks.amount(amount, gross_bounds(order))
 
 
 def propose(decision: Decision, command: Propose, checks: Checks) -> None:
@@ -168,13 +165,4 @@ def cancel_in_case(
     settled_between_parties: bool = False,
 ) -> None:
     """Cancel as the parties agreed in a case."""
-    cancel(
-        decision,
-        how=how,
-        initiator=case.initiator,
-        reason=case.reason,
-        gross=gross,
-        communicated=case.communicated,
-        explained=case.explained,
-        settled_between_parties=settled_between_parties,
-    )
+    cancel_by_case(decision, case, how, gross, settled_between_parties=settled_between_parties)

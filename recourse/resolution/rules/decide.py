@@ -1,10 +1,12 @@
 """`decide`: what a command or a clock does to an order. Whether it may, who may, and then the rule itself."""
 
 from datetime import datetime
+from typing import assert_never
 
 from recourse.resolution.model.commands import (
     Accept,
     AddEvidence,
+    AnyCommand,
     Appeal,
     AskRevision,
     Command,
@@ -26,7 +28,7 @@ from recourse.resolution.model.commands import (
 )
 from recourse.resolution.model.order import Order
 from recourse.resolution.model.refusals import Checks, Refusal
-from recourse.resolution.model.vocabulary import Party
+from recourse.resolution.model.vocabulary import party_of
 from recourse.resolution.model.zones import Offsets
 from recourse.resolution.rules.cases import escalate, propose, settle
 from recourse.resolution.rules.clocks import Clock, fire
@@ -40,7 +42,7 @@ from recourse.resolution.rules.working import ask_revision, complete, deliver, s
 
 
 def decide(
-    order: Order, command: Command, now: datetime, counted: datetime | None = None, offsets: Offsets | None = None
+    order: Order, command: AnyCommand, now: datetime, counted: datetime | None = None, offsets: Offsets | None = None
 ) -> Decision | Refusal:
     """What `command` does at `now`, or why it is refused.
 
@@ -59,7 +61,7 @@ def decide(
         if not isinstance(command, (SendMessage, AddEvidence)):
             decision.order = decision.order.model_copy(update={"heard_at": now})
         if command.said:
-            decision.order = hear(decision.order, _party(command))
+            decision.order = hear(decision.order, party_of(command.actor.role))
     decision.settle_auto_complete()
     return decision
 
@@ -95,13 +97,9 @@ def _check_open(order: Order, command: Command, checks: Checks) -> None:
     checks.refuse("order_closed", not waiting_for_answer and not rules_on_appeal, phase=order.phase)
 
 
-def _party(command: Command) -> Party:
+def _apply(decision: Decision, command: AnyCommand, checks: Checks) -> None:
     # A role that may not give the command is refused already; which party it counts as is then of no matter.
-    return "freelancer" if command.actor.role == "freelancer" else "client"
-
-
-def _apply(decision: Decision, command: Command, checks: Checks) -> None:
-    party = _party(command)
+    party = party_of(command.actor.role)
     match command:
         case SubmitRequirements():
             submit_requirements(decision, command, checks)
@@ -142,4 +140,4 @@ def _apply(decision: Decision, command: Command, checks: Checks) -> None:
         case OrderAgain():
             order_again(decision, command, checks)
         case _:
-            raise AssertionError(f"no rule for {command.name}")
+            assert_never(command)

@@ -3,7 +3,8 @@
 from datetime import datetime
 from typing import Literal
 
-from recourse.resolution.model.events import OrderCanceled
+from recourse.resolution.model.dispute import Case, Request
+from recourse.resolution.model.events import OrderCanceled, RequestEnded
 from recourse.resolution.model.order import Resolution
 from recourse.resolution.model.vocabulary import Fault, How, Party
 from recourse.resolution.rules.decision import Decision
@@ -67,3 +68,36 @@ def cancel_by_request(decision: Decision, how: Literal["mutual", "expired_accept
         communicated=request.communicated,
         explained=request.explained,
     )
+
+
+def cancel_by_case(
+    decision: Decision,
+    case: Case,
+    how: How,
+    gross: int,
+    *,
+    fault: Fault | None = None,
+    exempt_by_operator: bool = False,
+    settled_between_parties: bool = False,
+    hold_until: datetime | None = None,
+) -> None:
+    """Cancel as a case ends: for the reason, and on the account of the party, that it was opened with."""
+    cancel(
+        decision,
+        how=how,
+        initiator=case.initiator,
+        reason=case.reason,
+        gross=gross,
+        fault=fault,
+        exempt_by_operator=exempt_by_operator,
+        communicated=case.communicated,
+        explained=case.explained,
+        settled_between_parties=settled_between_parties,
+        hold_until=hold_until,
+    )
+
+
+def take_back(decision: Decision, request: Request, party: Party) -> None:
+    """Close one's own request, without trace in any score."""
+    decision.withdrawn = True
+    decision.happen(RequestEnded(status="withdrawn", kind=request.kind, by=party))

@@ -22,7 +22,7 @@ from recourse.resolution.model.vocabulary import Kind, Party, Phase, other
 from recourse.resolution.rules.canceling import request_cancel
 from recourse.resolution.rules.cases import accept_proposal, decline_proposal, open_case_from_request, withdraw_case
 from recourse.resolution.rules.decision import Decision
-from recourse.resolution.rules.ending import cancel_by_request
+from recourse.resolution.rules.ending import cancel_by_request, take_back
 from recourse.resolution.rules.undoing import restore
 from recourse.resolution.rules.windows import answer_window, silence_means
 
@@ -91,10 +91,7 @@ def longest_extension(order: Order) -> timedelta:
 
 
 def _check_refund_amount(order: Order, amount: int | None, checks: Checks) -> None:
-    least, most = refund_bounds(order)
-    checks.refuse("amount_required", amount is None, at_least=least, at_most=most)
-    outside = amount is not None and not least <= amount <= most
-    checks.refuse("amount_out_of_range", outside, at_least=least, at_most=most)
+    checks.amount(amount, refund_bounds(order))
 
 
 def check_answerable(decision: Decision, party: Party, expected_version: int | None, checks: Checks) -> None:
@@ -185,12 +182,8 @@ def counter(decision: Decision, command: Counter, party: Party, checks: Checks) 
     if request is None or not has_amount:
         return
     refund = request.kind == "partial_refund"
-    least, most = refund_bounds(order) if refund else gross_bounds(order)
     amount = command.amount
-    checks.refuse("amount_required", amount is None, at_least=least, at_most=most)
-    checks.refuse(
-        "amount_out_of_range", amount is not None and not least <= amount <= most, at_least=least, at_most=most
-    )
+    checks.amount(amount, refund_bounds(order) if refund else gross_bounds(order))
     standing = request.amount or 0
     meets = amount is not None and _meets(request, party, amount, standing)
     limit = chosen.partial_refund.max_counters if refund else chosen.cancel.max_counters
@@ -233,12 +226,6 @@ def withdraw(decision: Decision, command: Withdraw, party: Party, checks: Checks
     checks.refuse("not_yours_to_withdraw", request is not None and request.opened_by != party)
     if not checks.first() and request:
         take_back(decision, request, party)
-
-
-def take_back(decision: Decision, request: Request, party: Party) -> None:
-    """Close one's own request, without trace in any score."""
-    decision.withdrawn = True
-    decision.happen(RequestEnded(status="withdrawn", kind=request.kind, by=party))
 
 
 def remind_of_answer(decision: Decision) -> None:

@@ -19,7 +19,7 @@ from recourse.resolution.model.refusals import Checks
 from recourse.resolution.model.vocabulary import Fallback, Party
 from recourse.resolution.rules.cases import check_case, check_gross
 from recourse.resolution.rules.decision import Decision
-from recourse.resolution.rules.ending import cancel
+from recourse.resolution.rules.ending import cancel_by_case
 from recourse.resolution.rules.undoing import restore
 from recourse.resolution.rules.windows import answer_window
 
@@ -58,16 +58,13 @@ def _rule_first(decision: Decision, case: Case, command: Rule, operator: str) ->
     if until is None:
         decision.happen(CaseClosed(because="ruling", by="operator"))
     if command.outcome == "cancel":
-        cancel(
+        cancel_by_case(
             decision,
-            how="ruling",
-            initiator=case.initiator,
-            reason=case.reason,
-            gross=command.amount or 0,
+            case,
+            "ruling",
+            command.amount or 0,
             fault=command.fault,
             exempt_by_operator=command.exempt,
-            communicated=case.communicated,
-            explained=case.explained,
             hold_until=until,
         )
 
@@ -82,16 +79,8 @@ def _rule_again(decision: Decision, case: Case, command: Rule, operator: str) ->
         return
     resolution = order.resolution
     if resolution is None:
-        cancel(
-            decision,
-            how="ruling",
-            initiator=case.initiator,
-            reason=case.reason,
-            gross=command.amount or 0,
-            fault=command.fault,
-            exempt_by_operator=command.exempt,
-            communicated=case.communicated,
-            explained=case.explained,
+        cancel_by_case(
+            decision, case, "ruling", command.amount or 0, fault=command.fault, exempt_by_operator=command.exempt
         )
         return
     # What the rules exempt is not the operator's to take away.
@@ -220,12 +209,4 @@ def fall_back(decision: Decision) -> None:
     )
     decision.happen(CaseClosed(because="fallback", by="system"))
     if not goes_on:
-        cancel(
-            decision,
-            how="fallback",
-            initiator=case.initiator,
-            reason=case.reason,
-            gross=gross,
-            communicated=case.communicated,
-            explained=case.explained,
-        )
+        cancel_by_case(decision, case, "fallback", gross)

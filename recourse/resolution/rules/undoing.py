@@ -1,10 +1,11 @@
 """Taking a cancellation back: inside its window, once, and never to dodge a clock (rules, 5) [R18, A6]."""
 
 from recourse.resolution.model.commands import UndoCancellation
-from recourse.resolution.model.events import CancellationUndone, RequestEnded, RequestOpened
+from recourse.resolution.model.events import CancellationUndone, RequestOpened
 from recourse.resolution.model.refusals import Checks
 from recourse.resolution.model.vocabulary import Party, other
 from recourse.resolution.rules.decision import Decision
+from recourse.resolution.rules.ending import take_back
 from recourse.resolution.rules.windows import answer_window
 
 
@@ -19,8 +20,7 @@ def undo(decision: Decision, command: UndoCancellation, party: Party, checks: Ch
     if request and request.kind != "undo":
         checks.refuse("not_yours_to_withdraw", request.opened_by != party)
         if not checks.first():
-            decision.withdrawn = True
-            decision.happen(RequestEnded(status="withdrawn", kind=request.kind, by=party))
+            take_back(decision, request, party)
         return
     checks.refuse("case_open", order.open_case is not None and not order.closed)
     resolution = order.resolution

@@ -6,7 +6,7 @@ Neither has rules of its own: both ask `decide`, so they cannot say anything els
 from datetime import datetime
 from typing import Any
 
-from recourse.resolution.model.commands import COMMANDS, Accept, Actor, Command
+from recourse.resolution.model.commands import COMMANDS, Accept, Actor, AnyCommand
 from recourse.resolution.model.money import final_sums, held
 from recourse.resolution.model.order import Order
 from recourse.resolution.model.reading import Message
@@ -185,7 +185,7 @@ def _if_accepted(order: Order, now: datetime) -> Order | None:
     return order
 
 
-def _accept(order: Order, party: Party) -> Command:
+def _accept(order: Order, party: Party) -> AnyCommand:
     return Accept(actor=Actor(role=party, id=order.party(party)), comment="-")
 
 

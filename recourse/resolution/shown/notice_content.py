@@ -10,6 +10,7 @@ from recourse.resolution.model.events import Event, RulingMade, SettlementOffere
 from recourse.resolution.model.money import at_the_end, final_sums, gross_bounds, held, refund_bounds
 from recourse.resolution.model.order import Order
 from recourse.resolution.model.step import Receiver
+from recourse.resolution.model.vocabulary import party_of
 from recourse.resolution.rules.decide import decide
 from recourse.resolution.rules.decision import Decision
 from recourse.resolution.rules.ruling import fallback_of
@@ -142,8 +143,6 @@ def _if_accepted(order: Order, receiver: Receiver, at: datetime) -> dict[str, An
     if order.open_proposal:
         sums = at_the_end(order, order.open_proposal.amount, "canceled")
         return {**sums.model_dump(), "held": 0, "currency": order.terms.currency}
-    accept = Accept(
-        actor=Actor(role=receiver, id=order.party("freelancer" if receiver == "freelancer" else "client")), comment="-"
-    )
+    accept = Accept(actor=Actor(role=receiver, id=order.party(party_of(receiver))), comment="-")
     decided = decide(order, accept, at)
     return _amounts(paid(decided) if isinstance(decided, Decision) else order)

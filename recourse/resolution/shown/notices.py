@@ -43,7 +43,7 @@ from recourse.resolution.model.events import (
 )
 from recourse.resolution.model.order import Order
 from recourse.resolution.model.step import Notice, Receiver
-from recourse.resolution.model.vocabulary import PARTIES, Party, other
+from recourse.resolution.model.vocabulary import PARTIES, other, party_of
 from recourse.resolution.shown.notice_content import content
 
 
@@ -172,7 +172,7 @@ def _case_closed(before: Order, event: CaseClosed) -> Iterator[tuple[Receiver, s
     match event.because:
         case "withdrawn":
             if event.by in PARTIES:
-                yield other(_party(event.by)), "case_withdrawn"
+                yield other(party_of(event.by)), "case_withdrawn"
             yield "operator", "case_closed"
         case "settled" | "canceled_alone":
             yield "operator", "case_closed"
@@ -182,7 +182,3 @@ def _case_closed(before: Order, event: CaseClosed) -> Iterator[tuple[Receiver, s
                 yield "operator", "case_closed"
         case "proposal" | "ruling" | "fallback" | "appeal_over":
             return
-
-
-def _party(by: str) -> Party:
-    return "freelancer" if by == "freelancer" else "client"
