@@ -2,17 +2,19 @@
 
 import asyncio
 import gc
-import signal
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
+
+from recourse.extras import require
+
+require("backend", "worker")
 
 import structlog
 from temporalio.client import Client
 from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
 from temporalio.runtime import Runtime
-from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkerDeploymentConfig
+from temporalio.worker import Worker, WorkerDeploymentConfig
 
 from recourse.activities.mail import MailChannel
 from recourse.activities.notifying import Channel, Notifying
@@ -21,13 +23,13 @@ from recourse.activities.reading_zones import read_offsets
 from recourse.activities.recording import Recording
 from recourse.activities.webhook import WebhookChannel
 from recourse.policies.calculators import register_installed_calculators
+from recourse.running import connected_for_work, how_workflows_run
 from recourse.runtime.actors import Actors
-from recourse.runtime.encryption import for_work
 from recourse.runtime.health import Health
 from recourse.runtime.keys import read_secrets
 from recourse.runtime.metrics import Counts
 from recourse.runtime.settings import Settings
-from recourse.workflows.inbound import RefuseBadMessages
+from recourse.runtime.stopping import until_stopped
 from recourse.workflows.order import WORKFLOWS
 
 # How long one order may keep its worker's thread before its task counts as hung. The SDK's 2 seconds are too few to
@@ -38,24 +40,6 @@ BUSY_FOR = 9  # seconds; the server's own limit for the task is 10
 LAST_ORDERS = timedelta(seconds=20)
 # The SDK sometimes never ends where an order is terminated at the moment at which its worker stops. Nothing is lost.
 STOPPED_WITHIN = timedelta(seconds=28)
-
-
-def connected_for_work(client: Client, *, refuse_plain: bool = False) -> Client:
-    """The same connection with the worker's converter, which no message can make fail."""
-    config = client.config()
-    config["data_converter"] = for_work(client.data_converter, refuse_plain=refuse_plain)
-    return Client(**config)
-
-
-def how_workflows_run(actors: Actors | None = None) -> dict[str, Any]:
-    """What a worker and whatever replays its histories must have in common, beside the converter of
-    `connected_for_work`."""
-    return {
-        "interceptors": [RefuseBadMessages(actors.disprove if actors else None)],
-        # The sandbox guards nothing in packages that are passed through it, as ours must be to be fast; it still costs
-        # a sixth of the worker's time. What it would guard, a test does (tests/process/test_determinism.py).
-        "workflow_runner": UnsandboxedWorkflowRunner(),
-    }
 
 
 def version_of(deployment: str, build_id: str) -> WorkerDeploymentConfig | None:
@@ -135,19 +119,6 @@ def freeze_startup_objects() -> None:
     """
     gc.collect()
     gc.freeze()
-
-
-@asynccontextmanager
-async def until_stopped() -> AsyncIterator[asyncio.Event]:
-    """An event that SIGINT and SIGTERM set, so that a worker finishes what it is doing."""
-    stop, loop = asyncio.Event(), asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
-    try:
-        yield stop
-    finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(number)
 
 
 async def run_worker(

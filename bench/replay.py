@@ -16,8 +16,8 @@ from recourse.database.pool import connect
 from recourse.local.postgres import postgres
 from recourse.local.progress import say
 from recourse.local.temporal import temporal_server
+from recourse.running import connected_for_work, how_workflows_run
 from recourse.runtime.names import workflow_id
-from recourse.worker import connected_for_work, how_workflows_run
 from recourse.workflows.order import WORKFLOWS
 
 AT_ONCE = 10

@@ -19,7 +19,7 @@ from campaigns.redeciding import redecided
 from campaigns.report import keep
 from recourse.database.orders import read_answer, read_order
 from recourse.database.pool import AWAY as DATABASE_AWAY
-from recourse.database.pool import DatabaseUnreachable
+from recourse.database.unreachable import DatabaseUnreachable
 from recourse.resolution.model.order import Opening, Order
 from recourse.resolution.model.outcome import Outcome, Refused
 from recourse.resolution.model.reading import Message, read_message

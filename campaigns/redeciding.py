@@ -15,8 +15,8 @@ from recourse.database.orders import read_record
 from recourse.resolution.engine import Plan
 from recourse.resolution.model.order import Opening
 from recourse.resolution.model.step import RecordEntry
+from recourse.running import connected_for_work, how_workflows_run
 from recourse.runtime.names import ORDER
-from recourse.worker import connected_for_work, how_workflows_run
 from recourse.workflows.carried import Carried
 from recourse.workflows.order import OrderWorkflow
 

@@ -17,8 +17,9 @@ from recourse.activities.contract import Payment
 from recourse.cli.quiet import quiet
 from recourse.runtime.database_connection import database
 from recourse.runtime.settings import read_settings
+from recourse.runtime.stopping import until_stopped
 from recourse.runtime.temporal_connection import connect
-from recourse.worker import channels_of, make_worker, until_stopped
+from recourse.worker import channels_of, make_worker
 
 BANK_URL = "CAMPAIGN_BANK_URL"
 VICTIM = "CAMPAIGN_VICTIM"  # a file that names the order whose commit is meant; empty, that of any order is

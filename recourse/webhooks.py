@@ -1,5 +1,9 @@
 """For receivers of notices: whether a webhook is genuine."""
 
+from recourse.extras import require
+
+require("backend")
+
 from recourse.activities.webhook import BadSignature, verify_webhook
 
 __all__ = ["BadSignature", "verify_webhook"]

@@ -22,8 +22,8 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from recourse.database.facts import read_histories
 from recourse.database.orders import Stored, read_answered, read_order, write_contacts
-from recourse.database.pool import DatabaseUnreachable
 from recourse.database.steps import StepOutOfOrder
+from recourse.database.unreachable import DatabaseUnreachable, NoDatabase
 from recourse.policies.calculators import register_installed_calculators
 from recourse.resolution.model.fields import UNNAMED
 from recourse.resolution.model.order import Histories, Opening, Terms, open_order
@@ -109,20 +109,21 @@ def start_options(opening: Opening, task_queue: str, web_url: str = "") -> dict[
 class Recourse(Orders):
     """Orders, for a backend: to read, and to start and lead.
 
-    `temporal` and `pool` are connections to the servers on which the orders run; `now` is the clock by which commands
-    are stamped on arrival; `web_url` is where the pages are, for a link in the Temporal UI.
+    `temporal` and `pool` are connections to the servers on which the orders run; without a `pool` it starts orders and
+    sends commands, and whatever reads finds the database away. `now` is the clock by which commands are stamped on
+    arrival; `web_url` is where the pages are, for a link in the Temporal UI.
     """
 
     def __init__(
         self,
         temporal: Client,
-        pool: Any,
+        pool: Any = None,
         *,
         task_queue: str = TASK_QUEUE,
         now: Callable[[], datetime] = now,
         web_url: str = "",
     ) -> None:
-        super().__init__(pool, now=now)
+        super().__init__(NoDatabase() if pool is None else pool, now=now)
         register_installed_calculators()
         self.temporal = temporal
         self.task_queue = task_queue

@@ -27,7 +27,7 @@ from recourse.activities.contract import DELIVER_NOTICES, RECORD_STEP, StepRecor
 from recourse.resolution.model.fields import UNNAMED
 from recourse.resolution.model.order import Opening
 from recourse.resolution.model.step import Step
-from recourse.worker import connected_for_work, how_workflows_run
+from recourse.running import connected_for_work, how_workflows_run
 from recourse.workflows.carried import Carried
 from recourse.workflows.inbound import message_of
 from recourse.workflows.order import SIGNALS, WORKFLOWS, signals_of

@@ -15,8 +15,8 @@ from recourse.cli.output import Stop, console
 from recourse.cli.typed import Port
 from recourse.runtime.encryption import Encryption
 from recourse.runtime.settings import read_environment, read_origins, read_ring, read_settings
+from recourse.runtime.stopping import until_stopped
 from recourse.web.codec import CodecServer, Login, Open, ProxyLogin, TokenLogin
-from recourse.worker import until_stopped
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 

@@ -10,6 +10,7 @@ from cyclopts import Parameter
 from recourse.cli.output import Json, Stop, console, say_json
 from recourse.cli.typed import Port
 from recourse.database.migrate import migrate as apply_migrations
+from recourse.extras import require
 from recourse.runtime.database_connection import database, database_address, may_write_orders
 from recourse.runtime.search_attributes import register_search_attributes
 from recourse.runtime.settings import read_settings
@@ -28,6 +29,7 @@ async def migrate(*, json: Json = False) -> None:
 
 def worker() -> None:
     """Run a worker until SIGINT or SIGTERM. Uses TEMPORAL_ADDRESS and DATABASE_URL; stops cleanly."""
+    require("worker")
     # A tenth less of the worker's processor time than with the loop of the standard library.
     from uvloop import new_event_loop
 
@@ -71,6 +73,7 @@ async def serve(
     policy
         A policy file to offer in addition to the built-in policies. Repeat for several.
     """
+    require("web")
     from recourse.policies import PRESETS, load_policy
     from recourse.runtime.logs import log_to
     from recourse.starter.client import Recourse

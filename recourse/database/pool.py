@@ -9,7 +9,7 @@ import asyncpg
 from pydantic_core import to_json
 
 from recourse.database.address import CACHE, Address, Unreadable
-from recourse.errors import Unreachable
+from recourse.database.unreachable import DatabaseUnreachable
 
 CONNECTIONS = 8
 # Seconds. A host that says nothing must not use up the time of the next one.
@@ -62,17 +62,6 @@ AWAY: tuple[type[Exception], ...] = (
 _SESSION = "SELECT pg_backend_pid()"
 # With an address that PostgreSQL or the driver refuses, such as one with a setting that there is not.
 _CANNOT_BE_USED: tuple[type[Exception], ...] = (*AWAY, asyncpg.PostgresError, ValueError)
-
-
-class DatabaseUnreachable(Unreachable):
-    """The database is away; the text names its address, without the password, and what to do.
-
-    `plain` is what of that anybody may read: no address, no name.
-    """
-
-    def __init__(self, text: str, plain: str = "") -> None:
-        super().__init__(text)
-        self.plain = plain
 
 
 def unreachable(error: Exception) -> DatabaseUnreachable:

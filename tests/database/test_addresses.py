@@ -9,7 +9,8 @@ import pytest
 
 from recourse.database.address import Address, Unreadable
 from recourse.database.migrate import migrate
-from recourse.database.pool import READ_ONLY, DatabaseUnreachable, connect
+from recourse.database.pool import READ_ONLY, connect
+from recourse.database.unreachable import DatabaseUnreachable
 from tests.conftest import run_on
 
 PASSWORD = "geheim"

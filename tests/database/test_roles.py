@@ -15,8 +15,9 @@ import pytest
 
 from recourse.database.migrate import MigrationError, migrate, migrations
 from recourse.database.orders import read_record, write_contacts
-from recourse.database.pool import DatabaseUnreachable, connect
+from recourse.database.pool import connect
 from recourse.database.steps import record_step
+from recourse.database.unreachable import DatabaseUnreachable
 from recourse.local.postgres import LocalPostgres
 from recourse.runtime.database_connection import may_write_orders
 from tests.facts.lives import live

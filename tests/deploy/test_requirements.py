@@ -16,6 +16,7 @@ INDEXES = [".".join(parts) for parts in (
     ("npmjs", "com"), ("crates", "io"), ("deb", "debian", "org"), ("archive", "ubuntu", "com"), ("maven", "org"),
     ("repo", "maven", "apache", "org"),
 )]  # fmt: skip
+IN_THE_IMAGE = ("backend", "worker", "web", "cli", "otel")
 FILES = (
     "requirements/run.txt",
     "requirements/local.txt",
@@ -35,9 +36,11 @@ def pins(root: Path, file: str) -> dict[str, Requirement]:
 
 
 def asked_for(root: Path) -> list[Requirement]:
-    """What the project itself asks for, and what it asks for to trace."""
+    """What the project itself asks for, to run all its programs and to trace them."""
     project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    return [Requirement(line) for line in (*project["dependencies"], *project["optional-dependencies"]["otel"])]
+    extras = project["optional-dependencies"]
+    lines = (*project["dependencies"], *(line for extra in IN_THE_IMAGE for line in extras[extra]))
+    return [wish for wish in map(Requirement, lines) if wish.name != "recourse"]
 
 
 def needed_by(wanted: list[Requirement]) -> set[str]:
@@ -77,7 +80,8 @@ def test_the_image_installs_what_the_project_asks_for_and_what_that_needs(root: 
 
 def test_the_demo_installs_besides_what_local_servers_need(root: Path) -> None:
     project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    needed = needed_by([Requirement(line) for line in project["optional-dependencies"]["local"]])
+    wanted = [Requirement(line) for line in project["optional-dependencies"]["local"]]
+    needed = needed_by([wish for wish in wanted if wish.name != "recourse"])
 
     assert set(pins(root, "requirements/local.txt")) == needed
 

@@ -13,9 +13,9 @@ from temporalio.worker import Replayer
 from recourse.policies import PRESETS
 from recourse.resolution.model.commands import COMMANDS
 from recourse.resolution.rules.clocks import ClockName
+from recourse.running import how_workflows_run
 from recourse.runtime.encryption import for_callers, for_work
 from recourse.runtime.payloads import VERDICTS
-from recourse.worker import how_workflows_run
 from recourse.workflows.order import WORKFLOWS
 from tests.histories.kept import FOLDER, Kept, all_kept, fingerprint, newest, read_kept
 from tests.histories.paths import PATHS, STEADY, walk

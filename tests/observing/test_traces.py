@@ -21,10 +21,10 @@ from recourse.database.orders import read_record
 from recourse.database.pool import connect as connect_database
 from recourse.local.process import free_ports, start, stop
 from recourse.resolution.model.commands import COMMANDS
+from recourse.running import connected_for_work, how_workflows_run
 from recourse.runtime.names import workflow_id
 from recourse.runtime.temporal_connection import connect
 from recourse.starter.client import Recourse
-from recourse.worker import connected_for_work, how_workflows_run
 from recourse.workflows.order import WORKFLOWS
 from tests.activities.receivers import http_receiver
 from tests.conftest import _named, run_on

