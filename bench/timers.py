@@ -158,7 +158,7 @@ async def _read(running: Cluster, drain: Drain) -> None:
                 began = time.perf_counter()
                 answer = await orders.actions(row["order_id"], "freelancer")
                 drain.reads.append((time.perf_counter() - began) * 1000)
-                drain.lies += bool(ANSWERS & set(answer["actions"]))
+                drain.lies += bool(ANSWERS & set(answer.actions))
             await asyncio.sleep(0.25)
     finally:
         await pool.close()

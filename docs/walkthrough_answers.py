@@ -34,7 +34,13 @@ from recourse.resolution.model.commands import COMMANDS
 from recourse.resolution.model.order import Histories, Opening, Order, Terms
 from recourse.resolution.model.reading import read_message
 from recourse.resolution.model.record import Reader
-from recourse.resolution.shown.looking_ahead import available_actions, opens_later, preview
+from recourse.resolution.shown.looking_ahead import (
+    Actions,
+    WouldBeRefused,
+    available_actions,
+    opens_later,
+    preview,
+)
 from recourse.resolution.shown.views import view
 from recourse.starter.simulate.engine import SALT, PureEngine
 
@@ -104,7 +110,7 @@ class Walk:
                 console().print(order_page(page, "UTC"))
         elif name == "actions":
             later = {} if reader == "operator" else opens_later(order, reader, self.now)
-            found = {"actions": available_actions(order, reader, self.now), "available_at": later}
+            found = Actions(actions=available_actions(order, reader, self.now), available_at=later)
             console().print(actions_table(found, reader, order.terms.currency))
         elif name == "notices":
             told = [notice for notice in await self.engine.notices() if notice.to == reader]
@@ -120,7 +126,7 @@ class Walk:
         if ahead or decided:
             look = preview(order, read_message(name, payload, "preview"), self.now, payload["actor"]["role"])
             console().print(outlook_page(look, order.terms.currency, amount))
-            ahead = ahead or "refused" in look
+            ahead = ahead or isinstance(look, WouldBeRefused)
         if amount and not ahead and not decided:
             console().print(announced(name, order.terms.order_id, amount), markup=False)
         if not ahead and self.engine:

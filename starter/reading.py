@@ -12,8 +12,15 @@ from recourse.resolution.model.order import Order
 from recourse.resolution.model.reading import read_message
 from recourse.resolution.model.record import Reader
 from recourse.resolution.model.step import Notice
-from recourse.resolution.shown.looking_ahead import available_actions, opens_later, preview
-from recourse.resolution.shown.views import view
+from recourse.resolution.shown.looking_ahead import (
+    Actions,
+    Ahead,
+    WouldBeRefused,
+    available_actions,
+    opens_later,
+    preview,
+)
+from recourse.resolution.shown.views import OrderView, view
 from recourse.runtime.database_connection import database, explaining_database_errors
 from recourse.runtime.settings import Settings, read_settings
 from recourse.starter.answers import NoSuchOrder, stamped
@@ -69,11 +76,11 @@ class Orders:
             return False
         return True
 
-    async def show(self, order_id: str, reader: Reader) -> dict[str, Any]:
+    async def show(self, order_id: str, reader: Reader) -> OrderView:
         """The order's page as one role sees it now. Raises NoSuchOrder."""
         return view(await self.order(order_id), reader, self._now())
 
-    async def actions(self, order_id: str, role: Reader, operator: str | None = None) -> dict[str, Any]:
+    async def actions(self, order_id: str, role: Reader, operator: str | None = None) -> Actions:
         """What a role can do now, with bounds and until when, and what opens later. Raises NoSuchOrder.
 
         `operator` is the id of the operator who asks: whoever made a ruling cannot decide its appeal.
@@ -81,10 +88,10 @@ class Orders:
         order, now = await self.order(order_id), self._now()
         if role == "operator":
             known = {"operator": operator} if operator else {}
-            return {"actions": available_actions(order, role, now, **known), "available_at": {}}
-        return {"actions": available_actions(order, role, now), "available_at": opens_later(order, role, now)}
+            return Actions(actions=available_actions(order, role, now, **known), available_at={})
+        return Actions(actions=available_actions(order, role, now), available_at=opens_later(order, role, now))
 
-    async def preview(self, order_id: str, command: str, fields: Mapping[str, Any]) -> dict[str, Any]:
+    async def preview(self, order_id: str, command: str, fields: Mapping[str, Any]) -> Ahead | WouldBeRefused:
         """What a command would lead to, without doing it. Raises NoSuchOrder."""
         now = self._now()
         message = read_message(command, stamped(fields, now), "preview")

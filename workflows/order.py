@@ -25,7 +25,7 @@ with workflow.unsafe.imports_passed_through():
     from recourse.resolution.model.zones import Offsets
     from recourse.resolution.rules.clocks import next_clock
     from recourse.resolution.shown.answering import unrecorded
-    from recourse.resolution.shown.views import view
+    from recourse.resolution.shown.views import OrderView, view
     from recourse.runtime.names import ORDER
     from recourse.runtime.search_attributes import SEARCH_ATTRIBUTES
     from recourse.workflows import page
@@ -411,9 +411,10 @@ class OrderWorkflow:
         return await self.answer(name, args, None)
 
     @workflow.query(name="page", description="The order as an operator sees it, with instants and amounts.")
-    def order_page(self) -> dict[str, Any]:
-        """The operator's view, also while the database is away. Closed orders are read from PostgreSQL."""
-        return view(self.started.order, "operator", self.now) if self.started else {"phase": "opening"}
+    def order_page(self) -> OrderView | None:
+        """The operator's view, also while the database is away; None before the order is written. Closed orders are
+        read from PostgreSQL."""
+        return view(self.started.order, "operator", self.now) if self.started else None
 
     @property
     def now(self) -> datetime:

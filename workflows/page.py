@@ -137,11 +137,11 @@ def _whose_turn(order: Order) -> str:
 
 def _silence_leads_to(order: Order) -> Iterator[str]:
     silent, currency = if_nobody_acts(order, "operator"), order.terms.currency
-    if silent is None or silent["phase"] not in ("canceled", "completed"):
+    if silent is None or silent.phase not in ("canceled", "completed"):
         return
-    money = silent["money"]
-    shares = ", ".join(f"{who} {write_amount(money[who], currency)}" for who in ("client", "freelancer", "platform"))
-    yield f"- **{_words(silent['phase']).capitalize()}** on {write_instant(silent['at'])}: {shares}"
+    parts = silent.money.parts
+    shares = ", ".join(f"{who} {write_amount(parts[who], currency)}" for who in ("client", "freelancer", "platform"))
+    yield f"- **{_words(silent.phase).capitalize()}** on {write_instant(silent.at)}: {shares}"
 
 
 def _clock_in_words(order: Order, clock: Clock) -> str:

@@ -44,8 +44,9 @@ async def main(order_id: str) -> None:
         await give("accept", FREELANCER, "app-1")
 
         page = await recourse.show(order_id, "client")
-        say(f"The order is {page['phase']} ({page['resolution']['how']}), its money {page['settlement']}.")
-        say("client {client}, freelancer {freelancer}, platform {platform}".format_map(page["money"]))
+        how, money = page.resolution and page.resolution.how, page.money
+        say(f"The order is {page.phase} ({how}), its money {page.settlement}.")
+        say(f"client {money.client}, freelancer {money.freelancer}, platform {money.platform}")
 
 
 def say(line: str) -> None:

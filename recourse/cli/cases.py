@@ -21,11 +21,12 @@ from recourse.cli.output import (
     Zone,
     ask,
     console,
+    plain,
     printable,
     say_json,
     say_more,
 )
-from recourse.cli.pages import order_page, outcome_page, outlook_page, rows, words
+from recourse.cli.pages import between, order_page, outcome_page, outlook_page, rows, words
 from recourse.cli.times import away, due
 from recourse.cli.typed import Limit, Money, with_amount
 from recourse.database.lists import read_orders, undecided_cases
@@ -36,8 +37,8 @@ from recourse.resolution.model.money import held
 from recourse.resolution.model.order import Order
 from recourse.resolution.model.outcome import Refused
 from recourse.resolution.model.step import RecordEntry
-from recourse.resolution.model.vocabulary import Fault
-from recourse.resolution.shown.looking_ahead import if_nobody_acts
+from recourse.resolution.model.vocabulary import PARTIES, Fault
+from recourse.resolution.shown.looking_ahead import Actions, WouldBeRefused, if_nobody_acts
 from recourse.runtime.database_connection import explaining_database_errors
 from recourse.starter.answers import stamped
 from recourse.starter.reading import Orders, now
@@ -122,13 +123,12 @@ def silence(order: Order, at: datetime) -> str:
     silent = if_nobody_acts(order, "operator")
     if silent is None:
         return "nothing happens by itself"
-    money, currency = silent["money"], order.terms.currency
-    shares = ", ".join(f"{who} {write_amount(money[who], currency)}" for who in ("client", "freelancer") if money[who])
-    if silent["phase"] in ("canceled", "completed"):
-        return f"{away(silent['at'], at)}: {silent['phase']}; {shares}"
-    case = silent["case"]
-    stage = f"; the case goes to {case['stage']}" if case and case["stage"] != "closed" else ""
-    return f"{away(silent['at'], at)}: the order goes on, {words(silent['phase'])}{stage}"
+    money, currency = silent.money.parts, order.terms.currency
+    shares = ", ".join(f"{who} {write_amount(money[who], currency)}" for who in PARTIES if money[who])
+    if silent.phase in ("canceled", "completed"):
+        return f"{away(silent.at, at)}: {silent.phase}; {shares}"
+    stage = f"; the case goes to {silent.case.stage}" if silent.case and silent.case.stage != "closed" else ""
+    return f"{away(silent.at, at)}: the order goes on, {words(silent.phase)}{stage}"
 
 
 @app.command
@@ -143,12 +143,13 @@ async def show(order_id: OrderId, /, *, zone: Zone = "UTC", json: Json = False) 
         with explaining_database_errors():
             said = list(_said(await read_record(orders.pool, order_id)))
     if json:
-        say_json({**page, "said": said, **can, "if_nobody_acts": if_nobody_acts(order, "operator")})
+        silent = if_nobody_acts(order, "operator")
+        say_json({**plain(page), "said": said, **plain(can), "if_nobody_acts": silent})
         return
     console().print(Group(order_page(page, zone), rows(_case_lines(order, can, said, at, zone))))
 
 
-def _case_lines(order: Order, can: Mapping[str, Any], said: list[dict[str, Any]], at: datetime, zone: str) -> Any:
+def _case_lines(order: Order, can: Actions, said: list[dict[str, Any]], at: datetime, zone: str) -> Any:
     case, currency = order.case, order.terms.currency
     if case is None:
         return
@@ -168,14 +169,13 @@ def _case_lines(order: Order, can: Mapping[str, Any], said: list[dict[str, Any]]
     for one in said:
         yield f"{one['who']} said", f"“{printable(one['said'])}”"
     yield "if nobody acts", silence(order, at)
-    for name, found in can["actions"].items():
-        if name not in ("propose", "rule"):
+    for name in ("propose", "rule"):
+        if name not in can.actions:
             continue
-        bounds = found.get("amount")
+        bounds = can.actions[name].amount
         if bounds:
-            least, most = (write_amount(bounds[end], currency) for end in ("at_least", "at_most"))
-            yield f"you can {name}", f"{least} to {most} for the freelancer, before commission:"
-        sample = least.removesuffix(f" {currency}") if bounds else "AMOUNT"
+            yield f"you can {name}", f"{between(bounds, currency)} for the freelancer, before commission:"
+        sample = write_amount(bounds.at_least, currency).removesuffix(f" {currency}") if bounds else "AMOUNT"
         outcome = " --outcome cancel" if name == "rule" else ""
         given = f"--as operator:YOU{outcome} --amount {sample} --explanation WHY"
         yield "", f"recourse cases {name} {order.terms.order_id} {given}"
@@ -246,7 +246,7 @@ async def _decide(order_id: str, command: str, sender: str, fields: Mapping[str,
         ahead = await orders.preview(order_id, command, message)
     if not json:
         console().print(outlook_page(ahead, order.terms.currency, amount))
-    if "refused" in ahead:
+    if isinstance(ahead, WouldBeRefused):
         if json:
             say_json(ahead)
         return NO

@@ -31,6 +31,7 @@ from recourse.resolution.model.outcome import Refused
 from recourse.resolution.model.record import Export
 from recourse.resolution.model.unfit import unfit
 from recourse.resolution.model.vocabulary import Party
+from recourse.resolution.shown.looking_ahead import WouldBeRefused
 from recourse.runtime.currencies import check_currency
 from recourse.starter.client import Orders, Recourse
 
@@ -231,7 +232,7 @@ async def _preview(command: str, order_id: str, sender: As, fields: Mapping[str,
         say_json(answer)
     else:
         console().print(outlook_page(answer, order.terms.currency, amount))
-    return DONE if "refused" not in answer else NO
+    return NO if isinstance(answer, WouldBeRefused) else DONE
 
 
 # An operator's decisions are asked about first: `recourse cases`.

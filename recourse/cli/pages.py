@@ -15,6 +15,9 @@ from recourse.resolution.model.instants import write_instant
 from recourse.resolution.model.order import Terms
 from recourse.resolution.model.outcome import Outcome, Refused
 from recourse.resolution.model.step import Notice
+from recourse.resolution.shown.looking_ahead import Actions, Ahead, Outlook, WouldBeRefused
+from recourse.resolution.shown.trying import Bounds
+from recourse.resolution.shown.views import Balances, OrderView, RequestView
 
 SILENCE = {
     "accept": "silence accepts",
@@ -55,76 +58,75 @@ def announced(command: str, order_id: str, amount: str) -> str:
     return f"{words(command).capitalize()} for order {order_id}: {amount}."
 
 
-def order_page(page: Mapping[str, Any], zone: str) -> RenderableType:
-    """The page of one order; `page` is `recourse.resolution.shown.views.view`, `zone` the reader's time zone."""
-    currency = page["currency"]
-    turn, request, case, ended = page["turn"], page["request"], page["case"], page["resolution"]
+def order_page(page: OrderView, zone: str) -> RenderableType:
+    """The page of one order; `zone` is the reader's time zone."""
+    currency, turn, case, ended = page.currency, page.turn, page.case, page.resolution
     lines = [
-        ("order", f"{page['order_id']} · {write_amount(page['price'], currency)} · {page['policy']}"),
-        ("phase", f"{words(page['phase'])}, {words(page['lateness'])}"),
-        ("due", write_instant(page["due_at"], zone)),
-        ("turn", words(turn["who"]) + (f" until {write_instant(turn['until'], zone)}" if turn["until"] else "")),
+        ("order", f"{page.order_id} · {write_amount(page.price, currency)} · {page.policy}"),
+        ("phase", f"{words(page.phase)}, {words(page.lateness)}"),
+        ("due", write_instant(page.due_at, zone)),
+        ("turn", words(turn.who) + (f" until {write_instant(turn.until, zone)}" if turn.until else "")),
     ]
-    if page["completes_at"]:
-        lines.append(("completes", f"by itself at {write_instant(page['completes_at'], zone)}"))
-    if request:
-        lines.append(("request", _request(request, currency, zone)))
+    if page.completes_at:
+        lines.append(("completes", f"by itself at {write_instant(page.completes_at, zone)}"))
+    if page.request:
+        lines.append(("request", _request(page.request, currency, zone)))
     if case:
-        lines.append(("case", f"{case['stage']}, opened by {case['opened_by']}"))
+        lines.append(("case", f"{case.stage}, opened by {case.opened_by}"))
     if ended:
-        lines.append(("ended", f"{words(ended['how'])}, started by {ended['initiator']}, fault {ended['fault']}"))
+        lines.append(("ended", f"{words(ended.how)}, started by {ended.initiator}, fault {ended.fault}"))
     lines.append(("settlement", _settlement(page, zone)))
-    return Group(rows(lines), money_table(page["money"], currency, page["price"] + page["service_fee"]))
+    return Group(rows(lines), money_table(page.money, currency, page.price + page.service_fee))
 
 
-def _request(request: Mapping[str, Any], currency: str, zone: str) -> str:
-    text = f"{request['number']}: {words(request['kind'])} by {request['opened_by']}, {request['status']}"
-    if request["amount"] is not None:
-        text += f", {write_amount(request['amount'], currency)}"
-    if request["status"] == "open":
-        text += f"; {request['asked']} answers until {write_instant(request['answer_due_at'], zone)}, "
-        text += SILENCE[request["silence_means"]]
+def _request(request: RequestView, currency: str, zone: str) -> str:
+    text = f"{request.number}: {words(request.kind)} by {request.opened_by}, {request.status}"
+    if request.amount is not None:
+        text += f", {write_amount(request.amount, currency)}"
+    if request.silence_means:
+        text += f"; {request.asked} answers until {write_instant(request.answer_due_at, zone)}, "
+        text += SILENCE[request.silence_means]
     return text
 
 
-def _settlement(page: Mapping[str, Any], zone: str) -> str:
-    at = page["settles_at"]
-    return words(page["settlement"]) + (f", moves at {write_instant(at, zone)}" if at else "")
+def _settlement(page: OrderView, zone: str) -> str:
+    at = page.settles_at
+    return words(page.settlement) + (f", moves at {write_instant(at, zone)}" if at else "")
 
 
-def money_table(money: Mapping[str, Any], currency: str, paid: int) -> Table:
+def money_table(money: Balances, currency: str, paid: int) -> Table:
     """Where the money is, and that it adds up to what the client paid in."""
     table = Table(title="money", title_justify="left", show_edge=False)
     table.add_column("who")
     table.add_column("has", justify="right")
-    for who in ("client", "freelancer", "platform", "held"):
-        table.add_row("held in escrow" if who == "held" else who, write_amount(money[who], currency))
-    total = sum(money[who] for who in ("client", "freelancer", "platform", "held"))
+    for who, amount in money.parts.items():
+        table.add_row("held in escrow" if who == "held" else who, write_amount(amount, currency))
     table.add_section()
-    table.add_row("together", write_amount(total, currency))
+    table.add_row("together", write_amount(sum(money.parts.values()), currency))
     table.add_row("paid in", write_amount(paid, currency))
     return table
 
 
-def actions_table(found: Mapping[str, Any], reader: str, currency: str) -> RenderableType:
+def actions_table(found: Actions, reader: str, currency: str) -> RenderableType:
     """What a role can do now, and what opens later."""
     table = Table(title=f"what the {reader} can do now", title_justify="left", show_edge=False)
     for heading in ("command", "what it does", "bounds", "until"):
         table.add_column(heading)
-    for name, described in found["actions"].items():
-        bounds = "; ".join(
-            _bound(key, described[key], currency) for key in ("kinds", "amount", "refund") if key in described
-        )
-        table.add_row(name, described["about"], bounds, write_instant(described["until"]))
-    later = [f"{words(what)} from {write_instant(at)}" for what, at in found["available_at"].items()]
+    for name, action in found.actions.items():
+        bounds = [", ".join(action.kinds)] if action.kinds else []
+        bounds += [
+            f"{what} {between(said, currency)}"
+            for what, said in (("amount", action.amount), ("refund", action.refund))
+            if said
+        ]
+        table.add_row(name, action.about, "; ".join(bounds), write_instant(action.until))
+    later = [f"{words(what)} from {write_instant(at)}" for what, at in found.available_at.items()]
     return Group(table, *(Text(f"later: {line}") for line in later))
 
 
-def _bound(key: str, value: Any, currency: str) -> str:
-    if isinstance(value, Mapping):
-        least, most = (write_amount(value[end], currency) for end in ("at_least", "at_most"))
-        return f"{key} {least} to {most}"
-    return ", ".join(map(str, value))
+def between(bounds: Bounds, currency: str) -> str:
+    """The bounds of an amount in words."""
+    return f"{write_amount(bounds.at_least, currency)} to {write_amount(bounds.at_most, currency)}"
 
 
 def notices_table(told: Sequence[Notice], reader: str) -> Table:
@@ -163,23 +165,21 @@ def refusal_page(verb: str, code: str, details: Mapping[str, Any], currency: str
     return Group(Text(f"{verb} ({code}): {printable(sentence)}"), rows(more))
 
 
-def outlook_page(answer: Mapping[str, Any], currency: str, amount: str | None) -> RenderableType:
+def outlook_page(answer: Ahead | WouldBeRefused, currency: str, amount: str | None) -> RenderableType:
     """What a command would lead to; `amount` is in words what it gives to whom."""
     said: list[RenderableType] = [rows([("amount", amount)])] if amount else []
-    if "refused" in answer:
-        details = {key: value for key, value in answer.items() if key not in ("refused", "message")}
-        return Group(*said, refusal_page("would be refused", answer["refused"], details, currency))
+    if isinstance(answer, WouldBeRefused):
+        return Group(*said, refusal_page("would be refused", answer.refused, answer.details, currency))
     parts = [*said, Text("at once"), rows(_outlook(answer, currency))]
-    if "if_accepted" in answer:
-        parts += [Text("if it is accepted"), rows(_outlook(answer["if_accepted"], currency))]
-    if "if_nobody_acts" in answer:
-        silent = answer["if_nobody_acts"]
-        parts += [Text(f"if nobody acts, at {write_instant(silent['at'])}"), rows(_outlook(silent, currency))]
+    if answer.if_accepted:
+        parts += [Text("if it is accepted"), rows(_outlook(answer.if_accepted, currency))]
+    if answer.if_nobody_acts:
+        silent = answer.if_nobody_acts
+        parts += [Text(f"if nobody acts, at {write_instant(silent.at)}"), rows(_outlook(silent, currency))]
     return Group(*parts)
 
 
-def _outlook(outlook: Mapping[str, Any], currency: str) -> list[tuple[str, str]]:
-    money = outlook["money"]
-    shares = ", ".join(f"{who} {write_amount(money[who], currency)}" for who in money)
-    how = f" ({words(outlook['how'])})" if outlook["how"] else ""
-    return [("  phase", f"{words(outlook['phase'])}{how}"), ("  money", shares)]
+def _outlook(outlook: Outlook, currency: str) -> list[tuple[str, str]]:
+    shares = ", ".join(f"{who} {write_amount(amount, currency)}" for who, amount in outlook.money.parts.items())
+    how = f" ({words(outlook.how)})" if outlook.how else ""
+    return [("  phase", f"{words(outlook.phase)}{how}"), ("  money", shares)]

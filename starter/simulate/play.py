@@ -130,7 +130,7 @@ class Play:
         asked = sent.fields
         inner = Sent(by=str(asked["by"]), do=str(asked["do"]), fields=asked.get("with", {}), id=None, has_fields=True)
         message = read_message(inner.do, inner.payload(self.story.terms, "preview"), "preview")
-        answer = preview(await self.engine.order(), message, step.at + self.shift)
+        answer = preview(await self.engine.order(), message, step.at + self.shift).model_dump()
         self._contains(step.get("answer") or {}, answer, ("steps", step.position, "answer"))
 
     async def _export(self, step: StoryStep, sent: Sent) -> None:
@@ -157,12 +157,13 @@ class Play:
         await self._check_invariants(order, where)
         await self._told(step, where)
         if step.get("expect") is not None:
-            self._contains(step.get("expect"), view(order, "operator", now), (*where, "expect"))
+            self._contains(step.get("expect"), view(order, "operator", now).model_dump(), (*where, "expect"))
         for reader in READERS:
+            seen = view(order, reader, now).model_dump()
             if (step.get("view") or {}).get(reader) is not None:
-                self._contains(step.get("view")[reader], view(order, reader, now), (*where, "view", reader))
+                self._contains(step.get("view")[reader], seen, (*where, "view", reader))
             for key in (step.get("absent") or {}).get(reader, ()):
-                if key in _keys(view(order, reader, now)):
+                if key in _keys(seen):
                     raise Difference((*where, "absent", reader), f"no `{key}`", "it is there")
             if reader in (step.get("actions") or {}):
                 actions = [name for name in available_actions(order, reader, now) if name not in ALWAYS]
@@ -189,7 +190,7 @@ class Play:
     async def _check_invariants(self, order: Order, where: Path_) -> None:
         terms = order.terms
         paid = terms.price + terms.service_fee
-        money = view(order, "operator", order.decided_at)["money"]
+        money = view(order, "operator", order.decided_at).money.model_dump()
         if sum(money.values()) != paid:
             raise Difference(where, f"money that adds up to {paid}", money)
         balances = await self.engine.ledger()
@@ -220,7 +221,7 @@ class Play:
 
     async def _everything_for(self, order: Order, reader: Reader) -> str:
         told = [notice.model_dump(mode="json") for notice in await self.engine.notices() if notice.to == reader]
-        page = view(order, reader, order.decided_at)
+        page = view(order, reader, order.decided_at).model_dump(mode="json")
         document = exported(order, await self.engine.record(), reader)
         return json.dumps([told, page, document], ensure_ascii=False, default=str)
 

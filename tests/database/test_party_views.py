@@ -24,7 +24,7 @@ async def written(pool: Any, seeds: range, moves: int = 10) -> list[Life]:
 def said_to(life: Life, party: Party) -> dict[str, Any]:
     """What a row of party_orders must say, from the page of the order that the rules make."""
     order = life.order
-    page = view(order, party, order.decided_at)
+    page = view(order, party, order.decided_at).model_dump()
     resolution, request, case = page["resolution"] or {}, page["request"] or {}, page["case"] or {}
     own = ("order_id", "policy", "client", "freelancer", "currency", "price", "service_fee", "phase", "settlement")
     ended = ("how", "initiator", "reason", "fault", "exempt", "exempt_because")

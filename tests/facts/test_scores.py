@@ -114,7 +114,7 @@ async def test_a_marketplace_can_bring_its_own_calculator(bring_along: Any) -> N
     changed = load_policy("resolution_center", {"scores.calculator": "on_time"})
     order = order.model_copy(update={"opening": order.opening.model_copy(update={"policy": changed})})
     assert scores(order) == {"freelancer": {"on_time": 100.0}}
-    assert view(order, "client", order.decided_at)["scores"] == {"freelancer": {"on_time": 100.0}}
+    assert view(order, "client", order.decided_at).scores == {"freelancer": {"on_time": 100.0}}
 
 
 async def test_a_calculator_is_confidential_unless_it_says_otherwise(bring_along: Any) -> None:
@@ -122,8 +122,8 @@ async def test_a_calculator_is_confidential_unless_it_says_otherwise(bring_along
     order = (await played("s12a-completed-order-is-closed")).order
     changed = load_policy("resolution_center", {"scores.calculator": "on_time"})
     order = order.model_copy(update={"opening": order.opening.model_copy(update={"policy": changed})})
-    assert view(order, "operator", order.decided_at)["scores"] == {"freelancer": {"on_time": 100.0}}
-    assert view(order, "freelancer", order.decided_at)["scores"] == {}
+    assert view(order, "operator", order.decided_at).scores == {"freelancer": {"on_time": 100.0}}
+    assert view(order, "freelancer", order.decided_at).scores == {}
 
 
 def test_two_calculators_cannot_share_a_name(bring_along: Any) -> None:
@@ -146,7 +146,7 @@ def test_an_order_whose_calculator_is_missing_goes_on_without_a_score() -> None:
     opening = type(order.opening).model_validate(document)
     life = live(Random(3), opening.policy)
     assert scores(life.order) == {"freelancer": {"stars": None}}
-    assert view(life.order, "client", life.order.decided_at)["scores"] == {}
+    assert view(life.order, "client", life.order.decided_at).scores == {}
     assert marks(open_order(opening)) == {"client": [], "freelancer": []}
 
 

@@ -15,6 +15,7 @@ from recourse.resolution.model.amounts import write_amount
 from recourse.resolution.model.commands import Actor
 from recourse.resolution.model.order import Opening, Order
 from recourse.resolution.model.record import Reader
+from recourse.resolution.shown.looking_ahead import WouldBeRefused
 from recourse.starter.client import Recourse
 from recourse.starter.reading import Orders
 from recourse.starter.simulate.engine import SALT, PureEngine, exported
@@ -185,10 +186,9 @@ class _Looking(Play):
         fields, wrong = form.read(typed)
         assert wrong == {}
         ahead = await self.site.recourse.preview(visit.order_id, form.command, {**fields, "actor": visit.actor})
-        refused = ahead.get("refused")
-        assert refused not in ("malformed", "unknown_command"), (where, ahead)
-        if refused:
-            self._look_at(where, lambda: actions._refused(visit, form, typed, refused, ahead))
+        if isinstance(ahead, WouldBeRefused):
+            assert ahead.refused not in ("malformed", "unknown_command"), (where, ahead)
+            self._look_at(where, lambda: actions._refused(visit, form, typed, ahead.refused, ahead.details))
             return
         self._look_at(where, lambda: actions._preview(visit, form, typed, ahead, changed=True))
         self._look_at(where, lambda: actions._preview(visit, form, typed, ahead, status=503, stands_still=True))

@@ -229,8 +229,8 @@ class Given:
         return self.view("operator")["resolution"] or {}
 
     def view(self, reader: Reader) -> dict[str, Any]:
-        """The order's page for one role now."""
-        return view(self.order, reader, self.now)
+        """The order's page for one role now, in plain values."""
+        return view(self.order, reader, self.now).model_dump()
 
 
 def hours(count: float) -> timedelta:

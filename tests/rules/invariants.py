@@ -83,18 +83,20 @@ def check_deadlines(order: Order, now: datetime) -> None:
     running: dict[str, datetime] = {clock.name: clock.at for clock in clocks(order)}
     case_due = running.get("case_due", running.get("appeal_due"))
     if order.open_request:
-        assert page["request"]["answer_due_at"] == page["turn"]["until"] == running["answer_due"]
+        assert page.request
+        assert page.request.answer_due_at == page.turn.until == running["answer_due"]
     elif order.open_proposal:
-        assert page["turn"]["until"] == running["proposal_due"]
-    elif page["turn"]["who"] == "operator":
-        assert page["turn"]["until"] == case_due
+        assert page.turn.until == running["proposal_due"]
+    elif page.turn.who == "operator":
+        assert page.turn.until == case_due
     if case_due:
-        assert page["case"]["due_at"] == case_due
-    assert page["completes_at"] == running.get("auto_complete")
-    if page["settles_at"] and order.unpaid is None:
-        alone = let_time_pass(order, page["settles_at"] - timedelta(seconds=1))
+        assert page.case
+        assert page.case.due_at == case_due
+    assert page.completes_at == running.get("auto_complete")
+    if page.settles_at and order.unpaid is None:
+        alone = let_time_pass(order, page.settles_at - timedelta(seconds=1))
         assert alone.settlement == "held"
-        assert let_time_pass(alone, page["settles_at"]).settlement == "settled"
+        assert let_time_pass(alone, page.settles_at).settlement == "settled"
 
 
 def check_that_silence_locks_nothing(order: Order) -> None:

@@ -9,18 +9,25 @@ from typing import Any
 import pytest
 
 from recourse.resolution.model.record import Reader
-from recourse.resolution.shown.looking_ahead import available_actions, if_nobody_acts, opens_later, preview
+from recourse.resolution.shown.looking_ahead import (
+    WouldBeRefused,
+    available_actions,
+    if_nobody_acts,
+    opens_later,
+    preview,
+)
 from tests.rules.given import ATTESTED, MONDAY, Given, hours
 from tests.rules.test_cases import declined, in_mediation
 
 
 def actions(given: Given, role: Reader) -> dict[str, Any]:
-    return available_actions(given.order, role, given.now)
+    return {name: action.model_dump() for name, action in available_actions(given.order, role, given.now).items()}
 
 
 def ahead(given: Given, role: str, command: str, reader: Reader = "operator", **fields: Any) -> dict[str, Any]:
     party = given.order.terms.client if role == "client" else given.order.terms.freelancer
-    return preview(given.order, given.message({"role": role, "id": party}, command, fields), given.now, reader)
+    message = given.message({"role": role, "id": party}, command, fields)
+    return preview(given.order, message, given.now, reader).model_dump()
 
 
 class TestActions:
@@ -79,7 +86,8 @@ class TestActions:
         )
 
         assert {"accept", "decline", "counter"} & set(late) == set()
-        assert refused["refused"] == "expired"
+        assert isinstance(refused, WouldBeRefused)
+        assert refused.refused == "expired"
 
     def test_where_counter_offers_are_used_up_only_meeting_ones_are_left(self) -> None:
         given = Given("upwork", {"requests.cancel.max_counters": 2})
@@ -291,7 +299,9 @@ class TestIfNobodyActs:
         said = ahead(given, "client", "request", kind="cancel", comment="We stopped.")["if_nobody_acts"]
         given.client("request", kind="cancel", comment="We stopped.")
 
-        assert if_nobody_acts(given.order, "operator") == said
+        silent = if_nobody_acts(given.order, "operator")
+        assert silent
+        assert silent.model_dump() == said
 
     def test_where_time_decides_nothing_there_is_nothing(self) -> None:
         given = Given()

@@ -246,7 +246,7 @@ class TestWaitingAfterADecline:
         given.client("decline")
 
         assert opens_later(given.order, "freelancer", given.now) == {"request_other_kinds": MONDAY + hours(1)}
-        assert available_actions(given.order, "freelancer", given.now)["request"]["kinds"] == ["cancel"]
+        assert available_actions(given.order, "freelancer", given.now)["request"].kinds == ["cancel"]
         given.after("1h")
         assert opens_later(given.order, "freelancer", given.now) == {}
 

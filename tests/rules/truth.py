@@ -11,7 +11,7 @@ from recourse.resolution.model.vocabulary import PARTIES
 from recourse.resolution.rules.clocks import next_clock
 from recourse.resolution.rules.decide import decide
 from recourse.resolution.rules.decision import Decision
-from recourse.resolution.shown.looking_ahead import ALWAYS, available_actions, preview
+from recourse.resolution.shown.looking_ahead import ALWAYS, WouldBeRefused, available_actions, preview
 from tests.rules.choices import choices, commands_of
 from tests.rules.given import Given, Then
 
@@ -21,13 +21,14 @@ SAME = ("phase", "settlement", "settles_at", "due_at")
 
 def check_preview(given: Given, message: Message) -> Callable[[Then], None]:
     """Previews `message`, and returns what checks the answer against what came of sending it."""
-    said = preview(given.order, message, given.now)
+    ahead = preview(given.order, message, given.now)
+    said = ahead.model_dump()
     before = given.fork()
 
     def check(then: Then) -> None:
-        if "refused" in said:
-            assert said["refused"] == then.refused
-            assert {key: _plain(said[key]) for key in said.keys() - {"refused", "message"}} == then.details
+        if isinstance(ahead, WouldBeRefused):
+            assert ahead.refused == then.refused
+            assert {key: _plain(value) for key, value in ahead.details.items()} == then.details
             return
         assert then.refused is None
         after = given.fork()
@@ -113,7 +114,7 @@ def check_actions(order: Order, role: Reader, now: datetime) -> None:
         applied = [fields for fields in choices(order, name, role) if applies(order, name, who, fields, now)]
         assert bool(applied) == (name in listed), (name, applied[:1])
         if name in listed:
-            _check_bounds(listed[name], order, name, role, applied)
+            _check_bounds(listed[name].model_dump(), order, name, role, applied)
 
 
 def _check_bounds(said: dict[str, Any], order: Order, name: str, role: Reader, applied: list[dict[str, Any]]) -> None:

@@ -125,7 +125,7 @@ async def test_a_command_without_proof_is_refused_and_recorded_under_nobodys_nam
     recorded = await contents(marketplace, order_id)
     assert [entry.get("code", "applied") for entry in recorded] == ["actor_unproven", "applied"]
     assert recorded[0]["actor"] is None
-    assert (await marketplace.recourse.show(order_id, "client"))["record_length"] == 1
+    assert (await marketplace.recourse.show(order_id, "client")).record_length == 1
     for reader in ("client", "operator"):
         assert verify(await marketplace.recourse.record(order_id, reader)) == []
     await replay(marketplace.handle(order_id), NONE)

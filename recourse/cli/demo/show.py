@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -20,7 +19,7 @@ from recourse.errors import BadInput
 from recourse.resolution.model.amounts import write_amount
 from recourse.resolution.model.instants import write_instant
 from recourse.resolution.model.record import Export, verify
-from recourse.resolution.shown.views import view
+from recourse.resolution.shown.views import Balances, view
 from recourse.starter.simulate.engine import exported
 from recourse.starter.simulate.play import Difference, Play
 from recourse.starter.simulate.story import Story, StoryStep, read_story
@@ -118,12 +117,10 @@ def happened(chapter: TimelineEntry, screen: Console) -> Text:
     return line.append_text(Text("\n" + " " * margin).join(lines))
 
 
-def money_line(money: dict[str, int], currency: str) -> str:
+def money_line(money: Balances, currency: str) -> str:
     """Where the money is, in one line with names."""
-    held = ["held"] if money["held"] else []
-    return " · ".join(
-        f"{who} {write_amount(money[who], currency)}" for who in ("client", "freelancer", "platform", *held)
-    )
+    shown = ((who, amount) for who, amount in money.parts.items() if who != "held" or amount)
+    return " · ".join(f"{who} {write_amount(amount, currency)}" for who, amount in shown)
 
 
 def length(lasted: timedelta) -> str:
@@ -162,7 +159,7 @@ async def _shown(staged: Stage, story: Story, screen: Console) -> Played:
     terms, how = order.terms, f", {words(order.resolution.how)}" if order.resolution else ""
     lasted = entries[-1].at - terms.ordered_at
     played = Played(story, terms.order_id, f"{words(order.phase)}{how}", lasted, time.monotonic() - began)
-    money: dict[str, Any] = view(order, "operator", order.decided_at)["money"]
+    money = view(order, "operator", order.decided_at).money
     entered = "1 entry" if len(entries) == 1 else f"{len(entries)} entries"
     for first, text in (
         ("money", money_line(money, terms.currency)),

@@ -2,10 +2,10 @@
 
 from typing import Literal
 
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, Field
 
 from recourse.resolution.model.durations import Duration
-from recourse.resolution.model.vocabulary import PARTIES, Frozen, Party, RequestKind, RequestStatus, Stage
+from recourse.resolution.model.vocabulary import PARTIES, Frozen, Party, RequestKind, RequestStatus, Stage, if_any
 
 
 class Request(Frozen):
@@ -46,18 +46,18 @@ class ExpiredOffer(Frozen):
 class Proposal(Frozen):
     """An operator's proposal in mediation; both parties must accept it."""
 
-    version: int
-    amount: int
-    explanation: str
-    due_at: AwareDatetime
-    accepted_by: tuple[Party, ...] = ()
+    version: int = Field(description="The version of the offer; an answer names it as `expected_version`.")
+    amount: int = Field(description="The freelancer's gross, in minor units.")
+    explanation: str = Field(description="Why; both parties read it.")
+    due_at: AwareDatetime = Field(description="The deadline of the parties' answers.")
+    accepted_by: tuple[Party, ...] = Field(default=(), description="The parties that have accepted it.")
 
 
 class Offers(Frozen):
     """What each party said it would end the case at: the freelancer's gross."""
 
-    client: int | None = None
-    freelancer: int | None = None
+    client: int | None = if_any("The client's offer, in minor units.")
+    freelancer: int | None = if_any("The freelancer's offer, in minor units.")
 
     def of(self, party: Party) -> int | None:
         """The standing offer of one party."""

@@ -1,8 +1,8 @@
 """The words of the contract: roles, phases, kinds and codes, each in one place."""
 
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 Role = Literal["client", "freelancer", "operator", "system"]
 Party = Literal["client", "freelancer"]
@@ -50,3 +50,17 @@ class Frozen(BaseModel):
     """A value of the rules: immutable, and strict about names it does not know."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class View(BaseModel):
+    """A value that readers get: immutable, and readers ignore the fields that they do not know.
+
+    Amounts are in minor units of the order's currency, instants in UTC.
+    """
+
+    model_config = ConfigDict(frozen=True, from_attributes=True)
+
+
+def if_any(description: str) -> Any:
+    """A field that is left out where it is None."""
+    return Field(default=None, exclude_if=lambda value: value is None, description=description)

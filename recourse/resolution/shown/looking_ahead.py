@@ -6,27 +6,115 @@ Neither has rules of its own: both ask `decide`, so they cannot say anything els
 from datetime import datetime
 from typing import Any
 
+from pydantic import AwareDatetime, ConfigDict, Field
+
 from recourse.resolution.model.commands import COMMANDS, Accept, Actor, AnyCommand
 from recourse.resolution.model.money import final_sums, held
 from recourse.resolution.model.order import Order
 from recourse.resolution.model.reading import Message
 from recourse.resolution.model.record import Reader
-from recourse.resolution.model.refusals import Refusal
-from recourse.resolution.model.vocabulary import PARTIES, Party
+from recourse.resolution.model.refusals import Code, Refusal
+from recourse.resolution.model.vocabulary import (
+    PARTIES,
+    Fault,
+    How,
+    Party,
+    Phase,
+    RequestKind,
+    RequestStatus,
+    SettlementStatus,
+    Stage,
+    View,
+    Visibility,
+    if_any,
+)
 from recourse.resolution.rules.canceling import right_available_at
 from recourse.resolution.rules.clocks import REMINDERS, clocks, is_over, next_clock
 from recourse.resolution.rules.decide import decide, decide_clock
 from recourse.resolution.rules.decision import Decision
 from recourse.resolution.rules.paying import make_paid, payment_due
 from recourse.resolution.shown.scores import scores
-from recourse.resolution.shown.trying import described, variants
-from recourse.resolution.shown.views import reviews, settles_at
+from recourse.resolution.shown.trying import Action, described, variants
+from recourse.resolution.shown.views import Balances, reviews, settles_at
 
 ALWAYS = frozenset({"message", "add_evidence"})
 _NOBODY = "\x01 nobody"
 
 
-def available_actions(order: Order, role: Reader, now: datetime, operator: str = _NOBODY) -> dict[str, dict[str, Any]]:
+class Actions(View):
+    """What a role can do now, and what a clock will allow later."""
+
+    actions: dict[str, Action] = Field(description="The commands that would be applied now, by name.")
+    available_at: dict[str, AwareDatetime] = Field(
+        description="What opens later, and when: `cancel_alone`, `request`, `request_other_kinds`."
+    )
+
+
+class RequestAhead(View):
+    """The latest request as it would stand."""
+
+    kind: RequestKind = Field(description="What is asked for.")
+    status: RequestStatus = Field(description="Where the request would stand.")
+
+
+class CaseAhead(View):
+    """The latest case as it would stand."""
+
+    stage: Stage = Field(description="Where the case would stand.")
+
+
+class ScoreChange(View):
+    """A score before and after, in percent; null: nothing counts yet."""
+
+    before: float | None = Field(description="The score now, in percent.")
+    after: float | None = Field(description="The score then, in percent.")
+
+
+class Outlook(View):
+    """Where an order would stand."""
+
+    phase: Phase = Field(description="The phase of the order then.")
+    how: How | None = Field(description="What would have ended a canceled order.")
+    exempt: bool | None = Field(description="Whether a canceled order would be left out of the freelancer's score.")
+    fault: Fault | None = Field(description="The party at fault for a canceled order.")
+    money: Balances = Field(description="Where the money ends up.")
+    settlement: SettlementStatus = Field(description="Where the final payment would stand.")
+    settles_at: AwareDatetime | None = Field(description="When held money would move.")
+    due_at: AwareDatetime | None = Field(description="When the work would be due.")
+    request: RequestAhead | None = Field(description="The latest request.")
+    case: CaseAhead | None = Field(description="The latest case.")
+    reviews: dict[Party, list[Visibility]] = Field(description="The reviews that each party could still leave.")
+    scores: dict[Party, dict[str, ScoreChange]] = Field(description="Scores by party and name.")
+
+
+class IfNobodyActs(Outlook):
+    """What time alone decides next."""
+
+    at: AwareDatetime = Field(description="When it is decided.")
+
+
+class Ahead(Outlook):
+    """What a command would lead to; and, where others must still act, what follows from that."""
+
+    if_accepted: Outlook | None = if_any("What follows if everybody who is asked accepts.")
+    if_nobody_acts: IfNobodyActs | None = if_any("What follows if nobody does anything.")
+
+
+class WouldBeRefused(View):
+    """A command that would be refused, with the details of the refusal as further fields."""
+
+    model_config = ConfigDict(extra="allow")
+
+    refused: Code = Field(description="The code of the refusal.")
+    message: str = Field(description="What the code means, for people.")
+
+    @property
+    def details(self) -> dict[str, Any]:
+        """The details of the refusal."""
+        return self.model_extra or {}
+
+
+def available_actions(order: Order, role: Reader, now: datetime, operator: str = _NOBODY) -> dict[str, Action]:
     """Each command that would be applied now, by name, with its fields and bounds; `message` and `add_evidence`
     are left to the caller, since a party may always use them.
 
@@ -38,7 +126,7 @@ def available_actions(order: Order, role: Reader, now: datetime, operator: str =
     order = let_time_pass(order, now)
     if is_over(order, now):
         return {}
-    found: dict[str, dict[str, Any]] = {}
+    found: dict[str, Action] = {}
     actor = {"role": role, "id": operator if role == "operator" else order.party(role)}
     for name in sorted(COMMANDS):
         if name in ALWAYS or role not in COMMANDS[name].by:
@@ -46,7 +134,7 @@ def available_actions(order: Order, role: Reader, now: datetime, operator: str =
         tried = variants(order, name, role)
         applied = [fields for fields in tried if isinstance(_decided(order, name, actor, fields, now), Decision)]
         if applied:
-            found[name] = {**described(order, name, role, applied), "until": _until(order, name)}
+            found[name] = described(order, name, role, applied, _until(order, name))
     return found
 
 
@@ -91,11 +179,8 @@ def _until(order: Order, name: str) -> datetime | None:
             return None
 
 
-def preview(order: Order, message: Message, now: datetime, reader: Reader = "operator") -> dict[str, Any]:
-    """What a command would lead to, without doing it; `reader` is who may read the answer.
-
-    `money` is where it ends up. Where others must still act: `if_accepted`, and `if_nobody_acts` with `at`.
-    """
+def preview(order: Order, message: Message, now: datetime, reader: Reader = "operator") -> Ahead | WouldBeRefused:
+    """What a command would lead to, without doing it; `reader` is who may read the answer."""
     refusal = message.refusal
     if refusal is None:
         order = let_time_pass(order, now)
@@ -104,16 +189,18 @@ def preview(order: Order, message: Message, now: datetime, reader: Reader = "ope
         if isinstance(decided, Decision):
             return _ahead(order, let_time_pass(paid(decided), now), now, reader)
         refusal = decided
-    return {"refused": refusal.code, "message": refusal.sentence, **refusal.details}
+    return WouldBeRefused(refused=refusal.code, message=refusal.sentence, **refusal.details)
 
 
-def if_nobody_acts(order: Order, reader: Reader) -> dict[str, Any] | None:
-    """What time alone decides next, and `at` which instant, as a preview says it; None where it decides nothing."""
-    silent = _if_nobody_acts(order)
-    if silent is None:
+def if_nobody_acts(order: Order, reader: Reader, before: Order | None = None) -> IfNobodyActs | None:
+    """What time alone decides next, seen from `before`, else from `order`; None where it decides nothing."""
+    if order.closed and not order.open_request:
         return None
-    at, then = silent
-    return {"at": at, **_outlook(order, then, reader, at)}
+    deciding = next((clock for clock in clocks(order) if clock.name not in (*REMINDERS, "settlement_retry")), None)
+    if deciding is None:
+        return None
+    then = let_time_pass(order, deciding.at)
+    return IfNobodyActs(at=deciding.at, **_outlook(before or order, then, reader, deciding.at))
 
 
 def paid(decision: Decision, *, retrying: bool = False) -> Order:
@@ -131,38 +218,33 @@ def let_time_pass(order: Order, until: datetime) -> Order:
     return order
 
 
-def _ahead(before: Order, after: Order, now: datetime, reader: Reader) -> dict[str, Any]:
-    answer = _outlook(before, after, reader, now)
-    if_accepted = _if_accepted(after, now)
-    if if_accepted:
-        answer["if_accepted"] = _outlook(before, if_accepted, reader, now)
-    silent = _if_nobody_acts(after)
-    if silent:
-        at, then = silent
-        answer["if_nobody_acts"] = {"at": at, **_outlook(before, then, reader, at)}
-    return answer
+def _ahead(before: Order, after: Order, now: datetime, reader: Reader) -> Ahead:
+    accepted = _if_accepted(after, now)
+    return Ahead(
+        **_outlook(before, after, reader, now),
+        if_accepted=Outlook(**_outlook(before, accepted, reader, now)) if accepted else None,
+        if_nobody_acts=if_nobody_acts(after, reader, before),
+    )
 
 
 def _outlook(before: Order, after: Order, reader: Reader, at: datetime) -> dict[str, Any]:
+    """The fields of an `Outlook`."""
     resolution = after.resolution
-    open_reader = reader == "operator"
-    were = scores(before, confidential=open_reader)
-    become = scores(after, confidential=open_reader)
-    ends = final_sums(after) if after.closed else after.moved
+    were, become = (scores(order, confidential=reader == "operator") for order in (before, after))
     return {
         "phase": after.phase,
         "how": resolution.how if resolution else None,
         "exempt": resolution.exempt if resolution else None,
         "fault": resolution.fault if resolution else None,
-        "money": {**ends.model_dump(), "held": 0 if after.closed else held(after)},
+        "money": Balances.of(final_sums(after), 0) if after.closed else Balances.of(after.moved, held(after)),
         "settlement": after.settlement,
         "settles_at": settles_at(after),
         "due_at": after.due_at,
-        "request": {"kind": after.request.kind, "status": after.request.status} if after.request else None,
-        "case": {"stage": after.case.stage} if after.case else None,
+        "request": RequestAhead.model_validate(after.request) if after.request else None,
+        "case": CaseAhead.model_validate(after.case) if after.case else None,
         "reviews": reviews(after, reader, at),
         "scores": {
-            party: {name: {"before": were[party][name], "after": score} for name, score in named.items()}
+            party: {name: ScoreChange(before=were[party][name], after=score) for name, score in named.items()}
             for party, named in become.items()
         },
     }
@@ -187,13 +269,3 @@ def _if_accepted(order: Order, now: datetime) -> Order | None:
 
 def _accept(order: Order, party: Party) -> AnyCommand:
     return Accept(actor=Actor(role=party, id=order.party(party)), comment="-")
-
-
-def _if_nobody_acts(order: Order) -> tuple[datetime, Order] | None:
-    """The next thing that time decides by itself, and all that falls due with it; reminders and retries aside."""
-    if order.closed and not order.open_request:
-        return None
-    deciding = next((clock for clock in clocks(order) if clock.name not in (*REMINDERS, "settlement_retry")), None)
-    if deciding is None:
-        return None
-    return deciding.at, let_time_pass(order, deciding.at)

@@ -1,17 +1,52 @@
 """How a command can be filled in now: variants to try, and the bounds of those that would be applied (rules, 11)."""
 
 from collections.abc import Iterator, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
+from pydantic import AwareDatetime, Field
+
 from recourse.resolution.model.commands import COMMANDS
-from recourse.resolution.model.durations import write_duration
+from recourse.resolution.model.durations import Duration
 from recourse.resolution.model.money import gross_bounds, refund_bounds
 from recourse.resolution.model.order import Order
 from recourse.resolution.model.record import Reader
+from recourse.resolution.model.vocabulary import Kind, Rating, View, Visibility, if_any
 from recourse.resolution.rules.requesting import longest_extension
 
 Fields = dict[str, Any]
+
+
+class Bounds(View):
+    """The bounds of an amount."""
+
+    at_least: int = Field(description="The least, in minor units.")
+    at_most: int = Field(description="The most, in minor units.")
+
+
+class Durations(View):
+    """The bounds of a duration."""
+
+    at_least: Duration = Field(description="The shortest, such as `1s`.")
+    at_most: Duration = Field(description="The longest, such as `5d`.")
+
+
+class Action(View):
+    """A command that would be applied now. What it does not take is left out."""
+
+    about: str = Field(description="What the command does, for people.")
+    fields: list[str] = Field(description="The fields that it takes besides the actor.")
+    until: AwareDatetime | None = Field(description="Until when it stays possible, where a deadline ends that.")
+    kinds: list[Kind] | None = if_any("The kinds of request that may be opened.")
+    reasons: list[str] | None = if_any("The reason codes that this role may give.")
+    attestations: list[str] | None = if_any("What must be confirmed to ask for a cancellation.")
+    no_agreement_attestations: list[str] | None = if_any("What must be confirmed to cancel without an agreement.")
+    extend_by: Durations | None = if_any("How much longer an extension may last.")
+    outcomes: list[str] | None = if_any("The outcomes that a ruling may have.")
+    rating: list[Rating] | None = if_any("The ratings that a review may have.")
+    amount: Bounds | None = if_any("The bounds of `amount`: the freelancer's gross, or that of an open refund.")
+    refund: Bounds | None = if_any("The bounds of `amount` in a partial refund.")
+    visibility: list[Visibility] | None = if_any("Who may read a review.")
 
 
 def variants(order: Order, name: str, role: Reader) -> Iterator[Fields]:
@@ -59,45 +94,44 @@ def _requests(order: Order, role: Reader) -> Iterator[Fields]:
     yield from ({"kind": "partial_refund", "amount": amount, **base} for amount in refund_bounds(order))
 
 
-def described(order: Order, name: str, role: Reader, applied: Sequence[Fields]) -> Fields:
-    """What whoever fills in the command must know: its fields, and what each may be; `applied` are the variants
-    that would be."""
-    fields = set(COMMANDS[name].model_fields) - {"actor", "command_id", "sent_at"}
-    about: Fields = {"about": COMMANDS[name].about, "fields": sorted(fields)}
+def described(order: Order, name: str, role: Reader, applied: Sequence[Fields], until: datetime | None) -> Action:
+    """What whoever fills in the command must know; `applied` are the variants that would be applied."""
+    command = COMMANDS[name]
+    fields = set(command.model_fields) - {"actor", "command_id", "sent_at"}
+    about: Fields = {}
     match name:
         case "request":
-            about |= _described_requests(order, role, applied)
+            about = _described_requests(order, role, applied)
         case "counter" | "settle" | "propose" | "rule":
-            about |= _amount("amount", applied)
+            about["amount"] = _bounds(applied)
         case _:
             pass
     for field, plural in (("visibility", "visibility"), ("rating", "rating"), ("outcome", "outcomes")):
         if field in fields:
             about[plural] = _each(field, applied)
-    return about
+    return Action(about=command.about, fields=sorted(fields), until=until, **about)
 
 
 def _described_requests(order: Order, role: Reader, applied: Sequence[Fields]) -> Fields:
-    cancel = order.policy.requests.cancel
-    about: Fields = {
-        "kinds": _each("kind", applied),
+    cancel, kinds = order.policy.requests.cancel, _each("kind", applied)
+    canceling = [fields for fields in applied if fields["kind"] == "cancel"]
+    alone = any(fields.get("no_agreement") for fields in applied)
+    longest = longest_extension(order) if "extension" in kinds else None
+    return {
+        "kinds": kinds,
         "reasons": sorted(code for code, reason in order.policy.reasons.items() if role in reason.by),
+        "attestations": list(cancel.attestations) if canceling else None,
+        "amount": _bounds(canceling),
+        "no_agreement_attestations": list(cancel.no_agreement_attestations) if alone else None,
+        "extend_by": Durations(at_least=timedelta(seconds=1), at_most=longest) if longest else None,
+        "refund": _bounds([fields for fields in applied if fields["kind"] == "partial_refund"]),
     }
-    if "cancel" in about["kinds"]:
-        about["attestations"] = list(cancel.attestations)
-        about |= _amount("amount", [fields for fields in applied if fields["kind"] == "cancel"])
-    if any(fields.get("no_agreement") for fields in applied):
-        about["no_agreement_attestations"] = list(cancel.no_agreement_attestations)
-    if "extension" in about["kinds"]:
-        about["extend_by"] = {"at_least": "1s", "at_most": write_duration(longest_extension(order))}
-    refunds = [fields for fields in applied if fields["kind"] == "partial_refund"]
-    return about | _amount("refund", refunds)
 
 
 def _each(field: str, applied: Sequence[Fields]) -> list[Any]:
     return list(dict.fromkeys(fields[field] for fields in applied))
 
 
-def _amount(name: str, applied: Sequence[Fields]) -> Fields:
+def _bounds(applied: Sequence[Fields]) -> Bounds | None:
     amounts = [fields["amount"] for fields in applied if fields.get("amount") is not None]
-    return {name: {"at_least": min(amounts), "at_most": max(amounts)}} if amounts else {}
+    return Bounds(at_least=min(amounts), at_most=max(amounts)) if amounts else None

@@ -1,13 +1,34 @@
 """What each role sees of an order (rules, 8 and 9). A party's view has the operator's keys, less what is private."""
 
 from datetime import datetime
-from typing import Any
+from typing import Literal
 
+from pydantic import AwareDatetime, Field
+
+from recourse.resolution.model.dispute import Offers, Proposal
+from recourse.resolution.model.durations import Duration
 from recourse.resolution.model.lateness import lateness
 from recourse.resolution.model.money import held
-from recourse.resolution.model.order import Order
+from recourse.resolution.model.order import Order, Sums
+from recourse.resolution.model.outcome import Turn
 from recourse.resolution.model.record import Reader
-from recourse.resolution.model.vocabulary import PARTIES, Party, Visibility
+from recourse.resolution.model.vocabulary import (
+    PARTIES,
+    ExemptBecause,
+    Fault,
+    How,
+    Lateness,
+    Party,
+    Phase,
+    RequestKind,
+    RequestStatus,
+    SettlementStatus,
+    Silence,
+    Stage,
+    View,
+    Visibility,
+    if_any,
+)
 from recourse.resolution.rules.clocks import is_over
 from recourse.resolution.rules.speaking import reviews_left
 from recourse.resolution.rules.windows import silence_means
@@ -15,37 +36,141 @@ from recourse.resolution.shown.scores import marks, scores
 from recourse.resolution.shown.turn import turn
 
 
-def view(order: Order, reader: Reader, now: datetime) -> dict[str, Any]:
-    """The order's page for one role at `now`: plain values, instants as aware datetimes, money in minor units."""
-    terms = order.terms
+class Balances(View):
+    """Where the money is; together it is what the client paid in."""
+
+    client: int = Field(description="What the client has got back, in minor units.")
+    freelancer: int = Field(description="What the freelancer has got, in minor units.")
+    platform: int = Field(description="What the marketplace has got, in minor units.")
+    held: int = Field(description="What is still in escrow, in minor units.")
+
+    @classmethod
+    def of(cls, moved: Sums, held: int) -> "Balances":
+        """So much moved, and so much held."""
+        return cls(client=moved.client, freelancer=moved.freelancer, platform=moved.platform, held=held)
+
+    @property
+    def parts(self) -> dict[str, int]:
+        """The four amounts by name."""
+        return {"client": self.client, "freelancer": self.freelancer, "platform": self.platform, "held": self.held}
+
+
+class RequestView(View):
+    """The order's latest request."""
+
+    number: int = Field(description="The number of the request within the order, from 1.")
+    kind: RequestKind = Field(description="What is asked for.")
+    status: RequestStatus = Field(description="`open` while it waits for an answer; then how it ended.")
+    opened_by: Party = Field(description="The party that opened it.")
+    asked: Party = Field(description="The party that must answer the offer.")
+    version: int = Field(description="The version of the offer; an answer names it as `expected_version`.")
+    amount: int | None = Field(
+        description="The amount offered, in minor units: the freelancer's gross, or the client's part of a refund."
+    )
+    reason: str | None = Field(description="The reason code, as the policy names it.")
+    comment: str | None = Field(description="What its opener wrote; both parties read it.")
+    answer_due_at: AwareDatetime | None = Field(description="The deadline of the answer.")
+    extend_by: Duration | None = Field(description="How much longer an extension is to last, such as `48h`.")
+    silence_means: Silence | None = if_any("What happens if nobody answers; there while the request is open.")
+    private_note: str | None = if_any("The opener's note to operators; only operators see it.")
+
+
+class RulingView(View):
+    """An operator's decision."""
+
+    outcome: Literal["cancel", "continue"] = Field(description="Whether the order is canceled or goes on.")
+    amount: int | None = Field(description="The freelancer's gross if it is canceled, in minor units.")
+    explanation: str = Field(description="Why; both parties read it.")
+
+
+class CaseView(View):
+    """The order's latest case."""
+
+    stage: Stage = Field(description="Where the case stands.")
+    opened_by: Party | Literal["system"] = Field(description="Who opened it; `system`: a deadline or the policy did.")
+    opened_at: AwareDatetime = Field(description="When it was opened.")
+    due_at: AwareDatetime = Field(description="When the policy's fallback decides in place of an operator.")
+    appeals: int = Field(description="How many appeals there were.")
+    offers: Offers = Field(description="The amounts at which the parties would settle.")
+    proposal: Proposal | None = Field(description="The operator's proposal.")
+    ruling: RulingView | None = Field(description="The operator's ruling.")
+
+
+class ResolutionView(View):
+    """How a canceled order ended."""
+
+    how: How = Field(description="What ended it.")
+    initiator: Party | Literal["system"] = Field(description="Who began it.")
+    reason: str | None = Field(description="The reason code of the request.")
+    fault: Fault = Field(description="The party at fault.")
+    exempt: bool = Field(description="Whether it is left out of the freelancer's score.")
+    exempt_because: ExemptBecause | None = Field(description="Why it is left out.")
+    communicated: bool = Field(description="Whether the initiator had sent a message before its request.")
+    gross: int = Field(description="The freelancer's part before commission, in minor units.")
+
+
+class OrderView(View):
+    """An order as one role sees it now."""
+
+    order_id: str = Field(description="The order's id.")
+    policy: str = Field(description="The name of the order's policy.")
+    client: str = Field(description="The client's id.")
+    freelancer: str = Field(description="The freelancer's id.")
+    currency: str = Field(description="The currency of all amounts, by ISO 4217.")
+    price: int = Field(description="The price, in minor units.")
+    service_fee: int = Field(description="The fee that the client paid on top, in minor units.")
+    ordered_at: AwareDatetime = Field(description="When it was ordered.")
+    phase: Phase = Field(description="Where the order stands.")
+    lateness: Lateness = Field(description="Whether the work is late.")
+    due_at: AwareDatetime | None = Field(description="When the work is due.")
+    completes_at: AwareDatetime | None = Field(description="When the delivered order completes by itself.")
+    closed_at: AwareDatetime | None = Field(description="When it was completed or canceled.")
+    request: RequestView | None = Field(description="The latest request.")
+    case: CaseView | None = Field(description="The latest case.")
+    resolution: ResolutionView | None = Field(description="How a canceled order ended.")
+    turn: Turn = Field(description="Who must act next, and until when.")
+    settlement: SettlementStatus = Field(description="Where the final payment stands.")
+    settles_at: AwareDatetime | None = Field(description="When held money moves, if nothing else is decided.")
+    money: Balances = Field(description="Where the money is now.")
+    scores: dict[Party, dict[str, float | None]] = Field(
+        description="Scores in percent, by party and name; null: nothing counts yet."
+    )
+    flags: dict[Party, list[str]] = Field(description="Marks on each party's profile.")
+    reviews: dict[Party, list[Visibility]] = Field(description="The reviews that each party may still leave.")
+    record_length: int = Field(description="How many entries of the record the reader may see.")
+
+
+def view(order: Order, reader: Reader, now: datetime) -> OrderView:
+    """The order's page for one role at `now`."""
+    terms, case, resolution = order.terms, order.case, order.resolution
     operator = reader == "operator"
     hidden = 0 if reader == "operator" else order.hidden_from.get(reader, 0)
-    return {
-        "order_id": terms.order_id,
-        "policy": order.policy.name,
-        "client": terms.client,
-        "freelancer": terms.freelancer,
-        "currency": terms.currency,
-        "price": terms.price,
-        "service_fee": terms.service_fee,
-        "ordered_at": terms.ordered_at,
-        "phase": order.phase,
-        "lateness": lateness(order, now),
-        "due_at": order.due_at,
-        "completes_at": completes_at(order),
-        "closed_at": order.closed_at,
-        "request": _request(order, operator),
-        "case": _case(order),
-        "resolution": _resolution(order),
-        "turn": turn(order).model_dump(),
-        "settlement": order.settlement,
-        "settles_at": settles_at(order),
-        "money": {**order.moved.model_dump(), "held": held(order)},
-        "scores": scores(order, confidential=operator),
-        "flags": marks(order),
-        "reviews": reviews(order, reader, now),
-        "record_length": order.record_length - hidden,
-    }
+    return OrderView(
+        order_id=terms.order_id,
+        policy=order.policy.name,
+        client=terms.client,
+        freelancer=terms.freelancer,
+        currency=terms.currency,
+        price=terms.price,
+        service_fee=terms.service_fee,
+        ordered_at=terms.ordered_at,
+        phase=order.phase,
+        lateness=lateness(order, now),
+        due_at=order.due_at,
+        completes_at=completes_at(order),
+        closed_at=order.closed_at,
+        request=_request(order, operator),
+        case=CaseView.model_validate(case) if case else None,
+        resolution=ResolutionView.model_validate(resolution) if resolution else None,
+        turn=turn(order),
+        settlement=order.settlement,
+        settles_at=settles_at(order),
+        money=Balances.of(order.moved, held(order)),
+        scores=scores(order, confidential=operator),
+        flags=marks(order),
+        reviews=reviews(order, reader, now),
+        record_length=order.record_length - hidden,
+    )
 
 
 def reviews(order: Order, reader: Reader, now: datetime) -> dict[Party, list[Visibility]]:
@@ -70,42 +195,10 @@ def settles_at(order: Order) -> datetime | None:
     return order.hold_until
 
 
-def _request(order: Order, operator: bool) -> dict[str, Any] | None:
+def _request(order: Order, operator: bool) -> RequestView | None:
     request = order.request
     if request is None:
         return None
-    shown = request.model_dump(
-        include={
-            "number",
-            "kind",
-            "status",
-            "opened_by",
-            "asked",
-            "version",
-            "amount",
-            "reason",
-            "comment",
-            "answer_due_at",
-            "extend_by",
-        }
-    )
-    if request.status == "open":
-        shown["silence_means"] = silence_means(order, request.kind, request.asked)
-    if operator:
-        shown["private_note"] = request.private_note
-    return shown
-
-
-def _case(order: Order) -> dict[str, Any] | None:
-    case = order.case
-    if case is None:
-        return None
-    shown = case.model_dump(include={"stage", "opened_by", "opened_at", "due_at", "appeals"})
-    shown["offers"] = case.offers.model_dump(exclude_none=True)
-    shown["proposal"] = case.proposal.model_dump() if case.proposal else None
-    shown["ruling"] = case.ruling.model_dump(include={"outcome", "amount", "explanation"}) if case.ruling else None
-    return shown
-
-
-def _resolution(order: Order) -> dict[str, Any] | None:
-    return order.resolution.model_dump(exclude={"explained", "settled_between_parties"}) if order.resolution else None
+    silence = silence_means(order, request.kind, request.asked) if request.status == "open" else None
+    note = request.private_note if operator else None
+    return RequestView.model_validate(request).model_copy(update={"silence_means": silence, "private_note": note})

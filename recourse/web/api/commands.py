@@ -9,9 +9,10 @@ from fastapi.responses import JSONResponse
 
 from recourse.resolution.model.commands import COMMANDS
 from recourse.resolution.model.outcome import Applied, Refused
+from recourse.resolution.shown.looking_ahead import Ahead, WouldBeRefused
 from recourse.web.access import OrderId, TheActor, TheSite, answers
 from recourse.web.api.bodies import described_body, read_object
-from recourse.web.api.shapes import Ahead, Sent, WouldBeRefused
+from recourse.web.api.shapes import Sent
 from recourse.web.patience import patient
 from recourse.web.problems import malformed, refusal_of
 
@@ -64,10 +65,10 @@ def _giving(name: str) -> Path:
 
 
 def _looking_ahead(name: str) -> Path:
-    async def look_ahead(site: TheSite, request: Request, order_id: OrderId, actor: TheActor) -> Any:
+    async def look_ahead(site: TheSite, request: Request, order_id: OrderId, actor: TheActor) -> Ahead | WouldBeRefused:
         ahead = await site.recourse.preview(order_id, name, {**await read_object(request), "actor": actor})
-        if ahead.get("refused") == "malformed":
-            raise malformed(**ahead["problems"])
+        if isinstance(ahead, WouldBeRefused) and ahead.refused == "malformed":
+            raise malformed(**ahead.details["problems"])
         return ahead
 
     return look_ahead
@@ -96,7 +97,6 @@ for _name, _command in COMMANDS.items():
         summary=f"What it would lead to, without doing it: {_command.about}",
         description=_by,
         response_model=Ahead | WouldBeRefused,
-        response_model_exclude_unset=True,
         responses=answers(403, 404, 413, 422),
         openapi_extra=described_body(_name),
     )

@@ -12,12 +12,14 @@ from recourse.resolution.model.order import Terms
 from recourse.resolution.model.record import Export
 from recourse.resolution.model.step import Notice
 from recourse.resolution.model.vocabulary import PARTIES, Frozen, Party
+from recourse.resolution.shown.looking_ahead import Actions
+from recourse.resolution.shown.views import OrderView
 from recourse.runtime.addresses import LONGEST, read_address
 from recourse.runtime.currencies import UnusableCurrency
 from recourse.runtime.names import workflow_id
 from recourse.web.access import Caller, OrderId, TheOperator, TheReader, TheSite, answers, service_only
 from recourse.web.api.bodies import ExactRoute
-from recourse.web.api.shapes import Actions, OrderList, OrderShown, Started
+from recourse.web.api.shapes import OrderList, Started
 from recourse.web.patience import patient
 from recourse.web.problems import malformed
 
@@ -95,21 +97,14 @@ async def list_them(site: TheSite, caller: Caller, after: After = "", limit: Lim
     return {"orders": rows, "next": rows[-1]["order_id"] if len(rows) == limit else None}
 
 
-@router.get(
-    "/orders/{order_id}", response_model=OrderShown, response_model_exclude_unset=True, responses=answers(403, 404, 422)
-)
-async def show_order(site: TheSite, order_id: OrderId, reader: TheReader) -> dict[str, Any]:
+@router.get("/orders/{order_id}", responses=answers(403, 404, 422))
+async def show_order(site: TheSite, order_id: OrderId, reader: TheReader) -> OrderView:
     """Where an order stands, as the caller's role sees it."""
     return await site.recourse.show(order_id, reader)
 
 
-@router.get(
-    "/orders/{order_id}/actions",
-    response_model=Actions,
-    response_model_exclude_unset=True,
-    responses=answers(403, 404, 422),
-)
-async def show_actions(site: TheSite, order_id: OrderId, reader: TheReader, operator: TheOperator) -> dict[str, Any]:
+@router.get("/orders/{order_id}/actions", responses=answers(403, 404, 422))
+async def show_actions(site: TheSite, order_id: OrderId, reader: TheReader, operator: TheOperator) -> Actions:
     """What the caller can do now, within which bounds and until when, and what opens later."""
     return await site.recourse.actions(order_id, reader, operator)
 

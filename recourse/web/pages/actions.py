@@ -18,6 +18,7 @@ from recourse.database.orders import read_answer
 from recourse.resolution.model.commands import Actor
 from recourse.resolution.model.outcome import Applied, Refused
 from recourse.resolution.model.record import Reader
+from recourse.resolution.shown.looking_ahead import Ahead, WouldBeRefused
 from recourse.resolution.shown.trying import variants
 from recourse.starter.answers import OrderNotRunning
 from recourse.web.access import Site, the_actor, the_reader
@@ -25,7 +26,7 @@ from recourse.web.pages import words
 from recourse.web.pages.fields import Typed
 from recourse.web.pages.forms import Form
 from recourse.web.pages.order_page import possible
-from recourse.web.pages.outlook import aheads, fingerprint
+from recourse.web.pages.outlook import fingerprint, prospects
 from recourse.web.pages.rendering import render, site_of
 from recourse.web.pages.sessions import Session, check_proof, first, read_form, signed_in
 from recourse.web.pages.signing_in import to
@@ -71,8 +72,8 @@ class Visit:
         (name, kind), code = _command(key), "wrong_phase"
         for fields in [{"kind": kind}] if kind else variants(order, name, self.reader):
             ahead = await self.site.recourse.preview(self.order_id, name, {**fields, "actor": self.actor})
-            if ahead.get("refused", code) not in OF_THE_MESSAGE:
-                code = str(ahead.get("refused", code))
+            if not (isinstance(ahead, WouldBeRefused) and ahead.refused in OF_THE_MESSAGE):
+                code = ahead.refused if isinstance(ahead, WouldBeRefused) else code
                 break
         why = words.word(words.REFUSED, code)
         raise Failure(409, code, "This cannot be done now.", detail=why, details={"order_id": self.order_id})
@@ -147,15 +148,15 @@ async def _go_on(visit: Visit, key: str, step: str, command_id: str, typed: Type
     version = first(typed, "expected_version")
     message = {**fields, **({"expected_version": int(version)} if re.fullmatch(r"[0-9]{1,18}", version) else {})}
     ahead = await visit.site.recourse.preview(visit.order_id, form.command, {**message, "actor": visit.actor})
-    if "refused" in ahead:
-        return _refused(visit, form, typed, ahead["refused"], ahead)
+    if isinstance(ahead, WouldBeRefused):
+        return _refused(visit, form, typed, ahead.refused, ahead.details)
     if step != "confirm" or seen != fingerprint(ahead):
         return _preview(visit, form, typed, ahead, changed=step == "confirm")
     return await _confirmed(visit, form, typed, message, command_id, ahead)
 
 
 async def _confirmed(
-    visit: Visit, form: Form, typed: Typed, message: Mapping[str, Any], command_id: str, ahead: Mapping[str, Any]
+    visit: Visit, form: Form, typed: Typed, message: Mapping[str, Any], command_id: str, ahead: Ahead
 ) -> Response:
     sent = {**message, "actor": visit.actor, "command_id": command_id}
     try:
@@ -177,7 +178,7 @@ def _preview(
     visit: Visit,
     form: Form,
     typed: Typed,
-    ahead: Mapping[str, Any],
+    ahead: Ahead,
     *,
     changed: bool = False,
     command_id: str = "",
@@ -190,7 +191,7 @@ def _preview(
         409 if changed else status,
         form=form,
         typed=typed,
-        aheads=aheads(ahead, visit.reader),
+        aheads=prospects(ahead, visit.reader),
         seen=fingerprint(ahead),
         command_id=command_id or uuid.uuid4().hex,
         changed=changed,

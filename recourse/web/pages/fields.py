@@ -8,6 +8,7 @@ from typing import Any, Literal
 from recourse.policies.wording import span
 from recourse.resolution.model.amounts import read_amount, write_amount
 from recourse.resolution.model.durations import parse_duration
+from recourse.resolution.shown.trying import Bounds
 
 # Of a browser's form, each field with all the values that were given for it.
 Typed = Mapping[str, list[str]]
@@ -81,12 +82,12 @@ def _length(text: str, unit: str) -> str:
     return f"{int(text)}{unit}"
 
 
-def money(name: str, label: str, bounds: Mapping[str, int] | None, currency: str, **more: Any) -> Field:
+def money(name: str, label: str, bounds: Bounds | None, currency: str, **more: Any) -> Field:
     """A field for an amount, which says its bounds."""
     hint = more.pop("hint", "")
     if bounds is None:
         return Field(name, label, "money", hint, currency=currency, **more)
-    least, most = bounds["at_least"], bounds["at_most"]
+    least, most = bounds.at_least, bounds.at_most
     said = f"From {write_amount(least, currency)} to {write_amount(most, currency)}. {hint}".strip()
     return Field(name, label, "money", said, bounds=(least, most), currency=currency, **more)
 

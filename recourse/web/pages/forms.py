@@ -1,15 +1,15 @@
 """The forms of an order, made of what `available_actions` says: each action with its fields and their bounds."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
 from recourse.policies.wording import span
-from recourse.resolution.model.durations import parse_duration
 from recourse.resolution.model.order import Order
 from recourse.resolution.model.record import Reader
 from recourse.resolution.model.vocabulary import PARTIES
+from recourse.resolution.shown.trying import Action
 from recourse.web.pages import words
 from recourse.web.pages.fields import Choice, Field, Typed, comment, money, one_of
 
@@ -81,7 +81,7 @@ def _missing(asked: Field) -> str:
             return "Write something here."
 
 
-def forms(order: Order, role: Reader, actions: Mapping[str, Mapping[str, Any]], *, alone: bool) -> list[Form]:
+def forms(order: Order, role: Reader, actions: Mapping[str, Action], *, alone: bool) -> list[Form]:
     """All that `role` can do now, in the order in which it is shown.
 
     `actions` is what `available_actions` answers; `alone` tells whether the reader may cancel without approval now.
@@ -105,11 +105,11 @@ KEYS = (
 )
 
 
-def _form(order: Order, role: Reader, name: str, action: Mapping[str, Any]) -> Form:
+def _form(order: Order, role: Reader, name: str, action: Action) -> Form:
     request, proposal, currency = order.open_request, order.open_proposal, order.terms.currency
-    until, key = action["until"], name.replace("_", "-")
+    until, key = action.until, name.replace("_", "-")
     version = request.version if request else proposal.version if proposal else None
-    gets = money("amount", GETS, action.get("amount"), currency, hint=BEFORE_COMMISSION, required=True)
+    gets = money("amount", GETS, action.amount, currency, hint=BEFORE_COMMISSION, required=True)
 
     # While an answer is needed, nothing else stands out.
     work: Weight = "usual" if request or proposal else "answer"
@@ -136,7 +136,7 @@ def _form(order: Order, role: Reader, name: str, action: Mapping[str, Any]) -> F
         case "counter":
             label = "What the client gets back" if request and request.kind == "partial_refund" else GETS
             hint = "" if label != GETS else BEFORE_COMMISSION
-            amount = money("amount", label, action.get("amount"), currency, required=True, hint=hint)
+            amount = money("amount", label, action.amount, currency, required=True, hint=hint)
             about = "You name another amount; the other side answers it."
             said = comment(hint=BOTH_READ)
             return form("Offer another amount", about, "Offer it", amount, said, weight="answer", version=version)
@@ -176,8 +176,8 @@ def _form(order: Order, role: Reader, name: str, action: Mapping[str, Any]) -> F
         case "rule":
             return form("Rule", "You decide the case.", "Rule", *_ruling(order, action), weight="answer")
         case "leave_feedback":
-            shown = {one: words.VISIBILITIES[one] for one in action["visibility"]}
-            rated = {one: words.RATINGS[one] for one in action["rating"]}
+            shown = {one: words.VISIBILITIES[one] for one in action.visibility or ()}
+            rated = {one: words.RATINGS[one] for one in action.rating or ()}
             asked = (
                 one_of("visibility", "Who can read it", shown, required=True),
                 one_of("rating", "Rating", rated, required=True),
@@ -185,14 +185,15 @@ def _form(order: Order, role: Reader, name: str, action: Mapping[str, Any]) -> F
             )
             return form("Leave a review", "You say how it was.", "Leave it", *asked, weight="quiet")
         case _:
-            return form(words.sentence(name), str(action["about"]), words.sentence(name))
+            return form(words.sentence(name), action.about, words.sentence(name))
 
 
-def _ruling(order: Order, action: Mapping[str, Any]) -> Iterator[Field]:
-    yield one_of("outcome", "Decision", {one: words.OUTCOMES[one] for one in action["outcomes"]}, required=True)
-    if "cancel" in action["outcomes"]:
+def _ruling(order: Order, action: Action) -> Iterator[Field]:
+    outcomes = action.outcomes or ()
+    yield one_of("outcome", "Decision", {one: words.OUTCOMES[one] for one in outcomes}, required=True)
+    if "cancel" in outcomes:
         hint = f"If the order is canceled. {BEFORE_COMMISSION}"
-        yield money("amount", GETS, action.get("amount"), order.terms.currency, hint=hint)
+        yield money("amount", GETS, action.amount, order.terms.currency, hint=hint)
         yield one_of(
             "fault",
             "Whose fault a cancellation is",
@@ -204,34 +205,34 @@ def _ruling(order: Order, action: Mapping[str, Any]) -> Iterator[Field]:
     yield comment("Explanation", required=True, name="explanation", hint="Both parties read this.")
 
 
-def _requests(order: Order, role: Reader, action: Mapping[str, Any], alone: bool) -> Iterator[Form]:
+def _requests(order: Order, role: Reader, action: Action, alone: bool) -> Iterator[Form]:
     currency = order.terms.currency
-    for kind in action["kinds"]:
+    for kind in action.kinds or ():
         match kind:
             case "cancel":
                 yield from _cancellations(order, role, action, alone)
             case "extension":
-                longest = span(parse_duration(action["extend_by"]["at_most"]))
-                length = Field("extend_by", "How much longer", "length", f"At most {longest}.", required=True)
+                at_most = f"At most {span(action.extend_by.at_most)}." if action.extend_by else ""
+                length = Field("extend_by", "How much longer", "length", at_most, required=True)
                 about = "You ask the client to move the due date."
                 yield _request(kind, "Ask for more time", about, "Ask for it", length, comment(hint=BOTH_READ))
             case "update":
                 about = "You ask the freelancer how the order is coming along."
                 yield _request(kind, "Ask for an update", about, "Ask for it", comment(hint=BOTH_READ))
             case _:
-                amount = money("amount", "What the client gets back", action["refund"], currency, required=True)
+                amount = money("amount", "What the client gets back", action.refund, currency, required=True)
                 about = "The client gets a part of the price back, and the order goes on."
                 yield _request(kind, "Offer a partial refund", about, "Offer it", amount, comment(hint=BOTH_READ))
 
 
-def _cancellations(order: Order, role: Reader, action: Mapping[str, Any], alone: bool) -> Iterator[Form]:
+def _cancellations(order: Order, role: Reader, action: Action, alone: bool) -> Iterator[Form]:
     rules = order.policy.requests.cancel
-    reasons = {code: words.sentence(code) for code in action["reasons"]}
+    reasons = {code: words.sentence(code) for code in action.reasons or ()}
     needed = role in rules.reason_from
     asked: list[Field] = [one_of("reason", "Reason", reasons, required=needed)] if reasons else []
     asked.append(comment("Explanation", required=role in rules.explanation_from, hint=BOTH_READ))
-    if "amount" in action:
-        amount = money("amount", GETS, action["amount"], order.terms.currency, required=True, hint=BEFORE_COMMISSION)
+    if action.amount:
+        amount = money("amount", GETS, action.amount, order.terms.currency, required=True, hint=BEFORE_COMMISSION)
         asked.append(amount)
     if alone:
         approval = {"if_needed": "Cancel it now, without approval", "ask": "Ask the other side first"}
@@ -239,10 +240,10 @@ def _cancellations(order: Order, role: Reader, action: Mapping[str, Any], alone:
     title, about = "Ask to cancel", "You ask the other side to end the order."
     if alone:
         title, about = "Cancel the order", "You may end the order without the other side's approval."
-    confirmed = _confirmed(action.get("attestations", ()))
+    confirmed = _confirmed(action.attestations or ())
     yield _request("cancel", title, about, title, *asked, *confirmed, NOTE, weight="ending")
-    if "no_agreement_attestations" in action:
-        confirmed = _confirmed(action["no_agreement_attestations"])
+    if action.no_agreement_attestations is not None:
+        confirmed = _confirmed(action.no_agreement_attestations)
         kept = [one for one in asked if one.name not in ("amount", "approval")]
         yield Form(
             "request-no-agreement",
@@ -256,7 +257,7 @@ def _cancellations(order: Order, role: Reader, action: Mapping[str, Any], alone:
         )
 
 
-def _confirmed(names: Any) -> tuple[Field, ...]:
+def _confirmed(names: Iterable[str]) -> tuple[Field, ...]:
     said = tuple(Choice(name, words.word(words.ATTESTATIONS, name)) for name in names)
     return (Field("attestations", "Please confirm", "some", required=True, choices=said),) if said else ()
 

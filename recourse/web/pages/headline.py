@@ -1,12 +1,11 @@
 """The headline of an order for one reader: what is going on, whose turn it is, and until when."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from recourse.resolution.model.record import Reader
 from recourse.resolution.model.vocabulary import PARTIES, Party, other
+from recourse.resolution.shown.views import CaseView, OrderView, RequestView
 from recourse.web.pages import words
 
 
@@ -21,51 +20,51 @@ class Headline:
     deadline: str = ""
 
 
-def headline(view: Mapping[str, Any], reader: Reader, *, decided: bool = False, own_ruling: bool = False) -> Headline:
+def headline(view: OrderView, reader: Reader, *, decided: bool = False, own_ruling: bool = False) -> Headline:
     """In the order of need in which `turn` goes: a request, a case, else the phase.
 
     `decided`: there is a ruling that can still be appealed. `own_ruling`: the reader made it.
     """
-    request, case, until = view["request"], view["case"], view["turn"]["until"]
-    yours = view["turn"]["who"] == reader or (view["turn"]["who"] == "both" and reader in PARTIES)
-    if request and request["status"] == "open":
+    request, case, until = view.request, view.case, view.turn.until
+    yours = view.turn.who == reader or (view.turn.who == "both" and reader in PARTIES)
+    if request and request.status == "open":
         return _asked(request, reader, yours)
-    if decided and view["closed_at"]:
+    if decided and view.closed_at:
         # Until when it is held is until when it can be appealed, which the page says of every such ruling.
         return Headline("Decided: the order is canceled", words.HOW["ruling"])
-    if case and case["stage"] != "closed" and not decided:
+    if case and case.stage != "closed" and not decided:
         return _case(case, reader, yours and not own_ruling, until, own_ruling)
-    if view["closed_at"]:
+    if view.closed_at:
         return _closed(view)
-    title, text, deadline = _working(view["phase"], reader)
+    title, text, deadline = _working(view.phase, reader)
     return Headline("Decided: the order goes on" if decided else title, text, yours, until, deadline)
 
 
-def _asked(request: Mapping[str, Any], reader: Reader, yours: bool) -> Headline:
-    asked, opener, what = request["asked"], request["opened_by"], words.ASKS[request["kind"]]
+def _asked(request: RequestView, reader: Reader, yours: bool) -> Headline:
+    asked, opener, what = request.asked, request.opened_by, words.ASKS[request.kind]
     countered = asked == opener
     by = other(asked)
     if yours:
         text = f"The {by} answers your request {what} with another amount." if countered else f"The {by} asks {what}."
-        return Headline("Your answer is needed", text, True, request["answer_due_at"], "Answer by")
+        return Headline("Your answer is needed", text, True, request.answer_due_at, "Answer by")
     if reader in PARTIES:
         text = f"You answered the request {what} with another amount." if countered else f"You asked {what}."
     else:
         text = f"The {by} answered with another amount." if countered else f"The {by} asks {what}."
-    return Headline(f"Waiting for the {asked}'s answer", text, False, request["answer_due_at"], "They answer by")
+    return Headline(f"Waiting for the {asked}'s answer", text, False, request.answer_due_at, "They answer by")
 
 
-def _case(case: Mapping[str, Any], reader: Reader, yours: bool, until: datetime | None, own_ruling: bool) -> Headline:
+def _case(case: CaseView, reader: Reader, yours: bool, until: datetime | None, own_ruling: bool) -> Headline:
     if reader == "operator":
         if own_ruling:
             title, text = "Another operator decides the appeal", words.REFUSED["same_operator"]
             return Headline(title, text, False, until, "Decided by")
-        if case["proposal"] and not yours:
+        if case.proposal and not yours:
             return Headline("Your proposal waits for answers", "Both parties were asked.", False, until, "Answer by")
         titles = {"mediation": "Propose or rule", "ruling": "Rule", "appeal": "Decide the appeal"}
-        text = "The case waits for you." if case["stage"] != "appeal" else "The first ruling was appealed."
-        return Headline(titles[case["stage"]], text, yours, until, "Decide by")
-    if case["stage"] == "mediation" and case["proposal"]:
+        text = "The case waits for you." if case.stage != "appeal" else "The first ruling was appealed."
+        return Headline(titles[case.stage], text, yours, until, "Decide by")
+    if case.stage == "mediation" and case.proposal:
         if yours:
             text = "If both of you accept, the order ends so. Otherwise the operator decides."
             return Headline("An operator proposes how to end it", text, True, until, "Answer by")
@@ -76,16 +75,16 @@ def _case(case: Mapping[str, Any], reader: Reader, yours: bool, until: datetime 
         "appeal": "Another operator decides the appeal",
     }
     text = "You will be told. Until then you can settle it between you."
-    if case["stage"] == "appeal":
+    if case.stage == "appeal":
         text = "The first ruling was appealed. You will be told."
-    return Headline(titles[case["stage"]], text, False, until, "Decided by")
+    return Headline(titles[case.stage], text, False, until, "Decided by")
 
 
-def _closed(view: Mapping[str, Any]) -> Headline:
-    resolution = view["resolution"]
-    title = f"This order is {words.PHASES[view['phase']].lower()}"
-    text = words.HOW[resolution["how"]] if resolution else "The delivery was accepted."
-    return Headline(title, text, False, view["settles_at"], "The money moves on")
+def _closed(view: OrderView) -> Headline:
+    resolution = view.resolution
+    title = f"This order is {words.PHASES[view.phase].lower()}"
+    text = words.HOW[resolution.how] if resolution else "The delivery was accepted."
+    return Headline(title, text, False, view.settles_at, "The money moves on")
 
 
 _WORK: dict[str, tuple[Party, str, str]] = {

@@ -10,7 +10,7 @@ from recourse.resolution.model.commands import Actor
 from recourse.resolution.model.order import Order
 from recourse.resolution.model.record import Export, Reader
 from recourse.resolution.model.vocabulary import PARTIES
-from recourse.resolution.shown.looking_ahead import available_actions, if_nobody_acts, opens_later
+from recourse.resolution.shown.looking_ahead import WouldBeRefused, available_actions, if_nobody_acts, opens_later
 from recourse.resolution.shown.views import view
 from recourse.web.access import Site, the_reader
 from recourse.web.pages.forms import KEYS, Form, forms
@@ -34,7 +34,7 @@ async def _alone(site: Site, order: Order, known: Session, reader: Reader) -> bo
         return False
     asked = {"kind": "cancel", "approval": "skip", "actor": Actor(role=reader, id=known.bearer.id)}
     ahead = await site.recourse.preview(order.terms.order_id, "request", asked)
-    return ahead.get("refused") != "approval_needed"
+    return not (isinstance(ahead, WouldBeRefused) and ahead.refused == "approval_needed")
 
 
 async def show(request: Request) -> Response:
@@ -57,11 +57,11 @@ async def said(site: Site, order_id: str, known: Session, reader: Reader) -> dic
         "reader": reader,
         "headline": headline(seen, reader, decided=final_at is not None, own_ruling=_ruled(order, known)),
         "final_at": final_at,
-        "offer": offer(exported.entries, seen["request"], reader),
+        "offer": offer(exported.entries, seen.request, reader),
         "forms": await possible(site, order, known, reader),
         "later": {} if reader == "operator" else opens_later(order, reader, now),
         "silent": silent(if_nobody_acts(order, reader), reader),
-        "money": money_rows(seen["money"], reader),
+        "money": money_rows(seen.money, reader),
         "timeline": timeline(exported.entries, reader, order.terms.currency),
     }
 

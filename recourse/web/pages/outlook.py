@@ -7,10 +7,10 @@ from datetime import datetime
 from typing import Any
 
 from recourse.resolution.model.record import Reader, canonical
-from recourse.resolution.model.vocabulary import PARTIES
+from recourse.resolution.model.vocabulary import PARTIES, Party
+from recourse.resolution.shown.looking_ahead import Ahead, IfNobodyActs, Outlook, ScoreChange
+from recourse.resolution.shown.views import Balances
 from recourse.web.pages import words
-
-ACCOUNTS = ("client", "freelancer", "platform", "held")
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Ahead:
+class Prospect:
     """One thing that can come: under which condition, what it means, and where the money is then."""
 
     title: str
@@ -35,31 +35,33 @@ class Ahead:
     scores: tuple[str, ...] = ()
 
 
-def money_rows(money: Mapping[str, int], reader: Reader) -> tuple[Row, ...]:
+def money_rows(money: Balances, reader: Reader) -> tuple[Row, ...]:
     """The money as a table, the reader's own line first."""
     names = {"client": "Client", "freelancer": "Freelancer", "platform": "Marketplace", "held": "Held in escrow"}
-    rows = [Row(f"{names[one]} (you)" if one == reader else names[one], money[one], one == reader) for one in ACCOUNTS]
+    rows = [
+        Row(f"{names[one]} (you)" if one == reader else names[one], amount, one == reader)
+        for one, amount in money.parts.items()
+    ]
     return tuple(sorted((row for row in rows if row.amount or row.own), key=lambda row: not row.own))
 
 
-def aheads(preview: Mapping[str, Any], reader: Reader) -> list[Ahead]:
+def prospects(ahead: Ahead, reader: Reader) -> list[Prospect]:
     """What a command leads to: at once, when the others accept, and when nobody does anything."""
-    found = [_ahead("As soon as you confirm", preview, reader)]
-    if "if_accepted" in preview:
-        found.append(_ahead("If it is accepted", preview["if_accepted"], reader))
-    if "if_nobody_acts" in preview:
-        found.append(_ahead("If nobody does anything", preview["if_nobody_acts"], reader))
-    return found
+    found = [_prospect("As soon as you confirm", ahead, reader)]
+    if ahead.if_accepted:
+        found.append(_prospect("If it is accepted", ahead.if_accepted, reader))
+    silence = silent(ahead.if_nobody_acts, reader)
+    return [*found, silence] if silence else found
 
 
-def silent(ahead: Mapping[str, Any] | None, reader: Reader) -> Ahead | None:
+def silent(outlook: IfNobodyActs | None, reader: Reader) -> Prospect | None:
     """What time alone does next to an order as it stands."""
-    return _ahead("If nobody does anything", ahead, reader) if ahead else None
+    return _prospect("If nobody does anything", outlook, reader, outlook.at) if outlook else None
 
 
-def fingerprint(preview: Mapping[str, Any]) -> str:
+def fingerprint(ahead: Ahead) -> str:
     """By what the same preview is known again, whenever it is asked for: all of it but the instants."""
-    return hashlib.sha256(canonical(_lasting(preview)).encode()).hexdigest()
+    return hashlib.sha256(canonical(_lasting(ahead.model_dump())).encode()).hexdigest()
 
 
 def _lasting(value: Any) -> Any:
@@ -68,43 +70,43 @@ def _lasting(value: Any) -> Any:
     return [_lasting(inner) for inner in value] if isinstance(value, list | tuple) else value
 
 
-def _ahead(title: str, outlook: Mapping[str, Any], reader: Reader) -> Ahead:
-    return Ahead(
+def _prospect(title: str, outlook: Outlook, reader: Reader, at: datetime | None = None) -> Prospect:
+    return Prospect(
         title,
         tuple(_sentences(outlook, reader)),
-        money_rows(outlook["money"], reader),
-        outlook.get("at"),
-        outlook["settles_at"],
-        outlook["due_at"] if outlook["phase"] in ("in_progress", "in_revision") else None,
-        tuple(_scores(outlook["scores"], reader)),
+        money_rows(outlook.money, reader),
+        at,
+        outlook.settles_at,
+        outlook.due_at if outlook.phase in ("in_progress", "in_revision") else None,
+        tuple(_scores(outlook.scores, reader)),
     )
 
 
-def _sentences(outlook: Mapping[str, Any], reader: Reader) -> Iterator[str]:
-    phase, request, case = outlook["phase"], outlook["request"], outlook["case"]
+def _sentences(outlook: Outlook, reader: Reader) -> Iterator[str]:
+    phase, request, case = outlook.phase, outlook.request, outlook.case
     if phase == "canceled":
         yield "The order is canceled."
-        if outlook["how"]:
-            yield words.HOW_THEN[outlook["how"]]
-        if outlook["exempt"]:
+        if outlook.how:
+            yield words.HOW_THEN[outlook.how]
+        if outlook.exempt:
             yield "It does not count in the scores."
-        if outlook["fault"] in PARTIES:
-            yield f"It counts as {_whose(outlook['fault'], reader)} fault."
+        if outlook.fault in PARTIES:
+            yield f"It counts as {_whose(outlook.fault, reader)} fault."
     elif phase == "completed":
         yield "The order is completed, and the freelancer is paid."
     else:
         yield f"The order goes on: {words.PHASES[phase].lower()}."
-    if request and request["status"] == "open":
-        yield f"An answer is awaited to the request {words.ASKS[request['kind']]}."
-    elif request and phase not in ("canceled", "completed") and request["status"] != "accepted":
-        yield f"The request {words.ASKS[request['kind']]} is {words.STATUSES[request['status']]}."
-    if case and case["stage"] == "mediation":
+    if request and request.status == "open":
+        yield f"An answer is awaited to the request {words.ASKS[request.kind]}."
+    elif request and phase not in ("canceled", "completed") and request.status != "accepted":
+        yield f"The request {words.ASKS[request.kind]} is {words.STATUSES[request.status]}."
+    if case and case.stage == "mediation":
         yield "An operator looks at the order."
-    elif case and case["stage"] == "ruling" and phase not in ("canceled", "completed"):
+    elif case and case.stage == "ruling" and phase not in ("canceled", "completed"):
         yield "An operator decides."
-    elif case and case["stage"] == "appeal":
+    elif case and case.stage == "appeal":
         yield "Another operator decides the appeal."
-    reviews = outlook["reviews"].get(reader)
+    reviews = outlook.reviews.get(reader) if reader in PARTIES else None
     if reviews:
         yield f"You may leave a review ({' or '.join(reviews)})."
 
@@ -113,12 +115,12 @@ def _whose(party: str, reader: Reader) -> str:
     return "your" if party == reader else f"the {party}'s"
 
 
-def _scores(scores: Mapping[str, Mapping[str, Mapping[str, float | None]]], reader: Reader) -> Iterator[str]:
+def _scores(scores: Mapping[Party, Mapping[str, ScoreChange]], reader: Reader) -> Iterator[str]:
     for party, named in scores.items():
         for name, change in named.items():
-            if change["before"] != change["after"]:
+            if change.before != change.after:
                 title = words.word(words.SCORES, name)
-                became = f"{_score(change['before'])} → {_score(change['after'])}"
+                became = f"{_score(change.before)} → {_score(change.after)}"
                 yield f"{title}, {'you' if party == reader else party}: {became}"
 
 

@@ -11,6 +11,7 @@ from recourse.resolution.model.durations import parse_duration
 from recourse.resolution.model.record import ExportedEntry, Reader
 from recourse.resolution.model.vocabulary import PARTIES
 from recourse.resolution.rules.clocks import ClockName
+from recourse.resolution.shown.views import Balances, RequestView
 from recourse.web.pages import words
 from recourse.web.pages.outlook import Row, money_rows
 
@@ -57,19 +58,17 @@ def timeline(entries: Sequence[ExportedEntry], reader: Reader, currency: str) ->
     return shown
 
 
-def offer(
-    entries: Sequence[ExportedEntry], request: Mapping[str, Any] | None, reader: Reader
-) -> tuple[str, str] | None:
+def offer(entries: Sequence[ExportedEntry], request: RequestView | None, reader: Reader) -> tuple[str, str] | None:
     """What was said with the offer that is to be answered, and a title that names its author; None where nothing was.
 
     A request shows the words that opened it; who names another amount has words of its own.
     """
-    if request is None or request["status"] != "open":
+    if request is None or request.status != "open":
         return None
     for entry in reversed(entries):
         content = entry.content or {}
         made = [one for one in content.get("events", ()) if one["event"] in ("request_opened", "request_countered")]
-        if any(one["version"] == request["version"] for one in made):
+        if any(one["version"] == request.version for one in made):
             who = _who(content["actor"]["role"], "", reader)
             said = str(content["fields"].get("comment") or "").strip()
             return (f"{who} {'write' if who == 'You' else 'writes'}", said) if said else None
@@ -88,7 +87,7 @@ def _entry(number: int, content: Mapping[str, Any], reader: Reader, told: "_Even
     for event in events:
         if event["event"] == "money_moved":
             moved = {account: moved[account] + event["sums"][account] for account in moved}
-    rows = tuple(row for row in money_rows({**moved, "held": 0}, reader) if row.amount)
+    rows = tuple(row for row in money_rows(Balances(**moved, held=0), reader) if row.amount)
     return TimelineEntry(
         number,
         datetime.fromisoformat(content["at"]),

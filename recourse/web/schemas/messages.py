@@ -10,8 +10,8 @@ from recourse.policies.json_schema import DIALECT, write_defaults
 from recourse.resolution.model.commands import COMMANDS, Command
 from recourse.resolution.model.order import Opening
 from recourse.resolution.model.outcome import Outcome
+from recourse.resolution.shown.views import OrderView
 from recourse.runtime.actors import TOKEN
-from recourse.web.api.shapes import OrderShown
 from recourse.web.schemas.said import WebhookBody
 
 # What is sent to an order is taken only as described; what comes from one may gain more within a version.
@@ -29,7 +29,7 @@ def schemas() -> dict[str, dict[str, Any]]:
         },
         "outcome": (_plain(Outcome), "What the update of a command answers"),
         "notice": (_plain(WebhookBody), "The body of a webhook"),
-        "page": (_plain(OrderShown), "What the query `page` answers: the order as an operator sees it"),
+        "page": (_plain(OrderView), "What the query `page` answers: the order as an operator sees it"),
     }
     return {name: _headed(name, schema, title) for name, (schema, title) in told.items()}
 
