@@ -2,7 +2,7 @@
 
 import sys
 
-from cyclopts import App, CycloptsError
+from cyclopts import App, CycloptsError, Group
 
 from recourse.cli.output import (
     BROKEN_PIPE,
@@ -27,42 +27,44 @@ app = App(
     result_action="return_value",
     help_format="markdown",
 )
-app.command(
-    "recourse.cli.demo.command:demo",
-    name="demo",
-    help="Run one sample order per possible outcome on real servers, with time skipped.",
-)
-app.command(
-    "recourse.cli.simulate:simulate",
-    name="simulate",
-    help="Run scenario files against the rules engine, real servers, or both.",
-)
-app.command("recourse.cli.policies:app", name="policy", help="Read, check, draw and compare policies.")
-app.command("recourse.cli.orders:app", name="order", help="Start orders, send commands to them, see their state.")
-app.command(
-    "recourse.cli.doctor:doctor",
-    name="doctor",
-    help="Check that the database and Temporal agree, and print the fix for each finding.",
-)
-app.command("recourse.cli.schemas:schema", name="schema", help="Print the JSON Schemas of commands and responses.")
-app.command("recourse.cli.finding:app", name="orders", help="Find orders by phase, party, settlement or due time.")
-app.command("recourse.cli.cases:app", name="cases", help="Handle cases as an operator: list, show, propose, rule.")
-app.command("recourse.cli.outbox:app", name="outbox", help="Show undelivered notices and retry them.")
-app.command("recourse.cli.records:app", name="record", help="Export, verify and read the records of orders.")
-app.command(
-    "recourse.cli.stats:app",
-    name="stats",
-    help="Show scores, outcomes, reasons and flags over all closed orders.",
-)
-app.command("recourse.cli.serving:migrate", name="migrate", help="Apply database migrations.")
-app.command("recourse.cli.serving:worker", name="worker", help="Run a worker until SIGINT or SIGTERM.")
-app.command("recourse.cli.serving:serve", name="serve", help="Serve the HTTP API and the pages.")
-app.command(
-    "recourse.cli.serving:token",
-    name="token",
-    help="Create a token for the HTTP API, or a sign-in link.",
-)
-app.command("recourse.cli.codec:codec", name="codec", help="Serve decrypted payloads to the Temporal UI.")
+_TRY = Group("Try it and write policies", sort_key=0)
+_ORDERS = Group("Work with orders", sort_key=1)
+_OPERATE = Group("Run it in production", sort_key=2)
+_OPTIONS = Group("Options", sort_key=3)
+_COMMANDS = {
+    _TRY: {
+        "demo": ("demo.command:demo", "Run one sample order per possible outcome on real servers, with time skipped."),
+        "simulate": ("simulate:simulate", "Run scenario files against the rules engine, real servers, or both."),
+        "policy": ("policies:app", "Read, check, draw and compare policies."),
+        "schema": ("schemas:schema", "Print the JSON Schemas of commands and responses."),
+    },
+    _ORDERS: {
+        "order": ("orders:app", "Start orders, send commands to them, see their state."),
+        "orders": ("finding:app", "Find orders by phase, party, settlement or due time."),
+        "cases": ("cases:app", "Handle cases as an operator: list, show, propose, rule."),
+        "record": ("records:app", "Export, verify and read the records of orders."),
+        "stats": ("stats:app", "Show scores, outcomes, reasons and flags over all closed orders."),
+    },
+    _OPERATE: {
+        "migrate": ("serving:migrate", "Apply database migrations."),
+        "worker": ("serving:worker", "Run a worker until SIGINT or SIGTERM."),
+        "serve": ("serving:serve", "Serve the HTTP API and the pages."),
+        "token": ("serving:token", "Create a token for the HTTP API, or a sign-in link."),
+        "doctor": (
+            "doctor:doctor",
+            "Check that the database and Temporal agree, and print the fix for each finding.",
+        ),
+        "outbox": ("outbox:app", "Show undelivered notices and retry them."),
+        "codec": ("codec:codec", "Serve decrypted payloads to the Temporal UI."),
+    },
+}
+for _group, _commands in _COMMANDS.items():
+    for _name, (_home, _about) in _commands.items():
+        # Loaded when they are called, so that help answers at once.
+        app.command(f"recourse.cli.{_home}", name=_name, help=_about, group=_group)
+app.register_install_completion_command(help="Complete commands and options in this shell with the Tab key.")
+for _flag in ("--help", "--version", "--install-completion"):
+    app[_flag].group = (_OPTIONS,)
 
 
 def main() -> None:

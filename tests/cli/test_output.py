@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -88,3 +89,19 @@ def test_an_argument_that_is_no_text_is_said_to_be_none() -> None:
     assert done.returncode == 2
     assert b"is not text in the encoding of this terminal" in done.stderr
     assert done.stderr.count(b"\n") == 1
+
+
+def test_the_help_says_what_each_command_is_for_and_leaves_none_without_a_group() -> None:
+    done = subprocess.run([RECOURSE, "--help"], capture_output=True, text=True, env=environment(), timeout=PATIENCE)
+    titles = [line.strip("╭─╮ ") for line in done.stdout.splitlines() if line.startswith("╭")]
+
+    assert titles == ["Try it and write policies", "Work with orders", "Run it in production", "Options"]
+
+
+def test_a_shell_is_given_completion(tmp_path: Path) -> None:
+    told = environment(HOME=str(tmp_path))
+    ask: list[Any] = [RECOURSE, "--install-completion", "--shell", "bash"]
+    done = subprocess.run(ask, capture_output=True, text=True, env=told, timeout=PATIENCE)
+
+    assert done.returncode == 0, done.stderr
+    assert any("recourse" in file.read_text(encoding="utf-8") for file in tmp_path.rglob("*") if file.is_file())
