@@ -1,16 +1,15 @@
 """Notices in plain sentences, for people: what happened, what is asked, the money, until when, what silence means."""
 
-from collections.abc import Iterator, Mapping
-from datetime import datetime
-from typing import Any
+from collections.abc import Iterator
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from recourse.resolution.model.amounts import write_amount
+from recourse.resolution.model.durations import write_duration
 from recourse.resolution.model.instants import write_instant
-from recourse.resolution.model.step import Notice
+from recourse.resolution.model.notice import Amounts, Consequence, Notice, NoticeAnswer, NoticeName
 
-SENTENCES = {
+SENTENCES: dict[NoticeName, str] = {
     "requirements_submitted": "The client has handed in the requirements; the delivery time has started.",
     "revision_requested": "The client asks for a revision.",
     "order_delivered": "The freelancer has delivered the order.",
@@ -40,7 +39,7 @@ SENTENCES = {
     "feedback_received": "The other side has left public feedback.",
     "follow_up": "A day after the cancellation: a good time to follow up with the client.",
 }
-SILENCE = {
+SILENCE: dict[Consequence, str] = {
     "accept": "the request counts as accepted",
     "decline": "the request counts as declined",
     "escalate": "an operator decides the request",
@@ -54,7 +53,7 @@ SILENCE = {
     "completes": "the order completes by itself",
     "settles": "the money moves as it says above",
 }
-ANSWERS = {
+ANSWERS: dict[NoticeAnswer, str] = {
     "accept": "accept",
     "decline": "decline",
     "counter": "name another amount (counter)",
@@ -98,55 +97,51 @@ _template = Environment(  # noqa: S701 - plain text, there is no markup to escap
 
 def subject(notice: Notice) -> str:
     """The subject of the letter; it holds nothing that a party wrote."""
-    return f"Order {notice.body['order_id']}: {notice.name.replace('_', ' ')}"
+    return f"Order {notice.body.order_id}: {notice.name.replace('_', ' ')}"
 
 
 def letter(notice: Notice) -> str:
     """The text of one notice. Amounts and instants are written for people; what a party wrote is quoted."""
     body = notice.body
-    deadline = body.get("deadline")
+    texts = (("They write", body.comment), ("They write", body.text), ("The explanation", body.explanation))
     return _template.render(
-        order_id=body["order_id"],
+        order_id=body.order_id,
         happened=list(_happened(notice)),
-        quoted=[
-            (title, "\n".join(f"> {line}" for line in str(body[key]).splitlines()))
-            for key, title in (("comment", "They write"), ("text", "They write"), ("explanation", "The explanation"))
-            if body.get(key)
-        ],
-        money=_money(body["amounts"]),
-        closed=body["phase"] in ("completed", "canceled"),
-        if_accepted=_money(body.get("if_accepted")),
-        deadline=write_instant(datetime.fromisoformat(deadline)) if deadline else None,
-        silence=SILENCE.get(str(body.get("silence_means"))),
-        answers=[ANSWERS.get(answer, answer) for answer in body.get("answers", ())],
+        quoted=[(title, "\n".join(f"> {line}" for line in text.splitlines())) for title, text in texts if text],
+        money=_money(body.amounts),
+        closed=body.phase in ("completed", "canceled"),
+        if_accepted=_money(body.if_accepted) if body.if_accepted else "",
+        deadline=write_instant(body.deadline) if body.deadline else None,
+        silence=SILENCE[body.silence_means] if body.silence_means else None,
+        answers=[ANSWERS[answer] for answer in body.answers],
     )
 
 
 def _happened(notice: Notice) -> Iterator[str]:
-    body, currency = notice.body, notice.body["amounts"]["currency"]
-    yield SENTENCES.get(notice.name, f"{notice.name.replace('_', ' ').capitalize()}.")
-    request, resolution, amount = body.get("request"), body.get("resolution"), body.get("amount")
-    if notice.name in _ASKING and request:
-        yield _ASKED[request["kind"]].format(opener=request["opened_by"], extend_by=request.get("extend_by"))
-        amount = request["amount"]
-    if body.get("reason"):
-        yield f"The reason given: {str(body['reason']).replace('_', ' ')}."
+    body, currency = notice.body, notice.body.amounts.currency
+    request, resolution, amount = body.request, body.resolution, body.amount
+    yield SENTENCES.get(notice.name, f"{notice.name.replace('_', ' ').capitalize()}.")  # type: ignore[call-overload]
+    asking = request if notice.name in _ASKING else None
+    if asking:
+        extend_by = write_duration(asking.extend_by) if asking.extend_by else None
+        yield _ASKED[asking.kind].format(opener=asking.opened_by, extend_by=extend_by)
+        amount = asking.amount
+    if body.reason:
+        yield f"The reason given: {body.reason.replace('_', ' ')}."
     if notice.name in ("order_canceled", "money_settled") and resolution:
-        yield _HOW[resolution["how"]].format(initiator=resolution["initiator"])
-    if body.get("outcome"):
-        yield _OUTCOMES[body["outcome"]]
-    if body.get("rating"):
-        yield f"The rating is {body['rating']}."
+        yield _HOW[resolution.how].format(initiator=resolution.initiator)
+    if body.outcome:
+        yield _OUTCOMES[body.outcome]
+    if body.rating:
+        yield f"The rating is {body.rating}."
     if amount is not None:
-        refund = notice.name in _ASKING and request is not None and request["kind"] == "partial_refund"
+        refund = asking is not None and asking.kind == "partial_refund"
         whose = "Of the price, the client gets back" if refund else "Of the price, the freelancer gets"
         yield f"{whose} {write_amount(amount, currency)}{'' if refund else ' before commission'}."
 
 
-def _money(amounts: Mapping[str, Any] | None) -> str:
-    if not amounts:
-        return ""
+def _money(amounts: Amounts) -> str:
     names = {"client": "client", "freelancer": "freelancer", "platform": "platform", "held": "in escrow"}
     return ", ".join(
-        f"{words} {write_amount(amounts[name], amounts['currency'])}" for name, words in names.items() if amounts[name]
+        f"{names[name]} {write_amount(amount, amounts.currency)}" for name, amount in amounts.parts.items() if amount
     )

@@ -11,7 +11,7 @@ import aiosmtplib
 
 from recourse.activities.letters import letter, subject
 from recourse.activities.webhook import NotDelivered
-from recourse.resolution.model.step import Notice, Receiver
+from recourse.resolution.model.notice import Notice, Receiver
 from recourse.runtime.addresses import read_address
 from recourse.runtime.urls import read_url
 
@@ -85,7 +85,7 @@ class MailChannel:
         # Not the id itself, which may hold what no Message-ID can.
         message["Message-ID"] = f"<{uuid5(NAMESPACE_URL, notice.id)}@{self._sender.domain}>"
         # So that the notices of one order stand together, and no holiday notice answers them.
-        message["References"] = f"<{uuid5(NAMESPACE_URL, notice.body['order_id'])}@{self._sender.domain}>"
+        message["References"] = f"<{uuid5(NAMESPACE_URL, notice.body.order_id)}@{self._sender.domain}>"
         message["Auto-Submitted"] = "auto-generated"
         message.set_content(letter(notice))
         return message

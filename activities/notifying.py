@@ -12,7 +12,7 @@ from temporalio.exceptions import ApplicationError
 
 from recourse.activities.contract import DELIVER_NOTICES
 from recourse.activities.webhook import NotDelivered
-from recourse.resolution.model.step import Notice, Receiver
+from recourse.resolution.model.notice import Notice, Receiver
 from recourse.runtime.metrics import Counts
 
 # Longer than any channel's patience, so that nobody else takes up what is still being sent.

@@ -1,7 +1,6 @@
 """Notices by signed webhook, as Standard Webhooks describes them."""
 
 import asyncio
-import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -12,7 +11,7 @@ import httpx2
 from standardwebhooks.webhooks import EmptyWebhookSecretError, Webhook, WebhookVerificationError
 
 from recourse.errors import BadInput
-from recourse.resolution.model.step import Notice, Receiver
+from recourse.resolution.model.notice import Notice, NoticeData, Receiver, WebhookBody
 
 PATIENCE = 10.0  # seconds for the whole exchange
 GONE = 410  # "disable the endpoint", says Standard Webhooks
@@ -62,7 +61,7 @@ class WebhookChannel:
 
     async def send(self, notice: Notice, receiver: str) -> None:
         """Post one notice; its id is the webhook's id, so a receiver can tell a repetition. Raises NotDelivered."""
-        body = json.dumps(payload(notice), separators=(",", ":"), ensure_ascii=False)
+        body = payload(notice)
         now = datetime.now(UTC)
         headers = {
             "content-type": "application/json",
@@ -118,13 +117,10 @@ async def _skim(response: httpx2.Response) -> None:
             return
 
 
-def payload(notice: Notice) -> dict[str, Any]:
+def payload(notice: Notice) -> str:
     """The JSON body of a webhook."""
-    return {
-        "type": notice.name,
-        "timestamp": notice.at.isoformat().replace("+00:00", "Z"),
-        "data": {"to": notice.to, **notice.body},
-    }
+    data = NoticeData(to=notice.to, **dict(notice.body))
+    return WebhookBody(type=notice.name, timestamp=notice.at, data=data).model_dump_json()
 
 
 def verify_webhook(secrets: str | Sequence[str], headers: Mapping[str, str], body: str | bytes) -> Any:

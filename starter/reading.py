@@ -8,10 +8,10 @@ from typing import Any, Self
 
 from recourse.database.lists import ANY, Wanted, list_orders, read_parties
 from recourse.database.orders import read_export, read_notices, read_order
+from recourse.resolution.model.notice import Notice
 from recourse.resolution.model.order import Order
 from recourse.resolution.model.reading import read_message
 from recourse.resolution.model.record import Reader
-from recourse.resolution.model.step import Notice
 from recourse.resolution.shown.looking_ahead import (
     Actions,
     Ahead,

@@ -1,7 +1,6 @@
 """What people see of an order on a terminal: its page, what can be done, what a command leads to."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -12,12 +11,13 @@ from recourse.cli.output import printable
 from recourse.cli.refusing import explain
 from recourse.resolution.model.amounts import write_amount
 from recourse.resolution.model.instants import write_instant
+from recourse.resolution.model.money import Balances
+from recourse.resolution.model.notice import Notice
 from recourse.resolution.model.order import Terms
 from recourse.resolution.model.outcome import Outcome, Refused
-from recourse.resolution.model.step import Notice
 from recourse.resolution.shown.looking_ahead import Actions, Ahead, Outlook, WouldBeRefused
 from recourse.resolution.shown.trying import Bounds
-from recourse.resolution.shown.views import Balances, OrderView, RequestView
+from recourse.resolution.shown.views import OrderView, RequestView
 
 SILENCE = {
     "accept": "silence accepts",
@@ -136,9 +136,8 @@ def notices_table(told: Sequence[Notice], reader: str) -> Table:
         table.add_column(heading)
     for notice in told:
         body = notice.body
-        deadline = datetime.fromisoformat(body["deadline"]) if body.get("deadline") else None
         table.add_row(
-            write_instant(notice.at), words(notice.name), write_instant(deadline), ", ".join(body.get("answers", ()))
+            write_instant(notice.at), words(notice.name), write_instant(body.deadline), ", ".join(body.answers)
         )
     return table
 

@@ -5,11 +5,12 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from recourse.resolution.model.notice import Notice
 from recourse.resolution.model.order import Order, read_state
 from recourse.resolution.model.outcome import Outcome
 from recourse.resolution.model.reading import fingerprint
 from recourse.resolution.model.record import Reader, export
-from recourse.resolution.model.step import Answered, Notice, RecordEntry
+from recourse.resolution.model.step import Answered, RecordEntry
 
 
 class Stored(BaseModel):

@@ -7,11 +7,12 @@ from typing import Any, Protocol
 from recourse.resolution.engine import Decided, OrderEngine
 from recourse.resolution.inbox import Inbox
 from recourse.resolution.model.fields import UNNAMED
+from recourse.resolution.model.notice import Notice
 from recourse.resolution.model.order import Opening, Order
 from recourse.resolution.model.outcome import Outcome
 from recourse.resolution.model.reading import Message, read_message
 from recourse.resolution.model.record import Reader, export
-from recourse.resolution.model.step import Notice, RecordEntry, Step
+from recourse.resolution.model.step import RecordEntry, Step
 from recourse.resolution.rules.clocks import next_clock
 from recourse.resolution.shown.answering import unrecorded
 

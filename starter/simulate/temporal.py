@@ -26,9 +26,10 @@ from recourse.errors import BadInput
 from recourse.local.postgres import postgres
 from recourse.local.progress import say
 from recourse.local.temporal import temporal_server
+from recourse.resolution.model.notice import Notice
 from recourse.resolution.model.order import Order
 from recourse.resolution.model.outcome import Outcome
-from recourse.resolution.model.step import Notice, RecordEntry
+from recourse.resolution.model.step import RecordEntry
 from recourse.resolution.model.zones import read_zone
 from recourse.runtime.database_connection import database_address
 from recourse.runtime.search_attributes import register_search_attributes

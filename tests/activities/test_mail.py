@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from recourse.activities.letters import letter
 from recourse.activities.mail import MailChannel
 from recourse.activities.webhook import NotDelivered
-from recourse.resolution.model.step import Notice
+from recourse.resolution.model.notice import Notice
 from recourse.runtime.addresses import read_address
 from tests.activities.conftest import NOW, Written
 from tests.activities.receivers import MailReceiver, mail_receiver

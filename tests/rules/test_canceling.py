@@ -297,10 +297,10 @@ class TestAsking:
 
         assert then.told == {"freelancer": ["request_opened"]}
         body = then.notices[0].body
-        assert body["deadline"] == "2025-03-05T09:00:00Z"
-        assert body["silence_means"] == "accept"
-        assert body["answers"] == ["accept", "decline"]
-        assert body["comment"] == "We stop."
+        assert body.deadline == MONDAY + hours(48)
+        assert body.silence_means == "accept"
+        assert body.answers == ["accept", "decline"]
+        assert body.comment == "We stop."
         assert given.view("freelancer")["turn"] == {"who": "freelancer", "until": MONDAY + hours(48)}
         assert given.order.phase == "in_progress"
 
@@ -613,7 +613,7 @@ class TestSilence:
         assert given.after("23h59m59s").told == {}
         then = given.after("1s")
         assert then.told == {"freelancer": ["answer_reminder"]}
-        assert then.notices[0].body["answers"] == ["accept", "decline"]
+        assert then.notices[0].body.answers == ["accept", "decline"]
         given.freelancer("decline")
         given.client("request", kind="cancel")
         given.freelancer("decline")
@@ -634,7 +634,7 @@ class TestCounterOffers:
         then = given.freelancer("counter", amount=5_000, comment="Half is done.")
 
         assert then.told == {"client": ["request_countered"]}
-        assert then.notices[0].body["answers"] == ["accept", "decline", "counter"]
+        assert then.notices[0].body.answers == ["accept", "decline", "counter"]
         assert given.request["asked"] == "client"
         assert given.request["amount"] == 5_000
         assert given.request["version"] == 2

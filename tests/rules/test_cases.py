@@ -234,7 +234,7 @@ class TestProposals:
 
         assert then.told == {"client": ["proposal_made"], "freelancer": ["proposal_made"]}
         assert given.view("client")["turn"] == {"who": "both", "until": MONDAY + hours(48)}
-        assert [notice.body["answers"] for notice in then.notices] == [["accept", "decline"]] * 2
+        assert [notice.body.answers for notice in then.notices] == [["accept", "decline"]] * 2
         assert given.view("freelancer")["case"]["proposal"]["amount"] == 5_000
 
     def test_when_both_accept_the_order_is_canceled_at_that_amount(self) -> None:

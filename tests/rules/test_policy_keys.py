@@ -458,7 +458,7 @@ KEYS: dict[str, tuple[Any, Seen, Any, Any]] = {
     "cases.rule_within": ("10d", rule_within, D(days=14), D(days=10)),
     "cases.fallback": ("continue", fallback, 4_000, "goes on"),
     "money.commission": ("12.5%", commission, 8_000, 8_750),
-    "money.fee_back": ("none", lambda c: asked(c).freelancer("accept").notices[0].body["amounts"]["platform"], 0, 550),
+    "money.fee_back": ("none", lambda c: asked(c).freelancer("accept").notices[0].body.amounts.platform, 0, 550),
     "scores.calculator": (
         "job_success",
         lambda c: list(Given(changes=c).view("operator")["scores"]["freelancer"]),

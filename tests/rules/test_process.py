@@ -68,7 +68,7 @@ class TestOutages:
 
         then = given.take(late, early, middle)
 
-        assert [notice.body["comment"] for notice in then.notices] == ["First.", "Second.", "Third."]
+        assert [notice.body.comment for notice in then.notices] == ["First.", "Second.", "Third."]
 
     def test_of_the_same_instant_in_the_order_of_arrival(self) -> None:
         given = asked()

@@ -71,7 +71,7 @@ class TestUpdate:
         then = given.freelancer("accept", comment="Half done.")
 
         assert then.told == {"client": ["request_accepted"]}
-        assert then.notices[0].body["comment"] == "Half done."
+        assert then.notices[0].body.comment == "Half done."
         assert given.order.phase == "in_progress"
 
     def test_it_can_be_declined_without_words(self) -> None:
@@ -94,7 +94,7 @@ class TestPartialRefund:
     def test_accepted_it_is_paid_back_at_once_with_its_share_of_the_fee(self) -> None:
         given = Given()
         then = given.freelancer("request", kind="partial_refund", amount=2_500)
-        assert then.notices[0].body["answers"] == ["accept", "decline", "counter"]
+        assert then.notices[0].body.answers == ["accept", "decline", "counter"]
 
         then = given.client("accept")
 

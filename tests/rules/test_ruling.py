@@ -29,7 +29,7 @@ class TestRuling:
             "client": ["ruling_made", "order_canceled"],
             "freelancer": ["ruling_made", "order_canceled"],
         }
-        assert then.notices[0].body["explanation"] == "Half of it is done."
+        assert then.notices[0].body.explanation == "Half of it is done."
         assert given.case["stage"] == "closed"
         assert given.case["ruling"] == {"outcome": "cancel", "amount": 5_000, "explanation": "Half of it is done."}
         assert given.resolution["how"] == "ruling"

@@ -136,7 +136,7 @@ class TestReviewRights:
         assert given.client("leave_feedback", visibility="private", rating="negative", text="Slow.").told == {}
         then = given.client("leave_feedback", visibility="public", rating="positive", text="Fine work.")
         assert then.told == {"freelancer": ["feedback_received"]}
-        assert then.notices[0].body["text"] == "Fine work."
+        assert then.notices[0].body.text == "Fine work."
 
     def test_an_undo_or_later_money_takes_no_feedback_back(self) -> None:
         given = ended("glimmer", 0, {"reviews.private_after_cancel": True, "scores.calculator": "job_success"})

@@ -14,7 +14,7 @@ def test_a_message_goes_to_the_other_side(party: str, other: str) -> None:
     then = Given().by(party, "message", comment="How far are you?")
 
     assert then.told == {other: ["message_received"]}
-    assert then.notices[0].body["comment"] == "How far are you?"
+    assert then.notices[0].body.comment == "How far are you?"
 
 
 def test_evidence_is_recorded_and_nobody_is_told() -> None:
@@ -84,7 +84,7 @@ class TestNotices:
         ).notices[0]
 
         assert notice.to == "client"
-        assert notice.body == {
+        assert notice.body.model_dump(mode="json") == {
             "order_id": "o-1",
             "phase": "in_progress",
             "request": {
@@ -116,7 +116,7 @@ class TestNotices:
         given = Given("upwork")
         given.freelancer("request", kind="cancel", reason="other", comment="We are closed.", amount=6_000)
 
-        assert given.client("message", comment="Why?").notices[0].body["answers"] == []
+        assert given.client("message", comment="Why?").notices[0].body.answers == []
 
     def test_a_follow_up_a_day_after_a_cancellation(self) -> None:
         given = Given("fiverr_guide")

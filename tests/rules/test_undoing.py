@@ -169,8 +169,8 @@ class TestConsent:
         then = given.client("undo", comment="Let us go on.")
 
         assert then.told == {"freelancer": ["request_opened"]}
-        assert then.notices[0].body["answers"] == ["accept", "decline"]
-        assert then.notices[0].body["silence_means"] == "lapse"
+        assert then.notices[0].body.answers == ["accept", "decline"]
+        assert then.notices[0].body.silence_means == "lapse"
         assert given.request["kind"] == "undo"
         assert given.view("client")["turn"] == {"who": "freelancer", "until": MONDAY + hours(48)}
         assert given.view("client")["settles_at"] == MONDAY + hours(48)

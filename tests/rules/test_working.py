@@ -49,7 +49,7 @@ class TestPhases:
         then = given.client("complete")
 
         assert then.told == {"client": ["order_completed"], "freelancer": ["order_completed"]}
-        assert then.notices[0].body["amounts"] == {
+        assert then.notices[0].body.amounts.model_dump() == {
             "client": 0,
             "freelancer": 8_000,
             "platform": 2_550,

@@ -46,10 +46,10 @@ def test_a_change_that_breaks_nobody_may_be_published() -> None:
         schema["required"].remove("kind")
 
     def more_is_said(schema: dict[str, Any]) -> None:
-        schema["$defs"]["Told"]["properties"]["colour"] = {"type": "string"}
+        schema["$defs"]["NoticeData"]["properties"]["colour"] = {"type": "string"}
         schema["properties"]["type"]["examples"].append("order_paused")
-        schema["$defs"]["Told"]["required"].append("comment")
-        schema["$defs"]["Told"]["properties"]["comment"] = {"type": "string"}
+        schema["$defs"]["NoticeData"]["required"].append("comment")
+        schema["$defs"]["NoticeData"]["properties"]["comment"] = {"type": "string"}
 
     assert changed("commands/request", more_is_taken) == []
     assert changed("notice", more_is_said) == []
@@ -144,7 +144,7 @@ def test_nothing_that_breaks_somebody_is_written(
     message_schemas.main()
     assert message_schemas.published(folder) == schemas()
     less = schemas()
-    del less["notice"]["$defs"]["Told"]["properties"]["answers"]
+    del less["notice"]["$defs"]["NoticeData"]["properties"]["answers"]
     monkeypatch.setattr(message_schemas, "schemas", lambda: less)
     monkeypatch.setattr(message_schemas, "published", lambda: schemas())
     with pytest.raises(SystemExit, match=r"data\.answers: said so far, but not now") as ended:

@@ -14,10 +14,10 @@ import jsonschema_rs
 import pytest
 from pydantic_core import to_jsonable_python
 
-from recourse.activities.letters import SENTENCES
 from recourse.activities.webhook import payload
 from recourse.policies import PRESETS, load_policy
 from recourse.resolution.model.fields import is_blank
+from recourse.resolution.model.notice import NOTICES, NoticeData
 from recourse.resolution.model.order import Opening, read_state
 from recourse.resolution.model.outcome import Outcome, Refused
 from recourse.resolution.model.refusals import CODES
@@ -27,7 +27,6 @@ from recourse.starter.simulate.engine import SALT, PureEngine
 from recourse.starter.simulate.play import Play
 from recourse.starter.simulate.story import read_story
 from recourse.web.schemas import schemas
-from recourse.web.schemas.said import Told
 from tests.facts.lives import live
 from tests.outcomes import code, repeated
 
@@ -100,16 +99,16 @@ def misfits(validator: Any, said: Iterator[Any]) -> list[str]:
 
 
 def test_every_notice_is_as_described() -> None:
-    told = [payload(notice) for step in steps() for notice in step.notices]
+    told = [json.loads(payload(notice)) for step in steps() for notice in step.notices]
     assert misfits(check("notice"), iter(told)) == []
     assert misfits(check("notice", strictly=False), iter(told)) == []
 
 
 def test_every_kind_of_notice_and_every_field_is_seen() -> None:
     told = [notice for step in steps() for notice in step.notices]
-    assert {notice.name for notice in told} == set(SENTENCES)
-    seen = Counter(field for notice in told for field in notice.body)
-    assert {*seen, "to"} == set(Told.model_fields)
+    assert {notice.name for notice in told} == set(NOTICES)
+    seen = Counter(field for notice in told for field in notice.body.model_dump())
+    assert {*seen, "to"} == set(NoticeData.model_fields)
 
 
 def test_every_outcome_is_as_described() -> None:

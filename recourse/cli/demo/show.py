@@ -18,8 +18,9 @@ from recourse.cli.pages import words
 from recourse.errors import BadInput
 from recourse.resolution.model.amounts import write_amount
 from recourse.resolution.model.instants import write_instant
+from recourse.resolution.model.money import Balances
 from recourse.resolution.model.record import Export, verify
-from recourse.resolution.shown.views import Balances, view
+from recourse.resolution.shown.views import view
 from recourse.starter.simulate.engine import exported
 from recourse.starter.simulate.play import Difference, Play
 from recourse.starter.simulate.story import Story, StoryStep, read_story

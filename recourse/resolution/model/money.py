@@ -2,7 +2,29 @@
 
 from typing import Literal
 
+from pydantic import Field
+
 from recourse.resolution.model.order import Order, Sums
+from recourse.resolution.model.vocabulary import View
+
+
+class Balances(View):
+    """Where the money is; together it is what the client paid in."""
+
+    client: int = Field(description="What the client has got back, in minor units.")
+    freelancer: int = Field(description="What the freelancer has got, in minor units.")
+    platform: int = Field(description="What the marketplace has got, in minor units.")
+    held: int = Field(description="What is still in escrow, in minor units.")
+
+    @classmethod
+    def of(cls, moved: Sums, held: int) -> "Balances":
+        """So much moved, and so much held."""
+        return cls(client=moved.client, freelancer=moved.freelancer, platform=moved.platform, held=held)
+
+    @property
+    def parts(self) -> dict[str, int]:
+        """The four amounts by name."""
+        return {"client": self.client, "freelancer": self.freelancer, "platform": self.platform, "held": self.held}
 
 
 def round_half_up(numerator: int, denominator: int) -> int:
@@ -82,3 +104,13 @@ def refund_bounds(order: Order) -> tuple[int, int]:
     share = order.policy.requests.partial_refund.at_most
     cap = order.terms.price * share.numerator // share.denominator - order.refunded
     return 1, min(cap, order.terms.price - order.refunded - order.released)
+
+
+def balances(order: Order) -> Balances:
+    """Where the money is now."""
+    return Balances.of(order.moved, held(order))
+
+
+def in_the_end(order: Order) -> Balances:
+    """Where the money is now, or where a closed order's money ends up."""
+    return Balances.of(final_sums(order), 0) if order.closed else balances(order)

@@ -10,10 +10,10 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from recourse.resolution.model.facts import Facts
+from recourse.resolution.model.notice import Notice
 from recourse.resolution.model.outcome import Outcome
 
 Account = Literal["client", "freelancer", "platform", "escrow"]
-Receiver = Literal["client", "freelancer", "operator"]
 
 
 class LedgerLine(BaseModel):
@@ -26,18 +26,6 @@ class LedgerLine(BaseModel):
 
     account: Account
     amount: int
-
-
-class Notice(BaseModel):
-    """What one receiver is told. `id` is stable: a notice that is sent again carries the same one."""
-
-    model_config = ConfigDict(frozen=True)
-
-    id: str
-    to: Receiver
-    name: str
-    at: datetime
-    body: dict[str, Any]
 
 
 class RecordEntry(BaseModel):

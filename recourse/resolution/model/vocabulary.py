@@ -32,6 +32,9 @@ Fallback = Literal["cancel_full_refund", "cancel_split", "continue"]
 Visibility = Literal["public", "private"]
 Rating = Literal["positive", "negative"]
 
+# Who must act next.
+Whose = Literal["client", "freelancer", "both", "operator", "nobody"]
+
 PARTIES: tuple[Party, ...] = get_args(Party)
 OPEN_PHASES: tuple[OpenPhase, ...] = get_args(OpenPhase)
 

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import AwareDatetime, ConfigDict, Field
 
 from recourse.resolution.model.commands import COMMANDS, Accept, Actor, AnyCommand
-from recourse.resolution.model.money import final_sums, held
+from recourse.resolution.model.money import Balances, in_the_end
 from recourse.resolution.model.order import Order
 from recourse.resolution.model.reading import Message
 from recourse.resolution.model.record import Reader
@@ -35,7 +35,7 @@ from recourse.resolution.rules.decision import Decision
 from recourse.resolution.rules.paying import make_paid, payment_due
 from recourse.resolution.shown.scores import scores
 from recourse.resolution.shown.trying import Action, described, variants
-from recourse.resolution.shown.views import Balances, reviews, settles_at
+from recourse.resolution.shown.views import reviews, settles_at
 
 ALWAYS = frozenset({"message", "add_evidence"})
 _NOBODY = "\x01 nobody"
@@ -236,7 +236,7 @@ def _outlook(before: Order, after: Order, reader: Reader, at: datetime) -> dict[
         "how": resolution.how if resolution else None,
         "exempt": resolution.exempt if resolution else None,
         "fault": resolution.fault if resolution else None,
-        "money": Balances.of(final_sums(after), 0) if after.closed else Balances.of(after.moved, held(after)),
+        "money": in_the_end(after),
         "settlement": after.settlement,
         "settles_at": settles_at(after),
         "due_at": after.due_at,

@@ -5,11 +5,19 @@ from datetime import datetime
 from typing import Any
 
 from recourse.resolution.model.commands import COMMANDS, Accept, Actor
-from recourse.resolution.model.durations import write_duration
 from recourse.resolution.model.events import Event, RulingMade, SettlementOffered
-from recourse.resolution.model.money import at_the_end, final_sums, gross_bounds, held, refund_bounds
+from recourse.resolution.model.money import Balances, at_the_end, gross_bounds, in_the_end, refund_bounds
+from recourse.resolution.model.notice import (
+    Amounts,
+    CaseTold,
+    Consequence,
+    NoticeAnswer,
+    NoticeBody,
+    Receiver,
+    RequestTold,
+    ResolutionTold,
+)
 from recourse.resolution.model.order import Order
-from recourse.resolution.model.step import Receiver
 from recourse.resolution.model.vocabulary import party_of
 from recourse.resolution.rules.decide import decide
 from recourse.resolution.rules.decision import Decision
@@ -19,55 +27,37 @@ from recourse.resolution.shown.looking_ahead import paid
 from recourse.resolution.shown.turn import turn
 from recourse.resolution.shown.views import settles_at
 
+# The fields of an event that a notice repeats.
+_OF_THE_EVENT = ("comment", "explanation", "reason", "amount", "version", "outcome", "status", "text", "rating")
 
-def content(event: Event, after: Order, receiver: Receiver, at: datetime) -> dict[str, Any]:
-    """What one receiver is told of an event: plain values, instants in UTC, amounts in minor units."""
+
+def content(event: Event, after: Order, receiver: Receiver, at: datetime) -> NoticeBody:
+    """What one receiver is told of an event."""
     request, case = after.request, after.case
     deadline, silence = _deadline(event, after)
     answers = [name for name in _possible(event, after, receiver) if _taken(after, name, receiver, at)]
-    said = {
-        key: getattr(event, key)
-        for key in ("comment", "explanation", "reason", "amount", "version", "outcome", "status", "text", "rating")
-        if getattr(event, key, None) is not None
-    }
-    return {
-        "order_id": after.terms.order_id,
-        "phase": after.phase,
-        "request": {
-            "number": request.number,
-            "kind": request.kind,
-            "status": request.status,
-            "opened_by": request.opened_by,
-            "version": request.version,
-            "amount": request.amount,
-            "extend_by": write_duration(request.extend_by) if request.extend_by else None,
-            "reason": request.reason,
-        }
-        if request
-        else None,
-        "case": {"stage": case.stage, "opened_by": case.opened_by} if case else None,
-        "resolution": after.resolution.model_dump(include={"how", "initiator", "reason", "fault"})
-        if after.resolution
-        else None,
-        "amounts": _amounts(after),
-        "settlement": after.settlement,
-        "turn": turn(after).who,
-        "deadline": deadline.isoformat().replace("+00:00", "Z") if deadline else None,
-        "silence_means": silence,
-        "answers": answers,
-        **({"if_accepted": _if_accepted(after, receiver, at)} if "accept" in answers else {}),
-        **said,
-    }
+    return NoticeBody(
+        order_id=after.terms.order_id,
+        phase=after.phase,
+        request=RequestTold.model_validate(request) if request else None,
+        case=CaseTold.model_validate(case) if case else None,
+        resolution=ResolutionTold.model_validate(after.resolution) if after.resolution else None,
+        amounts=_amounts(after, in_the_end(after)),
+        settlement=after.settlement,
+        turn=turn(after).who,
+        deadline=deadline,
+        silence_means=silence,
+        answers=answers,
+        if_accepted=_if_accepted(after, receiver, at) if "accept" in answers else None,
+        **{key: getattr(event, key) for key in _OF_THE_EVENT if hasattr(event, key)},
+    )
 
 
-def _amounts(order: Order) -> dict[str, Any]:
-    """Where the money is, or where a closed order's money ends up, in minor units."""
-    sums = final_sums(order) if order.closed else order.moved
-    inside = 0 if order.closed else held(order)
-    return {**sums.model_dump(), "held": inside, "currency": order.terms.currency}
+def _amounts(order: Order, money: Balances) -> Amounts:
+    return Amounts(**money.parts, currency=order.terms.currency)
 
 
-def _deadline(event: Event, order: Order) -> tuple[datetime | None, str | None]:
+def _deadline(event: Event, order: Order) -> tuple[datetime | None, Consequence | None]:
     """Until when somebody can act, and what it means if nobody does."""
     request, proposal, case = order.open_request, order.open_proposal, order.open_case
     if request:
@@ -88,7 +78,7 @@ def _deadline(event: Event, order: Order) -> tuple[datetime | None, str | None]:
 
 
 # The answers that are tried, in the simplest form in which each could be taken.
-_ANSWERS: dict[str, dict[str, Any]] = {
+_ANSWERS: dict[NoticeAnswer, dict[str, Any]] = {
     "accept": {"comment": "-"},
     "decline": {},
     "counter": {},
@@ -104,7 +94,7 @@ _ANSWERS: dict[str, dict[str, Any]] = {
 }
 
 
-def _possible(event: Event, order: Order, receiver: Receiver) -> Iterator[str]:
+def _possible(event: Event, order: Order, receiver: Receiver) -> Iterator[NoticeAnswer]:
     """What the reader may be able to do about it; `decide` says whether, so that none offers what is then refused."""
     case = order.open_case
     if isinstance(event, SettlementOffered):
@@ -126,7 +116,7 @@ def _possible(event: Event, order: Order, receiver: Receiver) -> Iterator[str]:
             yield from ("complete", "ask_revision")
 
 
-def _taken(order: Order, name: str, receiver: Receiver, at: datetime) -> bool:
+def _taken(order: Order, name: NoticeAnswer, receiver: Receiver, at: datetime) -> bool:
     request = order.open_request
     bounds = refund_bounds(order) if request and request.kind == "partial_refund" else gross_bounds(order)
     named = bounds if name in ("counter", "settle", "propose") else (None,)
@@ -138,11 +128,11 @@ def _taken(order: Order, name: str, receiver: Receiver, at: datetime) -> bool:
     return False
 
 
-def _if_accepted(order: Order, receiver: Receiver, at: datetime) -> dict[str, Any]:
+def _if_accepted(order: Order, receiver: Receiver, at: datetime) -> Amounts:
     """Where the money ends up, or is, once everybody who is asked accepts."""
     if order.open_proposal:
         sums = at_the_end(order, order.open_proposal.amount, "canceled")
-        return {**sums.model_dump(), "held": 0, "currency": order.terms.currency}
+        return _amounts(order, Balances.of(sums, 0))
     accept = Accept(actor=Actor(role=receiver, id=order.party(party_of(receiver))), comment="-")
     decided = decide(order, accept, at)
-    return _amounts(paid(decided) if isinstance(decided, Decision) else order)
+    return _amounts(order, in_the_end(paid(decided) if isinstance(decided, Decision) else order))

@@ -41,8 +41,8 @@ from recourse.resolution.model.events import (
     SettlementDue,
     SettlementOffered,
 )
+from recourse.resolution.model.notice import Notice, NoticeName, Receiver
 from recourse.resolution.model.order import Order
-from recourse.resolution.model.step import Notice, Receiver
 from recourse.resolution.model.vocabulary import PARTIES, other, party_of
 from recourse.resolution.shown.notice_content import content
 
@@ -64,7 +64,7 @@ def notices(before: Order, events: Sequence[Event], after: Order, at: datetime, 
     return tuple(told)
 
 
-def _told(before: Order, event: Event, after: Order) -> Iterator[tuple[Receiver, str]]:
+def _told(before: Order, event: Event, after: Order) -> Iterator[tuple[Receiver, NoticeName]]:
     match event:
         case RequirementsSubmitted():
             yield "freelancer", "requirements_submitted"
@@ -141,12 +141,12 @@ def _told(before: Order, event: Event, after: Order) -> Iterator[tuple[Receiver,
             assert_never(event)
 
 
-def _both(name: str) -> Iterator[tuple[Receiver, str]]:
+def _both(name: NoticeName) -> Iterator[tuple[Receiver, NoticeName]]:
     for party in PARTIES:
         yield party, name
 
 
-def _request_ended(event: RequestEnded, after: Order) -> Iterator[tuple[Receiver, str]]:
+def _request_ended(event: RequestEnded, after: Order) -> Iterator[tuple[Receiver, NoticeName]]:
     request = after.request
     if request is None:
         return
@@ -168,7 +168,7 @@ def _request_ended(event: RequestEnded, after: Order) -> Iterator[tuple[Receiver
             return
 
 
-def _case_closed(before: Order, event: CaseClosed) -> Iterator[tuple[Receiver, str]]:
+def _case_closed(before: Order, event: CaseClosed) -> Iterator[tuple[Receiver, NoticeName]]:
     match event.because:
         case "withdrawn":
             if event.by in PARTIES:

@@ -6,25 +6,20 @@ from typing import Literal
 from pydantic import AwareDatetime, Field
 
 from recourse.resolution.model.dispute import Offers, Proposal
-from recourse.resolution.model.durations import Duration
 from recourse.resolution.model.lateness import lateness
-from recourse.resolution.model.money import held
-from recourse.resolution.model.order import Order, Sums
+from recourse.resolution.model.money import Balances, balances
+from recourse.resolution.model.notice import CaseTold, RequestTold, ResolutionTold
+from recourse.resolution.model.order import Order
 from recourse.resolution.model.outcome import Turn
 from recourse.resolution.model.record import Reader
 from recourse.resolution.model.vocabulary import (
     PARTIES,
     ExemptBecause,
-    Fault,
-    How,
     Lateness,
     Party,
     Phase,
-    RequestKind,
-    RequestStatus,
     SettlementStatus,
     Silence,
-    Stage,
     View,
     Visibility,
     if_any,
@@ -36,41 +31,12 @@ from recourse.resolution.shown.scores import marks, scores
 from recourse.resolution.shown.turn import turn
 
 
-class Balances(View):
-    """Where the money is; together it is what the client paid in."""
-
-    client: int = Field(description="What the client has got back, in minor units.")
-    freelancer: int = Field(description="What the freelancer has got, in minor units.")
-    platform: int = Field(description="What the marketplace has got, in minor units.")
-    held: int = Field(description="What is still in escrow, in minor units.")
-
-    @classmethod
-    def of(cls, moved: Sums, held: int) -> "Balances":
-        """So much moved, and so much held."""
-        return cls(client=moved.client, freelancer=moved.freelancer, platform=moved.platform, held=held)
-
-    @property
-    def parts(self) -> dict[str, int]:
-        """The four amounts by name."""
-        return {"client": self.client, "freelancer": self.freelancer, "platform": self.platform, "held": self.held}
-
-
-class RequestView(View):
+class RequestView(RequestTold):
     """The order's latest request."""
 
-    number: int = Field(description="The number of the request within the order, from 1.")
-    kind: RequestKind = Field(description="What is asked for.")
-    status: RequestStatus = Field(description="`open` while it waits for an answer; then how it ended.")
-    opened_by: Party = Field(description="The party that opened it.")
     asked: Party = Field(description="The party that must answer the offer.")
-    version: int = Field(description="The version of the offer; an answer names it as `expected_version`.")
-    amount: int | None = Field(
-        description="The amount offered, in minor units: the freelancer's gross, or the client's part of a refund."
-    )
-    reason: str | None = Field(description="The reason code, as the policy names it.")
     comment: str | None = Field(description="What its opener wrote; both parties read it.")
     answer_due_at: AwareDatetime | None = Field(description="The deadline of the answer.")
-    extend_by: Duration | None = Field(description="How much longer an extension is to last, such as `48h`.")
     silence_means: Silence | None = if_any("What happens if nobody answers; there while the request is open.")
     private_note: str | None = if_any("The opener's note to operators; only operators see it.")
 
@@ -83,11 +49,9 @@ class RulingView(View):
     explanation: str = Field(description="Why; both parties read it.")
 
 
-class CaseView(View):
+class CaseView(CaseTold):
     """The order's latest case."""
 
-    stage: Stage = Field(description="Where the case stands.")
-    opened_by: Party | Literal["system"] = Field(description="Who opened it; `system`: a deadline or the policy did.")
     opened_at: AwareDatetime = Field(description="When it was opened.")
     due_at: AwareDatetime = Field(description="When the policy's fallback decides in place of an operator.")
     appeals: int = Field(description="How many appeals there were.")
@@ -96,13 +60,9 @@ class CaseView(View):
     ruling: RulingView | None = Field(description="The operator's ruling.")
 
 
-class ResolutionView(View):
+class ResolutionView(ResolutionTold):
     """How a canceled order ended."""
 
-    how: How = Field(description="What ended it.")
-    initiator: Party | Literal["system"] = Field(description="Who began it.")
-    reason: str | None = Field(description="The reason code of the request.")
-    fault: Fault = Field(description="The party at fault.")
     exempt: bool = Field(description="Whether it is left out of the freelancer's score.")
     exempt_because: ExemptBecause | None = Field(description="Why it is left out.")
     communicated: bool = Field(description="Whether the initiator had sent a message before its request.")
@@ -165,7 +125,7 @@ def view(order: Order, reader: Reader, now: datetime) -> OrderView:
         turn=turn(order),
         settlement=order.settlement,
         settles_at=settles_at(order),
-        money=Balances.of(order.moved, held(order)),
+        money=balances(order),
         scores=scores(order, confidential=operator),
         flags=marks(order),
         reviews=reviews(order, reader, now),

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from recourse.resolution.model.money import Balances
 from recourse.resolution.model.record import Reader, canonical
 from recourse.resolution.model.vocabulary import PARTIES, Party
 from recourse.resolution.shown.looking_ahead import Ahead, IfNobodyActs, Outlook, ScoreChange
-from recourse.resolution.shown.views import Balances
 from recourse.web.pages import words
 
 

@@ -8,10 +8,11 @@ from typing import Any
 from recourse.policies.wording import span
 from recourse.resolution.model.amounts import write_amount
 from recourse.resolution.model.durations import parse_duration
+from recourse.resolution.model.money import Balances
 from recourse.resolution.model.record import ExportedEntry, Reader
 from recourse.resolution.model.vocabulary import PARTIES
 from recourse.resolution.rules.clocks import ClockName
-from recourse.resolution.shown.views import Balances, RequestView
+from recourse.resolution.shown.views import RequestView
 from recourse.web.pages import words
 from recourse.web.pages.outlook import Row, money_rows
 

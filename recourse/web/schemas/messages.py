@@ -8,11 +8,11 @@ from pydantic import BaseModel, TypeAdapter
 from recourse.activities.webhook import SCHEMA_VERSION
 from recourse.policies.json_schema import DIALECT, write_defaults
 from recourse.resolution.model.commands import COMMANDS, Command
+from recourse.resolution.model.notice import WebhookBody
 from recourse.resolution.model.order import Opening
 from recourse.resolution.model.outcome import Outcome
 from recourse.resolution.shown.views import OrderView
 from recourse.runtime.actors import TOKEN
-from recourse.web.schemas.said import WebhookBody
 
 # What is sent to an order is taken only as described; what comes from one may gain more within a version.
 SAID_BY_ORDERS = ("outcome", "notice", "page")

@@ -1,0 +1,168 @@
+"""What receivers are told: the names of notices, and what one carries."""
+
+from typing import Literal, get_args
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from recourse.resolution.model.durations import Duration
+from recourse.resolution.model.money import Balances
+from recourse.resolution.model.vocabulary import (
+    Fallback,
+    Fault,
+    How,
+    Party,
+    Phase,
+    Rating,
+    RequestKind,
+    RequestStatus,
+    SettlementStatus,
+    Silence,
+    Stage,
+    View,
+    Whose,
+    if_any,
+)
+
+Receiver = Literal["client", "freelancer", "operator"]
+NoticeName = Literal[
+    "requirements_submitted",
+    "revision_requested",
+    "order_delivered",
+    "order_completed",
+    "request_opened",
+    "request_countered",
+    "answer_reminder",
+    "request_accepted",
+    "request_declined",
+    "request_withdrawn",
+    "request_lapsed",
+    "request_superseded",
+    "case_withdrawn",
+    "settlement_offered",
+    "case_closed",
+    "order_canceled",
+    "cancellation_undone",
+    "case_opened",
+    "proposal_made",
+    "ruling_made",
+    "ruling_needed",
+    "appeal_opened",
+    "case_reminder",
+    "case_overdue",
+    "money_settled",
+    "message_received",
+    "feedback_received",
+    "follow_up",
+]
+NOTICES: tuple[NoticeName, ...] = get_args(NoticeName)
+# What it means if nobody acts until the deadline of a notice.
+Consequence = Literal[Silence, Fallback, "let_them_decide", "ruling", "ruling_stands", "completes", "settles"]
+# The commands with which a reader may be able to answer a notice.
+NoticeAnswer = Literal[
+    "accept",
+    "decline",
+    "counter",
+    "settle",
+    "withdraw",
+    "propose",
+    "rule",
+    "undo",
+    "appeal",
+    "escalate",
+    "complete",
+    "ask_revision",
+]
+
+
+class Amounts(Balances):
+    """Where the money is, or where a closed order's money ends up."""
+
+    currency: str = Field(description="The currency of the amounts, by ISO 4217.")
+
+
+class RequestTold(View):
+    """The order's latest request."""
+
+    number: int = Field(description="The number of the request within the order, from 1.")
+    kind: RequestKind = Field(description="What is asked for.")
+    status: RequestStatus = Field(description="`open` while it waits for an answer; then how it ended.")
+    opened_by: Party = Field(description="The party that opened it.")
+    version: int = Field(description="The version of the offer; an answer names it as `expected_version`.")
+    amount: int | None = Field(
+        description="The amount offered, in minor units: the freelancer's gross, or the client's part of a refund."
+    )
+    extend_by: Duration | None = Field(description="How much longer an extension is to last, such as `48h`.")
+    reason: str | None = Field(description="The reason code, as the policy names it.")
+
+
+class CaseTold(View):
+    """The order's latest case."""
+
+    stage: Stage = Field(description="Where the case stands.")
+    opened_by: Party | Literal["system"] = Field(description="Who opened it; `system`: a deadline or the policy did.")
+
+
+class ResolutionTold(View):
+    """How a canceled order ended."""
+
+    how: How = Field(description="What ended it.")
+    initiator: Party | Literal["system"] = Field(description="Who began it.")
+    reason: str | None = Field(description="The reason code of the request.")
+    fault: Fault = Field(description="The party at fault.")
+
+
+class NoticeBody(View):
+    """What a notice carries: the order as it stands, what its reader can do, and what happened, where that says more.
+
+    What a newer build adds is kept, and delivered.
+    """
+
+    model_config = ConfigDict(extra="allow")
+
+    order_id: str = Field(description="The order's id.")
+    phase: Phase = Field(description="Where the order stands.")
+    request: RequestTold | None = Field(description="The latest request.")
+    case: CaseTold | None = Field(description="The latest case.")
+    resolution: ResolutionTold | None = Field(description="How a canceled order ended.")
+    amounts: Amounts = Field(description="Where the money is, or where a closed order's money ends up.")
+    settlement: SettlementStatus = Field(description="Where the final payment stands.")
+    turn: Whose = Field(description="Who must act next.")
+    deadline: AwareDatetime | None = Field(description="Until when somebody can act.")
+    silence_means: Consequence | None = Field(description="What happens if nobody acts until then.")
+    answers: list[NoticeAnswer] = Field(description="The commands with which this reader could answer.")
+    if_accepted: Amounts | None = if_any("Where the money would be if everybody who is asked accepts.")
+    comment: str | None = if_any("What somebody wrote.")
+    explanation: str | None = if_any("Why the operator proposes or rules so.")
+    reason: str | None = if_any("The reason code that was given.")
+    amount: int | None = if_any("The amount that was named, in minor units.")
+    version: int | None = if_any("The version of the offer that was made.")
+    outcome: Literal["cancel", "continue", "let_them_decide"] | None = if_any("What the operator ruled.")
+    status: RequestStatus | None = if_any("How the request ended.")
+    text: str | None = if_any("The text of a public review.")
+    rating: Rating | None = if_any("The rating of a public review.")
+
+
+class Notice(BaseModel):
+    """What one receiver is told."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str = Field(description="The same each time that the notice is sent.")
+    to: Receiver = Field(description="The role that is told.")
+    name: str = Field(description="What has happened.", json_schema_extra={"examples": list(NOTICES)})
+    at: AwareDatetime = Field(description="When it happened.")
+    body: NoticeBody = Field(description="What the notice carries.")
+
+
+class NoticeData(NoticeBody):
+    """What a notice carries, and whom it is for."""
+
+    to: Receiver = Field(description="The role that is told.")
+
+
+class WebhookBody(View):
+    """A notice, as a webhook brings it. Its id is the header `webhook-id`."""
+
+    type: str = Field(description="What has happened.", json_schema_extra={"examples": list(NOTICES)})
+    timestamp: AwareDatetime = Field(description="When it happened.")
+    data: NoticeData = Field(description="What the notice carries.")
