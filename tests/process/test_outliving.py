@@ -119,7 +119,7 @@ async def test_an_order_that_decides_its_past_otherwise_goes_on_from_the_databas
         return due - timedelta(hours=1), reminder
 
     for module in ("requesting", "canceling", "ruling", "undoing"):
-        monkeypatch.setattr(f"recourse.resolution.{module}.answer_window", otherwise)
+        monkeypatch.setattr(f"recourse.resolution.rules.{module}.answer_window", otherwise)
 
     async with workers.next():
         accepted = await marketplace.by("freelancer", order_id, "message", comment="A moment.", command_id="say")
