@@ -13,7 +13,12 @@ def cache() -> Path:
     try:
         base.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise LocalError(
-            f"The cache folder {base} cannot be made ({error.strerror}). Set RECOURSE_CACHE to a folder of yours."
-        ) from error
+        raise unwritable(base, error) from error
     return base
+
+
+def unwritable(base: Path, error: OSError) -> LocalError:
+    """What to do about a cache folder that takes no files."""
+    return LocalError(
+        f"The cache folder {base} cannot be written ({error.strerror}). Set RECOURSE_CACHE to a folder of yours."
+    )

@@ -16,7 +16,7 @@ from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
 
-from recourse.local.cache import cache
+from recourse.local.cache import cache, unwritable
 from recourse.local.process import run
 from recourse.local.progress import say
 
@@ -45,7 +45,11 @@ async def workshop() -> AsyncIterator[Path]:
 
     What an interrupted or killed run left there is removed first, and nothing stays.
     """
-    with (cache() / "building.lock").open("w") as lock:
+    try:
+        opened = (cache() / "building.lock").open("w")
+    except OSError as error:
+        raise unwritable(cache(), error) from error
+    with opened as lock:
         waiting = False
         while not _taken(lock.fileno()):
             if not waiting:

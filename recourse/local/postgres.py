@@ -12,7 +12,7 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
-from recourse.local.process import free_port, gone, kill, last_words, start, stop, usual_port
+from recourse.local.process import free_port, gone, kill, last_words, scratch, start, stop, usual_port
 from recourse.local.progress import LocalError, taking_long
 
 READY_WITHIN = 60.0  # seconds
@@ -155,8 +155,8 @@ def _everybody_may_enter(folder: Path) -> bool:
 async def postgres(*, usual: bool = False) -> AsyncIterator[str]:
     """The address of a PostgreSQL of our own, which ends with this block. `usual`: on its usual port, where
     that is free."""
-    with tempfile.TemporaryDirectory(prefix="recourse-", ignore_cleanup_errors=True) as folder:
-        server = LocalPostgres(Path(folder), port=usual_port(PORT) if usual else None)
+    with scratch() as folder:
+        server = LocalPostgres(folder, port=usual_port(PORT) if usual else None)
         try:
             await server.start()
             yield server.dsn

@@ -3,11 +3,13 @@
 import asyncio
 import ctypes
 import os
+import re
 import shutil
 import signal
 import socket
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack, suppress
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from random import SystemRandom
 
@@ -161,9 +163,28 @@ def _below(pid: int) -> list[int]:
     return children + [further for child in children for further in _below(child)]
 
 
-def last_words(log: Path, lines: int = 8) -> str:
-    """The end of a server's log, for an error message; of a line of JSON with a stack trace only what it says."""
+@contextmanager
+def scratch() -> Iterator[Path]:
+    """A folder for a server's files, which is gone after this block. Raises LocalError where none can be made."""
     try:
-        return "\n".join(line[:400] for line in log.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:])
+        folder = tempfile.TemporaryDirectory(prefix="recourse-", ignore_cleanup_errors=True)
+    except OSError as error:
+        raise LocalError(
+            f"No temporary folder can be made ({error.strerror}). Set TMPDIR to a folder of yours."
+        ) from error
+    with folder as name:
+        yield Path(name)
+
+
+def last_words(log: Path, lines: int = 8) -> str:
+    """The end of a server's log, for an error message; of a line of JSON with a stack trace only what it says.
+
+    Of a full disk, what to do.
+    """
+    try:
+        text = log.read_text(encoding="utf-8", errors="replace")
+        if re.search("No space left|no space left|Check free disk space", text):
+            return f"the disk is full. Make room in {log.parent.parent}, or set TMPDIR to a folder elsewhere."
+        return "\n".join(line[:400] for line in text.splitlines()[-lines:])
     except OSError:
         return "(no log)"

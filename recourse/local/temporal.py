@@ -15,7 +15,7 @@ from temporalio.service import RPCError
 from temporalio.testing import WorkflowEnvironment
 
 from recourse.local.gobuild import GoProgram, build, workshop
-from recourse.local.process import free_port, kill, last_words, start, stop, usual_port
+from recourse.local.process import free_port, kill, last_words, scratch, start, stop, usual_port
 from recourse.local.progress import LocalError, say, taking_long
 from recourse.local.wheel import PACKAGE, VERSION, is_as_checked, packaged
 from recourse.runtime.search_attributes import SEARCH_ATTRIBUTES
@@ -210,8 +210,8 @@ async def temporal_server(*, ui: bool = False, usual: bool = False) -> AsyncIter
     """Address and UI address of a Temporal server of our own, which ends with this block. `usual`: on its usual ports,
     where these are free."""
     program = await find_program()
-    with tempfile.TemporaryDirectory(prefix="recourse-", ignore_cleanup_errors=True) as folder:
-        server = LocalTemporal(program, Path(folder), ui=ui, usual=usual)
+    with scratch() as folder:
+        server = LocalTemporal(program, folder, ui=ui, usual=usual)
         try:
             await server.start()
             yield server.address, server.ui_url

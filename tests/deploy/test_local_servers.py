@@ -14,7 +14,8 @@ import pytest
 from recourse.local.cache import cache
 from recourse.local.gobuild import workshop
 from recourse.local.postgres import LocalPostgres
-from recourse.local.process import free_ports, last_words
+from recourse.local.process import free_ports, last_words, scratch
+from recourse.local.progress import LocalError
 
 
 @pytest.fixture
@@ -112,6 +113,22 @@ def test_free_ports_are_different_and_none_that_an_outgoing_connection_may_take(
     ports = free_ports(9)
     assert len(set(ports)) == 9
     assert all(1024 < port < min(first, 32_768) for port in ports)
+
+
+def test_the_last_words_of_a_full_disk_say_what_to_do(tmp_path: Path) -> None:
+    log = tmp_path / "postgres.log"
+    log.write_text("FATAL: could not extend file\nHINT:  Check free disk space.\nAborted\n")
+
+    assert last_words(log) == (
+        f"the disk is full. Make room in {tmp_path.parent}, or set TMPDIR to a folder elsewhere."
+    )
+
+
+def test_a_folder_for_servers_that_cannot_be_made_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
+
+    with pytest.raises(LocalError, match="Set TMPDIR to a folder of yours"), scratch():
+        pass
 
 
 def test_the_last_words_of_a_log_stay_readable(tmp_path: Path) -> None:

@@ -106,10 +106,13 @@ async def test_without_the_package_the_kept_program_serves(monkeypatch: pytest.M
     assert await find_program() == kept
 
 
-async def test_a_cache_that_cannot_be_written_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "file").touch()
-    monkeypatch.setenv("RECOURSE_CACHE", str(tmp_path / "file" / "cache"))
+@pytest.mark.parametrize("in_the_way", ["cache", "cache/building.lock/folder"])
+async def test_a_cache_that_cannot_be_written_is_named(
+    in_the_way: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / in_the_way).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / in_the_way).touch()
     monkeypatch.setattr(temporal, "packaged", lambda: None)
 
-    with pytest.raises(LocalError, match=r"file/cache cannot be made .*Set RECOURSE_CACHE"):
+    with pytest.raises(LocalError, match=r"cache cannot be written .*Set RECOURSE_CACHE"):
         await find_program()
