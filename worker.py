@@ -10,6 +10,7 @@ from recourse.extras import require
 
 require("backend", "worker")
 
+import asyncpg
 import structlog
 from temporalio.client import Client
 from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
@@ -22,6 +23,8 @@ from recourse.activities.paying import Paying, PaymentProvider
 from recourse.activities.reading_zones import read_offsets
 from recourse.activities.recording import Recording
 from recourse.activities.webhook import WebhookChannel
+from recourse.database.counting import count_facts
+from recourse.database.pool import AWAY
 from recourse.policies.calculators import register_installed_calculators
 from recourse.running import connected_for_work, how_workflows_run
 from recourse.runtime.actors import Actors
@@ -40,6 +43,8 @@ BUSY_FOR = 9  # seconds; the server's own limit for the task is 10
 LAST_ORDERS = timedelta(seconds=20)
 # The SDK sometimes never ends where an order is terminated at the moment at which its worker stops. Nothing is lost.
 STOPPED_WITHIN = timedelta(seconds=28)
+COUNTS_EVERY = 10  # seconds
+NOT_COUNTED: tuple[type[Exception], ...] = (*AWAY, asyncpg.PostgresError)
 
 
 def version_of(deployment: str, build_id: str) -> WorkerDeploymentConfig | None:
@@ -121,6 +126,17 @@ def freeze_startup_objects() -> None:
     gc.freeze()
 
 
+async def keep_counting(pool: Any) -> None:
+    """Count what closed orders leave behind, again and again, where no order waits for it. What fails waits in the
+    queue until the next time."""
+    while True:
+        try:
+            await count_facts(pool)
+        except NOT_COUNTED as error:
+            structlog.get_logger("recourse.worker").warning("statistics_wait", error=str(error))
+        await asyncio.sleep(COUNTS_EVERY)
+
+
 async def run_worker(
     client: Client,
     pool: Any,
@@ -132,6 +148,7 @@ async def run_worker(
     health = health or Health(client, pool, settings.task_queue)
     log = structlog.get_logger("recourse.worker")
     channels = channels_of(settings)
+    counting = asyncio.create_task(keep_counting(pool))
     try:
         async with (
             until_stopped() as stop,
@@ -165,6 +182,7 @@ async def run_worker(
     except TimeoutError:
         log.warning("the SDK did not stop in time")
     finally:
+        counting.cancel()
         for channel in channels:
             await channel.close()
     log.info("stopped")

@@ -97,7 +97,7 @@ WHERE notice_id = $1 AND channel = $2 AND delivered_at IS NULL
 RETURNING (SELECT extract(EPOCH FROM now() - n.written_at)::float8 FROM notices AS n WHERE n.id = notice_id)
 """
 _STEP_AND_CONTACTS = """
-SELECT o.step, c.role, c.email FROM orders AS o LEFT JOIN contacts AS c USING (order_id) WHERE o.order_id = $1
+SELECT s.step, c.role, c.email FROM order_states AS s LEFT JOIN contacts AS c USING (order_id) WHERE s.order_id = $1
 """
 _REFUSED = """
 UPDATE deliveries SET leased_until = NULL, last_error = $4

@@ -32,15 +32,11 @@ class _Opening(BaseModel):
     terms: _Terms
 
 
-class _Opened(BaseModel):
-    opening: _Opening
-
-
 class _First(BaseModel):
     """What is looked at of an order's first step."""
 
     order_id: str
-    order: _Opened
+    opening: _Opening
 
 
 class _Glance(BaseModel):
@@ -83,7 +79,7 @@ class Recording:
         # Here and not in the workflow, so that the answer is in the history whatever a later list has. What the
         # database knows has started, and only begins anew.
         try:
-            check_currency(first.order.opening.terms.currency)
+            check_currency(first.opening.terms.currency)
         except UnusableCurrency as error:
             if await read_parties(self._pool, first.order_id) is None:
                 why = f"The order cannot start: terms.currency: {error}"

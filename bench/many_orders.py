@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
+from recourse.database.counting import count_facts
 from recourse.database.steps import record_step
 from recourse.policies import load_policy
 from recourse.resolution.engine import OrderEngine
@@ -97,20 +98,34 @@ async def one_of_each(pool: Any, now: datetime) -> None:
 # Open orders stay open, so their instants move within a day around what they were; closed ones over two years.
 _ORDERS = """
 INSERT INTO orders (
-    order_id, step, policy, client, freelancer, currency, price, service_fee, phase, settlement, ordered_at, due_at,
+    order_id, policy, client, freelancer, currency, price, service_fee, phase, how, settlement, ordered_at, due_at,
     closed_at, request_kind, request_status, answer_due_at, case_stage, case_due_at, turn, turn_until, next_clock,
-    next_clock_at, state
+    next_clock_at
 )
-SELECT 'o-' || lpad(g.n::text, 9, '0'), o.step, o.policy, 'c-' || (g.n * 7919) % $3, 'f-' || (g.n * 104729) % $4,
-    o.currency, o.price, o.service_fee, o.phase, o.settlement, o.ordered_at - g.shift, o.due_at - g.shift,
+SELECT 'o-' || lpad(g.n::text, 9, '0'), o.policy, 'c-' || (g.n * 7919) % $3, 'f-' || (g.n * 104729) % $4,
+    o.currency, o.price, o.service_fee, o.phase, o.how, o.settlement, o.ordered_at - g.shift, o.due_at - g.shift,
     o.closed_at - g.shift, o.request_kind, o.request_status, o.answer_due_at - g.shift, o.case_stage,
-    o.case_due_at - g.shift, o.turn, o.turn_until - g.shift, o.next_clock, o.next_clock_at - g.shift, o.state
+    o.case_due_at - g.shift, o.turn, o.turn_until - g.shift, o.next_clock, o.next_clock_at - g.shift
 FROM (
     SELECT n, (SELECT count(*) FROM unnest($5::int[]) AS upto WHERE upto <= (n * 7919) % 1000) AS story,
         make_interval(secs => (n * 104729) % CASE WHEN (n * 7919) % 1000 >= $6 THEN 63072000 ELSE 20000 END) AS shift
     FROM generate_series($1::bigint, $2::bigint) AS n
 ) AS g
 INNER JOIN orders AS o ON o.order_id = 'story-' || g.story
+"""
+_STATES = """
+WITH story AS (
+    SELECT 'o-' || lpad(n::text, 9, '0') AS order_id,
+        'story-' || (SELECT count(*) FROM unnest($3::int[]) AS upto WHERE upto <= (n * 7919) % 1000) AS story
+    FROM generate_series($1::bigint, $2::bigint) AS n
+),
+states AS (
+    INSERT INTO order_states (order_id, step, record_salt, state)
+    SELECT s.order_id, o.step, o.record_salt, o.state
+    FROM story AS s INNER JOIN order_states AS o ON o.order_id = s.story
+)
+INSERT INTO openings (order_id, opening)
+SELECT s.order_id, o.opening FROM story AS s INNER JOIN openings AS o ON o.order_id = s.story
 """
 # Each ran for another time, up to sixty days; one order of a hundred was a single freelancer's.
 _FACTS = """
@@ -126,9 +141,13 @@ CROSS JOIN LATERAL jsonb_populate_record(NULL::facts, to_jsonb(f) || jsonb_build
 )) AS r
 WHERE o.order_id BETWEEN $1 AND $2 AND o.closed_at IS NOT NULL
 """
+_QUEUE = """
+INSERT INTO uncounted (order_id, step, freelancer) SELECT order_id, step, freelancer FROM facts
+WHERE order_id BETWEEN $1 AND $2
+"""
 _NOTICES = """
 INSERT INTO notices (id, order_id, step, line, receiver, name, at, body)
-SELECT 'n-' || order_id, order_id, step, 1, 'client', 'order_delivered', ordered_at, '{}' FROM orders
+SELECT 'n-' || order_id, order_id, 1, 1, 'client', 'order_delivered', ordered_at, '{}' FROM orders
 WHERE order_id BETWEEN $1 AND $2
 """
 _DELIVERIES = """
@@ -151,8 +170,11 @@ async def fill(pool: Any, count: int, now: datetime) -> None:
             last = min(first + COPY_AT_ONCE - 1, count)
             names = f"o-{first:09}", f"o-{last:09}"
             parties = max(count // 5, 1), max(count // 20, 1)
+            await connection.execute(_STATES, first, last, upto, timeout=600)
             await connection.execute(_ORDERS, first, last, *parties, upto, closed_from, timeout=600)
             await connection.execute(_FACTS, *names, upto, BUSY, timeout=600)
+            await connection.execute(_QUEUE, *names, timeout=600)
             await connection.execute(_NOTICES, *names, timeout=600)
             await connection.execute(_DELIVERIES, *names, UNDELIVERED, timeout=600)
+    await count_facts(pool)
     await pool.execute("VACUUM ANALYZE", timeout=600)

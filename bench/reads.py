@@ -20,7 +20,7 @@ from bench.many_orders import BUSY, fill
 from recourse.cli.stats import View, read_view
 from recourse.database.facts import read_histories
 from recourse.database.lists import Wanted, list_orders, orders_due, policies_in_use, undecided_cases
-from recourse.database.migrate import migrate, migrations
+from recourse.database.migrate import migrate
 from recourse.database.orders import read_order
 from recourse.database.outbox import undelivered
 from recourse.database.pool import connect
@@ -104,17 +104,12 @@ async def run(count: int, rounds: int) -> dict[str, Any]:
             await server.execute(f"CREATE DATABASE reads_{side}")
             await server.close()
             address = dsn.rsplit("/", 1)[0] + f"/reads_{side}"
-            await migrate(address, [one for one in migrations() if one[0] < "0007"])
+            await migrate(address)
             pool = await connect(address, most=1)
             stack.push_async_callback(pool.close)
             began = time.monotonic()
             await fill(pool, size, now)
             filled[f"{side}: seconds to fill"] = round(time.monotonic() - began, 1)
-            began = time.monotonic()
-            # As on a system that is running: the indexes and the counters come to the orders.
-            await migrate(address)
-            filled[f"{side}: seconds to migrate"] = round(time.monotonic() - began, 1)
-            await pool.execute("VACUUM ANALYZE", timeout=600)
             sides[side] = reads(pool, size, now)
             say(f"{size} orders are there: {filled}")
         taken = await measure(sides, rounds)

@@ -37,7 +37,7 @@ async def _write(ctx: restate.ObjectContext, engine: OrderEngine, step: Step) ->
     """Write a step, keep the order in the server's state, and be called again when something is due."""
     plain = step.model_dump(mode="json")
     await ctx.run_typed("record", _record, step=plain)
-    ctx.set("order", {"order": plain["order"], "steps": engine.steps})
+    ctx.set("order", {"order": engine.order.model_dump(mode="json"), "steps": engine.steps})
     clock = next_clock(engine.order)
     if clock:
         delay = max(clock.at - await _now(ctx), timedelta(0))

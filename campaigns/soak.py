@@ -140,9 +140,9 @@ async def _settled(worker: WorkerProcess) -> dict[str, int]:
 
 async def _judge(recourse: Recourse, report: Report) -> None:
     pool, ids = recourse.pool, _ending(report)
-    ended = "state #>> '{resolution,how}' = 'expired_accepted' AND state ->> 'settlement' = 'settled'"
+    ended = "how = 'expired_accepted' AND settlement = 'settled'"
     done = {row["order_id"] for row in await pool.fetch(f"SELECT order_id FROM orders WHERE {ended}")}  # noqa: S608
-    waits = "state #>> '{request,status}' = 'open'"
+    waits = "request_status = 'open'"
     still_open = {row["order_id"] for row in await pool.fetch(f"SELECT order_id FROM orders WHERE {waits}")}  # noqa: S608
     for order_id in ids:
         report.judge(order_id, [] if order_id in done else ["it was not canceled by silence and settled"])

@@ -62,6 +62,11 @@ FIGURES = (
         "WHERE d.delivered_at IS NULL AND n.written_at > now() - interval '7 days'",
     ),
     Figure(
+        "recourse_statistics_behind_seconds",
+        "How long ago the oldest facts that no counter has yet were written; 0: none wait.",
+        "SELECT coalesce(extract(EPOCH FROM now() - min(since)), 0)::float8 FROM uncounted",
+    ),
+    Figure(
         "recourse_disabled_channels",
         "Channels on which nothing is sent, since their receiver answered 410 Gone.",
         "SELECT count(*) FROM held_channels WHERE channel IN ('webhook', 'mail') AND until IS NULL",

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, NamedTuple, Self
 
+from recourse.database.orders import WHOLE
 from recourse.resolution.model.order import Order, read_state
 from recourse.resolution.model.vocabulary import How, Party, Phase, SettlementStatus
 
@@ -44,7 +45,6 @@ class Wanted:
 
 
 ANY = Wanted()
-_EXPRESSIONS = {"how": "state #>> '{resolution,how}'"}
 
 
 class _Query:
@@ -64,8 +64,7 @@ class _Query:
 
     def those(self, wanted: Wanted) -> None:
         for name, value in vars(wanted).items():
-            # `{how}` is no place for a value.
-            self.where(_EXPRESSIONS.get(name, name).replace("{", "{{").replace("}", "}}") + " = {}", value)
+            self.where(f"{name} = {{}}", value)
 
     async def page(self, pool: Any, columns: str, order: str, limit: int) -> list[dict[str, Any]]:
         """The rows. Names in it are ours; all that comes from outside is among the values."""
@@ -160,5 +159,5 @@ async def policies_in_use(pool: Any) -> list[str]:
 
 async def read_orders(pool: Any, order_ids: Sequence[str]) -> Mapping[str, Order]:
     """Several orders as of their last steps, by id."""
-    rows = await pool.fetch("SELECT order_id, state FROM orders WHERE order_id = ANY($1)", list(order_ids))
+    rows = await pool.fetch(f"{WHOLE} WHERE s.order_id = ANY($1)", list(order_ids))
     return {row["order_id"]: read_state(row["state"]) for row in rows}

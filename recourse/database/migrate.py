@@ -20,6 +20,11 @@ CREATE TABLE IF NOT EXISTS migrations (
     applied_at timestamptz NOT NULL DEFAULT now()
 )
 """
+# A dump that was restored into another server has transactions that this one has not had yet. What is written now must
+# follow them (database/changes.py).
+_CHANGES_ARE_THERE = "SELECT to_regclass('changes') IS NOT NULL"
+_FROM_ANOTHER_SERVER = "SELECT max(transaction) >= pg_snapshot_xmax(pg_current_snapshot()) FROM changes"
+_BEFORE_ALL_OF_THIS_SERVER = "UPDATE changes SET transaction = '0' WHERE transaction <> '0'"
 # Seconds. Waiting for another starter, or for a big table to be rewritten, is no failure.
 PATIENCE = 24 * 3600.0
 AGAIN_AFTER = 0.1
@@ -77,7 +82,10 @@ async def migrate(dsn: str, wanted: Sequence[tuple[str, str]] | None = None) -> 
                 while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", _LOCK):  # noqa: ASYNC110
                     await asyncio.sleep(AGAIN_AFTER)
             try:
-                return await _apply(connection, migrations() if wanted is None else wanted)
+                applied = await _apply(connection, migrations() if wanted is None else wanted)
+                if await connection.fetchval(_CHANGES_ARE_THERE) and await connection.fetchval(_FROM_ANOTHER_SERVER):
+                    await connection.execute(_BEFORE_ALL_OF_THIS_SERVER, timeout=PATIENCE)
+                return applied
             finally:
                 if not connection.is_closed():
                     await connection.execute("SELECT pg_advisory_unlock($1)", _LOCK)

@@ -12,6 +12,12 @@ from recourse.resolution.model.reading import fingerprint
 from recourse.resolution.model.record import Reader, export
 from recourse.resolution.model.step import Answered, RecordEntry
 
+# A whole order: where it stands, with what it was opened with.
+WHOLE = """
+    SELECT s.order_id, s.step, s.state || jsonb_build_object('opening', o.opening) AS state
+    FROM order_states AS s INNER JOIN openings AS o ON o.order_id = s.order_id
+"""
+
 
 class Stored(BaseModel):
     """An order as of its last step."""
@@ -24,7 +30,7 @@ class Stored(BaseModel):
 
 async def read_order(pool: Any, order_id: str) -> Stored | None:
     """The order as of its last step, or None where there is no such order."""
-    row = await pool.fetchrow("SELECT step, state FROM orders WHERE order_id = $1", order_id)
+    row = await pool.fetchrow(f"{WHOLE} WHERE s.order_id = $1", order_id)
     return Stored(step=row["step"], order=read_state(row["state"])) if row else None
 
 

@@ -3,40 +3,64 @@ WITH given AS (
     SELECT $1::jsonb AS whole
 ),
 written AS (
-    INSERT INTO orders AS o (
-        order_id, step, policy, client, freelancer, currency, price, service_fee, phase, settlement, ordered_at,
-        due_at, closed_at, request_kind, request_status, answer_due_at, case_stage, case_due_at, turn, turn_until,
-        next_clock, next_clock_at, state
-    )
-    SELECT
-        whole ->> 'order_id', (whole ->> 'number')::bigint, s.policy, s.client, s.freelancer, s.currency, s.price,
-        s.service_fee, s.phase, s.settlement, s.ordered_at, s.due_at, s.closed_at, s.request_kind, s.request_status,
-        s.answer_due_at, s.case_stage, s.case_due_at, s.turn, s.turn_until, s.next_clock, s.next_clock_at,
-        whole -> 'order'
-    FROM given, jsonb_to_record(whole -> 'summary') AS s (
-        policy text, client text, freelancer text, currency text, price bigint, service_fee bigint, phase text,
-        settlement text, ordered_at timestamptz, due_at timestamptz, closed_at timestamptz, request_kind text,
-        request_status text, answer_due_at timestamptz, case_stage text, case_due_at timestamptz, turn text,
-        turn_until timestamptz, next_clock text, next_clock_at timestamptz
-    )
+    INSERT INTO order_states AS o (order_id, step, record_salt, state)
+    SELECT whole ->> 'order_id', (whole ->> 'number')::bigint, whole ->> 'record_salt', whole -> 'order'
+    FROM given
     -- Only the opening makes an order; any other step needs the one before it.
     WHERE (whole ->> 'number')::bigint = 0
-        OR EXISTS (SELECT 1 FROM orders AS known WHERE known.order_id = whole ->> 'order_id')
-    ON CONFLICT (order_id) DO UPDATE SET
-        step = excluded.step, phase = excluded.phase, settlement = excluded.settlement, due_at = excluded.due_at,
-        closed_at = excluded.closed_at, request_kind = excluded.request_kind,
-        request_status = excluded.request_status, answer_due_at = excluded.answer_due_at,
-        case_stage = excluded.case_stage, case_due_at = excluded.case_due_at, turn = excluded.turn,
-        turn_until = excluded.turn_until, next_clock = excluded.next_clock,
-        next_clock_at = excluded.next_clock_at, state = excluded.state, updated_at = now()
-    -- The secret tells two orders of one id apart, such as one that was started again on another Temporal server; the
+        OR EXISTS (SELECT 1 FROM order_states AS known WHERE known.order_id = whole ->> 'order_id')
+    ON CONFLICT (order_id) DO UPDATE SET step = excluded.step, state = excluded.state, updated_at = now()
+    -- The salt tells two orders of one id apart, such as one that was started again on another Temporal server; the
     -- hash tells two ways apart in which one order went on, such as after its workflow was reset.
     WHERE o.step = excluded.step - 1
-        AND o.state #>> '{opening,record_salt}' = excluded.state #>> '{opening,record_salt}'
+        AND o.record_salt = excluded.record_salt
         AND (o.state ->> 'record_hash') IN (
             '', (SELECT coalesce(whole #>> '{entry,previous}', whole #>> '{order,record_hash}') FROM given)
         )
     RETURNING o.order_id, o.step
+),
+change AS (
+    INSERT INTO changes (order_id, step) SELECT order_id, step FROM written
+),
+opened AS (
+    INSERT INTO openings (order_id, opening)
+    SELECT w.order_id, whole -> 'opening' FROM written AS w, given WHERE w.step = 0
+),
+shown AS (
+    SELECT w.order_id, w.step, s.*
+    FROM written AS w, given, jsonb_to_record(whole -> 'summary') AS s (
+        policy text, client text, freelancer text, currency text, price bigint, service_fee bigint, phase text,
+        how text, settlement text, ordered_at timestamptz, due_at timestamptz, closed_at timestamptz,
+        request_kind text, request_status text, answer_due_at timestamptz, case_stage text,
+        case_due_at timestamptz, turn text, turn_until timestamptz, next_clock text, next_clock_at timestamptz
+    )
+),
+listed AS (
+    INSERT INTO orders (
+        order_id, policy, client, freelancer, currency, price, service_fee, phase, how, settlement, ordered_at,
+        due_at, closed_at, request_kind, request_status, answer_due_at, case_stage, case_due_at, turn, turn_until,
+        next_clock, next_clock_at
+    )
+    SELECT order_id, policy, client, freelancer, currency, price, service_fee, phase, how, settlement, ordered_at,
+        due_at, closed_at, request_kind, request_status, answer_due_at, case_stage, case_due_at, turn, turn_until,
+        next_clock, next_clock_at
+    FROM shown WHERE step = 0
+),
+relisted AS (
+    UPDATE orders AS o SET
+        phase = s.phase, how = s.how, settlement = s.settlement, due_at = s.due_at, closed_at = s.closed_at,
+        request_kind = s.request_kind, request_status = s.request_status, answer_due_at = s.answer_due_at,
+        case_stage = s.case_stage, case_due_at = s.case_due_at, turn = s.turn, turn_until = s.turn_until,
+        next_clock = s.next_clock, next_clock_at = s.next_clock_at
+    FROM shown AS s
+    WHERE o.order_id = s.order_id AND s.step > 0
+        AND (
+            o.phase, o.how, o.settlement, o.due_at, o.closed_at, o.request_kind, o.request_status, o.answer_due_at,
+            o.case_stage, o.case_due_at, o.turn, o.turn_until, o.next_clock, o.next_clock_at
+        ) IS DISTINCT FROM (
+            s.phase, s.how, s.settlement, s.due_at, s.closed_at, s.request_kind, s.request_status, s.answer_due_at,
+            s.case_stage, s.case_due_at, s.turn, s.turn_until, s.next_clock, s.next_clock_at
+        )
 ),
 entry AS (
     INSERT INTO record_entries (order_id, number, at, content, previous, hash)
@@ -76,5 +100,10 @@ closed AS (
         || jsonb_build_object('order_id', w.order_id, 'step', w.step)
     ) AS f
     WHERE f.order_id IS NOT NULL
+    RETURNING order_id, step
+),
+queued AS (
+    INSERT INTO uncounted (order_id, step, freelancer)
+    SELECT c.order_id, c.step, whole #>> '{summary,freelancer}' FROM closed AS c, given
 )
 SELECT EXISTS (SELECT 1 FROM written) AS fresh

@@ -44,8 +44,9 @@ async def mark_told(pool: Any, order_id: str, upto: int, channels: Sequence[str]
 
 # How long a closed order can be reached is in its policy. Some hours more, since the session's days may not be of 24.
 _TO_LEAD = """(
-    closed_at IS NULL OR next_clock_at IS NOT NULL
-    OR closed_at + (state #>> '{opening,policy,order,reachable_after}')::interval + interval '2h' > now()
+    closed_at IS NULL OR next_clock_at IS NOT NULL OR closed_at + interval '2h' + (
+        SELECT g.opening #>> '{policy,order,reachable_after}' FROM openings AS g WHERE g.order_id = o.order_id
+    )::interval > now()
 )"""
 
 
@@ -57,7 +58,7 @@ async def orders_to_lead(pool: Any, *, open_only: bool = False) -> AsyncIterator
     wanted, after = "closed_at IS NULL" if open_only else _TO_LEAD, ""
     while True:
         rows = await pool.fetch(
-            f"SELECT order_id FROM orders WHERE order_id > $1 AND {wanted} ORDER BY order_id LIMIT $2",  # noqa: S608
+            f"SELECT order_id FROM orders AS o WHERE order_id > $1 AND {wanted} ORDER BY order_id LIMIT $2",  # noqa: S608
             after,
             PAGE,
         )
@@ -75,8 +76,9 @@ async def known_orders(pool: Any, order_ids: Sequence[str]) -> set[str]:
 
 
 _LEDGER = """
-SELECT p.order_id, p.price + p.service_fee AS paid, p.state -> 'moved' AS moved, coalesce(l.sums, '{}') AS sums
+SELECT p.order_id, p.price + p.service_fee AS paid, s.state -> 'moved' AS moved, coalesce(l.sums, '{}') AS sums
 FROM (SELECT * FROM orders WHERE order_id > $1 AND ($3::text IS NULL OR order_id = $3) ORDER BY order_id LIMIT $2) AS p
+INNER JOIN order_states AS s ON s.order_id = p.order_id
 LEFT JOIN LATERAL (
     SELECT jsonb_object_agg(s.account, s.amount) AS sums FROM (
         SELECT account, sum(amount) AS amount FROM ledger_entries WHERE order_id = p.order_id GROUP BY account

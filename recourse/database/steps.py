@@ -1,5 +1,6 @@
 """Writing a step: one statement, one transaction, and nothing twice."""
 
+from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -21,11 +22,12 @@ class OrderIdTaken(Exception):
 
 # One statement, so that the state and the answers are of the same instant.
 _STORED = f"""
-SELECT o.step, o.state, coalesce((
+SELECT s.step, s.state, s.record_salt, o.opening, coalesce((
     SELECT jsonb_agg(to_jsonb(given) ORDER BY given.step)
-    FROM ({ANSWERED} WHERE a.order_id = o.order_id AND a.step >= $2 ORDER BY a.step LIMIT $3) AS given
+    FROM ({ANSWERED} WHERE a.order_id = s.order_id AND a.step >= $2 ORDER BY a.step LIMIT $3) AS given
 ), '[]') AS answers
-FROM orders AS o WHERE o.order_id = $1
+FROM order_states AS s INNER JOIN openings AS o ON o.order_id = s.order_id
+WHERE s.order_id = $1
 """  # noqa: S608 - of our own parts only
 
 
@@ -47,7 +49,7 @@ async def record_step(pool: Any, given: Step | bytes) -> Adopted | None:
         return None
     step = given if isinstance(given, Step) else Step.model_validate_json(given)
     stored = await pool.fetchrow(_STORED, step.order_id, step.number, ANSWERS_AT_MOST + 1)
-    if stored is not None and not _same_order(stored["state"]["opening"], step.order["opening"]):
+    if stored is not None and not _same_order(stored, step):
         raise OrderIdTaken(f"The database has another order {step.order_id}; an order id is never used again.")
     if stored is None or stored["step"] < step.number - 1:
         at = "not in the database" if stored is None else f"at step {stored['step']} in the database"
@@ -61,7 +63,7 @@ async def record_step(pool: Any, given: Step | bytes) -> Adopted | None:
     if stored["step"] < step.number or len(stored["answers"]) > ANSWERS_AT_MOST:
         # The steps before this one differ too, so their answers may; or there are too many to hand over.
         answers = None
-    return Adopted(step=stored["step"], order=stored["state"], answers=answers)
+    return Adopted(step=stored["step"], order={**stored["state"], "opening": stored["opening"]}, answers=answers)
 
 
 def _previous(step: Step) -> str:
@@ -70,9 +72,11 @@ def _previous(step: Step) -> str:
     return before
 
 
-def _same_order(stored: dict[str, Any], given: dict[str, Any]) -> bool:
-    """Whether two openings are of the same order. Another version may have written one with more or fewer keys."""
-    return stored["record_salt"] == given["record_salt"] and _agree(stored["terms"], given["terms"])
+def _same_order(stored: Mapping[str, Any], given: Step) -> bool:
+    """Whether a step is of the order that is there. Another version may have opened it with more or fewer keys."""
+    if stored["record_salt"] != given.record_salt:
+        return False
+    return given.opening is None or _agree(stored["opening"]["terms"], given.opening["terms"])
 
 
 def _agree(one: Any, other: Any) -> bool:

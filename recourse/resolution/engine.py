@@ -232,7 +232,9 @@ class OrderEngine:
             order_id=order.terms.order_id,
             number=self.steps,
             at=at,
-            order=order.model_dump(mode="json"),
+            record_salt=order.opening.record_salt,
+            opening=None if self.steps else order.opening.model_dump(mode="json"),
+            order=order.model_dump(mode="json", exclude={"opening"}),
             summary=summary(order),
             **parts,
         )

@@ -33,25 +33,24 @@ async def database(settings: Settings) -> AsyncIterator[Any]:
         await pool.close()
 
 
-# What a worker and a web server write.
-_WRITTEN = """
-SELECT wanted.name, wanted.privilege FROM (VALUES
-    ('orders', 'INSERT'), ('orders', 'UPDATE'), ('record_entries', 'INSERT'), ('answers', 'INSERT'),
-    ('ledger_entries', 'INSERT'), ('facts', 'INSERT'), ('notices', 'INSERT'),
-    ('deliveries', 'INSERT'), ('deliveries', 'UPDATE'), ('contacts', 'INSERT'), ('contacts', 'UPDATE'),
-    ('held_channels', 'INSERT'), ('held_channels', 'UPDATE')
-) AS wanted (name, privilege)
-WHERE NOT has_table_privilege(wanted.name, wanted.privilege)
-LIMIT 1
+# A right that recourse_app has and this user lacks.
+_LACKING = """
+SELECT r.name, wanted.privilege FROM rights AS r, unnest(string_to_array(r.app, ', ')) AS wanted (privilege)
+WHERE NOT CASE r.kind
+    WHEN 'TABLE' THEN has_table_privilege(r.name, wanted.privilege)
+    WHEN 'FUNCTION' THEN has_function_privilege(r.name, wanted.privilege)
+    ELSE has_schema_privilege(r.name, wanted.privilege)
+END
+ORDER BY r.name LIMIT 1
 """
 # Locks no row, and is refused where nothing can be written: on a standby, and in a session that is read-only.
-_TAKES_WRITES = "SELECT 1 FROM orders LIMIT 0 FOR NO KEY UPDATE"
+_TAKES_WRITES = "SELECT 1 FROM order_states LIMIT 0 FOR NO KEY UPDATE"
 
 
 async def may_write_orders(pool: Any) -> None:
     """Return where this user may do what a worker does. Raises DatabaseUnreachable, also before a migration."""
     with explaining_database_errors():
-        lacking = await pool.fetchrow(_WRITTEN)
+        lacking = await pool.fetchrow(_LACKING)
         if lacking is not None:
             raise DatabaseUnreachable(
                 f"The database does not let this user write orders ({lacking['privilege']} on {lacking['name']}): "

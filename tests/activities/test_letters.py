@@ -35,7 +35,7 @@ def told(lives: list[Life]) -> Iterator[tuple[Order, Notice]]:
     for life in lives:
         for step in life.steps:
             for notice in step.notices:
-                yield read_state(step.order), notice
+                yield read_state(life.whole(step.number)), notice
 
 
 def test_every_notice_that_there_is_has_its_own_sentence() -> None:

@@ -2,7 +2,20 @@
 
 from typing import Any
 
-TABLES = ("orders", "record_entries", "answers", "ledger_entries", "notices", "deliveries", "contacts", "facts")
+TABLES = (
+    "order_states",
+    "openings",
+    "orders",
+    "record_entries",
+    "answers",
+    "ledger_entries",
+    "notices",
+    "deliveries",
+    "contacts",
+    "facts",
+    "uncounted",
+    "changes",
+)
 
 
 async def everything(pool: Any) -> dict[str, list[Any]]:

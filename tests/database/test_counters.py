@@ -8,8 +8,9 @@ from typing import Any
 import asyncpg
 import pytest
 
+from recourse.database.counting import count_facts
 from recourse.database.facts import read_histories
-from recourse.database.migrate import migrate, migrations
+from recourse.database.figures import read_figures
 from recourse.database.pool import connect
 from recourse.database.steps import record_step
 from recourse.policies import load_policy
@@ -17,10 +18,10 @@ from recourse.resolution.model.facts import Facts
 from recourse.resolution.model.order import Histories
 from recourse.resolution.shown import scores
 from recourse.resolution.shown.scores import COMPLETION_RATE, JOB_SUCCESS, Calculator, Tally, histories
-from tests.conftest import run_on
 from tests.database.test_analysis import made_up
 from tests.facts.lives import live
 from tests.facts.stories import NAMES, played
+from tests.patience import PATIENCE
 
 MARCH = datetime(2025, 3, 3, tzinfo=UTC)
 # The long way round: every closed order is counted, and the middle of all hours is found, to a tenth each.
@@ -84,10 +85,14 @@ async def check(pool: Any) -> list[Facts]:
     return closed
 
 
+def freelancer(number: int) -> str:
+    return f"f-{number % 7}"
+
+
 def changed(random: Random, number: int, before: Facts | None) -> Facts | None:
     """What stands next of an order: nothing (reopened), the same with a review, exempt, or another end of it."""
     if before is None or random.random() < 0.3:
-        fact = made_up(random, number, f"f-{number % 7}", MARCH + timedelta(hours=random.randrange(900)))
+        fact = made_up(random, number, freelancer(number), MARCH + timedelta(hours=random.randrange(900)))
         policy, reason = random.choice(("one", "two")), random.choice((None, "late", "ill"))
         return fact.model_copy(
             update={
@@ -111,10 +116,14 @@ def changed(random: Random, number: int, before: Facts | None) -> Facts | None:
 
 
 async def write(pool: Any, number: int, step: int, fact: Facts | None) -> None:
+    """As a step does, at once."""
     whole = {"ending": "reopened"} if fact is None else fact.model_dump(mode="json")
     await pool.execute(
-        "INSERT INTO facts SELECT f.* FROM jsonb_populate_record(NULL::facts, $1::jsonb) AS f",
+        "WITH written AS ("
+        "INSERT INTO facts SELECT f.* FROM jsonb_populate_record(NULL::facts, $1::jsonb) AS f RETURNING order_id, step"
+        ") INSERT INTO uncounted (order_id, step, freelancer) SELECT order_id, step, $2 FROM written",
         {**whole, "order_id": f"o-{number}", "step": step},
+        freelancer(number),
     )
 
 
@@ -166,27 +175,84 @@ async def test_where_all_is_taken_back_nothing_is_shown(pool: Any) -> None:
     assert await check(pool) == []
 
 
-async def test_they_begin_with_what_a_former_version_wrote_before_and_meanwhile(dsn: str) -> None:
-    name = "recourse_test_former_counters"
-    await run_on(dsn, f"DROP DATABASE IF EXISTS {name}", f"CREATE DATABASE {name}")
-    address = f"{dsn.rsplit('/', 1)[0]}/{name}"
-    wanted = migrations()
-    counters = next(place for place, (file, _) in enumerate(wanted) if file.endswith("_counters.sql"))
+@pytest.fixture
+async def queue(pool: Any) -> list[Facts]:
+    """What stands of orders whose facts wait in the queue, all of them."""
+    await without_orders(pool)
+    stands = await lead(pool, 1, range(80))
+    assert await waiting(pool) > 200
+    return [fact for fact in stands.values() if fact]
+
+
+async def waiting(pool: Any) -> int:
+    found: int = await pool.fetchval("SELECT count(*) FROM uncounted")
+    return found
+
+
+async def test_what_is_shown_is_the_same_before_between_and_after_counting(pool: Any, queue: list[Facts]) -> None:
+    rows = await pool.fetchval("SELECT count(*) FROM completion_counts")
+    assert rows == 0
+    assert len(await check(pool)) == len(queue)
+    while await pool.fetchval("SELECT count_facts(37)"):
+        assert len(await check(pool)) == len(queue)
+    assert await waiting(pool) == 0
+    assert await pool.fetchval("SELECT sum(orders) FROM ending_counts") == len(queue)
+
+
+async def test_many_who_count_while_orders_go_on_count_each_once(dsn: str) -> None:
+    pools = [await connect(dsn, most=4) for _ in range(3)]
+    await without_orders(pools[0])
+    over = asyncio.Event()
+
+    async def keep_counting(pool: Any) -> None:
+        while not over.is_set():
+            await pool.fetchval("SELECT count_facts(5)")
+
+    async def write_all() -> None:
+        await asyncio.gather(*(lead(pools[0], seed, range(20 * seed, 20 * seed + 20)) for seed in range(4)))
+        over.set()
+
     try:
-        await migrate(address, wanted[:counters])
-        pool = await connect(address)
-        await without_orders(pool)
-        stands = await lead(pool, 1, range(80))
-        await migrate(address, wanted[: counters + 1])
-        # The trigger is there, what was written before is not counted: much of it is taken back now.
-        await lead(pool, 2, range(40, 120), first=6, stands=stands)
-        await migrate(address)
-        await check(pool)
-        await lead(pool, 3, range(120), first=11, stands=stands)
-        assert len(await check(pool)) == sum(fact is not None for fact in stands.values())
-        await pool.close()
+        async with asyncio.timeout(PATIENCE):
+            await asyncio.gather(write_all(), *(keep_counting(pool) for pool in pools[1:] * 2))
+            await count_facts(pools[0])
+        assert await waiting(pools[0]) == 0
+        assert len(await check(pools[0])) > 30
     finally:
-        await run_on(dsn, f"DROP DATABASE {name} WITH (FORCE)")
+        for pool in pools:
+            await pool.close()
+
+
+async def test_a_count_that_is_cut_off_leaves_all_in_the_queue(pool: Any, queue: list[Facts]) -> None:
+    before = await waiting(pool)
+    async with pool.acquire() as connection:
+        cut = connection.transaction()
+        await cut.start()
+        assert await connection.fetchval("SELECT count_facts(100)") == 100
+        # Meanwhile nobody else counts, and nobody waits.
+        assert await count_facts(pool) == 0
+        await cut.rollback()
+    assert await waiting(pool) == before
+    assert await count_facts(pool) == before
+    assert len(await check(pool)) == len(queue)
+
+
+async def test_a_step_waits_for_no_counter(pool: Any) -> None:
+    """Not even where somebody has locked all of them."""
+    async with pool.acquire() as connection, connection.transaction():
+        await connection.execute("LOCK completion_counts, success_counts, ending_counts, ending_tenths, reason_counts")
+        life = live(Random(4), order_id="o-4")
+        async with asyncio.timeout(PATIENCE):
+            for step in life.steps:
+                await record_step(pool, step)
+    assert await waiting(pool) == sum(step.reopened or step.facts is not None for step in life.steps) > 0
+
+
+async def test_how_far_behind_they_are_is_a_figure(pool: Any, queue: list[Facts]) -> None:
+    await pool.execute("UPDATE uncounted SET since = since - interval '1 hour' WHERE step = 2")
+    assert 3600 <= (await read_figures(pool))["recourse_statistics_behind_seconds"] < 4200
+    await count_facts(pool)
+    assert (await read_figures(pool))["recourse_statistics_behind_seconds"] == 0
 
 
 async def test_who_writes_facts_cannot_write_counters(dsn: str) -> None:

@@ -74,9 +74,9 @@ async def test_every_former_version_becomes_this_one_and_keeps_its_orders(empty:
     await migrate(empty, migrations()[:version])
     server = await asyncpg.connect(empty)
     await server.execute(
-        "INSERT INTO orders (order_id, step, policy, client, freelancer, currency, price, service_fee, phase, "
-        "settlement, ordered_at, turn, state) VALUES ('o-old', 0, 'upwork', 'c', 'f', 'USD', 1, 0, 'in_progress', "
-        "'none', now(), 'client', '{}')"
+        "INSERT INTO order_states (order_id, step, record_salt, state) VALUES ('o-old', 0, 'salt', '{}');"
+        "INSERT INTO orders (order_id, policy, client, freelancer, currency, price, service_fee, phase, settlement, "
+        "ordered_at, turn) VALUES ('o-old', 'upwork', 'c', 'f', 'USD', 1, 0, 'in_progress', 'none', now(), 'client')"
     )
     await server.execute(
         "INSERT INTO record_entries (order_id, number, at, content, previous, hash) "

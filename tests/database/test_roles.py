@@ -23,8 +23,17 @@ from recourse.runtime.database_connection import may_write_orders
 from tests.facts.lives import live
 from tests.patience import PATIENCE
 
-GROWS_ONLY = ("record_entries", "answers", "ledger_entries", "facts", "notices")
-CHANGES = ("orders", "deliveries", "contacts", "held_channels")
+GROWS_ONLY = (
+    "openings",
+    "record_entries",
+    "answers",
+    "ledger_entries",
+    "facts",
+    "notices",
+    "uncounted",
+    "changes",
+)
+CHANGES = ("order_states", "orders", "deliveries", "contacts", "held_channels")
 PARTY_VIEWS = ("party_orders", "party_record", "party_notices")
 _numbers = itertools.count(1)
 
@@ -102,7 +111,7 @@ async def rights(dsn: str, role: str) -> dict[str, set[str]]:
         "array(SELECT r FROM unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'TRIGGER']) "
         "AS r WHERE has_table_privilege($1, c.oid, r)) AS rights "
         "FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace "
-        "WHERE n.nspname IN ('public', 'analysis') AND c.relkind IN ('r', 'v', 'm', 'p', 'S')",
+        "WHERE n.nspname IN ('public', 'analysis') AND c.relkind IN ('r', 'v', 'm', 'p')",
         role,
     )
     await connection.close()
@@ -170,6 +179,20 @@ async def test_programs_for_the_parties_read_the_party_views_and_nothing_else(li
     await refused(role, ["CREATE TABLE more ()", "CREATE VIEW more AS SELECT 1", "SELECT hand_to_roles()"])
 
 
+async def test_everything_there_is_has_its_rights_in_the_one_list(lived: str) -> None:
+    connection = await asyncpg.connect(lived)
+    there = await connection.fetch(
+        "SELECT 'TABLE' AS kind, oid::regclass::text AS name FROM pg_class "
+        "WHERE relnamespace IN ('public'::regnamespace, 'analysis'::regnamespace) AND relkind IN ('r', 'v') "
+        "UNION ALL SELECT 'FUNCTION', oid::regprocedure::text FROM pg_proc "
+        "WHERE pronamespace IN ('public'::regnamespace, 'analysis'::regnamespace) "
+        "UNION ALL SELECT 'SCHEMA', 'analysis'"
+    )
+    listed = await connection.fetch("SELECT kind, replace(name, ', ', ',') AS name FROM rights")
+    await connection.close()
+    assert {tuple(row) for row in listed} == {tuple(row) for row in there}
+
+
 async def test_every_thing_of_ours_belongs_to_the_migrator(lived: str) -> None:
     connection = await asyncpg.connect(lived)
     owners = await connection.fetch(
@@ -235,8 +258,11 @@ async def test_a_member_of_the_migrators_migrates_and_no_more(fresh_cluster: str
     await migrate(dsn)
     await said(dsn, "CREATE ROLE deployer LOGIN IN ROLE recourse_migrator")
     deployer = as_user(dsn, "deployer")
-    further = "ALTER TABLE orders ADD COLUMN more text; CREATE TABLE more (); SELECT hand_to_roles();"
+    further = "ALTER TABLE orders ADD COLUMN more text; CREATE TABLE more (); "
+    further += "INSERT INTO rights VALUES ('more', 'TABLE', 'SELECT'); SELECT hand_to_roles();"
     assert await migrate(deployer, [*migrations(), ("9999_more.sql", further)]) == ["9999_more.sql"]
+    assert (await rights(dsn, "recourse_app"))["more"] == {"SELECT"}
+    assert await said(dsn, "SELECT tableowner FROM pg_tables WHERE tablename = 'more'") == "recourse_migrator"
     await refused(deployer, ["CREATE ROLE more", "CREATE DATABASE more", "SET session_replication_role = replica"])
 
 

@@ -41,7 +41,7 @@ async def test_what_was_written_is_what_is_read(pool: Any) -> None:
         stored = await read_order(pool, order_id)
         assert stored is not None
         # How often a failing payment was tried again in vain leaves no step.
-        assert stored.order == type(order).model_validate(life.steps[-1].order)
+        assert stored.order == type(order).model_validate(life.whole(-1))
         assert stored.step == len(life.steps) - 1
         assert await read_record(pool, order_id) == life.entries
         assert await read_notices(pool, order_id) == [notice for step in life.steps for notice in step.notices]
@@ -85,7 +85,7 @@ async def test_a_step_of_the_past_is_answered_with_what_is_there(pool: Any, life
     for step in life.steps[:-1]:
         adopted = await record_step(pool, step)
         assert adopted is not None
-        assert (adopted.step, adopted.order) == (life.steps[-1].number, life.steps[-1].order)
+        assert (adopted.step, adopted.order) == (life.steps[-1].number, life.whole(-1))
         given = [later.answer for later in life.steps if later.answer and later.number >= step.number]
         answers = adopted.answers or ()
         assert [Answer(**answer.model_dump(exclude={"fingerprint", "step"})) for answer in answers] == given
@@ -163,14 +163,14 @@ async def test_a_way_that_the_order_did_not_go_is_never_mixed_into_the_one_it_we
         other = step.model_copy(update={"order": {**step.order, "record_hash": "0" * 64}})
         adopted = await record_step(pool, other)
         assert adopted is not None
-        assert (adopted.step, adopted.order) == (3, life.steps[3].order)
+        assert (adopted.step, adopted.order) == (3, life.whole(3))
     entry = life.steps[4].entry
     assert entry is not None
     elsewhere = entry.model_copy(update={"previous": "1" * 64})
     adopted = await record_step(pool, life.steps[4].model_copy(update={"entry": elsewhere}))
     assert adopted is not None
     # What was answered before may differ as well, so that it has to be read anew.
-    assert (adopted.step, adopted.order, adopted.answers) == (3, life.steps[3].order, None)
+    assert (adopted.step, adopted.order, adopted.answers) == (3, life.whole(3), None)
     assert await everything(pool) == before
 
 
@@ -209,12 +209,11 @@ async def test_an_opening_of_another_version_is_known_again(pool: Any, life: Lif
     """A release that adds a key makes the same opening read differently."""
     await record_step(pool, life.steps[0])
     await record_step(pool, life.steps[1])
-    opening = life.steps[0].order["opening"]
+    opening = life.steps[0].opening
+    assert opening is not None
     newer = {**opening, "terms": {**opening["terms"], "new": 1}, "policy": {**opening["policy"], "new": 2}}
 
-    adopted = await record_step(
-        pool, life.steps[0].model_copy(update={"order": {**life.steps[0].order, "opening": newer}})
-    )
+    adopted = await record_step(pool, life.steps[0].model_copy(update={"opening": newer}))
 
     assert adopted is not None
     assert adopted.step == 1
@@ -269,7 +268,7 @@ async def test_a_step_of_which_one_part_fails_is_not_written_at_all(pool: Any, p
     assert await record_step(pool, closing) is None
 
 
-@pytest.mark.parametrize("table", ["record_entries", "ledger_entries", "answers", "facts"])
+@pytest.mark.parametrize("table", ["openings", "record_entries", "ledger_entries", "answers", "facts"])
 async def test_what_only_grows_cannot_be_changed_or_deleted(pool: Any, life: Life, table: str) -> None:
     await written(pool, life)
     before = await everything(pool)

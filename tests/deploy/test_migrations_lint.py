@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-# The first migration finds nobody at work: it needs no time limits. A line number within a step stays small.
-FIRST = ("require-lock-timeout", "require-statement-timeout", "prefer-bigint-over-int")
+# The first migration finds nobody at work: it needs no time limits.
+FIRST = ("require-lock-timeout", "require-statement-timeout")
 FILES = sorted(path.name for path in (Path(__file__).parents[2] / "recourse" / "database" / "migrations").glob("*.sql"))
 
 

@@ -72,6 +72,10 @@ class Life:
     def order(self) -> Order:
         return self.engine.order
 
+    def whole(self, number: int) -> dict[str, Any]:
+        """The whole order after a step, as it is stored."""
+        return {**self.steps[number].order, "opening": self.steps[0].opening}
+
     @property
     def entries(self) -> list[RecordEntry]:
         return [step.entry for step in self.steps if step.entry]

@@ -67,7 +67,7 @@ def test_no_refund_undo_or_later_money_ever_removes_private_feedback(random: Ran
     life = live(random, moves=14)
     said = None
     for step in life.steps:
-        order = Order.model_validate(step.order)
+        order = Order.model_validate(life.whole(step.number))
         private = [one.rating for one in order.feedback if (one.by, one.visibility) == ("client", "private")]
         assert said is None or private == [said]
         said = private[0] if private else None
@@ -78,8 +78,8 @@ def test_no_refund_undo_or_later_money_ever_removes_private_feedback(random: Ran
 @settings(max_examples=80)
 @given(st.integers(0, 2**32).map(Random))
 def test_steps_carry_them_exactly_where_they_change(random: Random) -> None:
-    stood = None
-    for step in live(random).steps:
+    life, stood = live(random), None
+    for step in life.steps:
         if step.reopened:
             assert stood is not None
             assert step.facts is None
@@ -87,7 +87,7 @@ def test_steps_carry_them_exactly_where_they_change(random: Random) -> None:
         if step.facts:
             assert step.facts != stood
             stood = step.facts
-        assert facts(Order.model_validate(step.order)) == stood
+        assert facts(Order.model_validate(life.whole(step.number))) == stood
 
 
 @pytest.mark.parametrize(

@@ -173,7 +173,7 @@ async def database_away(on: Ground) -> list[Kept]:
         order_id = await market.order()
         await market.by("client", order_id, "message", comment="Hello")
         async with on.staged.pool.acquire() as connection, connection.transaction():
-            await connection.execute("SELECT * FROM orders WHERE order_id = $1 FOR UPDATE", order_id)
+            await connection.execute("SELECT * FROM order_states WHERE order_id = $1 FOR UPDATE", order_id)
             asking = asyncio.create_task(market.by("client", order_id, "request", kind="cancel"))
             async for event in market.handle(order_id).fetch_history_events(wait_new_event=True):
                 if event.HasField("activity_task_scheduled_event_attributes"):

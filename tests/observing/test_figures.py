@@ -23,14 +23,14 @@ PLAIN = {
     "settlement": "none",
     "ordered_at": datetime(2026, 3, 4, tzinfo=UTC),
     "turn": "nobody",
-    "state": {},
 }
 
 
 async def add_order(pool: Any, order_id: str, **columns: Any) -> None:
     """A row as the projection of an order leaves it."""
-    row = {**PLAIN, "order_id": order_id, "step": 0, **columns}
+    row = {**PLAIN, "order_id": order_id, **columns}
     places = ", ".join(f"${number}" for number in range(1, len(row) + 1))
+    await pool.execute("INSERT INTO order_states VALUES ($1, 0, 'salt', '{}')", order_id)
     await pool.execute(f"INSERT INTO orders ({', '.join(row)}) VALUES ({places})", *row.values())
 
 
@@ -79,6 +79,7 @@ async def test_each_figure_counts_what_it_says(pool: Any) -> None:
         "recourse_held_settlements": 1,
         "recourse_failing_settlements": 1,
         "recourse_undelivered_notices": 2,
+        "recourse_statistics_behind_seconds": 0,
         "recourse_disabled_channels": 1,
     }
 

@@ -2,12 +2,14 @@
 
 from typing import Any
 
+HELD = ("notices", "answers", "ledger_entries", "record_entries", "orders", "openings", "order_states")
+
 
 async def set_back(pool: Any, order_id: str, to: dict[str, list[Any]]) -> None:
     """Have the database hold of an order what it held once."""
     async with pool.acquire() as connection, connection.transaction():
         await connection.execute("SET LOCAL session_replication_role = replica")
-        for table in ("deliveries", "notices", "answers", "ledger_entries", "record_entries", "facts", "orders"):
+        for table in ("deliveries", "uncounted", "facts", *HELD):
             where = (
                 "notice_id IN (SELECT id FROM notices WHERE order_id = $1)"
                 if table == "deliveries"
@@ -22,10 +24,9 @@ async def set_back(pool: Any, order_id: str, to: dict[str, list[Any]]) -> None:
 
 async def held(pool: Any, order_id: str) -> dict[str, list[Any]]:
     """What the database holds of an order."""
-    tables = ("notices", "answers", "ledger_entries", "record_entries", "orders")
     return {
         table: await pool.fetch(f"SELECT * FROM {table} WHERE order_id = $1 ORDER BY 1, 2, 3", order_id)
-        for table in tables
+        for table in HELD
     }
 
 

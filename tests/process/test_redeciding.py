@@ -57,7 +57,7 @@ async def marketplace(web: HttpReceiver, temporal_address: str, pool: Any) -> As
 async def held_up(marketplace: Marketplace, order_id: str) -> AsyncIterator[None]:
     """No step of the order is written as long as this lasts."""
     async with marketplace.recourse.pool.acquire() as connection, connection.transaction():
-        await connection.execute("SELECT 1 FROM orders WHERE order_id = $1 FOR UPDATE", order_id)
+        await connection.execute("SELECT 1 FROM order_states WHERE order_id = $1 FOR UPDATE", order_id)
         yield
 
 

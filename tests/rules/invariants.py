@@ -115,7 +115,7 @@ def check_that_silence_locks_nothing(order: Order) -> None:
 
 def check_step(before: Order, step: Step) -> Order:
     """One step leads from one state to the next only as the rules allow; returns the order after it."""
-    after = Order.model_validate(step.order)
+    after = Order.model_validate({**step.order, "opening": before.opening})
     # A payment that is retried in vain leaves no entry, and nothing else happens in it.
     content = step.entry.content if step.entry else {}
     events = {event["event"] for event in content.get("events", ())}

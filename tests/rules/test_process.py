@@ -239,7 +239,8 @@ class TestRepetition:
         [step] = forgotten.take(reused).steps
         assert step.answer is not None
         answered = Answered(**step.answer.model_dump(), fingerprint=reused.fingerprint)
-        given.engine.adopt(Adopted(step=step.number, order=step.order, answers=(answered,)))
+        whole = {**step.order, "opening": given.order.opening.model_dump(mode="json")}
+        given.engine.adopt(Adopted(step=step.number, order=whole, answers=(answered,)))
 
         assert given.engine.first_answer(given.engine.free(reused)) == step.answer.outcome
 

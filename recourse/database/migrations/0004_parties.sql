@@ -8,24 +8,25 @@ SELECT
     o.order_id, o.role, o.party, o.policy, o.client, o.freelancer, o.currency, o.price, o.service_fee, o.phase,
     o.settlement, o.ordered_at, o.due_at, o.closed_at, o.request_kind, o.request_status, o.answer_due_at,
     o.case_stage, o.case_due_at, o.turn, o.turn_until,
-    o.state #>> '{resolution,how}' AS how,
-    o.state #>> '{resolution,initiator}' AS initiator,
-    o.state #>> '{resolution,reason}' AS reason,
-    o.state #>> '{resolution,fault}' AS fault,
-    (o.state #>> '{resolution,exempt}')::boolean AS exempt,
-    o.state #>> '{resolution,exempt_because}' AS exempt_because,
+    o.how,
+    s.state #>> '{resolution,initiator}' AS initiator,
+    s.state #>> '{resolution,reason}' AS reason,
+    s.state #>> '{resolution,fault}' AS fault,
+    (s.state #>> '{resolution,exempt}')::boolean AS exempt,
+    s.state #>> '{resolution,exempt_because}' AS exempt_because,
     m.client AS paid_to_client,
     m.freelancer AS paid_to_freelancer,
     m.platform AS paid_to_platform,
     o.price + o.service_fee - m.client - m.freelancer - m.platform AS held,
-    (o.state ->> 'record_length')::bigint - coalesce((o.state -> 'hidden_from' ->> o.role)::bigint, 0) AS record_length
+    (s.state ->> 'record_length')::bigint - coalesce((s.state -> 'hidden_from' ->> o.role)::bigint, 0) AS record_length
 FROM (
     -- Two halves, each with an index of its own, so that a party's orders are found without reading everybody's.
     SELECT 'client' AS role, client AS party, * FROM orders
     UNION ALL
     SELECT 'freelancer' AS role, freelancer AS party, * FROM orders
 ) AS o
-CROSS JOIN LATERAL jsonb_to_record(o.state -> 'moved') AS m (client bigint, freelancer bigint, platform bigint);
+INNER JOIN order_states AS s ON s.order_id = o.order_id
+CROSS JOIN LATERAL jsonb_to_record(s.state -> 'moved') AS m (client bigint, freelancer bigint, platform bigint);
 COMMENT ON VIEW party_orders IS 'Each order as its client and as its freelancer may read it. What private feedback would move is not here.';
 
 -- The rule is resolution.record.may_see; a test holds the two together. `position` counts what this reader may see.

@@ -4,15 +4,77 @@
 --   recourse_reader    programs that serve the parties: reads the party_ views and nothing else
 -- Roles belong to the whole cluster, so this is written to be safe where several of its databases do it at once.
 -- Where the migrating user may not create roles it says so and leaves it at that; once somebody has created them,
--- `SELECT hand_to_roles()` catches up. A later migration that adds something extends the lists and calls it again.
+-- `SELECT hand_to_roles()` catches up.
 SET LOCAL lock_timeout = '30s';
 SET LOCAL statement_timeout = '5min';
 
+CREATE TABLE rights (
+    name text PRIMARY KEY,
+    kind text NOT NULL CHECK (kind IN ('TABLE', 'FUNCTION', 'SCHEMA')),
+    app text NOT NULL DEFAULT '',
+    reader text NOT NULL DEFAULT ''
+);
+COMMENT ON TABLE rights IS 'Everything of Recourse, and what recourse_app and recourse_reader may do with it. A migration that makes something adds it here and calls hand_to_roles().';
+INSERT INTO rights (name, kind, app, reader) VALUES
+    ('analysis', 'SCHEMA', 'USAGE', ''),
+    ('rights', 'TABLE', 'SELECT', ''),
+    ('migrations', 'TABLE', 'SELECT', ''),
+    -- 0001_orders.sql
+    ('order_states', 'TABLE', 'SELECT, INSERT, UPDATE', ''),
+    ('openings', 'TABLE', 'SELECT, INSERT', ''),
+    ('orders', 'TABLE', 'SELECT, INSERT, UPDATE', ''),
+    ('record_entries', 'TABLE', 'SELECT, INSERT', ''),
+    ('answers', 'TABLE', 'SELECT, INSERT', ''),
+    ('ledger_entries', 'TABLE', 'SELECT, INSERT', ''),
+    ('changes', 'TABLE', 'SELECT, INSERT', ''),
+    ('only_grows()', 'FUNCTION', '', ''),
+    ('ledger_lines_balance()', 'FUNCTION', '', ''),
+    -- 0002_notices.sql
+    ('notices', 'TABLE', 'SELECT, INSERT', ''),
+    ('deliveries', 'TABLE', 'SELECT, INSERT, UPDATE', ''),
+    ('contacts', 'TABLE', 'SELECT, INSERT, UPDATE', ''),
+    ('held_channels', 'TABLE', 'SELECT, INSERT, UPDATE', ''),
+    -- 0003_statistics.sql
+    ('facts', 'TABLE', 'SELECT, INSERT', ''),
+    ('uncounted', 'TABLE', 'SELECT, INSERT', ''),
+    ('completion_counts', 'TABLE', 'SELECT', ''),
+    ('success_counts', 'TABLE', 'SELECT', ''),
+    ('ending_counts', 'TABLE', 'SELECT', ''),
+    ('ending_tenths', 'TABLE', 'SELECT', ''),
+    ('reason_counts', 'TABLE', 'SELECT', ''),
+    ('queued', 'TABLE', 'SELECT', ''),
+    ('queued_completions', 'TABLE', 'SELECT', ''),
+    ('queued_successes', 'TABLE', 'SELECT', ''),
+    ('queued_endings', 'TABLE', 'SELECT', ''),
+    ('queued_reasons', 'TABLE', 'SELECT', ''),
+    ('tenths', 'TABLE', 'SELECT', ''),
+    ('analysis.closed_orders', 'TABLE', 'SELECT', ''),
+    ('analysis.completion_rate', 'TABLE', 'SELECT', ''),
+    ('analysis.job_success', 'TABLE', 'SELECT', ''),
+    ('analysis.reasons_by_week', 'TABLE', 'SELECT', ''),
+    ('analysis.endings', 'TABLE', 'SELECT', ''),
+    ('analysis.cases', 'TABLE', 'SELECT', ''),
+    ('analysis.case_endings', 'TABLE', 'SELECT', ''),
+    ('analysis.repeat_cancelers', 'TABLE', 'SELECT', ''),
+    ('completion_verdict(facts)', 'FUNCTION', '', ''),
+    ('success_verdict(facts)', 'FUNCTION', '', ''),
+    ('tenths_of_an_hour(facts)', 'FUNCTION', '', ''),
+    ('spell_of(bigint)', 'FUNCTION', '', ''),
+    ('week_of(facts)', 'FUNCTION', '', ''),
+    ('completion_rate_of(bigint, bigint)', 'FUNCTION', '', ''),
+    ('job_success_of(bigint, bigint, bigint)', 'FUNCTION', '', ''),
+    ('count_facts(bigint)', 'FUNCTION', 'EXECUTE', ''),
+    -- 0004_parties.sql
+    ('party_orders', 'TABLE', 'SELECT', 'SELECT'),
+    ('party_record', 'TABLE', 'SELECT', 'SELECT'),
+    ('party_notices', 'TABLE', 'SELECT', 'SELECT'),
+    -- here
+    ('hand_to_roles()', 'FUNCTION', '', '');
+
 CREATE FUNCTION hand_to_roles() RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
-    ours CONSTANT text := current_schema();
     wanted text;
-    thing text;
+    command text;
 BEGIN
     FOREACH wanted IN ARRAY ARRAY['recourse_migrator', 'recourse_app', 'recourse_reader'] LOOP
         IF NOT EXISTS (SELECT 1 FROM pg_catalog.pg_roles WHERE rolname = wanted) THEN
@@ -28,32 +90,31 @@ BEGIN
         END IF;
     END LOOP;
 
-    EXECUTE format('GRANT USAGE ON SCHEMA %I TO recourse_migrator, recourse_app, recourse_reader', ours);
-    GRANT USAGE ON SCHEMA analysis TO recourse_app;
-    GRANT SELECT, INSERT ON
-        orders, record_entries, answers, ledger_entries, facts, notices, deliveries, contacts TO recourse_app;
-    GRANT UPDATE ON orders, deliveries, contacts TO recourse_app;
-    GRANT SELECT ON migrations TO recourse_app;
-    GRANT SELECT ON ALL TABLES IN SCHEMA analysis TO recourse_app;
-    GRANT SELECT ON party_orders, party_record, party_notices TO recourse_app, recourse_reader;
+    EXECUTE format('GRANT USAGE ON SCHEMA %I TO recourse_migrator, recourse_app, recourse_reader', current_schema());
+    FOREACH command IN ARRAY ARRAY(
+        SELECT format('GRANT %s ON %s %s TO %s', g.rights, r.kind, r.name, g.role)
+        FROM rights AS r CROSS JOIN LATERAL (VALUES ('recourse_app', r.app), ('recourse_reader', r.reader)) AS g (role, rights)
+        WHERE g.rights <> ''
+    ) LOOP
+        EXECUTE command;
+    END LOOP;
 
     BEGIN
         IF NOT pg_has_role(current_user, 'recourse_migrator', 'USAGE') THEN
             EXECUTE format('GRANT recourse_migrator TO %I', current_user);
         END IF;
-        EXECUTE format('GRANT CREATE ON SCHEMA %I TO recourse_migrator', ours);
+        EXECUTE format('GRANT CREATE ON SCHEMA %I TO recourse_migrator', current_schema());
         EXECUTE format('GRANT CREATE ON DATABASE %I TO recourse_migrator', current_database());
-        ALTER SCHEMA analysis OWNER TO recourse_migrator;
-        FOREACH thing IN ARRAY ARRAY[
-            'orders', 'record_entries', 'answers', 'ledger_entries', 'facts', 'notices', 'deliveries', 'contacts',
-            'migrations', 'party_orders', 'party_record', 'party_notices', 'analysis.closed_orders',
-            'analysis.completion_rate', 'analysis.job_success', 'analysis.reasons_by_week', 'analysis.endings',
-            'analysis.cases', 'analysis.case_endings', 'analysis.repeat_cancelers'
-        ] LOOP
-            EXECUTE format('ALTER TABLE %s OWNER TO recourse_migrator', thing);
-        END LOOP;
-        FOREACH thing IN ARRAY ARRAY['ledger_lines_balance()', 'only_grows()', 'hand_to_roles()'] LOOP
-            EXECUTE format('ALTER FUNCTION %s OWNER TO recourse_migrator', thing);
+        -- Only what is new: to hand over a table once more would lock it, and workers write to it.
+        FOREACH command IN ARRAY ARRAY(
+            SELECT format('ALTER %s %s OWNER TO recourse_migrator', kind, name)
+            FROM rights WHERE 'recourse_migrator'::regrole <> CASE kind
+                WHEN 'TABLE' THEN (SELECT relowner FROM pg_class WHERE oid = to_regclass(name))
+                WHEN 'FUNCTION' THEN (SELECT proowner FROM pg_proc WHERE oid = to_regprocedure(name))
+                ELSE (SELECT nspowner FROM pg_namespace WHERE nspname = name)
+            END
+        ) LOOP
+            EXECUTE command;
         END LOOP;
     EXCEPTION
         WHEN insufficient_privilege THEN

@@ -89,6 +89,7 @@ class Summary(BaseModel):
     price: int
     service_fee: int
     phase: str
+    how: str | None = None
     settlement: str
     ordered_at: datetime
     due_at: datetime | None = None
@@ -107,6 +108,7 @@ class Summary(BaseModel):
 class Step(BaseModel):
     """What is written at once. `number` is 0 for the opening and grows by one with each step of the order.
 
+    `opening` never changes, so step 0 alone carries it; `record_salt` is that of the opening.
     `facts` are those of the closed order, where this step made or changed them; `reopened` tells that it took them
     back.
     """
@@ -116,7 +118,9 @@ class Step(BaseModel):
     order_id: str
     number: int
     at: datetime
-    order: dict[str, Any] = Field(description="the whole order after the step, which `read_state` reads")
+    record_salt: str
+    opening: dict[str, Any] | None = None
+    order: dict[str, Any] = Field(description="the order after the step, which `read_state` reads with its opening")
     summary: Summary
     entry: RecordEntry | None = None
     answer: Answer | None = None

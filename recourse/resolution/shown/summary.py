@@ -18,6 +18,7 @@ def summary(order: Order) -> Summary:
         price=terms.price,
         service_fee=terms.service_fee,
         phase=order.phase,
+        how=order.resolution.how if order.resolution else None,
         settlement=order.settlement,
         ordered_at=terms.ordered_at,
         due_at=order.due_at,

@@ -1,0 +1,95 @@
+"""Every column that holds a word of a closed list takes exactly the words of that list, in whichever table it is."""
+
+import re
+from typing import Any, Literal, get_args
+
+import pytest
+
+from recourse.resolution.model.facts import Facts
+from recourse.resolution.model.notice import Receiver
+from recourse.resolution.model.outcome import Turn
+from recourse.resolution.model.step import Account
+from recourse.resolution.model.vocabulary import (
+    ExemptBecause,
+    Fault,
+    How,
+    Lateness,
+    Party,
+    Phase,
+    Rating,
+    RequestKind,
+    RequestStatus,
+    SettlementStatus,
+    Stage,
+)
+
+CHANNEL = Literal["webhook", "mail"]
+LISTS: dict[str, Any] = {
+    "orders.phase": Phase,
+    "orders.how": How,
+    "orders.settlement": SettlementStatus,
+    "orders.request_kind": RequestKind,
+    "orders.request_status": RequestStatus,
+    "orders.case_stage": Stage,
+    "orders.turn": Turn.model_fields["who"].annotation,
+    "facts.ending": Literal["completed", "canceled", "reopened"],
+    "facts.how": How,
+    "facts.initiator": Literal["client", "freelancer", "system"],
+    "facts.fault": Fault,
+    "facts.exempt_because": ExemptBecause,
+    "facts.lateness": Lateness,
+    "facts.client_public": Rating,
+    "facts.client_private": Rating,
+    "facts.freelancer_public": Rating,
+    "facts.unpaid_silent": Facts.model_fields["unpaid_silent"].annotation,
+    "ledger_entries.account": Account,
+    "notices.receiver": Receiver,
+    "deliveries.channel": CHANNEL,
+    "held_channels.channel": CHANNEL,
+    "contacts.role": Party,
+    "rights.kind": Literal["TABLE", "FUNCTION", "SCHEMA"],
+}
+# Lists that grow with releases, choices of policies, and what people write.
+FREE = {
+    "answers": {"order_id", "sender", "command_id"},
+    "changes": {"order_id"},
+    "contacts": {"order_id", "email"},
+    "deliveries": {"notice_id", "last_error"},
+    "facts": {"order_id", "policy", "client", "freelancer", "currency", "reason", "calculator"},
+    "held_channels": {"address"},
+    "ledger_entries": {"order_id"},
+    "migrations": {"name", "checksum"},
+    "notices": {"id", "order_id", "name"},
+    "openings": {"order_id"},
+    "order_states": {"order_id", "record_salt"},
+    "orders": {"order_id", "policy", "client", "freelancer", "currency", "next_clock"},
+    "record_entries": {"order_id", "previous", "hash"},
+    "rights": {"name", "app", "reader"},
+    "uncounted": {"order_id", "freelancer"},
+}
+
+
+@pytest.mark.parametrize("column", LISTS)
+async def test_a_column_takes_the_words_of_its_list_and_no_other(pool: Any, column: str) -> None:
+    table, name = column.split(".")
+    checks = await pool.fetch(
+        "SELECT pg_get_constraintdef(c.oid) FROM pg_constraint AS c "
+        "INNER JOIN pg_attribute AS a ON a.attrelid = c.conrelid AND c.conkey = ARRAY[a.attnum] "
+        "WHERE c.conrelid = $1::regclass AND c.contype = 'c' AND a.attname = $2",
+        table,
+        name,
+    )
+    [check] = [row[0] for row in checks]
+    assert sorted(re.findall(r"'(\w+)'", check)) == sorted(get_args(LISTS[column]))
+
+
+async def test_every_text_column_is_of_a_list_or_free(pool: Any) -> None:
+    """All but the counters, whose words come from facts."""
+    found = await pool.fetch(
+        "SELECT c.table_name, c.column_name FROM information_schema.columns AS c "
+        "INNER JOIN information_schema.tables AS t USING (table_schema, table_name) "
+        "WHERE c.table_schema = 'public' AND t.table_type = 'BASE TABLE' AND c.data_type = 'text' "
+        "AND c.table_name NOT LIKE '%\\_counts' AND c.table_name <> 'ending_tenths'"
+    )
+    free = {f"{table}.{name}" for table, names in FREE.items() for name in names}
+    assert {f"{row['table_name']}.{row['column_name']}" for row in found} == free | set(LISTS)
