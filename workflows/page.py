@@ -1,5 +1,7 @@
 """The order's page in the Temporal UI: title, details, timers in words, search attributes. No private text."""
 
+import re
+import shlex
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
@@ -9,6 +11,7 @@ from temporalio.common import SearchAttributePair, TypedSearchAttributes
 
 from recourse.resolution.model.amounts import write_amount
 from recourse.resolution.model.commands import COMMANDS
+from recourse.resolution.model.fields import printable
 from recourse.resolution.model.instants import write_instant
 from recourse.resolution.model.lateness import lateness
 from recourse.resolution.model.money import held
@@ -57,19 +60,32 @@ EVENTS_KEPT = 8
 
 def summary(terms: Terms, policy: str) -> str:
     """The title of an order, told once at its start."""
-    return f"Order {terms.order_id} · {write_amount(terms.price, terms.currency)} · {policy}"
+    return f"Order {_foreign(terms.order_id)} · {write_amount(terms.price, terms.currency)} · {_foreign(policy)}"
+
+
+def _foreign(text: str) -> str:
+    """A name that others chose: as it is where it cannot be Markdown, else as code."""
+    return text if re.fullmatch("[A-Za-z0-9_-]+", text) else _code(text)
+
+
+def _code(text: str) -> str:
+    """A text as code: nothing in it is Markdown, and what is no letter on the screen shows as such."""
+    shown = printable(text)
+    fence = "`" * (max(map(len, re.findall("`+", shown)), default=0) + 1)
+    return f"{fence} {shown} {fence}" if "`" in shown else f"`{shown}`"
 
 
 def details(terms: Terms, policy: str, web_url: str = "") -> str:
     """What does not change about an order, and where to look further; `web_url` is where the pages are."""
     price, fee = (write_amount(minor, terms.currency) for minor in (terms.price, terms.service_fee))
-    page = f", or [its page]({web_url.rstrip('/')}/pages/orders/{quote(terms.order_id)})" if web_url else ""
-    return f"""- **Client** `{terms.client}`, **freelancer** `{terms.freelancer}`
-- **Policy** `{policy}`
+    page = f", or [its page]({web_url.rstrip('/')}/pages/orders/{quote(terms.order_id, safe='')})" if web_url else ""
+    show = _code(f"recourse order show {shlex.quote(terms.order_id)}")
+    return f"""- **Client** {_code(terms.client)}, **freelancer** {_code(terms.freelancer)}
+- **Policy** {_code(policy)}
 - **Paid** {price} + fee {fee}, on {write_instant(terms.ordered_at)}
 
 Where it stands: *Current Details*, and *Event History → Compact* step by step. The whole case file:
-`recourse order show {terms.order_id}`{page}. To act by hand: *More Actions → Send an Update*; each command's
+{show}{page}. To act by hand: *More Actions → Send an Update*; each command's
 description ends with a sample of what to send."""
 
 

@@ -22,7 +22,6 @@ from recourse.cli.output import (
     ask,
     console,
     plain,
-    printable,
     say_json,
     say_more,
 )
@@ -32,6 +31,7 @@ from recourse.cli.typed import Limit, Money, with_amount
 from recourse.database.lists import read_orders, undecided_cases
 from recourse.database.orders import read_record
 from recourse.resolution.model.amounts import write_amount
+from recourse.resolution.model.fields import printable
 from recourse.resolution.model.instants import write_instant
 from recourse.resolution.model.money import held
 from recourse.resolution.model.order import Order

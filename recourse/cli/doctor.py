@@ -6,7 +6,8 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from recourse.cli.output import DONE, NO, Json, console, printable, say_json
+from recourse.cli.output import DONE, NO, Json, console, say_json
+from recourse.resolution.model.fields import printable
 from recourse.starter.answers import counted
 from recourse.starter.client import Recourse
 from recourse.starter.doctor import Ailment, Doctor

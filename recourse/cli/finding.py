@@ -7,12 +7,13 @@ from cyclopts import App, Parameter
 from rich.table import Table
 from rich.text import Text
 
-from recourse.cli.output import After, Json, Stop, console, printable, say_json, say_more
+from recourse.cli.output import After, Json, Stop, console, say_json, say_more
 from recourse.cli.pages import words
 from recourse.cli.times import away
 from recourse.cli.typed import Limit
 from recourse.database.lists import Wanted, list_orders, orders_due
 from recourse.resolution.model.durations import parse_duration
+from recourse.resolution.model.fields import printable
 from recourse.resolution.model.vocabulary import How, Phase, SettlementStatus
 from recourse.runtime.database_connection import explaining_database_errors
 from recourse.starter.reading import STUCK_AFTER, Orders, now

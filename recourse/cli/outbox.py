@@ -10,11 +10,12 @@ from rich.table import Table
 from rich.text import Text
 
 from recourse.activities.notifying import GIVEN_UP_AFTER, Notifying
-from recourse.cli.output import DONE, NO, After, Json, Stop, Yes, ask, console, printable, say_json, say_more
+from recourse.cli.output import DONE, NO, After, Json, Stop, Yes, ask, console, say_json, say_more
 from recourse.cli.pages import words
 from recourse.cli.times import away, length
 from recourse.cli.typed import Limit
 from recourse.database.outbox import disabled_channels, enable_channels, orders_with_undelivered, undelivered
+from recourse.resolution.model.fields import printable
 from recourse.runtime.database_connection import explaining_database_errors
 from recourse.runtime.settings import read_settings
 from recourse.starter.reading import Orders, now

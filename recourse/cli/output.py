@@ -16,6 +16,7 @@ from rich.text import Text
 
 from recourse.errors import ExitStatus
 from recourse.resolution.model.durations import write_duration
+from recourse.resolution.model.fields import printable
 from recourse.resolution.model.zones import read_zone
 
 DONE = 0
@@ -102,11 +103,6 @@ def leave_the_broken_pipe() -> None:
 def say_more(end: str) -> None:
     """Say how to go on behind a full page."""
     console().print(f"There may be more: --after '{printable(end)}'", markup=False)
-
-
-def printable(text: str) -> str:
-    """A foreign text that only ever shows: none of its control characters reaches the terminal."""
-    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
 
 
 def say_json(value: Any) -> None:

@@ -7,9 +7,9 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from recourse.cli.output import printable
 from recourse.cli.refusing import explain
 from recourse.resolution.model.amounts import write_amount
+from recourse.resolution.model.fields import printable
 from recourse.resolution.model.instants import write_instant
 from recourse.resolution.model.money import Balances
 from recourse.resolution.model.notice import Notice

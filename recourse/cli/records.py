@@ -7,8 +7,9 @@ from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 
-from recourse.cli.output import NO, Json, Stop, Zone, console, printable, say_json
+from recourse.cli.output import NO, Json, Stop, Zone, console, say_json
 from recourse.cli.timeline import timeline
+from recourse.resolution.model.fields import printable
 from recourse.resolution.model.record import Export, Reader, verify
 from recourse.runtime.exact_json import read_json
 

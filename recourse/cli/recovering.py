@@ -7,7 +7,8 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from recourse.cli.output import DONE, NO, Json, Stop, Yes, ask, complain, console, printable, say_json
+from recourse.cli.output import DONE, NO, Json, Stop, Yes, ask, complain, console, say_json
+from recourse.resolution.model.fields import printable
 from recourse.starter.answers import NoSuchOrder, counted
 from recourse.starter.client import Recourse
 from recourse.starter.doctor import suspects

@@ -11,10 +11,11 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from recourse.cli.output import Json, Zone, console, printable, say_json
+from recourse.cli.output import Json, Zone, console, say_json
 from recourse.cli.pages import rows, words
 from recourse.cli.typed import Limit
 from recourse.resolution.model.amounts import write_amount
+from recourse.resolution.model.fields import printable
 from recourse.resolution.model.instants import write_instant
 from recourse.runtime.database_connection import explaining_database_errors
 from recourse.starter.reading import Orders

@@ -8,8 +8,8 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
-from recourse.cli.output import printable
 from recourse.resolution.model.amounts import write_amount
+from recourse.resolution.model.fields import printable
 from recourse.resolution.model.instants import write_instant
 from recourse.resolution.model.record import Export
 from recourse.resolution.model.step import RecordEntry

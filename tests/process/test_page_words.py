@@ -4,9 +4,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
 
 from recourse.policies import load_policy
 from recourse.resolution.model.commands import COMMANDS
+from recourse.resolution.model.fields import printable
 from recourse.resolution.model.order import Opening, Terms
 from recourse.starter.simulate.engine import SALT, PureEngine
 from recourse.workflows import page
@@ -103,3 +107,41 @@ async def test_no_text_of_anybody_is_on_the_page(policy: str) -> None:
             declined: Move = ("freelancer", "decline", {"comment": PRIVATE})
             assert "0151" not in await case_file(policy, asked, declined, (role, command, taken))
             assert "0151" not in await case_file(policy, asked, (role, command, {**taken, "kind": PRIVATE}))
+
+
+FOREIGN = st.text(min_size=1, max_size=60) | st.sampled_from(
+    [
+        "a` [PAY HERE](https:evil.example) ![x](https:evil.example) **bold** `b",
+        "``",
+        "<img src=x>",
+        "https://evil.example",
+        "\u202emirrored",
+        "#",
+    ]
+)
+
+
+@given(order_id=FOREIGN, client=FOREIGN, policy=FOREIGN)
+def test_names_that_people_choose_are_never_markdown(order_id: str, client: str, policy: str) -> None:
+    terms = Terms.model_construct(
+        order_id=order_id,
+        client=client,
+        freelancer="f-1",
+        currency="USD",
+        price=10_000,
+        service_fee=550,
+        ordered_at=ORDERED_AT,
+        delivery_time=timedelta(days=5),
+    )
+    shown = f"# {page.summary(terms, policy)}\n\n{page.details(terms, policy)}"
+
+    tokens = [inner for token in MarkdownIt("commonmark").parse(shown) for inner in (token.children or [token])]
+    allowed = {"text", "code_inline", "strong_open", "strong_close", "em_open", "em_close", "softbreak"}
+    blocks = {
+        f"{name}_{side}" for name in ("heading", "bullet_list", "list_item", "paragraph") for side in ("open", "close")
+    }
+    assert {token.type for token in tokens} <= allowed | blocks
+    in_code = [token.content for token in tokens if token.type == "code_inline"]
+    assert printable(client).strip() in [code.strip() for code in in_code]
+    plain = "".join(token.content for token in tokens if token.type == "text")
+    assert "://" not in plain

@@ -13,10 +13,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from recourse.cli.output import printable
 from recourse.cli.pages import words
 from recourse.errors import BadInput
 from recourse.resolution.model.amounts import write_amount
+from recourse.resolution.model.fields import printable
 from recourse.resolution.model.instants import write_instant
 from recourse.resolution.model.money import Balances
 from recourse.resolution.model.record import Export, verify

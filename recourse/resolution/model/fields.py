@@ -25,6 +25,11 @@ def storable(text: str) -> str:
     return text
 
 
+def printable(text: str) -> str:
+    """A foreign text on one line: what has no glyph, such as controls and direction marks, shows as U+FFFD."""
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
+
+
 def _not_ours(command_id: str) -> str:
     if command_id.startswith(UNNAMED):
         raise ValueError(f"may not begin with {UNNAMED!r}")
