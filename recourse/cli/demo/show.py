@@ -30,22 +30,25 @@ from recourse.web.pages.timeline import TimelineEntry, timeline
 TRIES = 10
 WIDEST = 110  # columns, beyond which lines are hard to read
 INTRODUCTION = """\
-Recourse ends orders of a freelance marketplace: when somebody cancels, when the two
-disagree, and when nobody answers. Below are {count} sample orders, one for each way to end.
+Recourse ends orders of a freelance marketplace: when somebody cancels, when
+the two disagree, and when nobody answers. Below are {count} sample orders, one
+for each way to end.
 
-Each order is a durable workflow on a real Temporal server, with its money and its record
-in a real PostgreSQL. Both run on this machine for as long as the demo. The Temporal
-server skips the waiting, so 48 hours pass in a second. The deadlines are real: each
-falls on its second, some days or weeks ahead of today.
+Each order is a durable workflow on a real Temporal server, with its money and
+its record in a real PostgreSQL. Both run on this machine for as long as the
+demo. The Temporal server skips the waiting, so 48 hours pass in a second. The
+deadlines are real: each falls on its second, days or weeks ahead of today.
 
-In each order a client has paid the price and a service fee into escrow. What follows is
-the order's own record: when (UTC), who, and what they did. Below it stands
+In each order a client has paid {paid} into escrow: the price of {price}
+and a service fee of {fee}. What follows is the order's own record: when
+(UTC), who, and what they did. Below it stands
 
   money   where each cent is at the end
   ended   how, and that the record's hash chain is whole
 
-`{one}` plays one of them, `{brief}` prints
-only the last table, and `{keep}` ends with live orders to click through."""
+{one}   plays one of them
+{brief}   prints the closing table alone
+{keep}   ends with live orders to click through"""
 
 
 @dataclass(frozen=True)
@@ -63,8 +66,15 @@ def introduction() -> str:
     """What is about to be seen, on one screen."""
     made = "MAKELEVEL" in os.environ  # whoever typed `make` has no `recourse` on the path
     ways = ("STORY=silence", "BRIEF=1", "KEEP=1") if made else ("--story silence", "--brief", "--keep")
-    one, brief, keep = (f"{'make' if made else 'recourse'} demo {way}" for way in ways)
-    return INTRODUCTION.format(count=len(stories()), one=one, brief=brief, keep=keep)
+    commands = [f"{'make' if made else 'recourse'} demo {way}" for way in ways]
+    one, brief, keep = (f"  {command:<{max(map(len, commands))}}" for command in commands)
+    known = stories()
+    terms = known[0].terms
+    paid, price, fee = (
+        write_amount(minor, terms.currency)
+        for minor in (terms.price + terms.service_fee, terms.price, terms.service_fee)
+    )
+    return INTRODUCTION.format(count=len(known), paid=paid, price=price, fee=fee, one=one, brief=brief, keep=keep)
 
 
 def name(story: Story) -> str:
@@ -171,11 +181,9 @@ async def _shown(staged: Stage, story: Story, screen: Console) -> Played:
 
 
 def _heading(story: Story, order_id: str) -> Iterator[Text]:
-    terms = story.terms
     yield Text()
-    yield Text.assemble((story.title, "bold"))
-    paid = f"{write_amount(terms.price, terms.currency)} + {write_amount(terms.service_fee, terms.currency)} fee"
-    yield Text(f"  {name(story)} · order {order_id} · policy {story.policy.name} · {paid}", "dim")
+    yield Text(story.title, "bold")
+    yield Text(f"  {name(story)} · order {order_id} · policy {story.policy.name}", "dim")
 
 
 async def _played(staged: Stage, story: Story, screen: Console) -> TemporalEngine:
