@@ -115,7 +115,7 @@ async def main(address, queue):
     )
     actor = {"role": "client", "id": "c-1"}
     outcome = await orders.send("signaled", "request", {"actor": actor, "kind": "cancel", "comment": "Please."})
-    print(outcome.whole["status"])
+    print(outcome.status)
     try:
         await orders.order("signaled")
     except DatabaseUnreachable as error:
