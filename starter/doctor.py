@@ -29,6 +29,7 @@ from recourse.starter.client import Recourse
 from recourse.starter.reading import STUCK_AFTER, now
 from recourse.starter.recovering import Recovery, State
 from recourse.starter.temporal_errors import explaining_temporal_errors
+from recourse.wording.english import as_words
 from recourse.workflows import page
 
 Kind = (
@@ -204,7 +205,7 @@ class Doctor:
             due = now() - STUCK_AFTER
             rows = await orders_due(self._recourse.pool, "next_clock_at", due, ANY, after=after, limit=PAGE)
             for row in rows:
-                clock = row["next_clock"].replace("_", " ")
+                clock = as_words(row["next_clock"])
                 says = f"{clock} was due at {row['next_clock_at']:%Y-%m-%d %H:%M} UTC and has not been decided"
                 yield Ailment("stuck", says, "docs/runbooks/orders-stuck.md", row["order_id"])
             if len(rows) < PAGE:

@@ -31,6 +31,7 @@ from recourse.starter.client import Recourse, start_options
 from recourse.starter.histories import FORMER, CannotFollow, Course, Run, course_of, former_of, runs
 from recourse.starter.reading import now
 from recourse.starter.temporal_errors import unless_not_found
+from recourse.wording.english import PHASES
 from recourse.workflows import page
 from recourse.workflows.order import SIGNALS
 
@@ -115,7 +116,7 @@ class Recovery:
     def _without_workflow(self, order_id: str, stored: Stored, why: str, run_id: str | None = None) -> Finding:
         if is_over(stored.order, self._now()):
             return Finding(order_id, "over", "it is over and needs no workflow", run_id)
-        phase = stored.order.phase.replace("_", " ")
+        phase = PHASES[stored.order.phase]
         return Finding(order_id, "orphaned", f"it is {phase} in the database, but {why}", run_id)
 
     async def _running(self, order_id: str, course: Course, run_id: str | None) -> Finding:

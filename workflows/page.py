@@ -17,39 +17,19 @@ from recourse.resolution.model.lateness import lateness
 from recourse.resolution.model.money import held
 from recourse.resolution.model.order import Order, Terms
 from recourse.resolution.model.step import Step
-from recourse.resolution.model.vocabulary import Fallback, Party, RequestKind, Silence
-from recourse.resolution.rules.clocks import Clock, ClockName, clocks, next_clock
+from recourse.resolution.model.vocabulary import Party, RequestKind
+from recourse.resolution.rules.clocks import Clock, clocks, next_clock
 from recourse.resolution.rules.ruling import fallback_of
 from recourse.resolution.rules.windows import silence_means
 from recourse.resolution.shown.looking_ahead import if_nobody_acts
 from recourse.resolution.shown.turn import turn
 from recourse.runtime.search_attributes import CASE_STAGE, NEXT_DUE_AT, PHASE, POLICY, TURN
+from recourse.wording import texts
+from recourse.wording.english import PHASES, as_words, capital
 
-CLOCKS_IN_WORDS: dict[ClockName, str] = {
-    "answer_due": "time to answer is over",
-    "proposal_due": "time to answer the operator's proposal is over: an operator must rule",
-    "case_due": "no operator decided: the policy's fallback",
-    "appeal_window_ends": "time to appeal is over: the ruling is final",
-    "appeal_due": "no operator decided the appeal: the ruling stands",
-    "auto_complete": "the delivered order completes by itself",
-    "settlement": "the held money moves",
-    "settlement_retry": "the payment is tried again",
-    "answer_reminder": "reminder to answer",
-    "case_reminder": "reminder to the operators",
-    "follow_up": "the freelancer follows up",
-    "dormancy": "nobody was heard for long: a case opens",
-}
-_SILENCE: dict[Silence, str] = {
-    "accept": "silence accepts",
-    "decline": "silence declines",
-    "escalate": "silence takes it to an operator",
-    "lapse": "silence lets it lapse",
-}
-_FALLBACK: dict[Fallback, str] = {
-    "cancel_full_refund": "canceled, all that is held goes back to the client",
-    "cancel_split": "canceled, what is held is split",
-    "continue": "the order goes on",
-}
+_CLOCKS = texts("clock", "future")
+_SILENCE = texts("silence", "short")
+_FALLBACK = texts("fallback", "long")
 # What the Temporal UI calls its own way to end a workflow; an order takes it for a command that it does not know.
 CANCEL_BUTTON = "Request Cancellation"
 # Whom the amount of a request is for.
@@ -109,11 +89,11 @@ def current_details(
             "operator sends `rule` in a case."
         )
     late = lateness(order, now)
-    blocks.append(f"## {_words(order.phase).capitalize()}{'' if late == 'on_time' else f' · {_words(late)}'}")
+    blocks.append(f"## {capital(PHASES[order.phase])}{'' if late == 'on_time' else f' · {as_words(late)}'}")
     blocks.append(_whose_turn(order))
     if running := clocks(order)[:_CLOCKS_SHOWN]:
         blocks.append("### If nobody acts")
-        lines = [f"- {write_instant(clock.at)}: {_clock_in_words(order, clock)}" for clock in running]
+        lines = [f"- {write_instant(clock.at)}: {_clock_inplain(order, clock)}" for clock in running]
         blocks.append("\n".join([*lines, *_silence_leads_to(order)]))
     if standing := list(_standing(order)):
         blocks += ["### How it ended" if order.closed else "### Where it stands", "\n".join(standing)]
@@ -121,10 +101,6 @@ def current_details(
     if recent:
         blocks += ["### Last events", "\n".join(f"- {line}" for line in reversed(recent))]
     return "\n\n".join(blocks)
-
-
-def _words(name: str) -> str:
-    return name.replace("_", " ")
 
 
 def _whose_turn(order: Order) -> str:
@@ -157,23 +133,23 @@ def _silence_leads_to(order: Order) -> Iterator[str]:
         return
     parts = silent.money.parts
     shares = ", ".join(f"{who} {write_amount(parts[who], currency)}" for who in ("client", "freelancer", "platform"))
-    yield f"- **{_words(silent.phase).capitalize()}** on {write_instant(silent.at)}: {shares}"
+    yield f"- **{capital(PHASES[silent.phase])}** on {write_instant(silent.at)}: {shares}"
 
 
-def _clock_in_words(order: Order, clock: Clock) -> str:
+def _clock_inplain(order: Order, clock: Clock) -> str:
     case = order.open_case
     if clock.name == "answer_due":
-        return f"{CLOCKS_IN_WORDS[clock.name]}; {_silence(order)}"
+        return f"{_CLOCKS[clock.name]}; {_silence(order)}"
     fallback = fallback_of(order, case) if clock.name == "case_due" and case else "let_them_decide"
     if fallback != "let_them_decide":
         return f"no operator decided: {_FALLBACK[fallback]}"
-    return CLOCKS_IN_WORDS[clock.name]
+    return _CLOCKS[clock.name]
 
 
 def _standing(order: Order) -> Iterator[str]:
     request, case, currency = order.request, order.case, order.terms.currency
     if request and (request.status == "open" or not order.closed):
-        asked = f"{_words(request.kind)}, by the {request.opened_by}: {request.status}"
+        asked = f"{as_words(request.kind)}, by the {request.opened_by}: {request.status}"
         countered = ", countered" if request.status == "open" and request.asked == request.opened_by else ""
         gets = _GETS.get(request.kind)
         # Nothing at all is an offer too.
@@ -184,9 +160,9 @@ def _standing(order: Order) -> Iterator[str]:
     if case and case.proposal and case.stage == "mediation":
         yield f"- **Proposal** {_offer('freelancer', case.proposal.amount, currency)}"
     if case and case.ruling:
-        yield f"- **Ruling** {_words(case.ruling.outcome)}"
+        yield f"- **Ruling** {as_words(case.ruling.outcome)}"
     if order.resolution:
-        yield f"- **Canceled** {_words(order.resolution.how)}, fault: {order.resolution.fault}"
+        yield f"- **Canceled** {as_words(order.resolution.how)}, fault: {order.resolution.fault}"
 
 
 def _offer(gets: Party, amount: int, currency: str) -> str:
@@ -212,11 +188,7 @@ def _silence(order: Order) -> str:
 
 def timer(clock: Clock | None) -> str:
     """What the workflow waits for, for the UI's timeline."""
-    return (
-        f"{CLOCKS_IN_WORDS[clock.name]} · {write_instant(clock.at)}"
-        if clock
-        else "the order stays reachable until then"
-    )
+    return f"{_CLOCKS[clock.name]} · {write_instant(clock.at)}" if clock else "the order stays reachable until then"
 
 
 def step_title(step: Step) -> str:
@@ -226,16 +198,16 @@ def step_title(step: Step) -> str:
     content = step.entry.content
     command = str(content.get("command", "?"))
     if "due_at" in content:
-        did = CLOCKS_IN_WORDS.get(command, _words(command))  # type: ignore[call-overload]
+        did = _CLOCKS.get(command, as_words(command))
     else:
         kind = content["fields"].get("kind") if command == "request" else None
         # What is no command may be anything: a headline of its own, somebody's words.
-        named = _words(command) if command in COMMANDS else "what is no command"
+        named = as_words(command) if command in COMMANDS else "what is no command"
         named = f"{CANCEL_BUTTON} in the Temporal UI" if command == CANCEL_BUTTON else named
-        did = f"{(content['actor'] or {}).get('role', 'somebody')}: {named}{f' {_words(kind)}' if kind else ''}"
+        did = f"{(content['actor'] or {}).get('role', 'somebody')}: {named}{f' {as_words(kind)}' if kind else ''}"
     if content.get("outcome") == "refused":
         return f"{did} refused ({content.get('code')})"[:200]
-    moved_on = f" → {_words(content['to'])}" if content["to"] != content["from"] else ""
+    moved_on = f" → {PHASES[content['to']]}" if content["to"] != content["from"] else ""
     told = f", {len(step.notices)} told" if step.notices else ""
     return f"{did}{moved_on}{told}"
 

@@ -25,7 +25,7 @@ from recourse.cli.output import (
     say_json,
     say_more,
 )
-from recourse.cli.pages import between, order_page, outcome_page, outlook_page, rows, words
+from recourse.cli.pages import between, order_page, outcome_page, outlook_page, rows
 from recourse.cli.times import away, due
 from recourse.cli.typed import Limit, Money, with_amount
 from recourse.database.lists import read_orders, undecided_cases
@@ -42,6 +42,7 @@ from recourse.resolution.shown.looking_ahead import Actions, WouldBeRefused, if_
 from recourse.runtime.database_connection import explaining_database_errors
 from recourse.starter.answers import stamped
 from recourse.starter.reading import Orders, now
+from recourse.wording.english import PHASES, as_words
 
 app = App(name="cases", help="Handle cases as an operator.")
 
@@ -128,7 +129,7 @@ def silence(order: Order, at: datetime) -> str:
     if silent.phase in ("canceled", "completed"):
         return f"{away(silent.at, at)}: {silent.phase}; {shares}"
     stage = f"; the case goes to {silent.case.stage}" if silent.case and silent.case.stage != "closed" else ""
-    return f"{away(silent.at, at)}: the order goes on, {words(silent.phase)}{stage}"
+    return f"{away(silent.at, at)}: the order goes on, {PHASES[silent.phase]}{stage}"
 
 
 @app.command
@@ -153,7 +154,7 @@ def _case_lines(order: Order, can: Actions, said: list[dict[str, Any]], at: date
     case, currency = order.case, order.terms.currency
     if case is None:
         return
-    opened = f"by {case.opened_by} {away(case.opened_at, at)}" + (f", {words(case.reason)}" if case.reason else "")
+    opened = f"by {case.opened_by} {away(case.opened_at, at)}" + (f", {as_words(case.reason)}" if case.reason else "")
     yield "case opened", opened
     if case.open:
         yield "case", f"{case.stage}, {due(case.due_at, at)} ({write_instant(case.due_at, zone)})"
@@ -165,7 +166,10 @@ def _case_lines(order: Order, can: Actions, said: list[dict[str, Any]], at: date
             f"{write_amount(case.proposal.amount, currency)}, until {write_instant(case.proposal.due_at, zone)}",
         )
     if case.ruling:
-        yield "ruled", f"{words(case.ruling.outcome)} by {case.ruling.operator}: {printable(case.ruling.explanation)}"
+        yield (
+            "ruled",
+            f"{as_words(case.ruling.outcome)} by {case.ruling.operator}: {printable(case.ruling.explanation)}",
+        )
     for one in said:
         yield f"{one['who']} said", f"“{printable(one['said'])}”"
     yield "if nobody acts", silence(order, at)

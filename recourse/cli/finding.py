@@ -8,7 +8,6 @@ from rich.table import Table
 from rich.text import Text
 
 from recourse.cli.output import After, Json, Stop, console, say_json, say_more
-from recourse.cli.pages import words
 from recourse.cli.times import away
 from recourse.cli.typed import Limit
 from recourse.database.lists import Wanted, list_orders, orders_due
@@ -17,6 +16,7 @@ from recourse.resolution.model.fields import printable
 from recourse.resolution.model.vocabulary import How, Phase, SettlementStatus
 from recourse.runtime.database_connection import explaining_database_errors
 from recourse.starter.reading import STUCK_AFTER, Orders, now
+from recourse.wording.english import PHASES, as_words
 
 app = App(name="orders", help="Find orders.")
 
@@ -125,8 +125,8 @@ def orders_table(rows: list[dict[str, Any]], at: datetime) -> Table:
         table.add_column(heading, overflow="fold", no_wrap=heading == "policy")
     for row in rows:
         turn = row["turn"] + (f", {away(row['turn_until'], at)}" if row["turn_until"] else "")
-        clock = f"{words(row['next_clock'])} {away(row['next_clock_at'], at)}" if row["next_clock"] else "-"
+        clock = f"{as_words(row['next_clock'])} {away(row['next_clock_at'], at)}" if row["next_clock"] else "-"
         case = f", case: {row['case_stage']}" if row["case_stage"] not in (None, "closed") else ""
-        cells = (row["order_id"], row["policy"], words(row["phase"]) + case, turn, clock, row["settlement"])
+        cells = (row["order_id"], row["policy"], PHASES[row["phase"]] + case, turn, clock, row["settlement"])
         table.add_row(*(Text(printable(cell)) for cell in cells))
     return table

@@ -11,7 +11,6 @@ from rich.text import Text
 
 from recourse.activities.notifying import GIVEN_UP_AFTER, Notifying
 from recourse.cli.output import DONE, NO, After, Json, Stop, Yes, ask, console, say_json, say_more
-from recourse.cli.pages import words
 from recourse.cli.times import away, length
 from recourse.cli.typed import Limit
 from recourse.database.outbox import disabled_channels, enable_channels, orders_with_undelivered, undelivered
@@ -19,6 +18,7 @@ from recourse.resolution.model.fields import printable
 from recourse.runtime.database_connection import explaining_database_errors
 from recourse.runtime.settings import read_settings
 from recourse.starter.reading import Orders, now
+from recourse.wording.english import as_words
 
 app = App(name="outbox", help="Show undelivered notices and retry them.")
 
@@ -84,7 +84,7 @@ def _table(found: list[dict[str, Any]], at: datetime) -> Table:
         table.add_column(heading, overflow="fold", justify="right" if heading == "tries" else "left")
     for row in found:
         behind = f" and {row['behind']} behind it" if row["behind"] else ""
-        notice = f"{words(row['name'])} to {row['receiver']} by {row['channel']}{behind}"
+        notice = f"{as_words(row['name'])} to {row['receiver']} by {row['channel']}{behind}"
         left = row["given_up_at"] - at
         then = f"tried for {length(left)} more" if left > timedelta(0) else f"given up {length(left)} ago"
         then = f"waits: {row['channel']} is disabled" if row["disabled_since"] else then

@@ -18,18 +18,10 @@ from recourse.resolution.model.outcome import Outcome, Refused
 from recourse.resolution.shown.looking_ahead import Actions, Ahead, Outlook, WouldBeRefused
 from recourse.resolution.shown.trying import Bounds
 from recourse.resolution.shown.views import OrderView, RequestView
+from recourse.wording import texts
+from recourse.wording.english import PHASES, as_words
 
-SILENCE = {
-    "accept": "silence accepts",
-    "decline": "silence declines",
-    "escalate": "silence takes it to an operator",
-    "lapse": "silence changes nothing",
-}
-
-
-def words(code: Any) -> str:
-    """A code as words."""
-    return str(code).replace("_", " ")
+_SILENCE = texts("silence", "short")
 
 
 def rows(pairs: Iterable[tuple[str, str]]) -> Table:
@@ -55,7 +47,7 @@ def has_started(policy: str) -> str:
 
 def announced(command: str, order_id: str, amount: str) -> str:
     """What a command with an amount is about to say; `amount` is in words what it gives to whom."""
-    return f"{words(command).capitalize()} for order {order_id}: {amount}."
+    return f"{as_words(command).capitalize()} for order {order_id}: {amount}."
 
 
 def order_page(page: OrderView, zone: str) -> RenderableType:
@@ -63,9 +55,9 @@ def order_page(page: OrderView, zone: str) -> RenderableType:
     currency, turn, case, ended = page.currency, page.turn, page.case, page.resolution
     lines = [
         ("order", f"{page.order_id} · {write_amount(page.price, currency)} · {page.policy}"),
-        ("phase", f"{words(page.phase)}, {words(page.lateness)}"),
+        ("phase", f"{PHASES[page.phase]}, {as_words(page.lateness)}"),
         ("due", write_instant(page.due_at, zone)),
-        ("turn", words(turn.who) + (f" until {write_instant(turn.until, zone)}" if turn.until else "")),
+        ("turn", as_words(turn.who) + (f" until {write_instant(turn.until, zone)}" if turn.until else "")),
     ]
     if page.completes_at:
         lines.append(("completes", f"by itself at {write_instant(page.completes_at, zone)}"))
@@ -74,24 +66,24 @@ def order_page(page: OrderView, zone: str) -> RenderableType:
     if case:
         lines.append(("case", f"{case.stage}, opened by {case.opened_by}"))
     if ended:
-        lines.append(("ended", f"{words(ended.how)}, started by {ended.initiator}, fault {ended.fault}"))
+        lines.append(("ended", f"{as_words(ended.how)}, started by {ended.initiator}, fault {ended.fault}"))
     lines.append(("settlement", _settlement(page, zone)))
     return Group(rows(lines), money_table(page.money, currency, page.price + page.service_fee))
 
 
 def _request(request: RequestView, currency: str, zone: str) -> str:
-    text = f"{request.number}: {words(request.kind)} by {request.opened_by}, {request.status}"
+    text = f"{request.number}: {as_words(request.kind)} by {request.opened_by}, {request.status}"
     if request.amount is not None:
         text += f", {write_amount(request.amount, currency)}"
     if request.silence_means:
         text += f"; {request.asked} answers until {write_instant(request.answer_due_at, zone)}, "
-        text += SILENCE[request.silence_means]
+        text += _SILENCE[request.silence_means]
     return text
 
 
 def _settlement(page: OrderView, zone: str) -> str:
     at = page.settles_at
-    return words(page.settlement) + (f", moves at {write_instant(at, zone)}" if at else "")
+    return as_words(page.settlement) + (f", moves at {write_instant(at, zone)}" if at else "")
 
 
 def money_table(money: Balances, currency: str, paid: int) -> Table:
@@ -120,7 +112,7 @@ def actions_table(found: Actions, reader: str, currency: str) -> RenderableType:
             if said
         ]
         table.add_row(name, action.about, "; ".join(bounds), write_instant(action.until))
-    later = [f"{words(what)} from {write_instant(at)}" for what, at in found.available_at.items()]
+    later = [f"{as_words(what)} from {write_instant(at)}" for what, at in found.available_at.items()]
     return Group(table, *(Text(f"later: {line}") for line in later))
 
 
@@ -137,7 +129,7 @@ def notices_table(told: Sequence[Notice], reader: str) -> Table:
     for notice in told:
         body = notice.body
         table.add_row(
-            write_instant(notice.at), words(notice.name), write_instant(body.deadline), ", ".join(body.answers)
+            write_instant(notice.at), as_words(notice.name), write_instant(body.deadline), ", ".join(body.answers)
         )
     return table
 
@@ -151,10 +143,10 @@ def outcome_page(outcome: Outcome | None, currency: str, amount: str | None) -> 
     again = " (repeated: this id was used before)" if outcome.repeated else ""
     turn, following = outcome.turn, outcome.next
     lines = [("amount", amount)] if amount else []
-    lines += [("events", ", ".join(map(words, outcome.events))), ("phase", words(outcome.phase))]
-    lines.append(("turn", words(turn.who) + (f" until {write_instant(turn.until)}" if turn.until else "")))
+    lines += [("events", ", ".join(map(as_words, outcome.events))), ("phase", PHASES[outcome.phase])]
+    lines.append(("turn", as_words(turn.who) + (f" until {write_instant(turn.until)}" if turn.until else "")))
     if following:
-        lines.append(("next", f"{words(following.name)} at {write_instant(following.at)}"))
+        lines.append(("next", f"{as_words(following.name)} at {write_instant(following.at)}"))
     return Group(Text(f"applied{again}"), rows(lines))
 
 
@@ -180,5 +172,5 @@ def outlook_page(answer: Ahead | WouldBeRefused, currency: str, amount: str | No
 
 def _outlook(outlook: Outlook, currency: str) -> list[tuple[str, str]]:
     shares = ", ".join(f"{who} {write_amount(amount, currency)}" for who, amount in outlook.money.parts.items())
-    how = f" ({words(outlook.how)})" if outlook.how else ""
-    return [("  phase", f"{words(outlook.phase)}{how}"), ("  money", shares)]
+    how = f" ({as_words(outlook.how)})" if outlook.how else ""
+    return [("  phase", f"{PHASES[outlook.phase]}{how}"), ("  money", shares)]

@@ -14,6 +14,7 @@ from recourse.resolution.model.commands import COMMANDS
 from recourse.resolution.model.instants import write_instant
 from recourse.resolution.model.refusals import SENTENCES, Code
 from recourse.resolution.model.unfit import unfit
+from recourse.wording.english import PHASES, as_words, word
 
 # The details that are amounts of money where they are whole numbers; of the other codes they count something.
 _OF_MONEY: tuple[Code, ...] = ("amount_required", "amount_out_of_range")
@@ -23,27 +24,15 @@ def explain(code: str, details: Mapping[str, Any], currency: str) -> tuple[str, 
     """The sentence of a refusal, and in two columns those of its details that the sentence does not say."""
     money = code in _OF_MONEY
     said = {key: _in_words(value, currency if money else None) for key, value in details.items()}
-    known: Mapping[Any, str] = {**SENTENCES, **_SAID}
-    sentence = known.get(code, code.replace("_", " "))
+    sentence = word(SENTENCES, code)
+    if "`" in sentence:
+        # The rest names a detail, which is shown in words.
+        sentence = f"{sentence.partition(';')[0]}."
     if code in _OF_MONEY and {"at_least", "at_most"} <= said.keys():
         sentence = f"The amount must be between {said.pop('at_least')} and {said.pop('at_most')}."
     if code == "wrong_phase" and "phase" in said:
-        sentence = f"This is not possible while the order is {said.pop('phase').replace('_', ' ')}."
-    return sentence, [(key.replace("_", " "), value) for key, value in said.items()]
-
-
-# What the sentences for programs say by the names of details.
-_SAID = {
-    "malformed": "The command is not valid.",
-    "actor_unproven": "The sender's identity could not be verified.",
-    "unknown_command": "There is no such command.",
-    "unknown_reason": "This role cannot give that reason.",
-    "attestation_missing": "Required confirmations are missing.",
-    "amount_out_of_range": "This is out of range.",
-    "stale_version": "The offer has changed.",
-    "cooling_down": "You must wait after a decline.",
-    "dialogue_required": "Each side must first send a message about the open request.",
-}
+        sentence = f"This is not possible while the order is {PHASES[said.pop('phase')]}."
+    return sentence, [(as_words(key), value) for key, value in said.items()]
 
 
 def _in_words(value: Any, currency: str | None) -> str:

@@ -12,13 +12,14 @@ from rich.table import Table
 from rich.text import Text
 
 from recourse.cli.output import Json, Zone, console, say_json
-from recourse.cli.pages import rows, words
+from recourse.cli.pages import rows
 from recourse.cli.typed import Limit
 from recourse.resolution.model.amounts import write_amount
 from recourse.resolution.model.fields import printable
 from recourse.resolution.model.instants import write_instant
 from recourse.runtime.database_connection import explaining_database_errors
 from recourse.starter.reading import Orders
+from recourse.wording.english import as_words
 
 app = App(name="stats", help="Show scores, outcomes, reasons and flags over all closed orders.")
 
@@ -76,7 +77,7 @@ def stats(
     cells = [[_shown(name, row, zone) for name in names] for row in found]
     right = [isinstance(found[0][name], int | Decimal) for name in names]
     screen = console()
-    screen.print(_shaped([words(name) for name in names], cells, right, screen.width))
+    screen.print(_shaped([as_words(name) for name in names], cells, right, screen.width))
 
 
 async def read_view(pool: Any, view: View, limit: int) -> list[dict[str, Any]]:

@@ -14,6 +14,7 @@ from recourse.resolution.model.instants import write_instant
 from recourse.resolution.model.record import Export
 from recourse.resolution.model.step import RecordEntry
 from recourse.resolution.model.zones import read_zone
+from recourse.wording.english import as_words
 
 _TONES = {"refused": "yellow", "order_canceled": "red", "completed": "green", "money_moved": "green"}
 # What a reader wants of each event, beside its name.
@@ -60,9 +61,9 @@ def _what(content: Mapping[str, Any], currency: str | None) -> Text:
     if "amount" in fields:
         parts.append(_amount(fields.pop("amount"), currency))
     said = [fields.pop(name) for name in ("comment", "explanation", "text", "title") if name in fields]
-    text = _text(_words(content.get("command", "?")), "bold")
+    text = _text(as_words(content.get("command", "?")), "bold")
     if parts:
-        text.append_text(_text(" " + ", ".join(_words(part) for part in parts)))
+        text.append_text(_text(" " + ", ".join(as_words(part) for part in parts)))
     for one in said:
         text.append_text(_text(f"\n“{one}”", "italic"))
     note = _map(content.get("private")).get("private_note")
@@ -73,10 +74,10 @@ def _what(content: Mapping[str, Any], currency: str | None) -> Text:
 
 def _outcome(content: Mapping[str, Any], currency: str | None, zone: str) -> Text:
     if content.get("outcome") == "refused":
-        return _text(f"refused: {_words(content.get('code', '?'))}", _TONES["refused"])
+        return _text(f"refused: {as_words(content.get('code', '?'))}", _TONES["refused"])
     lines = Text("\n").join(_event(event, currency, zone) for event in _events(content))
     if content.get("from") != content.get("to"):
-        lines = _text(f"{_words(content.get('from'))} → {_words(content.get('to'))}\n", "bold").append_text(lines)
+        lines = _text(f"{as_words(content.get('from'))} → {as_words(content.get('to'))}\n", "bold").append_text(lines)
     return lines
 
 
@@ -86,11 +87,11 @@ def _event(event: Mapping[str, Any], currency: str | None, zone: str) -> Text:
     for name in _TOLD:
         value = told.get(name)
         if value is not None:
-            parts.append(f"until {_when(value, zone)}" if name.endswith("due_at") else _words(value))
+            parts.append(f"until {_when(value, zone)}" if name.endswith("due_at") else as_words(value))
     if event.get("event") in ("request_countered", "proposal_made", "settlement_offered", "ruling_made"):
         parts += [_amount(event["amount"], currency)] if event.get("amount") is not None else []
     name = str(event.get("event", "?"))
-    return _text(_words(name) + (f": {', '.join(parts)}" if parts else ""), _TONES.get(name, ""))
+    return _text(as_words(name) + (f": {', '.join(parts)}" if parts else ""), _TONES.get(name, ""))
 
 
 def _money(content: Mapping[str, Any], currency: str | None) -> Text:
@@ -127,10 +128,6 @@ def _map(value: Any) -> Mapping[str, Any]:
 def _events(content: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     events = content.get("events")
     return [_map(event) for event in events] if isinstance(events, Sequence) else []
-
-
-def _words(name: Any) -> str:
-    return str(name).replace("_", " ")
 
 
 def _text(text: str, style: str = "") -> Text:

@@ -6,44 +6,13 @@ from recourse.policies.state_graph import Move
 from recourse.resolution.model.commands import Accept, Counter, Decline, MakeRequest, Rule, UndoCancellation, Withdraw
 from recourse.resolution.model.order import Order
 from recourse.resolution.model.policy import Policy
-from recourse.resolution.model.vocabulary import How
 from recourse.resolution.rules.clocks import Clock
+from recourse.wording import texts
 
-_COMMANDS = {
-    "submit_requirements": "{who} sends the requirements",
-    "deliver": "{who} delivers",
-    "ask_revision": "{who} asks for a revision",
-    "complete": "{who} completes",
-    "accept": "{who} accepts",
-    "decline": "{who} declines",
-    "counter": "{who} names another amount",
-    "withdraw": "{who} takes it back",
-    "settle": "both name the same amount",
-    "escalate": "{who} goes to an operator",
-    "propose": "operator proposes an amount",
-    "appeal": "{who} appeals",
-}
-_REQUESTS = {
-    "cancel": "{who} asks to cancel",
-    "extension": "{who} asks for more time",
-    "update": "{who} asks for an update",
-    "partial_refund": "{who} offers a part back",
-}
-_ALONE: dict[How, str] = {
-    "forced_late": "{who} cancels alone, very late",
-    "regretted": "{who} cancels alone, regretting it",
-    "unilateral": "{who} cancels alone",
-}
-_CLOCKS = {
-    "answer_due": "{time} of silence",
-    "proposal_due": "{time} without both answers",
-    "case_due": "{time} without a ruling",
-    "appeal_window_ends": "{time} without an appeal",
-    "appeal_due": "{time} without a second ruling",
-    "auto_complete": "{time} pass",
-    "settlement": "{time} pass",
-    "dormancy": "{time} without a word",
-}
+_COMMANDS = texts("command", "arrow")
+_ASKS = texts("request", "asks")
+_ALONE = texts("how", "arrow")
+_CLOCKS = texts("clock", "arrow")
 
 
 def arrow_words(policy: Policy, move: Move, before: Order) -> str:
@@ -57,7 +26,7 @@ def arrow_words(policy: Policy, move: Move, before: Order) -> str:
             return "{who} says there is no agreement"
         case MakeRequest():
             how = move.after.resolution.how if move.after.resolution else None
-            return _ALONE[how] if how else _REQUESTS[command.kind]
+            return _ALONE[how] if how else f"{{who}} asks {_ASKS[command.kind]}"
         case Rule(outcome="continue"):
             return "operator rules to go on"
         case Rule(outcome="cancel"):

@@ -7,35 +7,16 @@ from functools import cached_property
 
 from recourse.policies.arrow_words import arrow_words
 from recourse.policies.state_graph import Move, StateGraph
-from recourse.policies.wording import PHASE_WORDS, capital
 from recourse.resolution.model.order import Order
 from recourse.resolution.model.vocabulary import OPEN_PHASES, Party, Phase
+from recourse.wording import texts
+from recourse.wording.english import PHASES, capital
 
 OPEN = "open"
 """The frame around the open phases: an arrow from it starts in several of them, one to it goes back to where the
 order was."""
 
-BOXES: dict[str, str] = {
-    **{phase: capital(PHASE_WORDS[phase]) for phase in OPEN_PHASES},
-    "cancel_freelancer": "Cancellation: the freelancer must answer",
-    "cancel_client": "Cancellation: the client must answer",
-    "extension_client": "More time: the client must answer",
-    "update_freelancer": "Update: the freelancer must answer",
-    "partial_refund_client": "Partial refund: the client must answer",
-    "partial_refund_freelancer": "Partial refund: the freelancer must answer",
-    "review": "Case: an operator reviews the request",
-    "mediation": "Case: an operator mediates",
-    "proposal": "Case: both must answer a proposal",
-    "ruling": "Case: an operator must rule",
-    "ruled_cancel": "Ruled to cancel, may be appealed",
-    "ruled_continue": "Ruled to go on, may be appealed",
-    "appeal": "Appeal: another operator must rule",
-    "canceled_held": "Canceled, the money is held",
-    "undo_client": "Undo: the client must answer",
-    "undo_freelancer": "Undo: the freelancer must answer",
-    "canceled": "Canceled and settled",
-    "completed": "Completed and settled",
-}
+BOXES = {phase: capital(PHASES[phase]) for phase in OPEN_PHASES} | texts("box", "title")
 """The titles of all boxes that there can be, in the order in which an order comes through them."""
 
 
@@ -55,7 +36,7 @@ class Arrow:
             return self.words
         if set(self.phases) == set(OPEN_PHASES):
             return f"{self.words} (order still open)"
-        return f"{self.words} ({', '.join(PHASE_WORDS[phase] for phase in self.phases)})"
+        return f"{self.words} ({', '.join(PHASES[phase] for phase in self.phases)})"
 
 
 @dataclass(frozen=True)
@@ -160,7 +141,7 @@ def _named(parties: Iterable[Party]) -> str:
 
 
 def _narrower(phases: set[Phase], seen: set[Phase]) -> tuple[Phase, ...]:
-    return () if phases >= seen else tuple(phase for phase in PHASE_WORDS if phase in phases)
+    return () if phases >= seen else tuple(phase for phase in PHASES if phase in phases)
 
 
 def _from_the_frame(arrows: Iterable[Arrow], seen: Mapping[str, set[Phase]]) -> Iterator[Arrow]:

@@ -9,10 +9,11 @@ from recourse.policies.chart import BOXES, OPEN, Arrow, Chart, chart
 from recourse.policies.keys import Key, dotted, written
 from recourse.policies.sentences import SENTENCES
 from recourse.policies.state_graph import explore
-from recourse.policies.wording import PHASE_WORDS, listed, span
 from recourse.resolution.model.durations import parse_duration
 from recourse.resolution.model.policy import Policy
 from recourse.resolution.model.vocabulary import OPEN_PHASES, Party
+from recourse.wording import texts
+from recourse.wording.english import PHASES, listed, span
 
 
 @dataclass(frozen=True)
@@ -57,18 +58,7 @@ def _change(key: Key, before: Any, after: Any, old: Policy, new: Policy) -> Chan
     return Change(dotted(key), before, after, sentence.say(old), sentence.say(new), consequence)
 
 
-_SILENCE_NOW = {
-    "accept": "cancels the order",
-    "decline": "counts as a decline",
-    "escalate": "opens a case",
-    "lapse": "lets the request lapse",
-}
-_SILENCE_THEN = {
-    "accept": "canceling the order",
-    "decline": "counting as a decline",
-    "escalate": "opening a case",
-    "lapse": "letting the request lapse",
-}
+_SILENCE = texts("silence", "long")
 
 
 def _consequence(key: Key, before: Any, after: Any, old: Policy, new: Policy) -> str | None:
@@ -84,11 +74,11 @@ def _consequence(key: Key, before: Any, after: Any, old: Policy, new: Policy) ->
 def _silence(key: Key, old: Policy, new: Policy) -> str:
     asked: Party = "client" if key[-1] == "client_asked" else "freelancer"
     phase = key[3] if key[2] == "silence_in" else "-"
-    where = f" while the order is {PHASE_WORDS[phase]}" if phase in OPEN_PHASES else ""
+    where = f" while the order is {PHASES[phase]}" if phase in OPEN_PHASES else ""
     then, now = (policy.requests.cancel.silence_of(asked, phase) for policy in (old, new))
     if then == now:
-        return f"Silence of the {asked} when asked{where} means the same as before."
-    return f"Silence of the {asked} when asked{where} now {_SILENCE_NOW[now]} instead of {_SILENCE_THEN[then]}."
+        return f"If the {asked} does not answer{where}, the same happens as before."
+    return f"If the {asked} does not answer{where}, {_SILENCE[now]}; before, {_SILENCE[then]}."
 
 
 def _lists(before: list[Any], after: list[Any]) -> str | None:

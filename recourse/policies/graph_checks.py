@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterator
 from recourse.policies.clock_keys import clock_key
 from recourse.policies.findings import Remark, error, warning
 from recourse.policies.state_graph import Move, Mover, StateGraph
-from recourse.policies.wording import PHASE_WORDS, listed, span
 from recourse.resolution.model.commands import MakeRequest
 from recourse.resolution.model.money import held
 from recourse.resolution.model.vocabulary import PARTIES, Party, Phase
 from recourse.resolution.rules.clocks import Clock
+from recourse.wording import texts
+from recourse.wording.english import PHASES, listed, span
 
 
 def graph_remarks(graph: StateGraph) -> Iterator[Remark]:
@@ -42,7 +43,7 @@ def one_partys_exits(graph: StateGraph) -> Iterator[Remark]:
 
 
 def _either(phases: set[Phase]) -> str:
-    return listed([words for phase, words in PHASE_WORDS.items() if phase in phases], "or")
+    return listed([words for phase, words in PHASES.items() if phase in phases], "or")
 
 
 def _asks_for_less(move: Move) -> bool:
@@ -84,18 +85,7 @@ def _over_at_once(graph: StateGraph, move: Move, clock: Clock, key: str) -> Rema
     )
 
 
-_WHEN = {
-    "answer_due": "a request is opened and its window has ended",
-    "proposal_due": "a proposal is made and its window has ended",
-    "case_due": "a case is opened and is overdue",
-    "appeal_window_ends": "a ruling is made and can no longer be appealed",
-    "appeal_due": "an appeal is opened and is overdue",
-    "auto_complete": "an order is delivered and completes in the same moment",
-    "answer_reminder": "a request is opened and its reminder goes out",
-    "case_reminder": "a case is opened and its reminder goes out",
-    "follow_up": "an order is canceled and its follow-up is due",
-    "dormancy": "an order is placed and counts as forgotten",
-}
+_WHEN = texts("clock", "at_once")
 
 
 def faults_of_the_rules(graph: StateGraph) -> Iterator[Remark]:
@@ -180,7 +170,7 @@ def costly_silence(graph: StateGraph) -> Iterator[Remark]:
 
 def _costly(graph: StateGraph, what: str, asked: Party, where: set[Phase]) -> Remark:
     general = f"requests.cancel.silence.{asked}_asked"
-    special = {phase: f"requests.cancel.silence_in.{phase}.{asked}_asked" for phase in PHASE_WORDS if phase in where}
+    special = {phase: f"requests.cancel.silence_in.{phase}.{asked}_asked" for phase in PHASES if phase in where}
     chosen = graph.policy.requests.cancel.silence_in
     written = [key for phase, key in special.items() if phase in chosen and chosen[phase].of(asked)]
     outcome = (
@@ -226,7 +216,7 @@ def silences_that_never_come(graph: StateGraph) -> Iterator[Remark]:
             if special.of(asked) and (phase, asked) not in ended:
                 yield warning(
                     "no-effect",
-                    f"no window of the {asked} can end while an order is {PHASE_WORDS[phase]}, so this never applies: "
+                    f"no window of the {asked} can end while an order is {PHASES[phase]}, so this never applies: "
                     "remove it, or see requests.cancel.phases and requests.cancel.by",
                     f"requests.cancel.silence_in.{phase}.{asked}_asked",
                     if_written=True,

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 
 from recourse.policies.findings import Remark, error
-from recourse.policies.wording import listed, span
 from recourse.resolution.model.policy import Policy
 from recourse.resolution.model.vocabulary import PARTIES, Right
 from recourse.resolution.shown.scores import calculator_names
+from recourse.wording.english import listed, span
 
 NOTHING = timedelta(0)
 MOST_ATTESTATIONS = 50

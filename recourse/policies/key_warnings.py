@@ -6,9 +6,9 @@ from fractions import Fraction
 
 from recourse.policies.findings import Remark, warning
 from recourse.policies.sentences import SENTENCES
-from recourse.policies.wording import span
 from recourse.resolution.model.policy import Policy
 from recourse.resolution.model.vocabulary import PARTIES, Party
+from recourse.wording.english import span
 
 NOTHING = timedelta(0)
 A_DAY = timedelta(days=1)

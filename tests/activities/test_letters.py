@@ -48,7 +48,7 @@ def test_every_notice_renders_for_people_and_for_programs(lives: list[Life]) -> 
     for order, notice in told(lives):
         seen[notice.name] += 1
         text, body = letter(notice), notice.body
-        assert SENTENCES[notice.name] in text  # type: ignore[index]
+        assert SENTENCES[notice.name] in text
         assert order.terms.order_id in text
         assert subject(notice) == f"Order o-1: {notice.name.replace('_', ' ')}"
         currency = body.amounts.currency

@@ -9,7 +9,8 @@ import pytest
 
 from recourse.database.lists import undecided_cases
 from recourse.web.app import make_app
-from recourse.web.pages import lists, words
+from recourse.web.pages import lists
+from recourse.wording import texts
 from tests.http.conftest import KEYS, Orders
 from tests.pages.conftest import Visitors, started
 from tests.process.conftest import Marketplace
@@ -94,7 +95,7 @@ async def test_the_queue_is_narrowed_to_what_is_overdue_or_due_soon(
         for due in ("", "week", "day", "overdue", "in a while"):
             await operator.open(f"queue?due={due}")
             assert (order_id in operator.text) == (due in found or due == "in a while"), (early, due)
-            assert operator.fields("/queue")[1].get("due", []) == ([due] if due in words.DUE else [])
+            assert operator.fields("/queue")[1].get("due", []) == ([due] if due in texts("due", "choice") else [])
 
 
 async def test_the_next_page_of_the_queue_has_the_same_filters(

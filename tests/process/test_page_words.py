@@ -58,7 +58,7 @@ async def test_a_forgotten_order_that_was_not_begun_is_refunded_whole_and_the_pa
     message: Move = ("operator", "message", {"comment": "Is anybody there?"})
     shown = await case_file("resolution_center", message, requirements="awaited", hours=24 * 91)
 
-    assert "no operator decided: canceled, all that is held goes back to the client" in shown
+    assert "no operator decided: the order is canceled and what is held goes to the client" in shown
 
 
 async def test_an_offer_of_nothing_is_an_offer() -> None:

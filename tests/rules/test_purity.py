@@ -10,8 +10,8 @@ import pytest
 
 from recourse import resolution
 
-# Beside the rules themselves, the base of all errors.
-OWN = ("recourse.resolution", "recourse.errors")
+# Besides the rules themselves: the base of all errors, and the texts for people, which are data of the package.
+OWN = ("recourse.resolution", "recourse.errors", "recourse.wording")
 ROOT = Path(next(iter(resolution.__path__)))
 MODULES = sorted(ROOT.glob("**/*.py"))
 NAMES = [

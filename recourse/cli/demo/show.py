@@ -13,7 +13,6 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from recourse.cli.pages import words
 from recourse.errors import BadInput
 from recourse.resolution.model.amounts import write_amount
 from recourse.resolution.model.fields import printable
@@ -26,6 +25,7 @@ from recourse.starter.simulate.play import Difference, Play
 from recourse.starter.simulate.story import Story, StoryStep, read_story
 from recourse.starter.simulate.temporal import Stage, TemporalEngine, TooSlow, shift_of
 from recourse.web.pages.timeline import TimelineEntry, timeline
+from recourse.wording.english import PHASES, as_words
 
 TRIES = 10
 WIDEST = 110  # columns, beyond which lines are hard to read
@@ -167,9 +167,9 @@ async def _shown(staged: Stage, story: Story, screen: Console) -> Played:
     wrong = verify(exported(order, entries, "operator"))
     if wrong:
         raise Difference(("record",), "a record that verifies", wrong)
-    terms, how = order.terms, f", {words(order.resolution.how)}" if order.resolution else ""
+    terms, how = order.terms, f", {as_words(order.resolution.how)}" if order.resolution else ""
     lasted = entries[-1].at - terms.ordered_at
-    played = Played(story, terms.order_id, f"{words(order.phase)}{how}", lasted, time.monotonic() - began)
+    played = Played(story, terms.order_id, f"{PHASES[order.phase]}{how}", lasted, time.monotonic() - began)
     money = view(order, "operator", order.decided_at).money
     entered = "1 entry" if len(entries) == 1 else f"{len(entries)} entries"
     for first, text in (

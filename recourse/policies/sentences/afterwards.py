@@ -4,8 +4,9 @@ from datetime import timedelta
 from typing import assert_never
 
 from recourse.policies.sentences.sentence import Sentence, kind_missing, no_undo
-from recourse.policies.wording import capital, listed, percent, span, who
+from recourse.resolution.model.durations import write_percentage
 from recourse.resolution.model.policy import Policy
+from recourse.wording.english import capital, listed, span, who
 
 
 def _undo_by(policy: Policy) -> str:
@@ -130,7 +131,8 @@ MONEY = (
     Sentence(
         "money.commission",
         lambda policy: (
-            f"The platform keeps {percent(policy.money.commission)} of what the freelancer earns, rounded down."
+            f"The platform keeps {write_percentage(policy.money.commission)} of what the freelancer earns, "
+            "rounded down."
         ),
     ),
     Sentence("money.fee_back", _fee_back),

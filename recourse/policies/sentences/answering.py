@@ -4,16 +4,12 @@ from datetime import timedelta
 
 from recourse.policies.sentences.canceling import nobody_names
 from recourse.policies.sentences.sentence import Sentence, kind_missing, never_asked
-from recourse.policies.wording import PHASE_WORDS, capital, listed, span
 from recourse.resolution.model.policy import Policy
 from recourse.resolution.model.vocabulary import OPEN_PHASES, PARTIES, OpenPhase, Party, Silence
+from recourse.wording import texts
+from recourse.wording.english import PHASES, capital, listed, span
 
-SILENCE_WORDS: dict[Silence, str] = {
-    "accept": "the order is canceled as asked",
-    "decline": "the request counts as declined",
-    "escalate": "an operator decides",
-    "lapse": "the request lapses and the order goes on",
-}
+_SILENCE = texts("silence", "long")
 _no_cancel = kind_missing("cancel")
 
 
@@ -36,7 +32,8 @@ def _window(party: Party) -> Sentence:
 
 def _silence(party: Party) -> Sentence:
     def say(policy: Policy) -> str:
-        return f"If the {party} does not answer in time, {SILENCE_WORDS[policy.requests.cancel.silence.of(party)]}."
+        meaning = _SILENCE[policy.requests.cancel.silence.of(party)]
+        return f"If the {party} does not answer a cancel request in time, {meaning}."
 
     return Sentence(f"requests.cancel.silence.{party}_asked", say, never_asked(party))
 
@@ -48,10 +45,10 @@ def _silence_in(phase: OpenPhase, party: Party) -> Sentence:
 
     def say(policy: Policy) -> str:
         meaning = special(policy)
-        where = f"if the {party}'s time ends while the order is {PHASE_WORDS[phase]}"
+        where = f"if the {party}'s time ends while the order is {PHASES[phase]}"
         if meaning is None:
             return f"{capital(where)}, its silence means the same as elsewhere."
-        return f"But {where}, {SILENCE_WORDS[meaning]}."
+        return f"But {where}, {_SILENCE[meaning]}."
 
     def idle(policy: Policy) -> str | None:
         # Where a policy has no rule of its own for the phase, there is nothing to tell.

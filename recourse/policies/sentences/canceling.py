@@ -5,21 +5,17 @@ from typing import assert_never
 
 from recourse.policies.sentences.order import REGRET
 from recourse.policies.sentences.sentence import Sentence, kind_missing
-from recourse.policies.wording import capital, listed, phases, span, who
 from recourse.resolution.model.policy import Policy
-from recourse.resolution.model.vocabulary import Kind, Party, Right, other
+from recourse.resolution.model.vocabulary import Party, Right, other
+from recourse.wording import texts
+from recourse.wording.english import capital, listed, phases, span, who
 
-_KINDS: dict[Kind, str] = {
-    "cancel": "to cancel",
-    "extension": "for more time",
-    "update": "for an update",
-    "partial_refund": "to give a part of the price back",
-}
+_ASKS = texts("request", "asks")
 _no_cancel = kind_missing("cancel")
 
 
 def _kinds(policy: Policy) -> str:
-    kinds = [_KINDS[kind] for kind in policy.requests.kinds]
+    kinds = [_ASKS[kind] for kind in policy.requests.kinds]
     return f"The parties can ask {listed(kinds)}." if kinds else "No request of any kind can be opened."
 
 

@@ -3,8 +3,8 @@
 from datetime import timedelta
 
 from recourse.policies.sentences.sentence import Sentence
-from recourse.policies.wording import span
 from recourse.resolution.model.policy import Policy
+from recourse.wording.english import span
 
 
 def _auto_complete(policy: Policy) -> str:

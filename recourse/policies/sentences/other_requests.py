@@ -5,9 +5,10 @@ from datetime import timedelta
 
 from recourse.policies.sentences.answering import reminder_words
 from recourse.policies.sentences.sentence import Sentence, kind_missing
-from recourse.policies.wording import percent, span
+from recourse.resolution.model.durations import write_percentage
 from recourse.resolution.model.policy import Policy
 from recourse.resolution.model.vocabulary import Silence
+from recourse.wording.english import span
 
 _EXTENSION = kind_missing("extension")
 _UPDATE = kind_missing("update")
@@ -70,7 +71,7 @@ def _price_above(policy: Policy) -> str:
 
 
 def _at_most(policy: Policy) -> str:
-    share = percent(policy.requests.partial_refund.at_most)
+    share = write_percentage(policy.requests.partial_refund.at_most)
     return f"All partial refunds of one order together give back at most {share} of its price."
 
 

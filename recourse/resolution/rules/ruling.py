@@ -22,6 +22,7 @@ from recourse.resolution.rules.decision import Decision
 from recourse.resolution.rules.ending import cancel_by_case
 from recourse.resolution.rules.undoing import restore
 from recourse.resolution.rules.windows import answer_window
+from recourse.wording import texts
 
 
 def rule(decision: Decision, command: Rule, operator: str, checks: Checks) -> None:
@@ -163,11 +164,7 @@ def remind_operator(decision: Decision) -> None:
     decision.happen(CaseReminded())
 
 
-_FALLBACK_WORDS: dict[Fallback, str] = {
-    "cancel_full_refund": "No operator decided in time: the order is canceled and what is held goes to the client.",
-    "cancel_split": "No operator decided in time: the order is canceled and what is held of the price is split.",
-    "continue": "No operator decided in time: the order goes on.",
-}
+_FALLBACK = texts("fallback", "long")
 
 
 def fallback_of(order: Order, case: Case) -> Fallback | Literal["let_them_decide"]:
@@ -203,7 +200,7 @@ def fall_back(decision: Decision) -> None:
             outcome="continue" if goes_on else "cancel",
             operator=None,
             amount=None if goes_on else gross,
-            explanation=_FALLBACK_WORDS[fallback],
+            explanation=f"No operator decided in time: {_FALLBACK[fallback]}.",
             overdue=True,
         )
     )

@@ -22,7 +22,6 @@ from recourse.resolution.shown.looking_ahead import Ahead, WouldBeRefused
 from recourse.resolution.shown.trying import variants
 from recourse.starter.answers import OrderNotRunning
 from recourse.web.access import Site, the_actor, the_reader
-from recourse.web.pages import words
 from recourse.web.pages.fields import Typed
 from recourse.web.pages.forms import Form
 from recourse.web.pages.order_page import possible
@@ -32,6 +31,10 @@ from recourse.web.pages.sessions import Session, check_proof, first, read_form, 
 from recourse.web.pages.signing_in import to
 from recourse.web.patience import patient
 from recourse.web.problems import OF_THE_MESSAGE, Failure, malformed
+from recourse.wording import texts
+from recourse.wording.english import word
+
+_REFUSED = texts("refusal", "page")
 
 # What a form carries beside its fields.
 _OURS = frozenset({"proof", "step", "command_id", "seen"})
@@ -75,7 +78,7 @@ class Visit:
             if not (isinstance(ahead, WouldBeRefused) and ahead.refused in OF_THE_MESSAGE):
                 code = ahead.refused if isinstance(ahead, WouldBeRefused) else code
                 break
-        why = words.word(words.REFUSED, code)
+        why = word(_REFUSED, code)
         raise Failure(409, code, "This cannot be done now.", detail=why, details={"order_id": self.order_id})
 
     async def has_done(self, key: str, command_id: str) -> bool:
@@ -213,8 +216,8 @@ def _refused(visit: Visit, form: Form, typed: Typed, code: str, details: Mapping
         # Some problems name a place inside of a field.
         problems = {where.split(".")[0]: why for where, why in details.get("problems", {}).items()}
         wrong = {where: f"This cannot be used: {why}." for where, why in problems.items() if where in names}
-        return visit.show(form, typed, wrong, status, notice="" if wrong else words.REFUSED["malformed"])
+        return visit.show(form, typed, wrong, status, notice="" if wrong else _REFUSED["malformed"])
     about = _ABOUT.get(code) or next((one for one in ("explanation", "comment") if one in names), "")
     if status == 422 and about in names:
-        return visit.show(form, typed, {about: words.word(words.REFUSED, code)}, status)
-    return visit.show(form, typed, {}, status, notice=words.word(words.REFUSED, code))
+        return visit.show(form, typed, {about: word(_REFUSED, code)}, status)
+    return visit.show(form, typed, {}, status, notice=word(_REFUSED, code))

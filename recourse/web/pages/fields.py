@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from recourse.policies.wording import span
 from recourse.resolution.model.amounts import read_amount, write_amount
 from recourse.resolution.model.durations import parse_duration
 from recourse.resolution.shown.trying import Bounds
+from recourse.wording.english import span
 
 # Of a browser's form, each field with all the values that were given for it.
 Typed = Mapping[str, list[str]]

@@ -5,13 +5,20 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-from recourse.policies.wording import span
 from recourse.resolution.model.order import Order
 from recourse.resolution.model.record import Reader
 from recourse.resolution.model.vocabulary import PARTIES
 from recourse.resolution.shown.trying import Action
-from recourse.web.pages import words
 from recourse.web.pages.fields import Choice, Field, Typed, comment, money, one_of
+from recourse.wording import texts
+from recourse.wording.english import as_words, capital, span, word
+
+_FAULTS = texts("fault", "whose")
+_OUTCOMES = texts("outcome", "choice")
+_ATTESTATIONS = texts("attestation", "claim")
+_VISIBILITIES = texts("visibility", "choice")
+_RATINGS = texts("rating", "choice")
+_REFUSED = texts("refusal", "page")
 
 Weight = Literal["answer", "usual", "ending", "quiet"]
 GETS = "What the freelancer gets"
@@ -74,9 +81,9 @@ def _missing(asked: Field) -> str:
         case "one":
             return "Choose one."
         case "some":
-            return words.REFUSED["attestation_missing"]
+            return _REFUSED["attestation_missing"]
         case "money":
-            return words.REFUSED["amount_required"]
+            return _REFUSED["amount_required"]
         case _:
             return "Write something here."
 
@@ -176,8 +183,8 @@ def _form(order: Order, role: Reader, name: str, action: Action) -> Form:
         case "rule":
             return form("Rule", "You decide the case.", "Rule", *_ruling(order, action), weight="answer")
         case "leave_feedback":
-            shown = {one: words.VISIBILITIES[one] for one in action.visibility or ()}
-            rated = {one: words.RATINGS[one] for one in action.rating or ()}
+            shown = {one: _VISIBILITIES[one] for one in action.visibility or ()}
+            rated = {one: _RATINGS[one] for one in action.rating or ()}
             asked = (
                 one_of("visibility", "Who can read it", shown, required=True),
                 one_of("rating", "Rating", rated, required=True),
@@ -185,19 +192,19 @@ def _form(order: Order, role: Reader, name: str, action: Action) -> Form:
             )
             return form("Leave a review", "You say how it was.", "Leave it", *asked, weight="quiet")
         case _:
-            return form(words.sentence(name), action.about, words.sentence(name))
+            return form(capital(as_words(name)), action.about, capital(as_words(name)))
 
 
 def _ruling(order: Order, action: Action) -> Iterator[Field]:
     outcomes = action.outcomes or ()
-    yield one_of("outcome", "Decision", {one: words.OUTCOMES[one] for one in outcomes}, required=True)
+    yield one_of("outcome", "Decision", {one: _OUTCOMES[one] for one in outcomes}, required=True)
     if "cancel" in outcomes:
         hint = f"If the order is canceled. {BEFORE_COMMISSION}"
         yield money("amount", GETS, action.amount, order.terms.currency, hint=hint)
         yield one_of(
             "fault",
             "Whose fault a cancellation is",
-            words.FAULTS,
+            _FAULTS,
             hint="If the order is canceled.",
             usual="none",
         )
@@ -227,7 +234,7 @@ def _requests(order: Order, role: Reader, action: Action, alone: bool) -> Iterat
 
 def _cancellations(order: Order, role: Reader, action: Action, alone: bool) -> Iterator[Form]:
     rules = order.policy.requests.cancel
-    reasons = {code: words.sentence(code) for code in action.reasons or ()}
+    reasons = {code: capital(as_words(code)) for code in action.reasons or ()}
     needed = role in rules.reason_from
     asked: list[Field] = [one_of("reason", "Reason", reasons, required=needed)] if reasons else []
     asked.append(comment("Explanation", required=role in rules.explanation_from, hint=BOTH_READ))
@@ -258,7 +265,7 @@ def _cancellations(order: Order, role: Reader, action: Action, alone: bool) -> I
 
 
 def _confirmed(names: Iterable[str]) -> tuple[Field, ...]:
-    said = tuple(Choice(name, words.word(words.ATTESTATIONS, name)) for name in names)
+    said = tuple(Choice(name, word(_ATTESTATIONS, name)) for name in names)
     return (Field("attestations", "Please confirm", "some", required=True, choices=said),) if said else ()
 
 

@@ -6,7 +6,13 @@ from datetime import datetime
 from recourse.resolution.model.record import Reader
 from recourse.resolution.model.vocabulary import PARTIES, Party, other
 from recourse.resolution.shown.views import CaseView, OrderView, RequestView
-from recourse.web.pages import words
+from recourse.wording import texts
+from recourse.wording.english import PHASES
+
+_ASKS = texts("request", "asks")
+_HOW = texts("how", "past")
+_STAGE_FOR_OPERATORS, _STAGE_FOR_PARTIES = texts("stage", "operator"), texts("stage", "party")
+_REFUSED = texts("refusal", "page")
 
 
 @dataclass(frozen=True)
@@ -31,7 +37,7 @@ def headline(view: OrderView, reader: Reader, *, decided: bool = False, own_ruli
         return _asked(request, reader, yours)
     if decided and view.closed_at:
         # Until when it is held is until when it can be appealed, which the page says of every such ruling.
-        return Headline("Decided: the order is canceled", words.HOW["ruling"])
+        return Headline("Decided: the order is canceled", _HOW["ruling"])
     if case and case.stage != "closed" and not decided:
         return _case(case, reader, yours and not own_ruling, until, own_ruling)
     if view.closed_at:
@@ -41,7 +47,7 @@ def headline(view: OrderView, reader: Reader, *, decided: bool = False, own_ruli
 
 
 def _asked(request: RequestView, reader: Reader, yours: bool) -> Headline:
-    asked, opener, what = request.asked, request.opened_by, words.ASKS[request.kind]
+    asked, opener, what = request.asked, request.opened_by, _ASKS[request.kind]
     countered = asked == opener
     by = other(asked)
     if yours:
@@ -57,59 +63,36 @@ def _asked(request: RequestView, reader: Reader, yours: bool) -> Headline:
 def _case(case: CaseView, reader: Reader, yours: bool, until: datetime | None, own_ruling: bool) -> Headline:
     if reader == "operator":
         if own_ruling:
-            title, text = "Another operator decides the appeal", words.REFUSED["same_operator"]
+            title, text = "Another operator decides the appeal", _REFUSED["same_operator"]
             return Headline(title, text, False, until, "Decided by")
         if case.proposal and not yours:
             return Headline("Your proposal waits for answers", "Both parties were asked.", False, until, "Answer by")
-        titles = {"mediation": "Propose or rule", "ruling": "Rule", "appeal": "Decide the appeal"}
         text = "The case waits for you." if case.stage != "appeal" else "The first ruling was appealed."
-        return Headline(titles[case.stage], text, yours, until, "Decide by")
+        return Headline(_STAGE_FOR_OPERATORS[case.stage], text, yours, until, "Decide by")
     if case.stage == "mediation" and case.proposal:
         if yours:
             text = "If both of you accept, the order ends so. Otherwise the operator decides."
             return Headline("An operator proposes how to end it", text, True, until, "Answer by")
         return Headline("You accepted the proposal", "The other side has not answered yet.", False, until, "Answer by")
-    titles = {
-        "mediation": "An operator looks at this order",
-        "ruling": "An operator decides",
-        "appeal": "Another operator decides the appeal",
-    }
     text = "You will be told. Until then you can settle it between you."
     if case.stage == "appeal":
         text = "The first ruling was appealed. You will be told."
-    return Headline(titles[case.stage], text, False, until, "Decided by")
+    return Headline(_STAGE_FOR_PARTIES[case.stage], text, False, until, "Decided by")
 
 
 def _closed(view: OrderView) -> Headline:
     resolution = view.resolution
-    title = f"This order is {words.PHASES[view.phase].lower()}"
-    text = words.HOW[resolution.how] if resolution else "The delivery was accepted."
+    title = f"This order is {PHASES[view.phase]}"
+    text = _HOW[resolution.how].format(initiator=resolution.initiator) if resolution else "The delivery was accepted."
     return Headline(title, text, False, view.settles_at, "The money moves on")
 
 
-_WORK: dict[str, tuple[Party, str, str]] = {
-    "waiting_requirements": ("client", "Hand in what the freelancer needs", "Due by"),
-    "in_progress": ("freelancer", "The order is being worked on", "Due by"),
-    "in_revision": ("freelancer", "The order is being revised", "Due by"),
-    "delivered": ("client", "Look at the delivery", "Completes by itself on"),
-}
-_OTHERS: dict[str, str] = {
-    "waiting_requirements": "The client has yet to hand in what the freelancer needs.",
-    "in_progress": "The freelancer works on it.",
-    "in_revision": "The freelancer works on what was asked for.",
-    "delivered": "The client has yet to accept the delivery.",
-}
-_OWN: dict[str, str] = {
-    "waiting_requirements": "The delivery time starts when you do.",
-    "in_progress": "Deliver it when it is done.",
-    "in_revision": "Deliver it again when it is done.",
-    "delivered": "Complete the order, or ask for a revision.",
-}
+_TITLE = texts("phase", "title")
+_WAITING = _TITLE | texts("phase", "waiting")
+_YOURS, _THEIRS, _DEADLINE = texts("phase", "yours"), texts("phase", "theirs"), texts("phase", "deadline")
 
 
 def _working(phase: str, reader: Reader) -> tuple[str, str, str]:
-    whose, title, deadline = _WORK[phase]
-    if whose == reader:
-        return title, _OWN[phase], deadline
-    elsewhere = {"waiting_requirements": "Waiting for the requirements", "delivered": "Delivered"}
-    return elsewhere.get(phase, title), _OTHERS[phase], deadline
+    whose: Party = "client" if phase in ("waiting_requirements", "delivered") else "freelancer"
+    title, text = (_TITLE, _YOURS) if whose == reader else (_WAITING, _THEIRS)
+    return title[phase], text[phase], _DEADLINE[phase]

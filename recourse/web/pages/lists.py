@@ -12,11 +12,15 @@ from starlette.responses import Response
 from recourse.database.lists import Wanted, list_orders, policies_in_use, undecided_cases
 from recourse.resolution.model.vocabulary import PARTIES, Stage
 from recourse.web.api.queue import place_after, place_of
-from recourse.web.pages import words
 from recourse.web.pages.rendering import render, site_of
 from recourse.web.pages.sessions import signed_in
 from recourse.web.pages.signing_in import to
 from recourse.web.problems import forbidden
+from recourse.wording import texts
+from recourse.wording.english import as_words
+
+_STAGES = texts("stage", "name")
+_DUE = texts("due", "choice")
 
 PAGE = 25
 STAGES: tuple[Stage, ...] = ("mediation", "ruling", "appeal")
@@ -83,9 +87,9 @@ async def queue(request: Request) -> Response:
         following=urlencode({**filters.kept, "after": place_of(rows[-1])}) if len(rows) == PAGE else None,
         filters=filters,
         choices={
-            "stage": {stage: words.STAGES[stage] for stage in STAGES},
-            "policy": {name: words.plain(name) for name in sorted(policies - {""})},
-            "due": words.DUE,
+            "stage": {stage: _STAGES[stage] for stage in STAGES},
+            "policy": {name: as_words(name) for name in sorted(policies - {""})},
+            "due": _DUE,
         },
         at=now,
         reader="",

@@ -10,7 +10,13 @@ from recourse.resolution.model.money import Balances
 from recourse.resolution.model.record import Reader, canonical
 from recourse.resolution.model.vocabulary import PARTIES, Party
 from recourse.resolution.shown.looking_ahead import Ahead, IfNobodyActs, Outlook, ScoreChange
-from recourse.web.pages import words
+from recourse.wording import texts
+from recourse.wording.english import PHASES, word
+
+_ASKS = texts("request", "asks")
+_STATUSES = texts("request_status", "name")
+_HOW_THEN = texts("how", "future")
+_SCORES = texts("score", "name")
 
 
 @dataclass(frozen=True)
@@ -87,7 +93,7 @@ def _sentences(outlook: Outlook, reader: Reader) -> Iterator[str]:
     if phase == "canceled":
         yield "The order is canceled."
         if outlook.how:
-            yield words.HOW_THEN[outlook.how]
+            yield _HOW_THEN[outlook.how]
         if outlook.exempt:
             yield "It does not count in the scores."
         if outlook.fault in PARTIES:
@@ -95,11 +101,11 @@ def _sentences(outlook: Outlook, reader: Reader) -> Iterator[str]:
     elif phase == "completed":
         yield "The order is completed, and the freelancer is paid."
     else:
-        yield f"The order goes on: {words.PHASES[phase].lower()}."
+        yield f"The order goes on: {PHASES[phase].lower()}."
     if request and request.status == "open":
-        yield f"An answer is awaited to the request {words.ASKS[request.kind]}."
+        yield f"An answer is awaited to the request {_ASKS[request.kind]}."
     elif request and phase not in ("canceled", "completed") and request.status != "accepted":
-        yield f"The request {words.ASKS[request.kind]} is {words.STATUSES[request.status]}."
+        yield f"The request {_ASKS[request.kind]} is {_STATUSES[request.status]}."
     if case and case.stage == "mediation":
         yield "An operator looks at the order."
     elif case and case.stage == "ruling" and phase not in ("canceled", "completed"):
@@ -119,7 +125,7 @@ def _scores(scores: Mapping[Party, Mapping[str, ScoreChange]], reader: Reader) -
     for party, named in scores.items():
         for name, change in named.items():
             if change.before != change.after:
-                title = words.word(words.SCORES, name)
+                title = word(_SCORES, name)
                 became = f"{_score(change.before)} → {_score(change.after)}"
                 yield f"{title}, {'you' if party == reader else party}: {became}"
 

@@ -10,14 +10,14 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from recourse.policies.wording import span
 from recourse.resolution.model.amounts import write_amount
 from recourse.resolution.model.durations import parse_duration
 from recourse.resolution.model.instants import in_zone
 from recourse.resolution.model.zones import read_zone
 from recourse.web.access import Site
-from recourse.web.pages import words
 from recourse.web.pages.sessions import ZONE_COOKIE, Session, session
+from recourse.wording import texts
+from recourse.wording.english import as_words, capital, span, word
 
 _TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 STATIC = {
@@ -74,11 +74,11 @@ _environment = Environment(
 _environment.filters |= {
     "amount": write_amount,
     "written": written,
-    "plain": words.plain,
-    "sentence": words.sentence,
+    "plain": as_words,
+    "sentence": lambda code: capital(as_words(code)),
     "in_address": _in_address,
 }
-_environment.globals |= {"static": _address, "left": left, "longer": longer, "words": words}
+_environment.globals |= {"static": _address, "left": left, "longer": longer, "texts": texts, "word": word}
 
 
 def zone_of(request: Request) -> str:

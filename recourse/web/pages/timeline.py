@@ -5,16 +5,23 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from recourse.policies.wording import span
 from recourse.resolution.model.amounts import write_amount
 from recourse.resolution.model.durations import parse_duration
 from recourse.resolution.model.money import Balances
 from recourse.resolution.model.record import ExportedEntry, Reader
 from recourse.resolution.model.vocabulary import PARTIES
-from recourse.resolution.rules.clocks import ClockName
 from recourse.resolution.shown.views import RequestView
-from recourse.web.pages import words
 from recourse.web.pages.outlook import Row, money_rows
+from recourse.wording import texts
+from recourse.wording.english import as_words, capital, span, word
+
+_ASKS = texts("request", "asks")
+_STATUSES = texts("request_status", "name")
+_HOW = texts("how", "past")
+_CLOCKS = texts("clock", "past")
+_COMMANDS = texts("command", "past")
+_OUTCOMES = texts("outcome", "done")
+_REFUSED = texts("refusal", "page")
 
 
 @dataclass(frozen=True)
@@ -83,7 +90,7 @@ def _entry(number: int, content: Mapping[str, Any], reader: Reader, told: "_Even
     refused = content["outcome"] == "refused"
     details = [line for event in events for line in told.details(event)]
     if refused:
-        details = [words.word(words.REFUSED, content["code"])]
+        details = [word(_REFUSED, content["code"])]
     moved = dict.fromkeys(("client", "freelancer", "platform"), 0)
     for event in events:
         if event["event"] == "money_moved":
@@ -115,62 +122,24 @@ def _who(role: str, given: str, reader: Reader) -> str:
     return "By the clock" if role == "system" else "Somebody"
 
 
-_CLOCKS: dict[ClockName, str] = {
-    "answer_due": "The time to answer was over",
-    "proposal_due": "The time to accept the proposal was over",
-    "case_due": "The time to decide the case was over",
-    "appeal_window_ends": "The time to appeal was over",
-    "appeal_due": "The time to decide the appeal was over",
-    "auto_complete": "The time to accept the delivery was over",
-    "settlement": "The time to undo was over",
-    "settlement_retry": "The payment was tried again",
-    "answer_reminder": "A reminder: the answer is still awaited",
-    "case_reminder": "A reminder to operators: the case still waits",
-    "follow_up": "A good time to follow up with the client",
-    "dormancy": "Nobody was heard for a long time",
-}
-_DEEDS = {
-    "submit_requirements": "Handed in the requirements",
-    "deliver": "Delivered",
-    "ask_revision": "Asked for a revision",
-    "complete": "Completed the order",
-    "accept": "Accepted",
-    "decline": "Declined",
-    "counter": "Offered another amount",
-    "withdraw": "Took it back",
-    "settle": "Offered to settle",
-    "undo": "Undid the cancellation",
-    "escalate": "Took it to an operator",
-    "propose": "Proposed how to end it",
-    "rule": "Ruled",
-    "appeal": "Appealed",
-    "message": "Wrote a message",
-    "add_evidence": "Added evidence",
-    "leave_feedback": "Left a review",
-    "order_again": "The two ordered again",
-}
-_ASKED = {
-    "cancel": "Asked to cancel the order",
-    "extension": "Asked for more time",
-    "update": "Asked for an update",
-    "partial_refund": "Offered a partial refund",
-}
-
-
 def _headline(content: Mapping[str, Any], events: Sequence[Mapping[str, Any]], fields: Mapping[str, Any]) -> str:
     name = str(content.get("command", ""))
     if content["outcome"] == "refused":
-        asked = _ASKED.get(str(fields.get("kind"))) if name == "request" else None
-        return f"Not done: {(asked or words.sentence(name)).lower()}"
+        asked = _asked(fields) if name == "request" else None
+        return f"Not done: {(asked or capital(as_words(name))).lower()}"
     if name == "request":
         opened = next((event for event in events if event["event"] == "request_opened"), None)
         if opened is not None and not opened["asks"]:
             return "Canceled the order"
-        return _ASKED.get(str(fields.get("kind")), "Asked for something")
+        return _asked(fields)
     actor = content.get("actor") or {}
     if actor.get("role") == "system" and name != "order_again":
-        return words.word(_CLOCKS, name)
-    return words.word(_DEEDS, name)
+        return word(_CLOCKS, name)
+    return word(_COMMANDS, name)
+
+
+def _asked(fields: Mapping[str, Any]) -> str:
+    return f"Asked {_ASKS.get(str(fields.get('kind')), 'for something')}"
 
 
 def _quotes(fields: Mapping[str, Any], private: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -194,16 +163,16 @@ class _Events:
         match event["event"]:
             case "request_opened" | "request_countered" | "settlement_offered" | "proposal_made":
                 if event.get("reason"):
-                    yield f"Reason: {words.plain(event['reason'])}."
+                    yield f"Reason: {as_words(event['reason'])}."
                 if event.get("extend_by"):
                     yield f"By {span(parse_duration(event['extend_by']))}."
                 if event.get("amount") is not None:
                     yield self._amount(event)
             case "request_ended":
                 if event["status"] not in ("accepted", "declined", "withdrawn") or event["by"] == "system":
-                    yield f"The request {words.ASKS[event['kind']]} is {words.STATUSES[event['status']]}."
+                    yield f"The request {_ASKS[event['kind']]} is {_STATUSES[event['status']]}."
             case "order_canceled":
-                yield f"The order is canceled. {words.HOW[event['resolution']['how']]}"
+                yield f"The order is canceled. {_HOW[event['resolution']['how']].format(**event['resolution'])}"
             case "completed":
                 yield "The order is completed."
             case "cancellation_undone":
@@ -213,7 +182,7 @@ class _Events:
             case "ruling_needed":
                 yield "An operator decides."
             case "ruling_made":
-                yield f"{words.OUTCOMES[event['outcome']]}."
+                yield f"{capital(_OUTCOMES[event['outcome']])}."
                 if event.get("amount") is not None:
                     yield self._amount(event)
             case "case_closed":
@@ -223,7 +192,7 @@ class _Events:
             case "payment_failed":
                 yield "The payment provider did not answer; it is tried again by itself."
             case "feedback_left":
-                yield f"{words.sentence(event['visibility'])}, {event['rating']}."
+                yield f"{capital(as_words(event['visibility']))}, {event['rating']}."
             case "appeal_undecided":
                 yield "Nobody decided the appeal in time, so the ruling stands."
             case _:
