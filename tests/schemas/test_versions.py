@@ -112,11 +112,15 @@ def having(value: Any, *path: Any) -> Change:
             having("integer", "$defs", "Refused", "properties", "code", "type"),
             "code: integer is possible now",
         ),
-        ("notice", without("$defs", "NoticeBody", "properties", "if_accepted"), "data.if_accepted: said so far, but not now"),
+        (
+            "notice",
+            without("$defs", "NoticeData", "properties", "if_accepted"),
+            "data.if_accepted: said so far, but not now",
+        ),
         ("notice", without("$defs", "Amounts", "properties", "held"), "data.amounts.held: said so far"),
         (
             "notice",
-            having(["a", "b"], "$defs", "NoticeBody", "properties", "phase", "enum"),
+            having(["a", "b"], "$defs", "NoticeData", "properties", "phase", "enum"),
             "data.phase: 'a', 'b' is possible",
         ),
         ("page", having({"type": "null"}, "properties", "money"), "money: null is possible now, so far only object"),
