@@ -18,6 +18,8 @@ import pytest
 from dev import prepare
 
 UV = Path(sys.executable).parent / "uv"
+# The Python that people have, which brings pip.
+BASE = Path(sys.base_prefix) / "bin" / "python3"
 NOWHERE = "http://127.0.0.1:1/simple"
 
 
@@ -60,7 +62,7 @@ def index() -> Iterator[tuple[str, list[str]]]:
 async def started(checkout: Path, **shell: str) -> asyncio.subprocess.Process:
     """Set-up, run in `checkout`, with no settings of pip but these."""
     return await asyncio.create_subprocess_exec(
-        *(sys.executable, checkout / "dev" / "prepare.py", "demo"),
+        *(BASE, checkout / "dev" / "prepare.py", "demo"),
         env={"PATH": os.environ["PATH"], "HOME": str(checkout), "PIP_CONFIG_FILE": os.devnull, **shell},
         stderr=asyncio.subprocess.PIPE,
         start_new_session=True,
