@@ -127,13 +127,13 @@ def freeze_startup_objects() -> None:
 
 
 async def keep_counting(pool: Any) -> None:
-    """Count what closed orders leave behind, again and again, where no order waits for it. What fails waits in the
-    queue until the next time."""
+    """Count the facts of closed orders, again and again; no order waits for it. What fails stays queued for the next
+    time."""
     while True:
         try:
             await count_facts(pool)
         except NOT_COUNTED as error:
-            structlog.get_logger("recourse.worker").warning("statistics_wait", error=str(error))
+            structlog.get_logger("recourse.worker").warning("closed orders were not counted", error=str(error))
         await asyncio.sleep(COUNTS_EVERY)
 
 

@@ -169,6 +169,22 @@ PLANTED = (
     ),
     Mutant(
         "steps",
+        "a follower is handed a change before one that still comes in front of it",
+        "recourse/database/changes.py",
+        "c.transaction < pg_snapshot_xmin(pg_current_snapshot())",
+        "true",
+        ("tests/database/test_changes.py",),
+    ),
+    Mutant(
+        "steps",
+        "facts count once more without the facts that they replace",
+        "recourse/database/migrations/0003_statistics.sql",
+        "(VALUES (1, fresh), (-1, replaced.facts))",
+        "(VALUES (1, fresh))",
+        ("tests/database/test_counters.py",),
+    ),
+    Mutant(
+        "steps",
         "a notice carries the moment of its writing",
         "recourse/database/record_step.sql",
         "(n.value ->> 'at')::timestamptz, n.value -> 'body'",

@@ -1,6 +1,8 @@
 """Following what changes: every step of every order once, and none missed."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
+
+from recourse.database.pool import Database
 
 # A step gets its number before it is committed, so a lower number may become visible after a higher one. What began
 # before the oldest transaction that is still open is complete: nothing can be added there any more.
@@ -22,7 +24,7 @@ class Change(NamedTuple):
     step: int
 
 
-async def read_changes(pool: Any, after: int = 0, limit: int = 500) -> list[Change]:
+async def read_changes(pool: Database, after: int = 0, limit: int = 500) -> list[Change]:
     """The changes that follow the one with this number, in their order; 0: from the first one on.
 
     A change is handed out only when none can come before it any more. A transaction that stays open on the same server

@@ -1,11 +1,11 @@
 """Counting the facts of closed orders, outside of the steps that wrote them."""
 
-from typing import Any
+from recourse.database.pool import Database
 
 AT_ONCE = 1000  # facts in one transaction
 
 
-async def count_facts(pool: Any) -> int:
+async def count_facts(pool: Database) -> int:
     """Count all that is queued; returns how many facts that were. 0 also where somebody else is counting."""
     total = 0
     while counted := await pool.fetchval("SELECT count_facts($1)", AT_ONCE):

@@ -1,8 +1,8 @@
 """What two parties have behind them when they open another order."""
 
 from datetime import datetime
-from typing import Any
 
+from recourse.database.pool import Database
 from recourse.resolution.model.facts import Facts
 from recourse.resolution.model.order import Histories
 from recourse.resolution.model.policy import Policy
@@ -31,7 +31,7 @@ SELECT {counted} AS counted, (
 """
 
 
-async def read_histories(pool: Any, client: str, freelancer: str, policy: Policy, at: datetime) -> Histories:
+async def read_histories(pool: Database, client: str, freelancer: str, policy: Policy, at: datetime) -> Histories:
     """What the two have behind them at `at`: the `history` of the terms of an order under `policy`."""
     counted = _COUNTED.get(policy.scores.calculator)
     row = await pool.fetchrow(

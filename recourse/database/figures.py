@@ -1,7 +1,8 @@
 """Facts of the database that are worth an alarm, each asked by an index, in one statement."""
 
 from dataclasses import dataclass
-from typing import Any
+
+from recourse.database.pool import Database
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ FIGURES = (
 _ALL = "SELECT " + ", ".join(f'({figure.sql}) AS "{figure.name}"' for figure in FIGURES)
 
 
-async def read_figures(pool: Any) -> dict[str, float]:
+async def read_figures(pool: Database) -> dict[str, float]:
     """Every figure by its name, as of one instant."""
     row = await pool.fetchrow(_ALL)
     return dict(row)

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any, Literal, NamedTuple, Self
 
 from recourse.database.orders import WHOLE
+from recourse.database.pool import Database
 from recourse.resolution.model.order import Order, read_state
 from recourse.resolution.model.vocabulary import How, Party, Phase, SettlementStatus
 
@@ -66,20 +67,22 @@ class _Query:
         for name, value in vars(wanted).items():
             self.where(f"{name} = {{}}", value)
 
-    async def page(self, pool: Any, columns: str, order: str, limit: int) -> list[dict[str, Any]]:
+    async def page(self, pool: Database, columns: str, order: str, limit: int) -> list[dict[str, Any]]:
         """The rows. Names in it are ours; all that comes from outside is among the values."""
         conditions = " AND ".join(self.conditions) or "true"
         query = f"SELECT {columns} FROM orders WHERE {conditions} ORDER BY {order} LIMIT ${len(self.values) + 1}"  # noqa: S608
         return [dict(row) for row in await pool.fetch(query, *self.values, limit)]
 
 
-async def read_parties(pool: Any, order_id: str) -> Parties | None:
+async def read_parties(pool: Database, order_id: str) -> Parties | None:
     """Whose order it is; None where there is no such order."""
     row = await pool.fetchrow("SELECT client, freelancer FROM orders WHERE order_id = $1", order_id)
     return Parties(row["client"], row["freelancer"]) if row else None
 
 
-async def list_orders(pool: Any, wanted: Wanted = ANY, *, after: str = "", limit: int = 50) -> list[dict[str, Any]]:
+async def list_orders(
+    pool: Database, wanted: Wanted = ANY, *, after: str = "", limit: int = 50
+) -> list[dict[str, Any]]:
     """A page of orders by id, behind `after`: where each stands and what comes next."""
     query = _Query()
     query.those(wanted)
@@ -88,7 +91,7 @@ async def list_orders(pool: Any, wanted: Wanted = ANY, *, after: str = "", limit
 
 
 async def orders_due(
-    pool: Any,
+    pool: Database,
     clock: Literal["due_at", "next_clock_at"],
     before: datetime,
     wanted: Wanted = ANY,
@@ -111,7 +114,7 @@ async def orders_due(
 
 
 async def undecided_cases(
-    pool: Any,
+    pool: Database,
     *,
     after: Place | None = None,
     limit: int = 50,
@@ -142,7 +145,7 @@ async def undecided_cases(
     return await query.page(pool, columns, "case_due_at, order_id", limit)
 
 
-async def policies_in_use(pool: Any) -> list[str]:
+async def policies_in_use(pool: Database) -> list[str]:
     """The names of the policies that orders have, in order."""
     # From each name the index leads to the next one; DISTINCT would read all orders.
     query = """
@@ -157,7 +160,7 @@ async def policies_in_use(pool: Any) -> list[str]:
     return [row["policy"] for row in await pool.fetch(query)]
 
 
-async def read_orders(pool: Any, order_ids: Sequence[str]) -> Mapping[str, Order]:
+async def read_orders(pool: Database, order_ids: Sequence[str]) -> Mapping[str, Order]:
     """Several orders as of their last steps, by id."""
     rows = await pool.fetch(f"{WHOLE} WHERE s.order_id = ANY($1)", list(order_ids))
     return {row["order_id"]: read_state(row["state"]) for row in rows}

@@ -9,7 +9,7 @@ from typing import Any
 import asyncpg
 
 from recourse.database.address import CACHE, Address
-from recourse.database.pool import AWAY, changes_servers, connect, unreachable
+from recourse.database.pool import AWAY, Database, changes_servers, connect, unreachable
 from recourse.errors import BadInput
 
 _LOCK = 0x5EC0_0125  # any number that nobody else locks; two starters take turns by it
@@ -55,7 +55,7 @@ def migrations() -> list[tuple[str, str]]:
     return [(name, (folder / name).read_text(encoding="utf-8")) for name in named]
 
 
-async def missing_migrations(pool: Any) -> list[str]:
+async def missing_migrations(pool: Database) -> list[str]:
     """The names of the migrations that a database lacks."""
     begun = await pool.fetchval("SELECT to_regclass('migrations') IS NOT NULL")
     applied = {row["name"] for row in await pool.fetch("SELECT name FROM migrations")} if begun else set()

@@ -5,6 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from recourse.database.pool import Database
 from recourse.resolution.model.notice import Notice
 from recourse.resolution.model.order import Order, read_state
 from recourse.resolution.model.outcome import Outcome
@@ -28,13 +29,13 @@ class Stored(BaseModel):
     order: Order
 
 
-async def read_order(pool: Any, order_id: str) -> Stored | None:
+async def read_order(pool: Database, order_id: str) -> Stored | None:
     """The order as of its last step, or None where there is no such order."""
     row = await pool.fetchrow(f"{WHOLE} WHERE s.order_id = $1", order_id)
     return Stored(step=row["step"], order=read_state(row["state"])) if row else None
 
 
-async def read_record(pool: Any, order_id: str) -> list[RecordEntry]:
+async def read_record(pool: Database, order_id: str) -> list[RecordEntry]:
     """All entries of an order's record, in order."""
     rows = await pool.fetch(
         "SELECT number, at, content, previous, hash FROM record_entries WHERE order_id = $1 ORDER BY number", order_id
@@ -42,13 +43,13 @@ async def read_record(pool: Any, order_id: str) -> list[RecordEntry]:
     return [RecordEntry(**dict(row)) for row in rows]
 
 
-async def read_export(pool: Any, order_id: str, reader: Reader) -> dict[str, Any] | None:
+async def read_export(pool: Database, order_id: str, reader: Reader) -> dict[str, Any] | None:
     """The record as one role may read it; it verifies offline. None where there is no such order."""
     stored = await read_order(pool, order_id)
     return export(stored.order.opening, await read_record(pool, order_id), reader) if stored else None
 
 
-async def read_notices(pool: Any, order_id: str) -> list[Notice]:
+async def read_notices(pool: Database, order_id: str) -> list[Notice]:
     """Everything that anybody was told about an order, in order."""
     rows = await pool.fetch(
         'SELECT id, receiver AS "to", name, at, body FROM notices WHERE order_id = $1 ORDER BY step, line', order_id
@@ -56,7 +57,7 @@ async def read_notices(pool: Any, order_id: str) -> list[Notice]:
     return [Notice(**dict(row)) for row in rows]
 
 
-async def read_balances(pool: Any, order_id: str) -> dict[str, int]:
+async def read_balances(pool: Database, order_id: str) -> dict[str, int]:
     """The balance of each account of an order, in minor units; together they are zero."""
     rows = await pool.fetch(
         "SELECT account, sum(amount)::bigint AS balance FROM ledger_entries WHERE order_id = $1 GROUP BY account",
@@ -88,7 +89,7 @@ def answered(row: Mapping[str, Any]) -> Answered:
     )
 
 
-async def read_answered(pool: Any, order_id: str, sender: str, command_id: str) -> Answered | None:
+async def read_answered(pool: Database, order_id: str, sender: str, command_id: str) -> Answered | None:
     """The first answer to a command, also of an order that answers no more, with what it was given to."""
     row = await pool.fetchrow(
         f"{ANSWERED} WHERE a.order_id = $1 AND a.sender = $2 AND a.command_id = $3", order_id, sender, command_id
@@ -96,7 +97,7 @@ async def read_answered(pool: Any, order_id: str, sender: str, command_id: str) 
     return answered(row) if row else None
 
 
-async def read_answer(pool: Any, order_id: str, sender: str, command_id: str) -> Outcome | None:
+async def read_answer(pool: Database, order_id: str, sender: str, command_id: str) -> Outcome | None:
     """The first answer to a command, whatever the command was."""
     first = await read_answered(pool, order_id, sender, command_id)
     return first.outcome if first else None

@@ -3,6 +3,8 @@
 from datetime import datetime
 from typing import Any
 
+from recourse.database.pool import Database
+
 Place = tuple[datetime, str, str]
 
 _COLUMNS = """
@@ -20,7 +22,7 @@ WHERE d.delivered_at IS NULL
 
 
 async def undelivered(
-    pool: Any, *, order_id: str | None = None, after: Place | None = None, limit: int = 50
+    pool: Database, *, order_id: str | None = None, after: Place | None = None, limit: int = 50
 ) -> list[dict[str, Any]]:
     """A page of them, those that wait longest first, behind the place `after`: since, notice id and channel.
 
@@ -42,7 +44,7 @@ async def undelivered(
     return [dict(row) for row in await pool.fetch(query, *values, limit)]
 
 
-async def orders_with_undelivered(pool: Any) -> list[str]:
+async def orders_with_undelivered(pool: Database) -> list[str]:
     """The ids of all orders that have any."""
     rows = await pool.fetch(
         "SELECT DISTINCT n.order_id FROM deliveries AS d INNER JOIN notices AS n ON n.id = d.notice_id "
@@ -51,13 +53,13 @@ async def orders_with_undelivered(pool: Any) -> list[str]:
     return [row["order_id"] for row in rows]
 
 
-async def disabled_channels(pool: Any) -> dict[str, datetime]:
+async def disabled_channels(pool: Database) -> dict[str, datetime]:
     """Since when nothing is sent on a channel, because its receiver answered that it is gone."""
     rows = await pool.fetch("SELECT channel, since FROM held_channels WHERE until IS NULL ORDER BY channel")
     return {row["channel"]: row["since"] for row in rows}
 
 
-async def enable_channels(pool: Any) -> dict[str, datetime]:
+async def enable_channels(pool: Database) -> dict[str, datetime]:
     """Have notices sent again on every disabled channel; returns which these were, and since when."""
     rows = await pool.fetch("UPDATE held_channels SET until = now() WHERE until IS NULL RETURNING channel, since")
     return {row["channel"]: row["since"] for row in rows}

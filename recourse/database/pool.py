@@ -3,7 +3,7 @@
 import asyncio
 import json
 import socket
-from typing import Any
+from typing import Any, Protocol
 
 import asyncpg
 from pydantic_core import to_json
@@ -62,6 +62,19 @@ AWAY: tuple[type[Exception], ...] = (
 _SESSION = "SELECT pg_backend_pid()"
 # With an address that PostgreSQL or the driver refuses, such as one with a setting that there is not.
 _CANNOT_BE_USED: tuple[type[Exception], ...] = (*AWAY, asyncpg.PostgresError, ValueError)
+
+
+class Database(Protocol):
+    """What can be asked: a pool of connections, or one connection."""
+
+    async def fetch(self, query: str, *args: Any) -> Any:
+        """All rows."""
+
+    async def fetchrow(self, query: str, *args: Any) -> Any:
+        """The first row, or None."""
+
+    async def fetchval(self, query: str, *args: Any) -> Any:
+        """The first value of the first row, or None."""
 
 
 def unreachable(error: Exception) -> DatabaseUnreachable:

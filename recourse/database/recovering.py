@@ -3,12 +3,13 @@
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
+from recourse.database.pool import Database
 from recourse.resolution.model.fields import UNNAMED
 
 PAGE = 100  # orders
 
 
-async def highest_unnamed(pool: Any, order_id: str) -> int:
+async def highest_unnamed(pool: Database, order_id: str) -> int:
     """The highest number of a signal without an id that has been answered; 0: none has."""
     number: int = await pool.fetchval(
         "SELECT coalesce(max(substr(command_id, length($2) + 1)::bigint), 0) FROM answers "
@@ -19,7 +20,7 @@ async def highest_unnamed(pool: Any, order_id: str) -> int:
     return number
 
 
-async def is_answered(pool: Any, order_id: str, senders: Sequence[str], command_id: str) -> bool:
+async def is_answered(pool: Database, order_id: str, senders: Sequence[str], command_id: str) -> bool:
     """Whether a command of one of these senders has been answered."""
     answered: bool = await pool.fetchval(
         "SELECT EXISTS (SELECT 1 FROM answers WHERE order_id = $1 AND sender = ANY($2) AND command_id = $3)",
@@ -50,7 +51,7 @@ _TO_LEAD = """(
 )"""
 
 
-async def orders_to_lead(pool: Any, *, open_only: bool = False) -> AsyncIterator[list[str]]:
+async def orders_to_lead(pool: Database, *, open_only: bool = False) -> AsyncIterator[list[str]]:
     """Pages of the ids of orders that need a workflow: open ones, and closed ones that have a clock or can be reached.
 
     `open_only`: those that are open, which an index answers.
@@ -69,7 +70,7 @@ async def orders_to_lead(pool: Any, *, open_only: bool = False) -> AsyncIterator
         after = rows[-1]["order_id"]
 
 
-async def known_orders(pool: Any, order_ids: Sequence[str]) -> set[str]:
+async def known_orders(pool: Database, order_ids: Sequence[str]) -> set[str]:
     """Those of these orders that the database has."""
     rows = await pool.fetch("SELECT order_id FROM orders WHERE order_id = ANY($1)", list(order_ids))
     return {row["order_id"] for row in rows}
@@ -88,7 +89,7 @@ ORDER BY p.order_id
 """
 
 
-async def ledgers(pool: Any, order_id: str | None = None) -> AsyncIterator[list[dict[str, Any]]]:
+async def ledgers(pool: Database, order_id: str | None = None) -> AsyncIterator[list[dict[str, Any]]]:
     """Pages of what each order's ledger adds up to, by account (`sums`), what was `paid` in and what its state says has
     `moved`; of one order, or of all."""
     after = ""

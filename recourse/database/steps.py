@@ -6,6 +6,7 @@ from importlib.resources import files
 from typing import Any
 
 from recourse.database.orders import ANSWERED, answered
+from recourse.database.pool import Database
 from recourse.resolution.model.step import Adopted, Answered, Step
 
 # More answers than this are not read at once: each is looked up when its command comes again.
@@ -36,7 +37,7 @@ def _statement() -> str:
     return (files("recourse.database") / "record_step.sql").read_text(encoding="utf-8")
 
 
-async def record_step(pool: Any, given: Step | bytes) -> Adopted | None:
+async def record_step(pool: Database, given: Step | bytes) -> Adopted | None:
     """Write a step whole; as JSON it is handed on as it came. None: it is written now, or was before.
 
     Where the step does not fit what the database has, nothing is written and what the database has is returned: it is

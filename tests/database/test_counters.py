@@ -7,7 +7,9 @@ from typing import Any
 
 import asyncpg
 import pytest
+from structlog.testing import capture_logs
 
+from recourse import worker
 from recourse.database.counting import count_facts
 from recourse.database.facts import read_histories
 from recourse.database.figures import read_figures
@@ -246,6 +248,36 @@ async def test_a_step_waits_for_no_counter(pool: Any) -> None:
             for step in life.steps:
                 await record_step(pool, step)
     assert await waiting(pool) == sum(step.reopened or step.facts is not None for step in life.steps) > 0
+
+
+async def test_a_worker_counts_the_queue_again_after_it_could_not(
+    pool: Any, queue: list[Facts], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "COUNTS_EVERY", 0.01)
+    await pool.execute("ALTER FUNCTION count_facts(bigint) RENAME TO lost")
+    with capture_logs() as logs:
+        counting = asyncio.create_task(worker.keep_counting(pool))
+        async with asyncio.timeout(PATIENCE):
+            while not logs:  # noqa: ASYNC110 - what it waits for is on the server
+                await asyncio.sleep(0)
+            assert logs[0]["event"] == "closed orders were not counted"
+            await pool.execute("ALTER FUNCTION lost(bigint) RENAME TO count_facts")
+            while await waiting(pool):  # noqa: ASYNC110 - what it waits for is on the server
+                await asyncio.sleep(0)
+        counting.cancel()
+    assert len(await check(pool)) == len(queue)
+
+
+async def test_scores_come_in_their_order_from_an_index_though_some_are_queued(pool: Any, queue: list[Facts]) -> None:
+    await pool.execute(
+        "INSERT INTO completion_counts SELECT 'g-' || n, n % 50, n % 7, 0 FROM generate_series(1, 20000) AS n"
+    )
+    await pool.execute("ANALYZE completion_counts, uncounted")
+    query = "SELECT * FROM analysis.completion_rate ORDER BY completion_rate, freelancer LIMIT 50"
+    plan = "\n".join(row[0] for row in await pool.fetch(f"EXPLAIN {query}"))
+    assert "Index Scan using completion_counts_by_rate" in plan
+    found = [(row["completion_rate"], row["freelancer"]) for row in await pool.fetch(query)]
+    assert found == sorted(found)
 
 
 async def test_how_far_behind_they_are_is_a_figure(pool: Any, queue: list[Facts]) -> None:

@@ -287,17 +287,16 @@ WHERE
     AND NOT EXISTS (SELECT 1 FROM facts AS later WHERE later.order_id = f.order_id AND later.step > f.step);
 COMMENT ON VIEW analysis.closed_orders IS 'One row a closed order: the facts that stand now.';
 
--- The few freelancers with something in the queue are added up; an index has all others in the order of their scores.
+-- The few freelancers with something in the queue are added up. An index has all others in the order of their scores;
+-- so that it is used, the conditions are outside of the union.
 CREATE VIEW analysis.completion_rate AS
 SELECT freelancer, completed, canceled, exempt, completion_rate
-FROM completion_counts
-WHERE completed + canceled + exempt > 0 AND freelancer NOT IN (SELECT freelancer FROM uncounted)
-UNION ALL
-SELECT freelancer, completed, canceled, exempt, completion_rate_of(completed, canceled)
 FROM (
+    SELECT freelancer, completed, canceled, exempt, completion_rate, false AS added_up FROM completion_counts
+    UNION ALL
     SELECT
-        freelancer, sum(completed)::bigint AS completed, sum(canceled)::bigint AS canceled,
-        sum(exempt)::bigint AS exempt
+        freelancer, sum(completed)::bigint, sum(canceled)::bigint, sum(exempt)::bigint,
+        completion_rate_of(sum(completed)::bigint, sum(canceled)::bigint), true
     FROM (
         SELECT freelancer, completed, canceled, exempt FROM queued_completions
         UNION ALL
@@ -306,19 +305,17 @@ FROM (
     ) AS both_parts
     GROUP BY freelancer
 ) AS counted
-WHERE completed + canceled + exempt > 0;
+WHERE completed + canceled + exempt > 0 AND (added_up OR freelancer NOT IN (SELECT freelancer FROM uncounted));
 COMMENT ON VIEW analysis.completion_rate IS 'completed / (completed + canceled and not exempt) in percent, by freelancer, over orders whose policy keeps this score.';
 
 CREATE VIEW analysis.job_success AS
 SELECT freelancer, good, bad, neither, left_out, job_success
-FROM success_counts
-WHERE good + bad + neither + left_out > 0 AND freelancer NOT IN (SELECT freelancer FROM uncounted)
-UNION ALL
-SELECT freelancer, good, bad, neither, left_out, job_success_of(good, bad, neither)
 FROM (
+    SELECT freelancer, good, bad, neither, left_out, job_success, false AS added_up FROM success_counts
+    UNION ALL
     SELECT
-        freelancer, sum(good)::bigint AS good, sum(bad)::bigint AS bad, sum(neither)::bigint AS neither,
-        sum(left_out)::bigint AS left_out
+        freelancer, sum(good)::bigint, sum(bad)::bigint, sum(neither)::bigint, sum(left_out)::bigint,
+        job_success_of(sum(good)::bigint, sum(bad)::bigint, sum(neither)::bigint), true
     FROM (
         SELECT freelancer, good, bad, neither, left_out FROM queued_successes
         UNION ALL
@@ -327,7 +324,7 @@ FROM (
     ) AS both_parts
     GROUP BY freelancer
 ) AS counted
-WHERE good + bad + neither + left_out > 0;
+WHERE good + bad + neither + left_out > 0 AND (added_up OR freelancer NOT IN (SELECT freelancer FROM uncounted));
 COMMENT ON VIEW analysis.job_success IS '(good - bad) / all in percent, by freelancer, over orders whose policy keeps this score.';
 
 CREATE VIEW analysis.reasons_by_week AS
