@@ -34,7 +34,7 @@ bench-quick:  ## the same in some 5 minutes, with wider spread
 	@$(prepare) bench
 	@.venv/bin/python -m bench --quick $(PARTS)
 
-bench-reads: setup  ## what lists and pages cost among SIZE orders (1000000), beside a fetch by primary key
+bench-reads: setup  ## what lists and pages cost among SIZE orders (1000000), compared with a fetch by primary key
 	@.venv/bin/python -m bench.reads --size $(or $(SIZE),1000000)
 
 faults: setup  ## kill worker, database and Temporal server under orders; SIZE crash points (1000), SEED of an earlier run
@@ -43,7 +43,7 @@ faults: setup  ## kill worker, database and Temporal server under orders; SIZE c
 races: setup  ## conflicting commands at one instant, and at deadlines; SIZE pairs (200), SEED of an earlier run
 	@.venv/bin/python -m campaigns races --size $(or $(SIZE),200) $(if $(SEED),--seed $(SEED))
 
-fuzz: setup  ## bad messages, bad starts and a flood, beside healthy orders; SIZE messages (10000), SEED of an earlier run
+fuzz: setup  ## bad messages, bad starts and a flood, among healthy orders; SIZE messages (10000), SEED of an earlier run
 	@.venv/bin/python -m campaigns fuzz --size $(or $(SIZE),10000) $(if $(SEED),--seed $(SEED))
 
 soak: setup  ## many open orders through weeks of their clocks, in some minutes; SIZE orders (10000), SEED of an earlier run
@@ -52,14 +52,14 @@ soak: setup  ## many open orders through weeks of their clocks, in some minutes;
 mutants: setup  ## plant faults in a copy of the source, one at a time, which the tests must find; SIZE faults (all), SEED of an earlier run
 	@.venv/bin/python -m campaigns mutants $(if $(SIZE),--size $(SIZE)) $(if $(SEED),--seed $(SEED))
 
-format: setup  ## format, and mend what the linter can
+format: setup  ## format, and fix what the linter can
 	@.venv/bin/ruff format .
 	@.venv/bin/ruff check --fix .
 
 screenshots: setup  ## make the pictures of the docs anew, in a Chromium that is installed here
 	@.venv/bin/python -m docs.screenshots
 
-histories: setup  ## record how orders run now, beside what was recorded before; ARGS="s01-… flood" walks some paths
+histories: setup  ## record how orders run now, in addition to earlier records; ARGS="s01-… flood" walks some paths
 	@.venv/bin/python -m tests.histories.record $(ARGS)
 
 audit: setup  ## known vulnerabilities in what the image installs; needs the advisory database

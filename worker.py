@@ -50,7 +50,7 @@ NOT_COUNTED: tuple[type[Exception], ...] = (*AWAY, asyncpg.PostgresError)
 def version_of(deployment: str, build_id: str) -> WorkerDeploymentConfig | None:
     """Which build of which deployment a worker is, for Temporal to send orders to; None where no deployment is named.
 
-    Orders move to the current build: one lives for weeks, and its rules are mended meanwhile.
+    Orders move to the current build: one lives for weeks, and its rules may be fixed meanwhile.
     """
     if not deployment:
         return None

@@ -64,7 +64,7 @@ class MailChannel:
             async with asyncio.timeout(self._patience):
                 await aiosmtplib.send(
                     message,
-                    # Said once more, since a mail server would take whoever the header names.
+                    # Given once more, since a mail server would take the recipients of the header.
                     recipients=[address.addr_spec],
                     hostname=self._host,
                     port=self._port,

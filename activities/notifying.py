@@ -56,7 +56,7 @@ WHERE
     )
 ORDER BY n.step, n.line
 """
-# Whoever gets a number back sends the notice, and nobody else does until the lease is over. The number tells leases
+# The worker that gets a number back sends the notice. Nobody else does until the lease is over. The number tells leases
 # apart. Without one: it has been delivered meanwhile, or somebody else is at it.
 _CLAIM = """
 WITH other_receiver AS (

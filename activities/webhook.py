@@ -80,7 +80,7 @@ class WebhookChannel:
                 status, wait = response.status_code, _wait(response, now)
                 await _skim(response)
         except (httpx2.HTTPError, httpx2.InvalidURL, TimeoutError) as error:
-            # Whoever has said yes has it, however the connection ends then.
+            # A receiver that said yes has it, however the connection then ends.
             if status is None:
                 raise NotDelivered(f"webhook: {type(error).__name__}", str(error)) from error
         if status is None or not 200 <= status < 300:

@@ -58,7 +58,7 @@ MEANINGS = {
 def variables(settings: type[BaseSettings] = Settings) -> dict[str, FieldInfo]:
     """Every environment variable of ours that a worker reads; Temporal's and OpenTelemetry's are their own matter.
 
-    Of the `WebSettings`, those that the web server reads beside them.
+    Of the `WebSettings`, those that the web server reads in addition.
     """
     named = {name: field for field in settings.model_fields.values() for name in _names(field)}
     return {name: field for name, field in named.items() if not name.startswith(("TEMPORAL_", "OTEL_"))}
@@ -88,7 +88,7 @@ def with_variables(page: str) -> str:
 
 
 def runtime() -> list[Requirement]:
-    """What is installed beside Recourse where it runs, each at its pinned version."""
+    """What is installed with Recourse where it runs, each at its pinned version."""
     lines = [line.rstrip(" \\") for line in RUN.read_text(encoding="utf-8").splitlines() if re.match(r"\w", line)]
     wanted = [Requirement(line) for line in lines]
     return [requirement for requirement in wanted if not requirement.marker or requirement.marker.evaluate(SERVER)]
@@ -109,7 +109,7 @@ def licences_page() -> str:
     rows = [f"| {wanted.name} | {str(wanted.specifier)[2:]} | {licence_of(wanted.name)} |" for wanted in runtime()]
     return "\n".join(
         [
-            "# Licences of what runs beside Recourse",
+            "# Licences of what runs with Recourse",
             "",
             "Recourse itself is under the [Apache License 2.0](../LICENSE).",
             "",

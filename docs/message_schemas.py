@@ -24,7 +24,7 @@ ADVICE = (
 
 
 def broken(published: Mapping[str, Any], made: Mapping[str, Any]) -> Iterator[str]:
-    """What would break whoever keeps to the published schemas, each a sentence that names the schema."""
+    """What would break a user of the published schemas, each a sentence that names the schema."""
     for name, old in published.items():
         if name not in made:
             yield f"{SCHEMA_VERSION}/{name}: is gone"

@@ -55,7 +55,7 @@ BEHIND = re.compile(r"^<!-- behind them: (.*) -->$", re.MULTILINE)
 
 @dataclass
 class Walk:
-    """One order under way, led by the commands of a page."""
+    """One order that follows the commands of a page."""
 
     page: str
     engine: PureEngine | None = None

@@ -18,7 +18,7 @@ def connected_for_work(client: Client, *, refuse_plain: bool = False) -> Client:
 
 
 def how_workflows_run(actors: Actors | None = None) -> dict[str, Any]:
-    """What a worker and whatever replays its histories must have in common, beside the converter of
+    """What a worker and a replay of its histories must have in common, in addition to the converter of
     `connected_for_work`."""
     return {
         "interceptors": [RefuseBadMessages(actors.disprove if actors else None)],

@@ -90,7 +90,7 @@ def fingerprint(terms: Terms) -> str:
 
 
 def start_options(opening: Opening, task_queue: str, web_url: str = "") -> dict[str, Any]:
-    """What the workflow of an order is started with, beside its opening; `web_url` is where the pages are."""
+    """What the workflow of an order starts with, in addition to its opening; `web_url` is where the pages are."""
     terms, policy = opening.terms, opening.policy
     return {
         "id": workflow_id(terms.order_id),

@@ -83,7 +83,7 @@ class Orders:
     async def actions(self, order_id: str, role: Reader, operator: str | None = None) -> Actions:
         """What a role can do now, with bounds and until when, and what opens later. Raises NoSuchOrder.
 
-        `operator` is the id of the operator who asks: whoever made a ruling cannot decide its appeal.
+        `operator` is the id of the operator who asks: the author of a ruling cannot decide its appeal.
         """
         order, now = await self.order(order_id), self._now()
         if role == "operator":

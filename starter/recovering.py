@@ -144,7 +144,7 @@ class Recovery:
             await asyncio.sleep(LOOKS_AGAIN_AFTER)
 
     async def revive(self, order_id: str) -> Done:
-        """Have an order led again that needs a workflow and has none, or one that is behind the database.
+        """Restart the workflow of an order that has none but needs it, or whose workflow is behind the database.
 
         What nobody has decided is sent again. Raises CannotRecover where something else is wrong with it.
         """

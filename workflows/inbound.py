@@ -220,7 +220,7 @@ def _arguments(name: str, arguments: Sequence[Any]) -> list[Any]:
 
 
 class RefuseBadMessages(Interceptor):
-    """The worker interceptor that turns every misfit into a recorded refusal.
+    """The worker interceptor that turns every malformed message into a recorded refusal.
 
     `disproves` tells which messages do not come from the actor that they name; without it all of them are believed.
     """

@@ -175,7 +175,7 @@ async def _send(notifying: Notifying, ids: list[str]) -> dict[str, Any]:
 
 @asynccontextmanager
 async def _sender() -> AsyncIterator[tuple[Orders, Notifying]]:
-    # The worker knows the channels; whoever only lists needs none of it.
+    # The worker knows the channels; a list needs none of it.
     from recourse.worker import channels_of
 
     settings = read_settings()

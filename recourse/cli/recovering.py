@@ -104,7 +104,7 @@ async def _with(
             console().print(f"{one.order_id}: {printable(one.says)}.", markup=False)
         if len(found) > SHOWN:
             console().print(f"And {len(found) - SHOWN} more.")
-    # Whoever is at the wrong Temporal finds every order lost.
+    # At the wrong Temporal every order seems lost.
     temporal = recourse.temporal
     where = f"Temporal at {temporal.service_client.config.target_host}, namespace {temporal.namespace}"
     ask(f"{verb.capitalize()} {counted(len(found), 'order')} now, on {where}?", yes=yes)

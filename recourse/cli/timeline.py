@@ -17,7 +17,7 @@ from recourse.resolution.model.zones import read_zone
 from recourse.wording.english import as_words
 
 _TONES = {"refused": "yellow", "order_canceled": "red", "completed": "green", "money_moved": "green"}
-# What a reader wants of each event, beside its name.
+# What a reader wants of each event, in addition to its name.
 _TOLD = ("status", "because", "how", "outcome", "due_at", "answer_due_at")
 
 

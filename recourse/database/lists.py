@@ -102,7 +102,7 @@ async def orders_due(
     """A page of open orders that are due before an instant, the first due first, behind the instant and id `after`.
 
     `due_at` is when the work is due; `next_clock_at` is when time decides something next. A clock that was due some
-    minutes ago and has not fired means that nobody leads the order.
+    minutes ago and has not fired means that no worker runs the order.
     """
     query = _Query()
     query.those(wanted)

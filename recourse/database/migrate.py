@@ -74,7 +74,7 @@ async def migrate(dsn: str, wanted: Sequence[tuple[str, str]] | None = None) -> 
     try:
         async with pool.acquire() as connection:
             if not Address.read(dsn).prepares or await changes_servers(connection, dsn):
-                # A lock of a session stays with whoever gets that session next.
+                # A lock of a session stays with the next user of that session.
                 raise MigrationError(_POOLED)
             # Asked again and again: a starter that waits inside a statement would hold up an index that another one
             # makes concurrently, which waits for every older statement, until PostgreSQL stops one of the two.

@@ -41,7 +41,7 @@ class GoProgram:
 
 @asynccontextmanager
 async def workshop() -> AsyncIterator[Path]:
-    """A folder beside the finished programs for work that takes minutes; one run at a time has it.
+    """A folder next to the finished programs for work that takes minutes; one run at a time has it.
 
     What an interrupted or killed run left there is removed first, and nothing stays.
     """

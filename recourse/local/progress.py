@@ -17,7 +17,7 @@ class LocalError(Unreachable):
 
 
 def say(text: str) -> None:
-    """One line for people, beside the program's own output."""
+    """One line for people, apart from the program's own output."""
     print(text, file=sys.stderr, flush=True)  # noqa: T201
 
 

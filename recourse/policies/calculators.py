@@ -1,4 +1,4 @@
-"""A marketplace's own score calculators, from the packages that are installed beside Recourse."""
+"""A marketplace's own score calculators, from the packages that are installed with Recourse."""
 
 from functools import cache
 from importlib.metadata import entry_points

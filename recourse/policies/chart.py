@@ -162,5 +162,5 @@ def _from_the_frame(arrows: Iterable[Arrow], seen: Mapping[str, set[Phase]]) -> 
 
 
 def always_lines(drawn: Chart) -> list[str]:
-    """What to write beside a chart about the arrows that are drawn only once."""
+    """What to write next to a chart about the arrows that are drawn only once."""
     return ["Also while a request or a case is open:", *drawn.always] if drawn.always else []

@@ -1,4 +1,4 @@
-"""A policy in plain sentences, grouped as one would ask about it; what has no effect under it is left out."""
+"""A policy in plain sentences, grouped by question; keys without effect are left out."""
 
 from collections.abc import Iterator
 

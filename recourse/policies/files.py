@@ -80,9 +80,9 @@ class PolicyFile:
         return layer.place(key) if layer else "default"
 
     def place(self, remark: Remark) -> Finding:
-        """Where to mend it: at the first of the remark's keys that the file itself writes, or else the next layer.
+        """Where to fix it: at the first of the remark's keys that the file itself writes, or else the next layer.
 
-        What only a preset writes is mended in the file that extends it.
+        What only a preset writes is fixed in the file that extends it.
         """
         *above, last = self.layers
         for layer in above if above and last.preset else self.layers:
@@ -126,7 +126,7 @@ def read_file(name_or_path: str | Path) -> PolicyFile:
             reason = 'give the name of a preset or the path of a file as a text, such as extends = "glimmer"'
             return _broken(name, layers, "wrong-value", reason)
         if base not in PRESETS:
-            # A file is looked for beside the one that names it.
+            # A file is looked for next to the one that names it.
             base = str(Path(layers[-1].label).parent / base)
         if _identity(base) in seen:
             return _broken(name, layers, "circle", f"this leads back to {base}: no file can extend itself; remove it")

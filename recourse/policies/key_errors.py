@@ -140,7 +140,7 @@ def statements_to_tick(policy: Policy) -> Iterator[Remark]:
     if chosen.no_agreement and chosen.attestations and not chosen.no_agreement_attestations:
         yield error(
             "way-around-attestations",
-            "whoever says `no_agreement` opens a case without confirming anything, though asking needs "
+            "a party that says `no_agreement` opens a case without confirming anything, though asking needs "
             f"{len(chosen.attestations)} statements: list those needed on that path too",
             "requests.cancel.no_agreement_attestations",
             "requests.cancel.no_agreement",

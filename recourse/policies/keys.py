@@ -1,4 +1,4 @@
-"""The keys of a policy file, taken from the policy model itself: their names, their values, what stands beside them."""
+"""The keys of a policy file, taken from the policy model itself: their names, their values, their origins."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, get_args, get_origin

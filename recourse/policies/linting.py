@@ -29,7 +29,7 @@ def lint(file: PolicyFile) -> tuple[Policy, list[Finding]]:
 
 
 def _once(findings: Iterable[Finding]) -> list[Finding]:
-    """Each finding once, and no warning where there is an error: mending that may mend both."""
+    """Each finding once, and no warning where there is an error: fixing that may fix both."""
     found = list(dict.fromkeys(findings))
     wrong = {(finding.file, finding.key) for finding in found if finding.severity == "error"}
     return [one for one in found if one.severity == "error" or (one.file, one.key) not in wrong]

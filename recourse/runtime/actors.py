@@ -2,7 +2,7 @@
 
 Where RECOURSE_ACTOR_KEYS is set, a command carries it as `actor_token`, and one whose token is missing or names
 somebody else is refused. Header `kid`; claims `aud` (`recourse-actor`), `role` and `sub` (the actor's role and id),
-`exp`, and as one likes `workflow` (such as `order-17`) and `command_id`. A token with both of these needs no `exp`: it
+`exp`, and optionally `workflow` (such as `order-17`) and `command_id`. A token with both of these needs no `exp`: it
 is good for one command only, however long that waits.
 """
 

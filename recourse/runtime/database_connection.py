@@ -73,7 +73,7 @@ def explaining_database_errors() -> Iterator[None]:
     except DatabaseUnreachable:
         raise
     except Exception as error:
-        # Whoever has such an error has the driver, too.
+        # A program with such an error has the driver, too.
         from recourse.database.pool import AWAY, unreachable
 
         if isinstance(error, AWAY):

@@ -22,7 +22,7 @@ POLLS_EVERY = timedelta(minutes=2)
 
 
 class Health:
-    """What is known of one worker. `stage` is set by whoever runs it."""
+    """The health of one worker. Its program sets `stage`."""
 
     def __init__(self, client: Client, pool: Any, task_queue: str) -> None:
         self._client, self._pool, self._task_queue = client, pool, task_queue

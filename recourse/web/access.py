@@ -132,7 +132,7 @@ async def parties_of(site: Site, order_id: str) -> Parties:
 
 async def _only_of_their_own(site: Site, caller: Bearer, order_id: str) -> Parties:
     parties = await parties_of(site, order_id)
-    # To others the order does not exist, so that ids tell nothing to whoever tries them.
+    # To others the order does not exist, so that trying ids reveals nothing.
     if caller.role in PARTIES and parties.of(caller.role) != caller.id:
         raise no_such_order(order_id)
     return parties
@@ -184,7 +184,7 @@ TheReader = Annotated[Reader, Depends(the_reader)]
 
 
 def answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The problems that a path documents, beside 401 and 503, which every path has."""
+    """The problems that a path documents, besides 401 and 503, which every path has."""
     problem = {"content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}}
     words = {
         401: "No token, or one that cannot be used.",

@@ -1,7 +1,7 @@
 """The codec server: it decrypts payloads for the Temporal UI and the `temporal` command line, for people who may.
 
 Temporal itself never sees a key. A browser that shows the UI, or the command line, sends the encrypted payloads here
-and gets them back in plain, so whoever gets through here reads what operators read.
+and gets them back in plain, so its callers read what operators read.
 """
 
 import base64

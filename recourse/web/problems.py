@@ -113,7 +113,7 @@ def no_such_order(order_id: str) -> Failure:
 
 
 def unreachable(what: str, code: str, why: str = "", **details: Any) -> Failure:
-    """Something of ours that does not answer now; `why` goes to whoever called."""
+    """A part of ours that does not answer now; `why` goes to the caller."""
     again = "The call is valid. Retry it; with the same Idempotency-Key nothing happens twice."
     return Failure(
         503,

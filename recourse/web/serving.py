@@ -17,7 +17,7 @@ class Server(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Nothing: whoever runs it sets `should_exit`."""
+        """Nothing: the program that runs it sets `should_exit`."""
         yield
 
 

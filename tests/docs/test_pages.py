@@ -9,7 +9,7 @@ from cyclopts import App
 from recourse.cli.app import app
 from tests.docs.pages import PAGES, ROOT, TARGETS, Page
 
-FOR_MAINTAINERS = [page for page in PAGES if str(page).startswith(("CONTRIBUTING", "docs/decisions/"))]
+FOR_MAINTAINERS = [page for page in PAGES if str(page).startswith(("CONTRIBUTING", "docs/decisions/", "docs/glossary"))]
 TYPED = [(page, command) for page in PAGES for command in page.commands]
 OURS = [(page, words[1:]) for page, words in TYPED if words[0] == "recourse"]
 

@@ -64,7 +64,7 @@ class Played:
 
 def introduction() -> str:
     """What is about to be seen, on one screen."""
-    made = "MAKELEVEL" in os.environ  # whoever typed `make` has no `recourse` on the path
+    made = "MAKELEVEL" in os.environ  # after `make`, `recourse` is not on the path
     ways = ("STORY=silence", "BRIEF=1", "KEEP=1") if made else ("--story silence", "--brief", "--keep")
     commands = [f"{'make' if made else 'recourse'} demo {way}" for way in ways]
     one, brief, keep = (f"  {command:<{max(map(len, commands))}}" for command in commands)

@@ -90,8 +90,8 @@ def _statements(key: str, when: str, idle: Callable[[Policy], str | None]) -> Se
 def _no_agreement(policy: Policy) -> str:
     if policy.requests.cancel.no_agreement:
         return (
-            "Whoever asks may say that there is no agreement: then a case opens at once, the other side is not asked, "
-            "and nothing is canceled alone."
+            "The party that asks may say that there is no agreement: a case opens at once, the other side is not "
+            "asked, and nothing is canceled alone."
         )
     return "Nobody can go straight to an operator by saying that there is no agreement."
 

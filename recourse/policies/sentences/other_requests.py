@@ -94,7 +94,7 @@ def _cooldown(
         how_long = (
             f"waits {span(length)} before it asks for anything but a cancellation" if length else "may ask at once"
         )
-        return f"After {what} was declined, whoever asked {how_long}."
+        return f"After {what} was declined, the party that asked {how_long}."
 
     return Sentence(f"requests.{key}.cooldown", say, idle)
 

@@ -71,7 +71,7 @@ class Terms(Frozen):
 class Opening(Frozen):
     """What an order starts with. The policy stays the order's own: editing a file never touches a running order.
 
-    `record_salt` hides the fields of the record from whoever may not see them; it is secret.
+    `record_salt` hides fields of the record from readers who may not see them; it is secret.
     `provider` names the payment provider that executes settlements; `ledger` is the built-in escrow ledger.
     """
 

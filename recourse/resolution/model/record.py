@@ -2,7 +2,7 @@
 
 Each field of an entry is committed to by a salted hash; the entry's hash is taken over those hashes and the hash of
 the entry before, the first one's over what was ordered. Hiding a field means giving its hash instead of its value,
-and hiding an entry giving one hash instead of its fields, so a redacted export still verifies. Whoever knows the
+and hiding an entry giving one hash instead of its fields, so a redacted export still verifies. A reader that knows the
 last hash from elsewhere (every reader's export ends with the same one) knows that nothing was made up either.
 """
 

@@ -1,4 +1,4 @@
-"""What does not fit in a message or a start, field by field, in words for whoever wrote it."""
+"""What does not fit in a message or a start, field by field, in words for its author."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any

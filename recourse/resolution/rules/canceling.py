@@ -56,7 +56,7 @@ def request_cancel(decision: Decision, command: MakeRequest, party: Party, check
     chosen = order.policy.requests.cancel
     amount = _named_amount(order, party, command)
     right = right_to_cancel_alone(order, party, amount, decision.now, decision.counted)
-    # Whoever says that there is no agreement wants an operator, not the own right.
+    # A party that says there is no agreement wants an operator, not its own right.
     alone = right is not None and command.approval != "ask" and not command.no_agreement
     own_open = order.open_request is not None and order.open_request.opened_by == party
     undecided_case = order.open_case is not None and order.open_case.ruling is None

@@ -87,8 +87,8 @@ def request_changes(
 
 
 def _waits(order: Order, request: Request, now: datetime) -> dict[str, Any]:
-    """Whoever was declined waits before it asks again: after a cancel request for its own cooldown, which the policy of
-    the next one has; after another kind for that kind's."""
+    """When a party that was declined may ask again: after a cancel request by the cooldown of the next one's policy,
+    after another kind by that kind's."""
     requests = order.policy.requests
     match request.kind:
         case "cancel":

@@ -1,4 +1,4 @@
-"""What is kept and said of a decision: its entry in the record, and the answer to whoever sent the message."""
+"""What a decision leaves: its entry in the record, and the answer to the sender."""
 
 from datetime import datetime
 from typing import Any

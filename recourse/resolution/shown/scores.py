@@ -143,7 +143,7 @@ def histories(
 ) -> Histories:
     """What the two have behind them at `at`, for an order that is opened under `policy`.
 
-    `closed` holds the facts of their closed orders, whoever the other side was. An order counts in a score where its
+    `closed` holds the facts of their closed orders with anybody. An order counts in a score where its
     own policy keeps the same one. Where `total` says what that score has counted of all closed orders of the
     freelancer, `closed` need hold no more than those that closed after `at` and recent cancellations.
     """

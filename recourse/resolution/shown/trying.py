@@ -95,7 +95,7 @@ def _requests(order: Order, role: Reader) -> Iterator[Fields]:
 
 
 def described(order: Order, name: str, role: Reader, applied: Sequence[Fields], until: datetime | None) -> Action:
-    """What whoever fills in the command must know; `applied` are the variants that would be applied."""
+    """What a user must know to fill in the command; `applied` are the variants that would be applied."""
     command = COMMANDS[name]
     fields = set(command.model_fields) - {"actor", "command_id", "sent_at"}
     about: Fields = {}

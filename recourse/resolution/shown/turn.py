@@ -6,7 +6,7 @@ from recourse.resolution.model.vocabulary import PARTIES
 
 
 def turn(order: Order) -> Turn:
-    """In order of need: an open request, a proposal, a case; else whoever's work the phase waits for."""
+    """In order of need: an open request, a proposal, a case; else the party whose work the phase waits for."""
     request, proposal, case = order.open_request, order.open_proposal, order.open_case
     if request:
         return Turn(who=request.asked, until=request.answer_due_at)

@@ -36,7 +36,7 @@ from recourse.wording.english import word
 
 _REFUSED = texts("refusal", "page")
 
-# What a form carries beside its fields.
+# What a form carries besides its fields.
 _OURS = frozenset({"proof", "step", "command_id", "seen"})
 # The field that a refusal is about.
 _ABOUT = {

@@ -1,4 +1,4 @@
-"""The pages as an application of their own, beside the API: its addresses, its errors, and what protects it."""
+"""The pages as an application of their own next to the API: its addresses, its errors, and what protects it."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -71,7 +71,7 @@ class Form:
             elif asked.required:
                 wrong[asked.name] = _missing(asked)
         if self.command == "rule" and read.get("outcome") != "cancel":
-            # They say how a cancellation counts, and are shown beside every outcome.
+            # They say how a cancellation counts, and are shown with every outcome.
             read = {name: value for name, value in read.items() if name not in ("amount", "fault", "exempt")}
         return read, wrong
 

@@ -18,7 +18,7 @@ from recourse.web.tokens import BadToken, Bearer, read_token, sign_token
 COOKIE = "__Host-recourse"
 ZONE_COOKIE = "__Host-recourse-zone"
 LASTS = timedelta(hours=12)
-# A link is used at once, by whoever has just signed in at the marketplace; it may lie in a mailbox later.
+# A link is used at once, by a person who has just signed in at the marketplace; it may lie in a mailbox later.
 LINK_LASTS, LONGEST_LINK = timedelta(minutes=10), timedelta(days=1)
 
 
