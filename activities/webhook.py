@@ -43,16 +43,27 @@ class WebhookChannel:
     """Posts notices to the marketplace's own address.
 
     `secrets`: the first is the one in use; the others are on their way out or in. Each signs, so that a receiver that
-    knows any of them takes the notice. `patience` is in seconds.
+    knows any of them takes the notice. `patience` is in seconds. `transport`: what requests leave through instead of
+    the network.
     """
 
     name = "webhook"
 
-    def __init__(self, url: str, secrets: Sequence[str], *, patience: float = PATIENCE) -> None:
+    def __init__(
+        self,
+        url: str,
+        secrets: Sequence[str],
+        *,
+        patience: float = PATIENCE,
+        transport: httpx2.AsyncBaseTransport | None = None,
+    ) -> None:
         self._url, self._patience = url, patience
         self._webhooks = [Webhook(secret) for secret in secrets]
         self._client = httpx2.AsyncClient(
-            timeout=patience, follow_redirects=False, headers={"user-agent": f"Recourse/{version('recourse')}"}
+            timeout=patience,
+            follow_redirects=False,
+            headers={"user-agent": f"Recourse/{version('recourse')}"},
+            transport=transport,
         )
 
     def receivers(self, contacts: Mapping[str, str]) -> Mapping[Receiver, str]:

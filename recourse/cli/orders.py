@@ -239,6 +239,7 @@ async def _preview(command: str, order_id: str, sender: As, fields: Mapping[str,
 add_commands(app, _give, [name for name in ALL if name not in ("propose", "rule")], can_be_signals=True)
 add_commands(looking_ahead, _preview, ALL, can_be_signals=False)
 app.command(looking_ahead)
+app.command("recourse.cli.dev:advance", name="advance", help="Move the clock of an order in a sandbox forward.")
 app.command(
     "recourse.cli.recovering:revive",
     name="revive",

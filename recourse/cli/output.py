@@ -2,11 +2,13 @@
 
 import json
 import os
+import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from io import TextIOWrapper
+from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import Parameter
@@ -98,6 +100,12 @@ def let_everything_be_written() -> None:
 def leave_the_broken_pipe() -> None:
     """Let what is still buffered go nowhere: the reader has read enough."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def exports(environment: Mapping[str, str]) -> str:
+    """Lines to paste into another terminal, by which this very `recourse` works there in this environment."""
+    settings = " ".join(f"{name}={shlex.quote(value)}" for name, value in environment.items())
+    return f"""  export PATH="{Path(sys.executable).parent}:$PATH"\n  export {settings}"""
 
 
 def say_more(end: str) -> None:

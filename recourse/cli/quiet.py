@@ -6,8 +6,9 @@ from temporalio.runtime import LoggingConfig, Runtime, TelemetryConfig, Telemetr
 
 
 def quiet() -> None:
-    """Only errors of the Temporal SDK are shown: what fails on purpose in a story is part of it."""
-    logging.getLogger("temporalio").setLevel(logging.ERROR)
+    """Only errors of the Temporal SDK and the database driver are shown: what fails on purpose is part of a story."""
+    for name in ("temporalio", "asyncpg"):
+        logging.getLogger(name).setLevel(logging.ERROR)
     Runtime.set_default(
         Runtime(
             telemetry=TelemetryConfig(

@@ -3,7 +3,7 @@
 from asyncio import Runner
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
@@ -16,6 +16,9 @@ from recourse.runtime.search_attributes import register_search_attributes
 from recourse.runtime.settings import read_settings
 from recourse.runtime.temporal_connection import connect
 from recourse.runtime.tracing import tracing
+
+if TYPE_CHECKING:
+    from recourse.resolution.model.policy import Policy
 
 
 async def migrate(*, json: Json = False) -> None:
@@ -74,7 +77,6 @@ async def serve(
         A policy file to offer in addition to the built-in policies. Repeat for several.
     """
     require("web")
-    from recourse.policies import PRESETS, load_policy
     from recourse.runtime.logs import log_to
     from recourse.starter.client import Recourse
     from recourse.web.app import make_app
@@ -84,20 +86,26 @@ async def serve(
 
     keys, ancestors, settings = read_keys(), read_frame_ancestors(), read_settings()
     log_to()
-    known = {name: load_policy(name) for name in PRESETS}
-    known |= {made.name: made for made in (load_policy(path) for path in policy or ())}
     with listen(host, port) as listener:
         async with (
             Recourse.connect(settings) as recourse,
             answering(settings.metrics_address, figures_app(recourse)),
         ):
             console().print(f"Listening on {host}:{listener.getsockname()[1]}.")
-            app = make_app(recourse, keys, policies=known, frame_ancestors=ancestors)
+            app = make_app(recourse, keys, policies=offered(policy), frame_ancestors=ancestors)
             if traced := tracing(settings):
                 from recourse.web.tracing import TracesRequests
 
                 app.add_middleware(TracesRequests, tracer=traced.tracer)
             await serve_until_stopped(app, listener)
+
+
+def offered(policy: list[Path] | None) -> "dict[str, Policy]":
+    """The policies that orders can be started with: the built-in ones and those of files. Raises PolicyError."""
+    from recourse.policies import PRESETS, load_policy
+
+    known = {name: load_policy(name) for name in PRESETS}
+    return known | {made.name: made for made in (load_policy(path) for path in policy or ())}
 
 
 def token(

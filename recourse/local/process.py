@@ -52,6 +52,12 @@ def free_ports(count: int) -> list[int]:
     return found
 
 
+def end_with_the_parent() -> None:
+    """In a child that is about to start a program: have it told to stop when the thread that started it ends."""
+    if hasattr(_libc, "prctl"):
+        _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGINT)
+
+
 async def start(
     command: Sequence[str | Path],
     *,
@@ -71,8 +77,7 @@ async def start(
             os.setgroups([])
             os.setgid(user[1])
             os.setuid(user[0])
-        if hasattr(_libc, "prctl"):
-            _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGINT)
+        end_with_the_parent()
 
     with log.open("ab") as output:
         return await asyncio.create_subprocess_exec(

@@ -1,6 +1,7 @@
 """Serving the application on a socket."""
 
 import asyncio
+import os
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -31,8 +32,21 @@ def listen(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except (OSError, OverflowError) as error:
-        why = error.strerror if isinstance(error, OSError) else error
+        # What the system says; Python adds the address once more.
+        why = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else error
         raise BadSettings(f"{host}:{port} cannot be listened on: {why}.") from error
+
+
+@asynccontextmanager
+async def serving(app: Any, listener: socket.socket) -> AsyncIterator[None]:
+    """Serve on `listener` for as long as the block runs; calls that are under way are answered first."""
+    server = make_server(app)
+    running = asyncio.create_task(server.serve(sockets=[listener]))
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        await running
 
 
 @asynccontextmanager
@@ -43,13 +57,8 @@ async def answering(address: str | None, app: Any) -> AsyncIterator[None]:
         return
     host, _, port = address.rpartition(":")
     with listen(host.strip("[]"), int(port)) as listener:
-        server = make_server(app)
-        serving = asyncio.create_task(server.serve(sockets=[listener]))
-        try:
+        async with serving(app, listener):
             yield
-        finally:
-            server.should_exit = True
-            await serving
 
 
 async def serve_until_stopped(app: Any, listener: socket.socket) -> None:

@@ -2,16 +2,15 @@
 
 import base64
 import secrets
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from rich.console import Console
 
+from recourse.cli.output import exports
 from recourse.local.process import usual_port
 from recourse.policies import load_policy
 from recourse.resolution.model.order import Terms
@@ -116,6 +115,13 @@ def _said(staged: Stage, orders: dict[str, str], address: str, secret: str, keys
 
     ours = "WorkflowId IN ({})".format(", ".join(f"'order-{order}'" for order in orders))
     ui = f"\n  Temporal UI  {staged.ui_url}/namespaces/default/workflows?query={quote(ours)}\n" if staged.ui_url else ""
+    environment = {
+        "TEMPORAL_ADDRESS": staged.address,
+        "RECOURSE_TASK_QUEUE": staged.queue,
+        "DATABASE_URL": staged.dsn,
+        "RECOURSE_TOKEN_KEYS": secret,
+        "RECOURSE_WEB_URL": address,
+    }
     width = max(map(len, orders))
     listed = "\n".join(f"  {order:<{width}}  {about}" for order, about in orders.items())
     return f"""
@@ -131,9 +137,7 @@ See them in the browser. Each link signs in for a day; one browser holds one per
 {ui}
 Paste this into another terminal:
 
-  export PATH="{Path(sys.executable).parent}:$PATH"
-  export TEMPORAL_ADDRESS={staged.address} RECOURSE_TASK_QUEUE={staged.queue} DATABASE_URL='{staged.dsn}'
-  export RECOURSE_TOKEN_KEYS='{secret}' RECOURSE_WEB_URL={address}
+{exports(environment)}
   recourse orders list --client c-3
   recourse order show {late}
   recourse order preview request {late} --as client --kind cancel

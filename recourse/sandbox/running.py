@@ -1,0 +1,151 @@
+"""The servers and the worker of a sandbox, and what a test can do with them."""
+
+import asyncio
+import base64
+import secrets
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from recourse.database.migrate import migrate
+from recourse.database.pool import connect
+from recourse.local.postgres import PORT, LocalPostgres
+from recourse.local.process import usual_port
+from recourse.local.temporal import temporal_server
+from recourse.runtime.keys import KEY_SIZE, KeyRing
+from recourse.runtime.temporal_connection import connect as connect_temporal
+from recourse.sandbox.catching import Catcher
+from recourse.sandbox.clocks import Clocks, SandboxOrder
+from recourse.sandbox.outages import Outages, Part, PartName
+from recourse.sandbox.payments import NAME, SandboxPayments
+from recourse.starter.client import TASK_QUEUE, Recourse
+from recourse.web.api.issuing import LONGEST_LIFE
+from recourse.web.pages.sessions import LONGEST_LINK, link
+from recourse.web.tokens import Bearer, sign_token
+from recourse.worker import make_worker
+from recourse.workflows.unknown import UnknownWorkflow
+
+# The people of all examples.
+PEOPLE = (
+    Bearer(role="client", id="c-3"),
+    Bearer(role="freelancer", id="f-7"),
+    Bearer(role="operator", id="op-1"),
+)
+LAST_ORDERS = timedelta(seconds=2)  # for what a worker does when it is taken away
+
+
+@dataclass(frozen=True)
+class Sandbox:
+    """What runs, and what a test can do with it. `keys` and `webhook_secret` sign."""
+
+    recourse: Recourse
+    clocks: Clocks
+    catcher: Catcher
+    payments: SandboxPayments
+    outages: Outages
+    keys: KeyRing
+    url: str
+    database_url: str
+    temporal_address: str
+    temporal_ui: str | None
+    token_keys: str
+    webhook_secret: str
+
+
+def sign_in_links(sandbox: Sandbox) -> dict[str, str]:
+    """For each of the people, a link that signs in to the pages for a day."""
+    until = (datetime.now(UTC) + LONGEST_LINK).replace(microsecond=0)
+    return {person.role: f"{sandbox.url}{link(sandbox.keys, person, until)}" for person in PEOPLE}
+
+
+def tokens(sandbox: Sandbox) -> dict[str, str]:
+    """A token of the API for a backend and for each of the people, good for 30 days."""
+    until = datetime.now(UTC) + LONGEST_LIFE
+    bearers = (Bearer(role="service", id="shop"), *PEOPLE)
+    return {bearer.role: sign_token(sandbox.keys, bearer, "recourse-api", until) for bearer in bearers}
+
+
+def environment(sandbox: Sandbox) -> dict[str, str]:
+    """What `recourse` and programs with its client read to work in the sandbox, and a backend's token for the API."""
+    return {
+        "DATABASE_URL": sandbox.database_url,
+        "TEMPORAL_ADDRESS": sandbox.temporal_address,
+        "RECOURSE_TOKEN_KEYS": sandbox.token_keys,
+        "RECOURSE_WEB_URL": sandbox.url,
+        "RECOURSE_SANDBOX": sandbox.url,
+        "RECOURSE_TOKEN": tokens(sandbox)["service"],
+    }
+
+
+@asynccontextmanager
+async def running(url: str, webhook_url: str | None, *, usual: bool) -> AsyncIterator[Sandbox]:
+    """The servers and the worker of a sandbox that is served at `url`; all of it ends with this block.
+
+    `usual`: the servers are on their usual ports, where these are free. Raises LocalError.
+    """
+    token_keys = f"sandbox={_secret()}"
+    webhook_secret = f"whsec_{_secret()}"
+    async with AsyncExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="recourse-", ignore_cleanup_errors=True))
+        postgres = LocalPostgres(Path(folder), port=usual_port(PORT) if usual else None)
+        stack.push_async_callback(postgres.stop)
+        (address, ui), _ = await asyncio.gather(
+            stack.enter_async_context(temporal_server(ui=True, usual=usual)), _database(postgres)
+        )
+        pool, temporal = await connect(postgres.dsn), await connect_temporal(target_host=address)
+        # Not `close`, which would wait for a database that was taken away.
+        stack.callback(pool.terminate)
+        catcher, payments = Catcher(webhook_secret, webhook_url), SandboxPayments()
+        for channel in catcher.channels:
+            stack.push_async_callback(channel.close)
+        working = AsyncExitStack()
+
+        async def work() -> None:
+            await working.enter_async_context(
+                make_worker(
+                    temporal,
+                    pool,
+                    task_queue=TASK_QUEUE,
+                    channels=catcher.channels,
+                    providers={NAME: payments},
+                    workflows=[SandboxOrder, UnknownWorkflow],
+                    graceful_shutdown_timeout=LAST_ORDERS,
+                )
+            )
+
+        await work()
+        stack.push_async_callback(working.aclose)
+        parts: dict[PartName, Part] = {
+            "database": Part(postgres.stop, postgres.start),
+            "worker": Part(working.aclose, work),
+        }
+        outages = Outages(parts)
+        stack.push_async_callback(outages.close)
+        clocks = Clocks(temporal, pool)
+        made = Sandbox(
+            recourse=Recourse(temporal, pool, now=clocks.now, web_url=url),
+            clocks=clocks,
+            catcher=catcher,
+            payments=payments,
+            outages=outages,
+            keys=KeyRing.read(token_keys),
+            url=url,
+            database_url=postgres.dsn,
+            temporal_address=address,
+            temporal_ui=ui,
+            token_keys=token_keys,
+            webhook_secret=webhook_secret,
+        )
+        yield made
+
+
+def _secret() -> str:
+    return base64.b64encode(secrets.token_bytes(KEY_SIZE)).decode()
+
+
+async def _database(server: LocalPostgres) -> None:
+    await server.start()
+    await migrate(server.dsn)

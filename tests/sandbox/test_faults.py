@@ -1,0 +1,130 @@
+"""Payments that fail on request, and parts that are away for a while."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from tests.patience import PATIENCE
+from tests.sandbox.conftest import Shop
+
+
+async def canceled(shop: Shop, price: int) -> str:
+    order_id = await shop.start(price, provider="sandbox")
+    await shop.give(order_id, "client", "request", kind="cancel")
+    await shop.give(order_id, "freelancer", "accept")
+    return order_id
+
+
+async def asked(shop: Shop, order_id: str) -> list[tuple[str, bool]]:
+    attempts = (await shop.get(f"/sandbox/orders/{order_id}/payments"))["attempts"]
+    assert len({attempt["payment"]["idempotency_key"] for attempt in attempts}) == 1
+    return [(attempt["answer"], attempt["moved"]) for attempt in attempts]
+
+
+async def settlement(shop: Shop, order_id: str) -> Any:
+    return (await shop.order(order_id))["settlement"]
+
+
+async def will(shop: Shop, order_id: str, answer: str) -> int:
+    return (await shop.http.put(f"/sandbox/orders/{order_id}/payments", json={"answer": answer})).status_code
+
+
+async def test_a_payment_is_made_unless_a_test_wants_it_otherwise(shop: Shop) -> None:
+    order_id = await canceled(shop, 10_000)
+    assert await settlement(shop, order_id) == "settled"
+    assert await asked(shop, order_id) == [("pay", True)]
+
+
+async def test_an_amount_that_ends_in_01_fails_until_the_provider_is_told_to_pay(shop: Shop) -> None:
+    order_id = await canceled(shop, 10_001)
+    assert await settlement(shop, order_id) != "settled"
+    await shop.advance(order_id, "6h")
+    assert {*await asked(shop, order_id)} == {("fail", False)}
+    assert await will(shop, order_id, "pay") == 200
+    await shop.advance(order_id, "24h")
+    assert await settlement(shop, order_id) == "settled"
+    assert (await asked(shop, order_id))[-1] == ("pay", True)
+
+
+async def test_an_amount_that_ends_in_03_is_paid_once_though_its_first_answer_is_lost(shop: Shop) -> None:
+    order_id = await canceled(shop, 10_003)
+    await shop.advance(order_id, "6h")
+    assert await settlement(shop, order_id) == "settled"
+    assert await asked(shop, order_id) == [("lose_answer", True), ("lose_answer", False)]
+
+
+async def test_a_payment_that_is_blocked_goes_on_when_the_provider_is_told(shop: Shop) -> None:
+    order_id = await shop.start(10_002, provider="sandbox")
+    await shop.give(order_id, "client", "request", kind="cancel")
+    sent = {"as": "freelancer"}, {"Prefer": "respond-async"}
+    await shop.http.post(f"/orders/{order_id}/commands/accept", params=sent[0], headers=sent[1], json={})
+    while not await asked_any(shop, order_id):
+        pass
+    assert await asked(shop, order_id) == [("block", False)]
+    assert await will(shop, order_id, "pay") == 200
+    await shop.advance(order_id, "1m")
+    assert await settlement(shop, order_id) == "settled"
+    assert await asked(shop, order_id) == [("block", False), ("pay", True)]
+
+
+async def asked_any(shop: Shop, order_id: str) -> Any:
+    return (await shop.get(f"/sandbox/orders/{order_id}/payments"))["attempts"]
+
+
+async def test_a_provider_does_only_what_it_can(shop: Shop) -> None:
+    assert await will(shop, await shop.start(), "steal") == 422
+    assert await will(shop, "nobody", "pay") == 404
+
+
+async def test_what_is_sent_while_the_worker_is_away_is_decided_when_it_is_back(shop: Shop) -> None:
+    order_id = await shop.start()
+    assert (await shop.http.post("/sandbox/outages/worker")).json() == {"away": {"worker": None}}
+    try:
+        kept = await shop.http.post(
+            f"/orders/{order_id}/commands/request",
+            params={"as": "client"},
+            headers={"Prefer": "respond-async"},
+            json={"kind": "cancel"},
+        )
+        assert kept.status_code == 202
+        assert (await shop.order(order_id))["request"] is None
+        stands = await shop.move(order_id, advance="48h")
+        assert (stands.status_code, stands.json()["code"]) == (409, "clock_stopped")
+        assert "The worker is away" in stands.json()["detail"]
+    finally:
+        assert (await shop.http.delete("/sandbox/outages/worker")).json() == {"away": {}}
+    await shop.advance(order_id, "47h")
+    assert (await shop.order(order_id))["request"]["status"] == "open"
+
+
+async def test_a_database_that_is_away_for_a_while_comes_back_by_itself(shop: Shop) -> None:
+    order_id = await shop.start()
+    away = (await shop.http.post("/sandbox/outages/database", json={"lasts": "1s"})).json()
+    assert away["away"]["database"] is not None
+    answer = await shop.http.get(f"/orders/{order_id}")
+    assert answer.status_code in (503, 200)
+    async with asyncio.timeout(PATIENCE):
+        while (await shop.get("/sandbox/outages"))["away"]:
+            pass
+    await shop.give(order_id, "client", "request", kind="cancel")
+    await shop.advance(order_id, "48h")
+    assert (await shop.order(order_id))["phase"] == "canceled"
+
+
+async def test_a_step_waits_for_the_database(shop: Shop) -> None:
+    order_id = await shop.start()
+    await shop.http.post("/sandbox/outages/database")
+    try:
+        answer = await shop.http.get(f"/orders/{order_id}")
+        assert (answer.status_code, answer.json()["code"]) == (503, "database_unreachable")
+    finally:
+        await shop.http.delete("/sandbox/outages/database")
+    await shop.give(order_id, "client", "message", comment="Hello")
+
+
+@pytest.mark.parametrize("lasts", ["0s", "2d", "soon", "-1s"])
+async def test_an_outage_has_a_length_that_can_be_waited_for(shop: Shop, lasts: str) -> None:
+    assert (await shop.http.post("/sandbox/outages/worker", json={"lasts": lasts})).status_code == 422
+    assert (await shop.http.post("/sandbox/outages/kitchen")).status_code == 422
+    assert (await shop.get("/sandbox/outages")) == {"away": {}}
