@@ -2,6 +2,7 @@
 
 from pydantic import BaseModel, ConfigDict
 
+from recourse.resolution.model.data_version import FIRST
 from recourse.resolution.model.step import Adopted
 
 RECORD_STEP = "record_step"
@@ -13,13 +14,16 @@ PAY = "pay"
 
 class StepRecorded(BaseModel):
     """A step is written, or `adopted` says what is there instead. `text` is for the Temporal UI, `to_deliver` tells
-    whether notices wait for a channel."""
+    whether notices wait for a channel. `data_version` is that of the build that decided the step, `needs` that of the
+    state after it."""
 
     model_config = ConfigDict(frozen=True)
 
     text: str
     to_deliver: bool = False
     adopted: Adopted | None = None
+    data_version: int = FIRST
+    needs: int = FIRST
 
 
 class Payment(BaseModel):

@@ -39,11 +39,17 @@ class _First(BaseModel):
     opening: _Opening
 
 
+class _State(BaseModel):
+    needs: int
+
+
 class _Glance(BaseModel):
     """What is looked at of a step on its way from the workflow to the database. To read the whole of it, and to write
     it as JSON once more, would take 4 % of a worker's time."""
 
     number: int
+    data_version: int
+    order: _State
     entry: _Entry | None = None
     notices: tuple[_Named, ...] = ()
 
@@ -73,7 +79,12 @@ class Recording:
             text = f"step {adopted.step} was there instead of step {glance.number}"
             return StepRecorded(text=text, to_deliver=self._delivers, adopted=adopted)
         self._counts.wrote(glance.entry.content if glance.entry else {}, late=not activity.info().is_local)
-        return StepRecorded(text=f"step {glance.number} written", to_deliver=self._delivers and bool(glance.notices))
+        return StepRecorded(
+            text=f"step {glance.number} written",
+            to_deliver=self._delivers and bool(glance.notices),
+            data_version=glance.data_version,
+            needs=glance.order.needs,
+        )
 
     async def _may_start(self, first: _First) -> None:
         # Here and not in the workflow, so that the answer is in the history whatever a later list has. What the

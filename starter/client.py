@@ -25,8 +25,9 @@ from recourse.database.orders import Stored, read_answered, read_order, write_co
 from recourse.database.steps import StepOutOfOrder
 from recourse.database.unreachable import DatabaseUnreachable, NoDatabase
 from recourse.policies.calculators import register_installed_calculators
+from recourse.resolution.model.data_version import NeedsNewerBuild
 from recourse.resolution.model.fields import UNNAMED
-from recourse.resolution.model.order import Histories, Opening, Terms, open_order
+from recourse.resolution.model.order import Histories, Opening, Terms, open_order, write_opening
 from recourse.resolution.model.outcome import Outcome, Refused, read_outcome
 from recourse.resolution.model.policy import Policy
 from recourse.resolution.model.reading import read_message
@@ -38,7 +39,7 @@ from recourse.runtime.actors import TOKEN
 from recourse.runtime.addresses import UnusableAddress, read_address
 from recourse.runtime.currencies import check_currency
 from recourse.runtime.database_connection import database, explaining_database_errors
-from recourse.runtime.names import workflow_id
+from recourse.runtime.names import ORDER, workflow_id
 from recourse.runtime.settings import Settings, read_settings
 from recourse.runtime.temporal_connection import TemporalUnreachable
 from recourse.runtime.temporal_connection import connect as connect_temporal
@@ -57,12 +58,12 @@ from recourse.starter.reading import Orders, now
 from recourse.starter.temporal_errors import (
     lacks_search_attributes,
     takes_nothing_now,
+    task_failure,
     unanswered,
     unanswered_update,
     unless_not_found,
 )
 from recourse.workflows import page
-from recourse.workflows.order import OrderWorkflow
 
 __all__ = [
     "NoSuchOrder",
@@ -240,9 +241,11 @@ class Recourse(Orders):
         start_delay: timedelta | None,
     ) -> Outcome | None:
         if sent is None:
-            await self.temporal.start_workflow(OrderWorkflow.run, opening, start_delay=start_delay, **options)
+            await self.temporal.start_workflow(ORDER, write_opening(opening), start_delay=start_delay, **options)
             return None
-        starting = WithStartWorkflowOperation(OrderWorkflow.run, opening, **options)
+        starting: WithStartWorkflowOperation[Any, str] = WithStartWorkflowOperation(
+            ORDER, write_opening(opening), **options
+        )
         answer: dict[str, Any] = await self.temporal.execute_update_with_start_workflow(
             *sent, start_workflow_operation=starting, result_type=dict
         )
@@ -318,8 +321,11 @@ class Recourse(Orders):
         try:
             async with asyncio.timeout(LOOKS_FOR):
                 described = await self._handle(order_id).describe()
+                failure = await task_failure(self.temporal, order_id)
         except (RPCError, TimeoutError):
             return None
+        if failure is not None and failure.application_failure_info.type == NeedsNewerBuild.__name__:
+            return failure.message.rstrip(".")
         failures = [pending.last_failure for pending in described.raw_description.pending_activities]
         if any(failure.application_failure_info.type == StepOutOfOrder.__name__ for failure in failures):
             return f"the database was set back: `recourse order repair {order_id}` restores it"
@@ -424,8 +430,8 @@ class Recourse(Orders):
 
 
 def _lasting(terms: Terms) -> dict[str, Any]:
-    """What of the terms must be the same when an order is started again."""
-    return terms.model_dump(mode="json", exclude={"ordered_at", "history"})
+    """What of the terms must be the same when an order is started again, also by another build with more keys."""
+    return terms.model_dump(mode="json", exclude={"ordered_at", "history"}, exclude_defaults=True)
 
 
 def _exists(terms: Terms) -> OrderExists:

@@ -5,6 +5,7 @@ memory for any number of orders.
 """
 
 from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -19,6 +20,7 @@ from recourse.database.migrate import missing_migrations
 from recourse.database.orders import read_export, read_order
 from recourse.database.outbox import undelivered
 from recourse.database.recovering import PAGE, known_orders, ledgers, orders_to_lead
+from recourse.resolution.model.data_version import NeedsNewerBuild
 from recourse.resolution.model.order import Order
 from recourse.resolution.model.record import verify
 from recourse.runtime.database_connection import explaining_database_errors
@@ -28,13 +30,23 @@ from recourse.starter.answers import NoSuchOrder
 from recourse.starter.client import Recourse
 from recourse.starter.reading import STUCK_AFTER, now
 from recourse.starter.recovering import Recovery, State
-from recourse.starter.temporal_errors import explaining_temporal_errors
+from recourse.starter.temporal_errors import explaining_temporal_errors, task_failure
 from recourse.wording.english import as_words
 from recourse.workflows import page
 
 Kind = (
     State
-    | Literal["schema", "search_attributes", "no_worker", "tasks_fail", "stuck", "not_delivered", "ledger", "record"]
+    | Literal[
+        "schema",
+        "search_attributes",
+        "no_worker",
+        "newer_build",
+        "tasks_fail",
+        "stuck",
+        "not_delivered",
+        "ledger",
+        "record",
+    ]
 )
 
 
@@ -59,7 +71,7 @@ async def suspects(recourse: Recourse, *, each: bool = False, open_only: bool = 
             listed = {} if each else await _listed(recourse, order_ids)
             orders = {} if each else await read_orders(recourse.pool, order_ids)
             for order_id in order_ids:
-                if order_id not in listed or not _shows(listed[order_id], orders[order_id]):
+                if order_id not in listed or order_id not in orders or not _shows(listed[order_id], orders[order_id]):
                     yield order_id
         async for order_id in _without_order(recourse):
             yield order_id
@@ -80,7 +92,8 @@ async def count_orphaned(recourse: Recourse) -> int:
         async for order_ids in orders_to_lead(recourse.pool, open_only=True):
             listed = await _listed(recourse, order_ids)
             for order_id in order_ids:
-                count += order_id not in listed and await recourse.is_orphaned(order_id)
+                with suppress(NeedsNewerBuild):  # the newer build counts it
+                    count += order_id not in listed and await recourse.is_orphaned(order_id)
     return count
 
 
@@ -180,6 +193,9 @@ class Doctor:
         self.checked += 1
         try:
             found = await self._recovery.examine(order_id)
+        except NeedsNewerBuild as error:
+            yield Ailment("newer_build", str(error).rstrip("."), "docs/runbooks/tasks-fail.md", order_id)
+            return
         except NoSuchOrder:
             if known:  # it was there a moment ago
                 return
@@ -193,8 +209,11 @@ class Doctor:
         query += f" AND WorkflowId = '{workflow_id(order_id)}'" if order_id else ""
         try:
             async for flow in self._recourse.temporal.list_workflows(query, page_size=PAGE):
-                says = "its workflow task fails repeatedly; the worker's log says why"
-                yield Ailment("tasks_fail", says, "docs/runbooks/tasks-fail.md", flow.id.removeprefix(PREFIX))
+                failing = flow.id.removeprefix(PREFIX)
+                failure = await task_failure(self._recourse.temporal, failing)
+                why = failure.message.rstrip(".") if failure else "the worker's log says why"
+                says = f"its workflow task fails repeatedly: {why}"
+                yield Ailment("tasks_fail", says, "docs/runbooks/tasks-fail.md", failing)
         except RPCError as error:
             if error.status is not RPCStatusCode.INVALID_ARGUMENT:  # an older server does not know that
                 raise
@@ -241,8 +260,11 @@ class Doctor:
     async def _broken(self, order_id: str) -> str | None:
         wrong: list[str] = []
         for _ in range(2):  # between the two reads the order may have gone on
-            stored = await read_order(self._recourse.pool, order_id)
-            exported = await read_export(self._recourse.pool, order_id, "operator")
+            try:
+                stored = await read_order(self._recourse.pool, order_id)
+                exported = await read_export(self._recourse.pool, order_id, "operator")
+            except NeedsNewerBuild:  # which is a finding of its own
+                return None
             wrong = verify(exported, stored.order.record_hash or None) if stored else []
             if not wrong:
                 return None

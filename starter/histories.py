@@ -24,12 +24,13 @@ from temporalio.worker import (
 )
 
 from recourse.activities.contract import DELIVER_NOTICES, RECORD_STEP, StepRecorded
+from recourse.resolution.model.data_version import DATA_VERSION, FIRST
 from recourse.resolution.model.fields import UNNAMED
 from recourse.resolution.model.order import Opening
 from recourse.resolution.model.step import Step
 from recourse.running import connected_for_work, how_workflows_run
 from recourse.workflows.carried import Carried
-from recourse.workflows.inbound import message_of
+from recourse.workflows.inbound import message_of, start_of
 from recourse.workflows.order import SIGNALS, WORKFLOWS, signals_of
 
 # The memo that names the run in whose place a run was started.
@@ -46,11 +47,13 @@ class Course:
 
     `begun`: whether the last run has decided anything; at first it goes on from whatever the database has.
     `steps`: those that they wrote, by number; what an attempt wrote that was forgotten is not among them.
-    `told_upto`: the last step of which everybody took the notices.
+    `told_upto`: the last step of which everybody took the notices. `data_version`: of the newest build that decided
+    any of them; what a newer build than this one wrote cannot be made again here.
     """
 
     reached: int = -1
     told_upto: int = -1
+    data_version: int = FIRST
     begun: bool = True
     steps: dict[int, Step] = field(default_factory=dict)
 
@@ -94,7 +97,8 @@ class Run:
     async def read(self) -> "Run":
         """Decode how it began."""
         came = await self._converter.decode(self.started.input.payloads, [self._kind])
-        self.begun: Opening | Carried | None = came[0] if isinstance(came[0], self._kind) else None
+        begun = start_of(came, self._kind)
+        self.begun: Opening | Carried | None = None if isinstance(begun, str) else begun
         memo = self.started.memo.fields
         said = {name: (await self._converter.decode([memo[name]]))[0] for name in (SIGNALS, FORMER) if name in memo}
         went_on_from = self.started.continued_execution_run_id or former_of(said.get(FORMER))
@@ -254,6 +258,7 @@ class _Watch(WorkflowOutboundInterceptor):
     def _written(self, step: Step, recorded: StepRecorded) -> None:
         course, adopted = self._course, recorded.adopted
         course.reached = max(course.reached, step.number if adopted is None else adopted.step)
-        if adopted is None and step.number > self._behind:
+        course.data_version = max(course.data_version, recorded.data_version)
+        if adopted is None and step.number > self._behind and recorded.data_version <= DATA_VERSION:
             # Of two runs that wrote the same step the later one is asked first.
             course.steps.setdefault(step.number, step)

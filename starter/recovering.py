@@ -22,6 +22,7 @@ from recourse.database.orders import Stored, read_order
 from recourse.database.recovering import highest_unnamed, is_answered, mark_told
 from recourse.database.steps import StepOutOfOrder, record_step
 from recourse.errors import RecourseError
+from recourse.resolution.model.data_version import DATA_VERSION, NeedsNewerBuild
 from recourse.resolution.model.order import Opening, open_order
 from recourse.resolution.rules.clocks import is_over
 from recourse.runtime.database_connection import explaining_database_errors
@@ -195,6 +196,8 @@ class Recovery:
                 order_id, f"Order {order_id}: the database has all {counted(at + 1, 'step')} that Temporal has."
             )
         missing = [number for number in range(at + 1, course.reached + 1) if number not in course.steps]
+        if missing and course.data_version > DATA_VERSION:
+            raise NeedsNewerBuild(f"To repair order {order_id}", course.data_version)
         if missing:
             raise CannotRecover(
                 f"Order {order_id} cannot be repaired: the database is at step {at}, and Temporal's histories lack "

@@ -5,10 +5,15 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from temporalio.api.common.v1 import WorkflowExecution
+from temporalio.api.enums.v1 import EventType
 from temporalio.api.errordetails.v1 import NamespaceNotFoundFailure, WorkflowNotReadyFailure
-from temporalio.client import WorkflowUpdateRPCTimeoutOrCancelledError
+from temporalio.api.failure.v1 import Failure
+from temporalio.api.workflowservice.v1 import GetWorkflowExecutionHistoryReverseRequest
+from temporalio.client import Client, WorkflowUpdateRPCTimeoutOrCancelledError
 from temporalio.service import RPCError, RPCStatusCode
 
+from recourse.runtime.names import workflow_id
 from recourse.runtime.temporal_connection import TemporalUnreachable
 from recourse.starter.answers import Unanswered, UnusableMessage
 
@@ -42,6 +47,24 @@ def explaining_temporal_errors() -> Iterator[None]:
         yield
     except RPCError as error:
         raise TemporalUnreachable(f"Temporal does not answer ({error.message}); check that it runs.") from error
+
+
+async def task_failure(temporal: Client, order_id: str) -> Failure | None:
+    """Why the workflow task of an order fails, where it does; Temporal keeps its first failure. Raises RPCError."""
+    newest_first = await temporal.workflow_service.get_workflow_execution_history_reverse(
+        GetWorkflowExecutionHistoryReverseRequest(
+            namespace=temporal.namespace,
+            execution=WorkflowExecution(workflow_id=workflow_id(order_id)),
+            maximum_page_size=20,
+        ),
+        retry=True,
+    )
+    for event in newest_first.history.events:
+        if event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED:
+            break
+        if event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED:
+            return event.workflow_task_failed_event_attributes.failure
+    return None
 
 
 def takes_nothing_now(error: RPCError) -> bool:

@@ -7,9 +7,9 @@ from pydantic import BaseModel, ConfigDict
 
 class Carried(BaseModel):
     """What one run of a long order hands to the next; `messages` are those that it has not decided, `recent` the last
-    events in words. The answers stay in the database."""
+    events in words. The answers stay in the database. What a newer build handed on besides is handed on again."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, extra="allow")
 
     order: dict[str, Any]
     steps: int

@@ -11,7 +11,9 @@ marker in the history, by which a replay knows, and a replay never asks for keys
 
 import asyncio
 import hashlib
+import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,8 +32,9 @@ from temporalio.worker import (
 
 with workflow.unsafe.imports_passed_through():
     from recourse.resolution.model.commands import COMMANDS
+    from recourse.resolution.model.data_version import DATA_VERSION, NeedsNewerBuild
     from recourse.resolution.model.fields import UNNAMED
-    from recourse.resolution.model.order import Opening
+    from recourse.resolution.model.order import Opening, read_opening
     from recourse.resolution.model.reading import (
         Message,
         is_command_id,
@@ -109,11 +112,10 @@ class _Gate(WorkflowInboundInterceptor):
     async def execute_workflow(self, input: ExecuteWorkflowInput) -> Any:
         if workflow.info().workflow_type == ORDER:
             expected = Carried if workflow.info().continued_run_id else Opening
-            input.args = _opening(input.args, [expected])
-            if len(input.args) != 1 or not isinstance(input.args[0], expected):
-                found = input.args[0] if input.args else None
-                why = found.error if isinstance(found, Undecodable) else "not one opening"
-                raise ApplicationError(f"The order cannot start: {why}", type="bad_opening", non_retryable=True)
+            start = start_of(_opening(input.args, [expected]), expected)
+            if isinstance(start, str):
+                raise ApplicationError(f"The order cannot start: {start}", type="bad_opening", non_retryable=True)
+            input.args = [start]
             return await self._live_on(asyncio.create_task(super().execute_workflow(input)))
         return await super().execute_workflow(input)
 
@@ -173,6 +175,34 @@ class _Gate(WorkflowInboundInterceptor):
         if disproof is not None:
             workflow.patched(f"{name} {disproof}")
         return disproof
+
+
+def start_of(arguments: Sequence[Any], expected: type[Opening | Carried]) -> Opening | Carried | str:
+    """What a run of an order starts with, or what is wrong with it for whoever wrote it.
+
+    Raises NeedsNewerBuild where a newer build wrote it and this one may not go on from it.
+    """
+    found = arguments[0] if len(arguments) == 1 else None
+    if expected is Opening and isinstance(found, Undecodable) and not isinstance(found, Unopened):
+        found = _read_newer(found)
+    if isinstance(found, Opening) and found.needs > DATA_VERSION:
+        raise NeedsNewerBuild(f"Order {found.terms.order_id}", found.needs)
+    if isinstance(found, expected):
+        return found
+    why = found.error if isinstance(found, Undecodable) else "not one opening"
+    if expected is Carried:
+        # Only a build writes that.
+        raise NeedsNewerBuild("What the run before handed on", why=why)
+    return why
+
+
+def _read_newer(found: Undecodable) -> Opening | Undecodable:
+    """The opening that a newer build wrote with keys which are not known here; any other stays as it is."""
+    with suppress(ValueError):
+        [opening] = [json.loads(payload.data) for payload in found.payloads]
+        if isinstance(opening, Mapping):
+            return read_opening(opening)
+    return found
 
 
 def _as_first_read(name: str, arguments: list[Any]) -> list[Any]:

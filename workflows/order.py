@@ -17,8 +17,9 @@ with workflow.unsafe.imports_passed_through():
     from recourse.resolution.engine import Decided, OrderEngine, Plan
     from recourse.resolution.inbox import Inbox
     from recourse.resolution.model.amounts import write_amount
+    from recourse.resolution.model.data_version import DATA_VERSION, NeedsNewerBuild
     from recourse.resolution.model.fields import UNNAMED, whole_second
-    from recourse.resolution.model.order import Opening, read_state
+    from recourse.resolution.model.order import Opening, read_state, write_state
     from recourse.resolution.model.outcome import Outcome, Refused
     from recourse.resolution.model.reading import Message, read_message
     from recourse.resolution.model.step import Answered
@@ -80,6 +81,7 @@ class OrderWorkflow:
         self.started: OrderEngine | None = None
         self.deliveries: Deliveries | None = None
         self.recent: list[str] = []
+        self.carried: Carried | None = None
         self.over = False
         # How often the answers so far have been left to the database: where a message comes from before the last time,
         # its first answer is looked up there.
@@ -256,6 +258,7 @@ class OrderWorkflow:
             if recorded.adopted.answers is None:
                 self.answers_left += 1
         else:
+            self.check_build(recorded, plan)
             self.engine.commit(plan)
             if title is None:
                 self.recent = [*self.recent, page.event(plan.step)][-page.EVENTS_KEPT :]
@@ -263,6 +266,16 @@ class OrderWorkflow:
         if recorded.to_deliver and self.deliveries:
             self.deliveries.deliver(self.engine.steps - 1)
         return recorded.adopted is None
+
+    def check_build(self, recorded: StepRecorded, plan: Plan) -> None:
+        """Return where this build may go on from a step that is written. In a replay, a newer one may have decided it.
+        Raises NeedsNewerBuild."""
+        outcome = plan.step.answer.outcome if plan.step.answer else None
+        # A newer build did what a command says that is not known here.
+        unknown = isinstance(outcome, Refused) and outcome.code == "unknown_command"
+        needs = max(recorded.needs, recorded.data_version) if unknown else recorded.needs
+        if needs > DATA_VERSION:
+            raise NeedsNewerBuild(f"Order {plan.step.order_id}", needs)
 
     def publish_search_attributes(self) -> None:
         """Keep what orders are found by in Temporal as it is now."""
@@ -290,7 +303,7 @@ class OrderWorkflow:
 
     def resume(self, carried: Carried) -> OrderEngine:
         """Go on from where a former run stopped."""
-        self.answers_left = 1
+        self.answers_left, self.carried = 1, carried
         self.mark_task_boundary()
         engine = self.started = OrderEngine.of(read_state(carried.order), carried.steps)
         self.deliveries = Deliveries(
@@ -330,7 +343,8 @@ class OrderWorkflow:
         # A delivery that is on its way goes on by itself; the new run asks for what it does not get done.
         workflow.continue_as_new(
             Carried(
-                order=self.engine.order.model_dump(mode="json"),
+                **(self.carried.model_extra or {} if self.carried else {}),
+                order=write_state(self.engine.order),
                 steps=self.engine.steps,
                 signals=self.signals,
                 to_deliver=self.deliveries.to_deliver,

@@ -89,7 +89,7 @@ async def list_open(
                 due_by=at if overdue else None,
             )
             known = await read_orders(orders.pool, [row["order_id"] for row in found])
-    shown = [(row, known[row["order_id"]]) for row in found]
+    shown = [(row, known.get(row["order_id"])) for row in found]
     if json:
         say_json([_told(row, order, at) for row, order in shown])
         return
@@ -106,17 +106,17 @@ async def list_open(
         say_more(place(found[-1], "due_at"))
 
 
-def _told(row: Mapping[str, Any], order: Order, at: datetime) -> dict[str, Any]:
-    silent = if_nobody_acts(order, "operator")
-    return {**row, "overdue": row["due_at"] <= at, "held": held(order), "if_nobody_acts": silent}
+def _told(row: Mapping[str, Any], order: Order | None, at: datetime) -> dict[str, Any]:
+    more = {"held": held(order), "if_nobody_acts": if_nobody_acts(order, "operator")} if order else {}
+    return {**row, "overdue": row["due_at"] <= at, **more}
 
 
-def _cells(row: Mapping[str, Any], order: Order, at: datetime) -> Iterator[str]:
+def _cells(row: Mapping[str, Any], order: Order | None, at: datetime) -> Iterator[str]:
     yield f"{row['order_id']} ({row['policy']})"
     yield f"{row['stage']}, {due(row['due_at'], at)}"
     yield row["turn"] + (f", {away(row['turn_until'], at)}" if row["turn_until"] != row["due_at"] else "")
-    yield write_amount(held(order), row["currency"])
-    yield silence(order, at)
+    yield write_amount(held(order), row["currency"]) if order else ""
+    yield silence(order, at) if order else "needs a newer build of Recourse"
 
 
 def silence(order: Order, at: datetime) -> str:

@@ -4,12 +4,14 @@ Every condition here has an index, and every page begins where the one before en
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, NamedTuple, Self
 
 from recourse.database.orders import WHOLE
 from recourse.database.pool import Database
+from recourse.resolution.model.data_version import NeedsNewerBuild
 from recourse.resolution.model.order import Order, read_state
 from recourse.resolution.model.vocabulary import How, Party, Phase, SettlementStatus
 
@@ -161,6 +163,10 @@ async def policies_in_use(pool: Database) -> list[str]:
 
 
 async def read_orders(pool: Database, order_ids: Sequence[str]) -> Mapping[str, Order]:
-    """Several orders as of their last steps, by id."""
+    """Several orders as of their last steps, by id; without those that need a newer build."""
     rows = await pool.fetch(f"{WHOLE} WHERE s.order_id = ANY($1)", list(order_ids))
-    return {row["order_id"]: read_state(row["state"]) for row in rows}
+    orders = {}
+    for row in rows:
+        with suppress(NeedsNewerBuild):
+            orders[row["order_id"]] = read_state(row["state"])
+    return orders

@@ -41,9 +41,9 @@ async def record_step(pool: Database, given: Step | bytes) -> Adopted | None:
     """Write a step whole; as JSON it is handed on as it came. None: it is written now, or was before.
 
     Where the step does not fit what the database has, nothing is written and what the database has is returned: it is
-    what happened. That is so where an attempt that was forgotten committed another step of this number, and where the
-    order was decided differently than before. Raises StepOutOfOrder where the steps before are missing, OrderIdTaken
-    where the database has another order of this id.
+    what happened. That is so where an attempt that was forgotten committed another step of this number, where the order
+    was decided differently than before, and where a newer build wrote keys that this step lacks. Raises StepOutOfOrder
+    where the steps before are missing, OrderIdTaken where the database has another order of this id.
     """
     written = await pool.fetchval(_statement(), given)
     if written:
@@ -57,11 +57,12 @@ async def record_step(pool: Database, given: Step | bytes) -> Adopted | None:
         raise StepOutOfOrder(f"Order {step.order_id} is {at}, step {step.number} cannot follow.")
     if stored["step"] == step.number and stored["state"] == step.order:
         return None
-    if stored["step"] < step.number and stored["state"]["record_hash"] in ("", _previous(step)):
+    follows = stored["step"] < step.number and stored["state"]["record_hash"] in ("", _previous(step))
+    if follows and stored["state"]["made_for"] <= step.order["made_for"]:
         # The step before was written between the two statements.
         return await record_step(pool, given)
     answers: tuple[Answered, ...] | None = tuple(answered(row) for row in stored["answers"])
-    if stored["step"] < step.number or len(stored["answers"]) > ANSWERS_AT_MOST:
+    if (stored["step"] < step.number and not follows) or len(stored["answers"]) > ANSWERS_AT_MOST:
         # The steps before this one differ too, so their answers may; or there are too many to hand over.
         answers = None
     return Adopted(step=stored["step"], order={**stored["state"], "opening": stored["opening"]}, answers=answers)

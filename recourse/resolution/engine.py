@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from recourse.resolution.inbox import counts_at
 from recourse.resolution.model.events import Event, PaymentFailed
 from recourse.resolution.model.facts import facts
-from recourse.resolution.model.order import Opening, Order, Sums, open_order, read_state
+from recourse.resolution.model.order import Opening, Order, Sums, open_order, read_state, write_opening, write_state
 from recourse.resolution.model.outcome import Outcome
 from recourse.resolution.model.reading import Message
 from recourse.resolution.model.record import hidden_counts, make_entry
@@ -233,8 +233,8 @@ class OrderEngine:
             number=self.steps,
             at=at,
             record_salt=order.opening.record_salt,
-            opening=None if self.steps else order.opening.model_dump(mode="json"),
-            order=order.model_dump(mode="json", exclude={"opening"}),
+            opening=None if self.steps else write_opening(order.opening),
+            order=write_state(order, without=frozenset({"opening"})),
             summary=summary(order),
             **parts,
         )

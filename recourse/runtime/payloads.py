@@ -27,17 +27,17 @@ _UNOPENED = b"recourse/unopened"
 
 @dataclass(frozen=True)
 class Undecodable:
-    """A payload that could not be read, and why."""
+    """Payloads that could not be read, and why; `payloads` are those that came."""
 
     error: str
+    payloads: tuple[Payload, ...] = ()
 
 
 @dataclass(frozen=True)
 class Unopened(Undecodable):
-    """Payloads of which at least one was not opened by the codec; `payloads` are those that came."""
+    """Payloads of which at least one was not opened by the codec."""
 
-    verdict: Verdict
-    payloads: tuple[Payload, ...]
+    verdict: Verdict = "plain"
 
 
 def left_unopened(payload: Payload, verdict: Verdict, why: str) -> Payload:
@@ -71,7 +71,7 @@ class ForgivingConverter(PydanticPayloadConverter):
         try:
             return super().from_payloads(payloads, type_hints)
         except Exception as error:  # noqa: BLE001 - whatever a payload does, it must not wedge the order
-            return [Undecodable(_in_words(error, type_hints or []))]
+            return [Undecodable(_in_words(error, type_hints or []), tuple(payloads))]
 
 
 def _in_words(error: Exception, hints: Sequence[Any]) -> str:

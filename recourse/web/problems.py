@@ -14,6 +14,7 @@ from temporalio.service import RPCError
 from recourse.database.pool import AWAY
 from recourse.database.pool import unreachable as away
 from recourse.database.unreachable import DatabaseUnreachable
+from recourse.resolution.model.data_version import NeedsNewerBuild
 from recourse.resolution.model.fields import excerpt
 from recourse.resolution.model.outcome import Refused
 from recourse.resolution.model.refusals import SENTENCES
@@ -182,6 +183,7 @@ FAILURES: dict[type[Exception], Callable[[Any], Failure]] = {
     OrderExists: lambda error: Failure(409, "order_exists", "This order id is taken.", detail=str(error)),
     Unanswered: lambda error: unreachable("The order", "no_answer", **_again(error)),
     OrderNotRunning: lambda error: order_not_running(error),
+    NeedsNewerBuild: lambda error: unreachable("The order", "needs_newer_build", str(error)),
     TemporalUnreachable: lambda error: temporal_unreachable(),
     DatabaseUnreachable: database_unreachable,
     **dict.fromkeys(_TEMPORAL_AWAY, lambda error: temporal_unreachable()),

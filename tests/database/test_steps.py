@@ -10,12 +10,15 @@ import pytest
 from recourse.database.orders import read_answer, read_balances, read_export, read_notices, read_order, read_record
 from recourse.database.pool import connect
 from recourse.database.steps import OrderIdTaken, StepOutOfOrder, record_step
+from recourse.resolution.model.data_version import DATA_VERSION
 from recourse.resolution.model.record import verify
 from recourse.resolution.model.step import Answer, LedgerLine, Step
 from recourse.resolution.shown.summary import summary
 from tests.database.tables import everything
 from tests.facts.lives import READERS, Life, live
 from tests.patience import PATIENCE
+
+NEWER = DATA_VERSION + 1
 
 
 @pytest.fixture
@@ -217,6 +220,21 @@ async def test_an_opening_of_another_version_is_known_again(pool: Any, life: Lif
 
     assert adopted is not None
     assert adopted.step == 1
+
+
+async def test_what_a_newer_build_wrote_is_read_before_it_is_written_over(pool: Any, life: Life) -> None:
+    first, second, third = life.steps[:3]
+    for step in (first, second):
+        assert await record_step(pool, step.model_copy(update={"order": {**step.order, "made_for": NEWER}})) is None
+
+    adopted = await record_step(pool, third)
+    assert adopted is not None
+    # Nothing was decided differently, so that its answers are known.
+    assert (adopted.step, adopted.order["made_for"], adopted.answers) == (second.number, NEWER, ())
+    stored = await read_order(pool, "o-1")
+    assert stored is not None
+    assert (stored.step, stored.order.made_for) == (second.number, NEWER)
+    assert await record_step(pool, third.model_copy(update={"order": {**third.order, "made_for": NEWER}})) is None
 
 
 async def test_a_step_without_an_entry_follows_like_any_other(pool: Any, life: Life) -> None:

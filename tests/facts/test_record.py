@@ -335,3 +335,13 @@ def test_an_export_says_what_was_ordered_and_not_what_scores_were_before() -> No
         "requirements",
         "policy",
     }
+
+
+def test_an_export_of_a_newer_build_with_more_keys_verifies() -> None:
+    document = exported(live(Random(1)), "client")
+    entries = [{**entry, "language": "en"} for entry in document["entries"]]
+
+    assert verify(resealed({**document, "entries": entries, "country": "PT"})) == []
+    assert verify({**document, "country": "PT"}) == [
+        "seal: something in this document was changed after it was exported"
+    ]

@@ -1,6 +1,5 @@
 """The order as the rules see it: terms, request, case, resolution, money. Nothing derived is stored."""
 
-import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
@@ -8,6 +7,14 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, AwareDatetime, Field
 
 from recourse.resolution.model.amounts import LARGEST
+from recourse.resolution.model.data_version import (
+    DATA_VERSION,
+    FIRST,
+    Version,
+    dump_stored,
+    needs_of,
+    read_stored,
+)
 from recourse.resolution.model.dispute import Case, ExpiredOffer, Proposal, Request
 from recourse.resolution.model.durations import Duration
 from recourse.resolution.model.fields import AnInstant, Name, WholeNumber, storable, whole_second
@@ -79,6 +86,10 @@ class Opening(Frozen):
     policy: Policy
     record_salt: Annotated[str, Field(min_length=16, max_length=200), AfterValidator(storable)]
     provider: Name = "ledger"
+    made_for: Annotated[Version, Field(description="Set by Recourse's own clients; others leave it out.")] = (
+        DATA_VERSION
+    )
+    needs: Annotated[Version, Field(description="Set by Recourse's own clients; others leave it out.")] = FIRST
 
 
 class Resolution(Frozen):
@@ -105,19 +116,15 @@ class Sums(Frozen):
 
     def minus(self, other: "Sums") -> "Sums":
         """The difference, account by account."""
-        return Sums(
-            client=self.client - other.client,
-            freelancer=self.freelancer - other.freelancer,
-            platform=self.platform - other.platform,
-        )
+        return self._with(other, -1)
 
     def plus(self, other: "Sums") -> "Sums":
         """The sum, account by account."""
-        return Sums(
-            client=self.client + other.client,
-            freelancer=self.freelancer + other.freelancer,
-            platform=self.platform + other.platform,
-        )
+        return self._with(other, 1)
+
+    def _with(self, other: "Sums", sign: int) -> "Sums":
+        added = {name: getattr(self, name) + sign * getattr(other, name) for name in Sums.model_fields}
+        return self.model_copy(update=added)
 
     @property
     def total(self) -> int:
@@ -192,6 +199,8 @@ class Order(Frozen):
     record_length: int = 0
     record_hash: str = ""
     hidden_from: dict[Party, int] = {}
+    made_for: Version = DATA_VERSION
+    needs: Version = FIRST
 
     @property
     def terms(self) -> Terms:
@@ -251,5 +260,25 @@ def open_order(opening: Opening) -> Order:
 
 
 def read_state(state: Mapping[str, Any]) -> Order:
-    """The order of a stored state. Instants and durations are texts there, so it is read the way JSON is."""
-    return Order.model_validate_json(json.dumps(state))
+    """The order of a stored state. Raises NeedsNewerBuild."""
+    order = read_stored(Order, state, f"Order {state['opening']['terms']['order_id']}")
+    if order.made_for <= order.opening.made_for:
+        return order
+    # Whoever wrote the state may have added keys to the opening in it.
+    return order.model_copy(update={"opening": order.opening.model_copy(update={"made_for": order.made_for})})
+
+
+def write_state(order: Order, without: frozenset[str] = frozenset()) -> dict[str, Any]:
+    """The state that is stored of an order; `read_state` reads the whole of it."""
+    numbers = {"made_for": max(order.made_for, DATA_VERSION), "needs": needs_of(order)}
+    return dump_stored(order.model_copy(update=numbers), max(order.made_for, order.opening.made_for), without)
+
+
+def read_opening(opening: Mapping[str, Any]) -> Opening:
+    """The opening that a workflow is started with. Raises NeedsNewerBuild, ValidationError."""
+    return read_stored(Opening, opening, "The order")
+
+
+def write_opening(opening: Opening) -> dict[str, Any]:
+    """What a workflow is started with, which `read_opening` reads."""
+    return dump_stored(opening.model_copy(update={"needs": needs_of(opening)}), opening.made_for)

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from recourse.resolution.model.data_version import NeedsNewerBuild
 from recourse.resolution.model.refusals import CODES
 from recourse.resolution.model.vocabulary import Phase, RequestKind, RequestStatus, SettlementStatus
 
@@ -83,5 +84,8 @@ _OUTCOME: TypeAdapter[Outcome] = TypeAdapter(Outcome)
 
 
 def read_outcome(answer: Mapping[str, Any]) -> Outcome:
-    """The outcome of its JSON."""
-    return _OUTCOME.validate_python(answer)
+    """The outcome of its JSON. Raises NeedsNewerBuild where an order stands as only a newer build knows."""
+    try:
+        return _OUTCOME.validate_python(answer)
+    except ValidationError as error:
+        raise NeedsNewerBuild(f"The outcome of `{answer.get('command')}`") from error

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from pydantic import Field, ValidationError
 
 from recourse.resolution.model.commands import COMMANDS, Actor
+from recourse.resolution.model.data_version import NeedsNewerBuild
 from recourse.resolution.model.fields import UNNAMED, excerpt, is_blank
 from recourse.resolution.model.record import canonical
 from recourse.resolution.model.refusals import Refusal
@@ -64,16 +65,19 @@ class Message(Frozen):
 
     def kept(self) -> dict[str, Any]:
         """All of it as JSON, to be read again by `again`."""
-        return self.model_dump(mode="json", exclude={"command"})
+        return {**(self.model_extra or {}), **self.model_dump(mode="json", exclude={"command"})}
 
     @classmethod
     def again(cls, kept: Mapping[str, Any]) -> "Message":
-        """The message that was kept."""
-        message = cls.model_validate(kept)
-        if message.refusal is not None:
-            return message
-        given = {name: kept[name] for name in _FRAME if name != "command_id"}
-        command = COMMANDS[message.name].model_validate({**message.fields, **given})
+        """The message that was kept. Raises NeedsNewerBuild where only a newer build can decide it."""
+        try:
+            message = cls.model_validate(kept, extra="allow")
+            if message.refusal is not None:
+                return message
+            given = {name: kept[name] for name in _FRAME if name != "command_id"}
+            command = COMMANDS[message.name].model_validate({**message.fields, **given})
+        except (KeyError, ValidationError) as error:
+            raise NeedsNewerBuild(f"The message {kept.get('name')}, which is not decided yet,") from error
         return message.model_copy(update={"command": command})
 
 

@@ -142,7 +142,8 @@ Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    # A newer build may export more; the seal is taken over all of it. What a reader needs to know is another format.
+    model_config = ConfigDict(frozen=True, extra="ignore", strict=True)
 
 
 class Shown(_Part):

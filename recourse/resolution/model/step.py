@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from recourse.resolution.model.data_version import DATA_VERSION
 from recourse.resolution.model.facts import Facts
 from recourse.resolution.model.notice import Notice
 from recourse.resolution.model.outcome import Outcome
@@ -118,6 +119,7 @@ class Step(BaseModel):
     order_id: str
     number: int
     at: datetime
+    data_version: int = Field(DATA_VERSION, description="of the build that decided it")
     record_salt: str
     opening: dict[str, Any] | None = None
     order: dict[str, Any] = Field(description="the order after the step, which `read_state` reads with its opening")

@@ -93,6 +93,8 @@ written AS (
         AND (o.state ->> 'record_hash') IN (
             '', (SELECT coalesce(whole #>> '{entry,previous}', whole #>> '{order,record_hash}') FROM given)
         )
+        -- What a newer build wrote is read before it is written over.
+        AND (o.state ->> 'made_for')::integer <= (excluded.state ->> 'made_for')::integer
     RETURNING o.order_id, o.step
 ),
 change AS (

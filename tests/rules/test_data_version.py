@@ -1,0 +1,183 @@
+"""Stored data grows: an older build keeps what a newer one wrote, and waits for it where it may not decide."""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, Literal
+
+import pytest
+from pydantic import BaseModel, ValidationError
+
+from recourse.policies import load_policy
+from recourse.resolution.model.data_version import DATA_VERSION, NeedsNewerBuild, Since, needs_of
+from recourse.resolution.model.events import RequestOpened
+from recourse.resolution.model.order import (
+    Opening,
+    Order,
+    Terms,
+    open_order,
+    read_opening,
+    read_state,
+    write_opening,
+    write_state,
+)
+from recourse.resolution.model.policy import Policy
+from recourse.resolution.model.reading import Message, read_message
+from recourse.resolution.rules.evolve import evolve
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+NEWER = DATA_VERSION + 1
+
+
+def an_order() -> Order:
+    terms = Terms(
+        order_id="o-1", client="c-1", freelancer="f-1", price=10_000, ordered_at=NOW, delivery_time=timedelta(days=5)
+    )
+    order = open_order(Opening(terms=terms, policy=load_policy("upwork"), record_salt="0123456789abcdef"))
+    asked = RequestOpened(number=1, kind="cancel", by="client", version=1, answer_due_at=NOW + timedelta(days=2))
+    return evolve(order, asked, NOW)
+
+
+UNKNOWN = {"unheard_of": {"deep": [1, None]}}
+
+
+def grown(value: Any, dumped: Any) -> Any:
+    """What a value looks like as JSON where each model in it has a key more."""
+    if isinstance(value, BaseModel):
+        return {name: grown(getattr(value, name), dumped[name]) for name in type(value).model_fields} | UNKNOWN
+    if isinstance(value, Mapping):
+        return {key: grown(inner, dumped[key]) for key, inner in value.items()}
+    if isinstance(value, tuple):
+        return [grown(inner, inner_dumped) for inner, inner_dumped in zip(value, dumped, strict=True)]
+    return dumped
+
+
+def newer(order: Order, needs: int = 1) -> dict[str, Any]:
+    return {**grown(order, write_state(order)), "made_for": NEWER, "needs": needs}
+
+
+def test_a_state_of_this_build_has_no_unknown_keys() -> None:
+    state = write_state(an_order())
+
+    assert read_state(state) == an_order()
+    with pytest.raises(ValidationError, match="unheard_of"):
+        read_state({**state, "unheard_of": 1})
+
+
+def test_unknown_keys_of_a_newer_build_survive_at_every_depth() -> None:
+    state = newer(an_order())
+    assert json.dumps(state).count("unheard_of") > 20
+
+    order = read_state(state)
+    # Its opening counts as written by that build as well: it may be what a lost workflow is started with again.
+    meant = {**state, "opening": {**state["opening"], "made_for": NEWER}}
+    assert write_state(order) == meant
+    assert write_state(read_state(write_state(order))) == meant
+    assert write_opening(order.opening) == meant["opening"]
+    assert read_opening(write_opening(order.opening)) == order.opening
+
+
+def test_they_survive_what_an_older_build_decides() -> None:
+    order = read_state(newer(an_order()))
+    closed = order.model_copy(update={"phase": "completed", "moved": order.moved.plus(order.moved)})
+
+    written = write_state(closed)
+    assert written["phase"] == "completed"
+    assert all(UNKNOWN.items() <= written[part].items() for part in ("request", "opening", "moved"))
+
+
+def test_a_state_that_needs_a_newer_build_is_not_read() -> None:
+    with pytest.raises(NeedsNewerBuild) as waits:
+        read_state(newer(an_order(), needs=NEWER))
+
+    assert str(waits.value) == (
+        f"Order o-1 needs a build with data version {NEWER}; this build has {DATA_VERSION}. "
+        "Nothing is lost: it goes on when the newer build runs again."
+    )
+
+
+@pytest.mark.parametrize(
+    ("where", "value"),
+    [
+        (("phase",), "paused"),
+        (("settlement",), "disputed_by_bank"),
+        (("request", "kind"), "swap"),
+        (("request", "status"), "parked"),
+        (("counted_requests", "agency"), 1),
+        (("opening", "policy", "requests", "cancel", "on_decline"), "ask_again"),
+        (("opening", "policy", "requests", "kinds"), ["cancel", "swap"]),
+    ],
+    ids=lambda part: ".".join(part) if isinstance(part, tuple) else "",
+)
+def test_a_value_that_only_a_newer_build_knows_is_waited_for(where: tuple[str, ...], value: Any) -> None:
+    state: dict[str, Any] = {**write_state(an_order()), "made_for": NEWER}
+    *above, last = where
+    inside = state
+    for part in above:
+        inside = inside[part]
+    inside[last] = value
+
+    with pytest.raises(NeedsNewerBuild, match=f"it does not know what stands in {'.'.join(where)}"):
+        read_state(state)
+    with pytest.raises(ValidationError):
+        read_state({**state, "made_for": DATA_VERSION})
+
+
+def test_what_a_person_writes_at_the_start_may_have_no_unknown_keys() -> None:
+    opening = write_opening(an_order().opening)
+    mistaken = {**opening, "policy": {**opening["policy"], "casses": {}}}
+
+    for written in (mistaken, {key: value for key, value in mistaken.items() if key not in ("made_for", "needs")}):
+        with pytest.raises(ValidationError, match="casses"):
+            read_opening(written)
+    assert read_opening({**mistaken, "made_for": NEWER}).policy.model_extra == {"casses": {}}
+
+
+@pytest.mark.parametrize("kind", [Terms, Policy, Opening])
+def test_what_is_made_by_name_has_no_unknown_keys(kind: type[BaseModel]) -> None:
+    with pytest.raises(ValidationError, match="Extra inputs are not permitted"):
+        kind(unheard_of=1)
+
+
+class Inner(BaseModel):
+    steps: Annotated[int, Since(3)] = 0
+
+
+class Outer(BaseModel):
+    model_config = {"frozen": True}
+
+    plain: int = 0
+    pause: Annotated[Literal["long"] | None, Since(2)] = None
+    one: Inner = Inner()
+    all: tuple[Inner, ...] = ()
+    named: dict[str, Inner] = {}
+
+
+@pytest.mark.parametrize(
+    ("value", "needs"),
+    [
+        (Outer(plain=7), 1),
+        (Outer(pause="long"), 2),
+        (Outer(pause="long", one=Inner(steps=1)), 3),
+        (Outer(all=(Inner(), Inner(steps=1))), 3),
+        (Outer(named={"a": Inner(), "b": Inner(steps=1)}), 3),
+    ],
+)
+def test_data_needs_the_newest_version_that_it_makes_use_of(value: Outer, needs: int) -> None:
+    assert needs_of(value) == needs
+
+
+def test_an_undecided_message_keeps_what_a_newer_build_added() -> None:
+    message = read_message("message", {"actor": {"role": "client", "id": "c-1"}, "comment": "Hello"}, "unnamed-1")
+    kept = {**message.kept(), "device": "phone"}
+
+    assert Message.again(kept).kept() == kept
+    assert Message.again(kept).command == message.command
+
+
+@pytest.mark.parametrize("change", [{"name": "pause"}, {"fields": {"comment": "Hello", "tone": "kind"}}])
+def test_a_message_that_only_a_newer_build_can_decide_is_waited_for(change: dict[str, Any]) -> None:
+    message = read_message("message", {"actor": {"role": "client", "id": "c-1"}, "comment": "Hello"}, "unnamed-1")
+
+    with pytest.raises(NeedsNewerBuild, match="which is not decided yet"):
+        Message.again({**message.kept(), **change})
