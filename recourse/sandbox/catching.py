@@ -5,9 +5,9 @@ import json
 from collections import deque
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Any, Literal
 
 import httpx2
 
@@ -75,34 +75,35 @@ class Catcher(httpx2.AsyncBaseTransport):
             await self.webhooks.send(notice, self.webhooks.receivers({})[notice.to])
         return next(one for one in reversed(self.kept) if one.headers.get("webhook-id") == notice.id)
 
-    def keep(self, sent: Sent) -> None:
-        """Take note of what leaves, under the next number."""
-        self.kept.append(replace(sent, number=next(self._numbers)))
+    def keep(self, **said: Any) -> None:
+        """Take note of what leaves now, with what `Sent` says of it."""
+        self.kept.append(Sent(number=next(self._numbers), at=datetime.now(UTC), **said))
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-        """Let a webhook go, and keep it with what its receiver answers."""
+        """Let a webhook go, and keep it with what its receiver answers.
+
+        Where nobody listens it counts as taken: days that are skipped would else be filled with hundreds of tries.
+        """
         body = (await request.aread()).decode()
         said, status = json.loads(body), "nothing"
         try:
             answer = await self._network.handle_async_request(request) if self._network else _taken()
             status = str(answer.status_code)
+        except httpx2.ConnectError:
+            answer, status = _taken(), "by nobody: nothing listens there"
         except httpx2.HTTPError as error:
-            status = f"no answer: {error}"
+            status = f"by nobody: {error}"
             raise
         finally:
             self.keep(
-                Sent(
-                    number=0,
-                    at=datetime.now(UTC),
-                    channel="webhook",
-                    order_id=said["data"]["order_id"],
-                    name=said["type"],
-                    receiver=said["data"]["to"],
-                    to=str(request.url),
-                    headers={name: request.headers[name] for name in request.headers if name.startswith(_KEPT)},
-                    body=body,
-                    answer=status,
-                )
+                channel="webhook",
+                order_id=said["data"]["order_id"],
+                name=said["type"],
+                receiver=said["data"]["to"],
+                to=str(request.url),
+                headers={name: request.headers[name] for name in request.headers if name.startswith(_KEPT)},
+                body=body,
+                answer=status,
             )
         return answer
 
@@ -132,15 +133,11 @@ class _Mails(MailChannel):
         """Keep one notice as the mail that it is."""
         message = self._message(notice, read_address(receiver))
         self._catcher.keep(
-            Sent(
-                number=0,
-                at=datetime.now(UTC),
-                channel="mail",
-                order_id=notice.body.order_id,
-                name=notice.name,
-                receiver=notice.to,
-                to=receiver,
-                headers={name: str(value) for name, value in message.items()},
-                body=message.get_content(),
-            )
+            channel="mail",
+            order_id=notice.body.order_id,
+            name=notice.name,
+            receiver=notice.to,
+            to=receiver,
+            headers={name: str(value) for name, value in message.items()},
+            body=message.get_content(),
         )

@@ -2,9 +2,12 @@
 
 from typing import Any
 
+from recourse.local.process import free_port
+from recourse.sandbox.catching import Catcher
 from recourse.sandbox.running import Sandbox
 from recourse.webhooks import verify_webhook
 from tests.activities.receivers import HttpReceiver
+from tests.facts.stories import played
 from tests.sandbox.conftest import Shop
 
 
@@ -50,6 +53,15 @@ async def test_a_webhook_that_is_repeated_has_the_same_id_and_body(
     assert again["number"] > first["number"]
     assert receiver.ids.count(first["headers"]["webhook-id"]) == 2
     verify_webhook(made.webhook_secret, receiver.requests[-1].headers, receiver.requests[-1].body)
+
+
+async def test_a_webhook_to_where_nobody_listens_is_kept_and_not_tried_again() -> None:
+    catcher = Catcher("whsec_" + "A" * 43 + "=", f"http://127.0.0.1:{free_port()}/hooks")
+    life = await played("s03a-silence-on-clients-request")
+    for notice in [notice for step in life.steps for notice in step.notices][:2]:
+        await catcher.webhooks.send(notice, catcher.webhooks.receivers({})[notice.to])
+    assert [one.answer for one in catcher.of(None)] == ["by nobody: nothing listens there"] * 2
+    await catcher.webhooks.close()
 
 
 async def test_only_a_webhook_that_was_sent_is_repeated(shop: Shop) -> None:
