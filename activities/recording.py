@@ -11,6 +11,7 @@ from recourse.activities.contract import FIND_ANSWER, RECORD_STEP, StepRecorded
 from recourse.database.lists import read_parties
 from recourse.database.orders import read_answered
 from recourse.database.steps import OrderIdTaken, StepOutOfOrder, record_step
+from recourse.resolution.model.entry import EntryOutcome
 from recourse.resolution.model.step import Answered
 from recourse.runtime.currencies import UnusableCurrency, check_currency
 from recourse.runtime.metrics import Counts
@@ -20,8 +21,14 @@ class _Named(BaseModel):
     id: str
 
 
+class _Content(BaseModel):
+    command: str
+    outcome: EntryOutcome
+    code: str | None = None
+
+
 class _Entry(BaseModel):
-    content: dict[str, Any]
+    content: _Content
 
 
 class _Terms(BaseModel):
@@ -78,7 +85,10 @@ class Recording:
         if adopted is not None:
             text = f"step {adopted.step} was there instead of step {glance.number}"
             return StepRecorded(text=text, to_deliver=self._delivers, adopted=adopted)
-        self._counts.wrote(glance.entry.content if glance.entry else {}, late=not activity.info().is_local)
+        if glance.entry:
+            self._counts.wrote(glance.entry.content.command, glance.entry.content.outcome, glance.entry.content.code)
+        if not activity.info().is_local:
+            self._counts.waited()
         return StepRecorded(
             text=f"step {glance.number} written",
             to_deliver=self._delivers and bool(glance.notices),

@@ -11,6 +11,7 @@ from typing import Any
 
 from recourse.database.orders import read_order, read_record
 from recourse.resolution.engine import Decided, OrderEngine
+from recourse.resolution.model.entry import AppliedEntry, ClockFired, RefusedEntry
 from recourse.resolution.model.reading import Message
 from recourse.resolution.model.step import RecordEntry, Step
 
@@ -75,13 +76,14 @@ class _Again:
 
     def redo(self, entry: RecordEntry) -> RecordEntry | None:
         """What the rules make of the command or clock of `entry`. Raises Unexplained."""
-        failed = any(event["event"] == "payment_failed" for event in entry.content.get("events", ()))
+        said = entry.parsed
+        failed = not isinstance(said, RefusedEntry) and any(event.event == "payment_failed" for event in said.events)
         after = self.engine.steps
-        if "due_at" in entry.content:
-            decided = self._clock(entry)
+        if isinstance(said, ClockFired):
+            decided = self._clock(said, entry.at)
             number = next((step for step in self._leaving if step >= after), after)
         else:
-            decided = self._command(entry)
+            decided = self._command(said, entry.at)
             number = self._answered.get(decided.message.key if decided.message else ("", ""), after)
         self.engine.steps = number
         step = self.engine.apply(decided, paid=not failed)
@@ -90,30 +92,30 @@ class _Again:
         self.steps.append(step)
         return step.entry
 
-    def _clock(self, entry: RecordEntry) -> Decided:
-        name, due_at = entry.content["command"], datetime.fromisoformat(entry.content["due_at"])
+    def _clock(self, said: ClockFired, at: datetime) -> Decided:
+        name, due_at = said.command, said.due_at
         if name == "settlement_retry" and self.engine.order.retry_at is not None:
             # One that failed again is in no entry, only when it is tried next.
             self.engine.order = self.engine.order.model_copy(update={"retry_at": due_at})
-        clock = self.engine.due(entry.at)
+        clock = self.engine.due(at)
         if clock is None:
             raise Unexplained(f"{name} fired, but no clock is due")
         if (clock.name, clock.at) != (name, due_at):
             raise Unexplained(f"{name} of {due_at} fired, not {clock.name} of {clock.at}")
-        return self.engine.fire(clock, entry.at)
+        return self.engine.fire(clock, at)
 
-    def _command(self, entry: RecordEntry) -> Decided:
-        name, actor = entry.content["command"], entry.content["actor"]
-        key = (f"{actor['role']}:{actor['id']}" if actor else "unknown:", entry.content["command_id"])
+    def _command(self, said: AppliedEntry | RefusedEntry, at: datetime) -> Decided:
+        name, actor = said.command, said.actor
+        key = (f"{actor.role}:{actor.id}" if actor else "unknown:", said.command_id)
         message = self._sent.get(key)
         if message is None:
             raise Unexplained(f"nobody sent {name} as {key}")
         if self.engine.first_answer(message):
             raise Unexplained(f"{name} was decided twice for {key}")
-        first = self.engine.due(entry.at, message)
+        first = self.engine.due(at, message)
         if first is not None:
             raise Unexplained(f"{name} was decided before {first.name}, which came first, at {first.at}")
-        return self.engine.decide(message, entry.at)
+        return self.engine.decide(message, at)
 
 
 _LEDGER = "SELECT step, line, account, amount FROM ledger_entries WHERE order_id = $1 ORDER BY step, line"

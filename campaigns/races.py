@@ -17,6 +17,7 @@ from campaigns.report import Report
 from recourse.database.orders import read_record
 from recourse.resolution.engine import OrderEngine
 from recourse.resolution.model.commands import AnyCommand
+from recourse.resolution.model.entry import ClockFired
 from recourse.resolution.model.order import Opening, Order
 from recourse.resolution.model.reading import read_message
 from recourse.resolution.rules.clocks import REMINDERS, Clock, clocks, next_clock
@@ -160,10 +161,9 @@ async def _deadline(recourse: Recourse, random: Random, report: Report, number: 
         outcome = await driven.send(name, fields)
         await driven.until(_without(clock))
         wrong = await driven.wrong()
-        entries = [entry.content for entry in await read_record(recourse.pool, driven.id)]
-        fired = [
-            entry for entry in entries if entry["command"] == clock.name and entry.get("due_at") == clock.at.isoformat()
-        ]
+        said = [entry.parsed for entry in await read_record(recourse.pool, driven.id)]
+        clocks = [(one.command, one.due_at) for one in said if isinstance(one, ClockFired)]
+        fired = [one for one in clocks if one == (clock.name, clock.at)]
         if outcome.applied + len(fired) != 1:
             wrong.append(f"{name} was answered {outcome.model_dump()}, and {clock.name} fired {len(fired)} times")
         report.count("deadlines")

@@ -11,6 +11,7 @@ from temporalio.common import SearchAttributePair, TypedSearchAttributes
 
 from recourse.resolution.model.amounts import write_amount
 from recourse.resolution.model.commands import COMMANDS
+from recourse.resolution.model.entry import ClockFired, RefusedEntry
 from recourse.resolution.model.fields import printable
 from recourse.resolution.model.instants import write_instant
 from recourse.resolution.model.lateness import lateness
@@ -195,19 +196,20 @@ def step_title(step: Step) -> str:
     """One step in words, for the UI's timeline."""
     if step.entry is None:
         return "opened: the money is in escrow" if step.number == 0 else "the payment provider failed again"
-    content = step.entry.content
-    command = str(content.get("command", "?"))
-    if "due_at" in content:
+    content = step.entry.parsed
+    command = content.command
+    if isinstance(content, ClockFired):
         did = _CLOCKS.get(command, as_words(command))
     else:
-        kind = content["fields"].get("kind") if command == "request" else None
+        kind = content.fields.get("kind") if command == "request" else None
         # What is no command may be anything: a headline of its own, somebody's words.
         named = as_words(command) if command in COMMANDS else "what is no command"
         named = f"{CANCEL_BUTTON} in the Temporal UI" if command == CANCEL_BUTTON else named
-        did = f"{(content['actor'] or {}).get('role', 'somebody')}: {named}{f' {as_words(kind)}' if kind else ''}"
-    if content.get("outcome") == "refused":
-        return f"{did} refused ({content.get('code')})"[:200]
-    moved_on = f" → {PHASES[content['to']]}" if content["to"] != content["from"] else ""
+        who = content.actor.role if content.actor else "somebody"
+        did = f"{who}: {named}{f' {as_words(kind)}' if kind else ''}"
+    if isinstance(content, RefusedEntry):
+        return f"{did} refused ({content.code})"[:200]
+    moved_on = f" → {PHASES[content.to]}" if content.to != content.from_ else ""
     told = f", {len(step.notices)} told" if step.notices else ""
     return f"{did}{moved_on}{told}"
 

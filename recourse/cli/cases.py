@@ -31,6 +31,7 @@ from recourse.cli.typed import Limit, Money, with_amount
 from recourse.database.lists import read_orders, undecided_cases
 from recourse.database.orders import read_record
 from recourse.resolution.model.amounts import write_amount
+from recourse.resolution.model.entry import AppliedEntry
 from recourse.resolution.model.fields import printable
 from recourse.resolution.model.instants import write_instant
 from recourse.resolution.model.money import held
@@ -188,14 +189,13 @@ def _case_lines(order: Order, can: Actions, said: list[dict[str, Any]], at: date
 def _said(record: Sequence[RecordEntry]) -> Iterator[dict[str, Any]]:
     """The words of everybody that were applied, in order."""
     for entry in record:
-        content = entry.content
-        if content.get("outcome") == "refused":
+        content = entry.parsed
+        if not isinstance(content, AppliedEntry) or content.actor is None:
             continue
-        fields = content.get("fields") or {}
         for name in ("comment", "explanation", "text", "title"):
-            if fields.get(name):
-                who = (content.get("actor") or {}).get("role", "somebody")
-                yield {"who": who, "at": content.get("at"), "command": content.get("command"), "said": fields[name]}
+            if content.fields.get(name):
+                about = {"who": content.actor.role, "at": content.at, "command": content.command}
+                yield {**about, "said": content.fields[name]}
 
 
 @app.command

@@ -3,18 +3,19 @@
 Labels come from closed lists only: an id, a name or a text that somebody wrote never becomes one.
 """
 
-from collections.abc import Mapping
 from typing import Any, Literal
 
 from temporalio.common import MetricMeter
 
 from recourse.resolution.model.commands import COMMANDS
+from recourse.resolution.model.entry import EntryOutcome
 from recourse.resolution.model.refusals import CODES
 
 UNKNOWN = "unknown"
 # By their names where they are scraped: the SDK puts `_total` and the unit behind those that it is told.
 MEANINGS = {
-    "recourse_steps_total": "Steps written, by `command` (a command, or the clock that ran out) and `outcome`.",
+    "recourse_steps_total": "Steps written, by `command` (a command, or the clock that fired) and `outcome` "
+    "(`applied`, `refused`, `fired`).",
     "recourse_refusals_total": "Commands that were refused, by `code`.",
     "recourse_outages_total": "Steps that the database did not take within seconds, counted once it has taken them.",
     "recourse_steps_out_of_order_total": "Attempts at a step whose predecessor the database does not have: it was set "
@@ -46,17 +47,16 @@ class Counts:
             self._refusals.add(0, {"code": code})
         self._lag = meter.create_histogram_float(LAG, MEANINGS[f"{LAG}_seconds"], "seconds")
 
-    def wrote(self, content: Mapping[str, Any], *, late: bool) -> None:
-        """A step was written, with what its entry in the record holds, if it has one; `late`: by an activity that
-        waited for the database."""
-        if content:
-            ours = content["command"] in COMMANDS or "due_at" in content
-            command = content["command"] if ours else UNKNOWN
-            self._steps.add(1, {"command": command, "outcome": content["outcome"]})
-        if content.get("outcome") == "refused":
-            self._refusals.add(1, {"code": content["code"]})
-        if late:
-            self._outages.add(1)
+    def wrote(self, command: str, outcome: EntryOutcome, code: str | None) -> None:
+        """A step was written that has an entry in the record."""
+        known = outcome == "fired" or command in COMMANDS
+        self._steps.add(1, {"command": command if known else UNKNOWN, "outcome": outcome})
+        if code is not None:
+            self._refusals.add(1, {"code": code})
+
+    def waited(self) -> None:
+        """A step was written by an activity that waited for the database."""
+        self._outages.add(1)
 
     def out_of_order(self) -> None:
         """A step could not be written, since the database lacks the one before."""

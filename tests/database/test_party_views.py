@@ -65,7 +65,7 @@ async def test_each_party_reads_of_the_record_what_it_may_see(pool: Any) -> None
                 life.order.terms.order_id,
                 party,
             )
-            seen = [entry for entry in life.entries if may_see(entry.content, party)]
+            seen = [entry for entry in life.entries if may_see(entry.parsed, party)]
             expected = [{name: said for name, said in entry.content.items() if name != PRIVATE} for entry in seen]
             assert [row["content"] for row in rows] == expected
             assert [row["position"] for row in rows] == list(range(1, len(seen) + 1))

@@ -3,6 +3,7 @@
 import copy
 import json
 from collections.abc import Iterator
+from datetime import datetime
 from random import Random
 from typing import Any
 
@@ -12,6 +13,9 @@ from hypothesis import strategies as st
 
 from recourse.policies import load_policy
 from recourse.resolution.model import record
+from recourse.resolution.model.commands import Actor
+from recourse.resolution.model.entry import AppliedEntry
+from recourse.resolution.model.money import Balances
 from recourse.resolution.model.order import Opening, Terms, open_order
 from recourse.resolution.model.record import Export, Reader, export, make_entry, verify
 from tests.facts.lives import READERS, Life, live
@@ -220,10 +224,24 @@ def test_a_shortened_or_made_up_record_is_not_the_one_with_the_known_last_hash()
     ]
 
 
+def said(at: datetime, **fields: Any) -> AppliedEntry:
+    return AppliedEntry(
+        at=at,
+        actor=Actor(role="client", id="c-1"),
+        command="message",
+        command_id="m-1",
+        fields=fields,
+        from_="in_progress",
+        to="in_progress",
+        events=(),
+        money=Balances(client=0, freelancer=0, platform=0, held=10_550),
+    )
+
+
 def test_a_record_that_does_not_begin_with_its_first_entry_is_found_out() -> None:
     life = live(Random(2), moves=0, close=False)
     later = life.order.model_copy(update={"record_length": 5})
-    entry = make_entry(later, later.decided_at, {"command": "message"})
+    entry = make_entry(later, later.decided_at, said(later.decided_at))
     assert verify(export(life.opening, [entry], "operator")) == [
         "entries.1: is numbered 6; entries are missing, doubled or out of order"
     ]
@@ -309,12 +327,12 @@ def test_the_format_does_not_change_by_accident() -> None:
     )
     opening = Opening(terms=terms, policy=load_policy("upwork"), record_salt="a secret of sixteen")
     order = open_order(opening)
-    entry = make_entry(order, order.decided_at, {"at": "2025-03-03T09:00:00+00:00", "command": "message", "n": 2**63})
+    entry = make_entry(order, order.decided_at, said(order.decided_at, n=2**63))
     assert entry.previous == "fb806ee20b561285436ce23a4a490cd97707a3c2540a7ec7dd82073843e10518"
-    assert entry.hash == "581d37599fda6da91ba415b5a10aeb822bbb5e29e46e387a70ce16d4ca204af7"
+    assert entry.hash == "dd196b0bc8b93c7a784b0b82a60d4e07df6cb2411bd80767516c441a74b660aa"
     assert (
         export(opening, [entry], "freelancer")["seal"]
-        == "7628a32eeaa93a5d6e54c8abedadbf9fee9a9dc580f6985fa9fcc861889aef99"
+        == "a2fd6a7ea78ad97f068b12d384101b632501c60a46b9e0401f1e63c9f78689e9"
     )
 
 

@@ -174,7 +174,7 @@ class TestStamps:
         given.take(sent(given, CLIENT, "message", hours(2), comment="Two."))
 
         assert given.order.decided_at == MONDAY + hours(10)
-        assert [entry.content["at"] for entry in given.record] == ["2025-03-03T19:00:00+00:00"] * 2
+        assert [entry.content["at"] for entry in given.record] == ["2025-03-03T19:00:00Z"] * 2
 
 
 class TestRepetition:

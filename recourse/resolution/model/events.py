@@ -14,6 +14,7 @@ from recourse.resolution.model.vocabulary import (
     RequestKind,
     RequestStatus,
     Visibility,
+    if_any,
 )
 
 By = Party | Literal["system"]
@@ -47,7 +48,7 @@ class RequestOpened(Frozen):
     extend_by: Duration | None = None
     reason: str | None = None
     comment: str | None = None
-    private_note: str | None = None
+    private_note: str | None = if_any("A note to operators; the record keeps it apart.")
     answer_due_at: AwareDatetime | None = None
     reminder_at: AwareDatetime | None = None
     communicated: bool = False

@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from recourse.resolution.model.entry import AppliedEntry, ClockFired, EntryContent, RefusedEntry, read_content
 from recourse.resolution.model.order import Opening, Order
 from recourse.resolution.model.step import RecordEntry
 from recourse.resolution.model.unfit import unfit
@@ -22,7 +23,6 @@ from recourse.resolution.model.vocabulary import PARTIES, Party
 
 Reader = Literal["client", "freelancer", "operator"]
 FORMAT = "recourse-record-1"
-# Every entry has it, empty or not, so that its presence says nothing.
 PRIVATE = "private"
 # Part of the format: records that are already begun stay valid when an order gets further terms.
 _ORDERED = {
@@ -78,9 +78,9 @@ def ordered(opening: Opening) -> dict[str, Any]:
     return {**opening.terms.model_dump(mode="json", include=_ORDERED), "policy": opening.policy.name}
 
 
-def make_entry(order: Order, at: datetime, content: Mapping[str, Any]) -> RecordEntry:
+def make_entry(order: Order, at: datetime, said: EntryContent) -> RecordEntry:
     """The next entry of `order`'s record."""
-    number, content = order.record_length + 1, {PRIVATE: None, **content}
+    number, content = order.record_length + 1, said.model_dump(mode="json")
     previous = order.record_hash or _order_hash(ordered(order.opening))
     body = _body(_leaves(order.opening, number, content))
     return RecordEntry(
@@ -88,17 +88,21 @@ def make_entry(order: Order, at: datetime, content: Mapping[str, Any]) -> Record
     )
 
 
-def may_see(content: Mapping[str, Any], reader: Reader) -> bool:
+def may_see(content: EntryContent, reader: Reader) -> bool:
     """Whether a reader may see an entry at all: not somebody else's refused attempt or private feedback."""
     if reader == "operator":
         return True
-    own = (content.get("actor") or {}).get("role") == reader and not content.get("stranger")
-    refused = content.get("outcome") == "refused"
-    confidential = content.get("confidential") is True
-    return own or not (refused or confidential)
+    own = content.actor is not None and content.actor.role == reader
+    match content:
+        case RefusedEntry():
+            return own and not content.stranger
+        case AppliedEntry():
+            return own or not content.confidential
+        case ClockFired():
+            return True
 
 
-def hidden_counts(order: Order, content: Mapping[str, Any]) -> dict[Party, int]:
+def hidden_counts(order: Order, content: EntryContent) -> dict[Party, int]:
     """How many entries each party may not see, once an entry with `content` is in the record."""
     return {party: order.hidden_from.get(party, 0) + (not may_see(content, party)) for party in PARTIES}
 
@@ -111,7 +115,7 @@ def export(opening: Opening, entries: Sequence[RecordEntry], reader: Reader) -> 
         "order_id": opening.terms.order_id,
         "for": reader,
         "order": ordered(opening),
-        "record_length": sum(may_see(entry.content, reader) for entry in entries),
+        "record_length": sum(may_see(entry.parsed, reader) for entry in entries),
         "entries": [_exported(opening, entry, reader) for entry in entries],
         "head": entries[-1].hash if entries else first,
     }
@@ -121,7 +125,7 @@ def export(opening: Opening, entries: Sequence[RecordEntry], reader: Reader) -> 
 def _exported(opening: Opening, entry: RecordEntry, reader: Reader) -> dict[str, Any]:
     leaves = _leaves(opening, entry.number, entry.content)
     exported: dict[str, Any] = {"number": entry.number, "previous": entry.previous, "hash": entry.hash}
-    if not may_see(entry.content, reader):
+    if not may_see(entry.parsed, reader):
         # Not even the names of its fields: they would tell private feedback from a refused attempt.
         return exported | {"hidden": _body(leaves)}
     fields: dict[str, Any] = {}
@@ -174,6 +178,11 @@ class ExportedEntry(_Part):
         if self.fields is None:
             return None
         return {name: field.value for name, field in self.fields.items() if isinstance(field, Shown)}
+
+    @property
+    def parsed(self) -> EntryContent | None:
+        """The same, read. Raises ValidationError where it is not what an entry says."""
+        return None if self.content is None else read_content(self.content)
 
 
 class Export(_Part):

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from recourse.resolution.model.data_version import DATA_VERSION
+from recourse.resolution.model.entry import EntryContent, read_content
 from recourse.resolution.model.facts import Facts
 from recourse.resolution.model.notice import Notice
 from recourse.resolution.model.outcome import Outcome
@@ -32,17 +33,22 @@ class LedgerLine(BaseModel):
 class RecordEntry(BaseModel):
     """An entry of the order's record: who did what, what came of it, and the hash of the entry before [R66].
 
-    `content` holds the entry's fields by name; the hash is taken over salted hashes of the fields, so that a field
-    can be hidden in an export without breaking the chain (`resolution.record`).
+    The hash is taken over salted hashes of the content's fields, so that a field can be hidden in an export without
+    breaking the chain (`resolution.record`).
     """
 
     model_config = ConfigDict(frozen=True)
 
     number: int
     at: datetime
-    content: dict[str, Any]
+    content: dict[str, Any] = Field(description="the fields as they are hashed, which `parsed` reads")
     previous: str
     hash: str
+
+    @property
+    def parsed(self) -> EntryContent:
+        """What the entry says."""
+        return read_content(self.content)
 
 
 class Answer(BaseModel):

@@ -3,8 +3,10 @@
 from datetime import datetime
 from typing import Any
 
-from recourse.resolution.model.events import FeedbackLeft
-from recourse.resolution.model.money import held
+from recourse.resolution.model.commands import Actor
+from recourse.resolution.model.entry import AppliedEntry, ClockFired, EntryContent, RefusedEntry
+from recourse.resolution.model.events import Event, FeedbackLeft, RequestOpened
+from recourse.resolution.model.money import balances
 from recourse.resolution.model.order import Order
 from recourse.resolution.model.outcome import Applied, NextClock, Outcome, Refused, RequestSummary
 from recourse.resolution.model.reading import Message
@@ -18,44 +20,41 @@ from recourse.resolution.shown.turn import turn
 
 def entry_content(
     decision: Decision, before: Order, message: Message | None, clock: Clock | None, refusal: Refusal | None
-) -> dict[str, Any]:
+) -> EntryContent:
     """What the record keeps of a decision; `before` is the order that it was made on."""
     after = decision.order
-    content: dict[str, Any] = {"at": decision.now.isoformat()}
-    if message is not None:
-        fields = dict(message.fields)
-        private = {key: fields.pop(key) for key in ("private_note", "unreadable") if key in fields}
-        actor = message.actor
-        content |= {
-            "actor": actor.model_dump() if actor else None,
-            "command": message.name,
-            "command_id": message.command_id,
-            "fields": fields,
-            # Always there, so that whether somebody left a private note cannot be told.
-            "private": private,
-        }
-        if actor and actor.role in PARTIES and actor.id != before.party(actor.role):
-            content["stranger"] = True
-    elif clock is not None:
-        content |= {"actor": {"role": "system", "id": "clock"}, "command": clock.name, "fields": {}}
-        content["due_at"] = clock.at.isoformat()
-    if refusal is not None:
-        return content | {
-            "outcome": "refused",
-            "code": refusal.code,
-            "details": _plain(refusal.details),
-            "from": before.phase,
-            "to": before.phase,
-        }
-    confidential = any(isinstance(event, FeedbackLeft) and event.visibility == "private" for event in decision.events)
-    return content | {
-        "outcome": "applied",
-        "from": before.phase,
-        "to": after.phase,
-        "events": [event.model_dump(mode="json", exclude={"private_note"}) for event in decision.events],
-        "money": {**after.moved.model_dump(), "held": held(after)},
-        **({"confidential": True} if confidential else {}),
+    events = tuple(_without_note(event) for event in decision.events)
+    happened: dict[str, Any] = {"from_": before.phase, "to": after.phase, "events": events, "money": balances(after)}
+    if clock is not None:
+        by = Actor(role="system", id="clock")
+        return ClockFired(at=decision.now, actor=by, command=clock.name, due_at=clock.at, **happened)
+    if message is None:
+        raise AssertionError("a decision is about a message or a clock")
+    fields, actor = dict(message.fields), message.actor
+    private = {key: fields.pop(key) for key in ("private_note", "unreadable") if key in fields}
+    sent: dict[str, Any] = {
+        "at": decision.now,
+        "actor": actor,
+        "command": message.name,
+        "command_id": message.command_id,
+        "fields": fields,
+        "private": private,
     }
+    if refusal is not None:
+        return RefusedEntry(
+            **sent,
+            code=refusal.code,
+            details=_plain(refusal.details),
+            stranger=bool(actor and actor.role in PARTIES and actor.id != before.party(actor.role)),
+            from_=before.phase,
+            to=before.phase,
+        )
+    private_review = any(isinstance(event, FeedbackLeft) and event.visibility == "private" for event in events)
+    return AppliedEntry(**sent, **happened, confidential=private_review)
+
+
+def _without_note(event: Event) -> Event:
+    return event.model_copy(update={"private_note": None}) if isinstance(event, RequestOpened) else event
 
 
 def outcome_of(

@@ -6,10 +6,32 @@ from datetime import datetime
 from typing import Any
 
 from recourse.resolution.model.amounts import write_amount
-from recourse.resolution.model.durations import parse_duration
+from recourse.resolution.model.commands import Actor
+from recourse.resolution.model.entry import AppliedEntry, ClockFired, EntryContent, OtherEvent, RefusedEntry
+from recourse.resolution.model.events import (
+    AppealUndecided,
+    CancellationUndone,
+    CaseClosed,
+    CaseOpened,
+    Completed,
+    Event,
+    FeedbackLeft,
+    MoneyMoved,
+    OrderCanceled,
+    PartRefunded,
+    PaymentFailed,
+    ProposalMade,
+    RequestCountered,
+    RequestEnded,
+    RequestOpened,
+    RulingMade,
+    RulingNeeded,
+    SettlementOffered,
+)
 from recourse.resolution.model.money import Balances
+from recourse.resolution.model.order import Sums
 from recourse.resolution.model.record import ExportedEntry, Reader
-from recourse.resolution.model.vocabulary import PARTIES
+from recourse.resolution.model.vocabulary import RequestKind
 from recourse.resolution.shown.views import RequestView
 from recourse.web.pages.outlook import Row, money_rows
 from recourse.wording import texts
@@ -57,13 +79,19 @@ class TimelineEntry:
 
 def timeline(entries: Sequence[ExportedEntry], reader: Reader, currency: str) -> list[TimelineEntry]:
     """What the reader may see, oldest first; entries that are hidden from it leave no trace."""
-    shown, kind = [], "cancel"
+    shown: list[TimelineEntry] = []
+    kind: RequestKind = "cancel"
     for entry in entries:
-        if entry.content is not None:
-            opened = [event for event in entry.content.get("events", ()) if event["event"] == "request_opened"]
-            kind = opened[-1]["kind"] if opened else kind
-            shown.append(_entry(entry.number, entry.content, reader, _Events(reader, currency, kind)))
+        content = entry.parsed
+        if content is not None:
+            opened = [event for event in _events(content) if isinstance(event, RequestOpened)]
+            kind = opened[-1].kind if opened else kind
+            shown.append(_entry(entry.number, content, reader, _Details(currency, kind)))
     return shown
+
+
+def _events(content: EntryContent) -> Sequence[Event | OtherEvent]:
+    return () if isinstance(content, RefusedEntry) else content.events
 
 
 def offer(entries: Sequence[ExportedEntry], request: RequestView | None, reader: Reader) -> tuple[str, str] | None:
@@ -74,72 +102,65 @@ def offer(entries: Sequence[ExportedEntry], request: RequestView | None, reader:
     if request is None or request.status != "open":
         return None
     for entry in reversed(entries):
-        content = entry.content or {}
-        made = [one for one in content.get("events", ()) if one["event"] in ("request_opened", "request_countered")]
-        if any(one["version"] == request.version for one in made):
-            who = _who(content["actor"]["role"], "", reader)
-            said = str(content["fields"].get("comment") or "").strip()
+        content = entry.parsed
+        made = [one for one in _events(content) if isinstance(one, RequestOpened | RequestCountered)] if content else []
+        if content and any(one.version == request.version for one in made):
+            who = _who(content.actor, reader)
+            said = str(content.fields.get("comment") or "").strip()
             return (f"{who} {'write' if who == 'You' else 'writes'}", said) if said else None
     return None
 
 
-def _entry(number: int, content: Mapping[str, Any], reader: Reader, told: "_Events") -> TimelineEntry:
-    actor, fields = content.get("actor") or {}, content.get("fields") or {}
-    role = str(actor.get("role", "unknown"))
-    events = content.get("events", ())
-    refused = content["outcome"] == "refused"
-    details = [line for event in events for line in told.details(event)]
-    if refused:
-        details = [word(_REFUSED, content["code"])]
-    moved = dict.fromkeys(("client", "freelancer", "platform"), 0)
+def _entry(number: int, content: EntryContent, reader: Reader, details: "_Details") -> TimelineEntry:
+    fields, events = content.fields, _events(content)
+    refused = isinstance(content, RefusedEntry)
+    moved = Sums()
     for event in events:
-        if event["event"] == "money_moved":
-            moved = {account: moved[account] + event["sums"][account] for account in moved}
-    rows = tuple(row for row in money_rows(Balances(**moved, held=0), reader) if row.amount)
+        if isinstance(event, MoneyMoved):
+            moved = moved.plus(event.sums)
     return TimelineEntry(
         number,
-        datetime.fromisoformat(content["at"]),
-        _who(role, str(actor.get("id", "")), reader),
-        role,
-        _headline(content, events, fields),
-        tuple(details),
-        tuple(_quotes(fields, content.get("private") or {})),
+        content.at,
+        _who(content.actor, reader),
+        content.actor.role if content.actor else "unknown",
+        _headline(content),
+        (word(_REFUSED, content.code),)
+        if isinstance(content, RefusedEntry)
+        else tuple(line for event in events for line in details.of(event)),
+        tuple(_quotes(fields, content.private or {})),
         Evidence(**{key: str(fields[key]) for key in ("title", "kind", "sha256", "address")})
-        if content.get("command") == "add_evidence" and not refused
+        if content.command == "add_evidence" and not refused
         else None,
-        rows,
+        tuple(row for row in money_rows(Balances.of(moved, 0), reader) if row.amount),
         refused,
     )
 
 
-def _who(role: str, given: str, reader: Reader) -> str:
-    if role == reader and role in PARTIES:
-        return "You"
-    if role in ("client", "freelancer"):
-        return f"The {role}"
-    if role == "operator":
-        return f"Operator {given}" if reader == "operator" else "An operator"
-    return "By the clock" if role == "system" else "Somebody"
+def _who(actor: Actor | None, reader: Reader) -> str:
+    match actor.role if actor else None:
+        case "client" | "freelancer" as party:
+            return "You" if party == reader else f"The {party}"
+        case "operator":
+            return f"Operator {actor.id}" if actor and reader == "operator" else "An operator"
+        case "system":
+            return "By the clock"
+        case None:
+            return "Somebody"
 
 
-def _headline(content: Mapping[str, Any], events: Sequence[Mapping[str, Any]], fields: Mapping[str, Any]) -> str:
-    name = str(content.get("command", ""))
-    if content["outcome"] == "refused":
-        asked = _asked(fields) if name == "request" else None
-        return f"Not done: {(asked or capital(as_words(name))).lower()}"
-    if name == "request":
-        opened = next((event for event in events if event["event"] == "request_opened"), None)
-        if opened is not None and not opened["asks"]:
-            return "Canceled the order"
-        return _asked(fields)
-    actor = content.get("actor") or {}
-    if actor.get("role") == "system" and name != "order_again":
-        return word(_CLOCKS, name)
-    return word(_COMMANDS, name)
-
-
-def _asked(fields: Mapping[str, Any]) -> str:
-    return f"Asked {_ASKS.get(str(fields.get('kind')), 'for something')}"
+def _headline(content: EntryContent) -> str:
+    kind = _ASKS.get(str(content.fields.get("kind")), "for something")
+    asked = f"Asked {kind}" if content.command == "request" else None
+    match content:
+        case RefusedEntry():
+            return f"Not done: {(asked or capital(as_words(content.command))).lower()}"
+        case ClockFired():
+            return word(_CLOCKS, content.command)
+        case AppliedEntry() if content.command == "request":
+            alone = any(isinstance(event, RequestOpened) and not event.asks for event in content.events)
+            return "Canceled the order" if alone else f"Asked {kind}"
+        case AppliedEntry():
+            return word(_COMMANDS, content.command)
 
 
 def _quotes(fields: Mapping[str, Any], private: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -151,55 +172,60 @@ def _quotes(fields: Mapping[str, Any], private: Mapping[str, Any]) -> Iterator[t
 
 
 @dataclass(frozen=True)
-class _Events:
+class _Details:
     """`kind` is that of the latest request: counter-offers do not name it."""
 
-    reader: Reader
     currency: str
-    kind: str
+    kind: RequestKind
 
-    def details(self, event: Mapping[str, Any]) -> Iterator[str]:
+    def of(self, event: Event | OtherEvent) -> Iterator[str]:
         """What came of it, in sentences."""
-        match event["event"]:
-            case "request_opened" | "request_countered" | "settlement_offered" | "proposal_made":
-                if event.get("reason"):
-                    yield f"Reason: {as_words(event['reason'])}."
-                if event.get("extend_by"):
-                    yield f"By {span(parse_duration(event['extend_by']))}."
-                if event.get("amount") is not None:
-                    yield self._amount(event)
-            case "request_ended":
-                if event["status"] not in ("accepted", "declined", "withdrawn") or event["by"] == "system":
-                    yield f"The request {_ASKS[event['kind']]} is {_STATUSES[event['status']]}."
-            case "order_canceled":
-                yield f"The order is canceled. {_HOW[event['resolution']['how']].format(**event['resolution'])}"
-            case "completed":
+        match event:
+            case RequestOpened():
+                if event.reason:
+                    yield f"Reason: {as_words(event.reason)}."
+                if event.extend_by:
+                    yield f"By {span(event.extend_by)}."
+                yield from self._offer(event.amount)
+            case RequestCountered():
+                yield from self._offer(event.amount)
+            case SettlementOffered() | ProposalMade():
+                yield from self._gross(event.amount)
+            case RequestEnded():
+                if event.status not in ("accepted", "declined", "withdrawn") or event.by == "system":
+                    yield f"The request {_ASKS[event.kind]} is {_STATUSES[event.status]}."
+            case OrderCanceled():
+                yield f"The order is canceled. {_HOW[event.resolution.how].format(**dict(event.resolution))}"
+            case Completed():
                 yield "The order is completed."
-            case "cancellation_undone":
+            case CancellationUndone():
                 yield "The order goes on."
-            case "case_opened":
+            case CaseOpened():
                 yield "An operator looks at the order."
-            case "ruling_needed":
+            case RulingNeeded():
                 yield "An operator decides."
-            case "ruling_made":
-                yield f"{capital(_OUTCOMES[event['outcome']])}."
-                if event.get("amount") is not None:
-                    yield self._amount(event)
-            case "case_closed":
+            case RulingMade():
+                yield f"{capital(_OUTCOMES[event.outcome])}."
+                yield from self._gross(event.amount)
+            case CaseClosed():
                 yield "The case is closed."
-            case "part_refunded":
-                yield f"The client gets {write_amount(event['amount'], self.currency)} of the price back."
-            case "payment_failed":
+            case PartRefunded():
+                yield f"The client gets {write_amount(event.amount, self.currency)} of the price back."
+            case PaymentFailed():
                 yield "The payment provider did not answer; it is tried again by itself."
-            case "feedback_left":
-                yield f"{capital(as_words(event['visibility']))}, {event['rating']}."
-            case "appeal_undecided":
+            case FeedbackLeft():
+                yield f"{capital(as_words(event.visibility))}, {event.rating}."
+            case AppealUndecided():
                 yield "Nobody decided the appeal in time, so the ruling stands."
             case _:
                 return
 
-    def _amount(self, event: Mapping[str, Any]) -> str:
-        amount = write_amount(event["amount"], self.currency)
-        if event["event"] in ("request_opened", "request_countered") and self.kind == "partial_refund":
-            return f"The client is to get {amount} back."
-        return f"{amount} for the freelancer, before commission."
+    def _offer(self, amount: int | None) -> Iterator[str]:
+        if amount is not None and self.kind == "partial_refund":
+            yield f"The client is to get {write_amount(amount, self.currency)} back."
+        else:
+            yield from self._gross(amount)
+
+    def _gross(self, amount: int | None) -> Iterator[str]:
+        if amount is not None:
+            yield f"{write_amount(amount, self.currency)} for the freelancer, before commission."
