@@ -122,6 +122,8 @@ def _said(staged: Stage, orders: dict[str, str], address: str, secret: str, keys
         "RECOURSE_TOKEN_KEYS": secret,
         "RECOURSE_WEB_URL": address,
     }
+    # Servers of the shell have no UI that is known here, and stay.
+    stopping = "Everything stops, and is gone," if staged.ui_url else "The worker and the pages stop"
     width = max(map(len, orders))
     listed = "\n".join(f"  {order:<{width}}  {about}" for order, about in orders.items())
     return f"""
@@ -145,5 +147,5 @@ Paste this into another terminal:
   recourse order timeline {undo}
   curl --silent --header "Authorization: Bearer $(recourse token client:c-3)" {address}/orders/{waiting}
 
-Everything stops, and is gone, at Ctrl-C in this window.
+{stopping} at Ctrl-C in this window.
 """
