@@ -17,9 +17,9 @@ from campaigns.comparing import differences
 from campaigns.histories import runs
 from campaigns.redeciding import redecided
 from campaigns.report import keep
+from recourse.database.access import DatabaseUnreachable
 from recourse.database.orders import read_answer, read_order
 from recourse.database.pool import AWAY as DATABASE_AWAY
-from recourse.database.unreachable import DatabaseUnreachable
 from recourse.resolution.model.order import Opening, Order
 from recourse.resolution.model.outcome import Outcome, Refused
 from recourse.resolution.model.reading import Message, read_message

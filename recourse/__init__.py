@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from recourse.errors import BadInput, RecourseError, Unreachable
 
 if TYPE_CHECKING:
-    from recourse.database.unreachable import DatabaseUnreachable
+    from recourse.database.access import DatabaseUnreachable
     from recourse.policies import load_policy
     from recourse.resolution.model.order import Histories, History, Order, Terms
     from recourse.resolution.model.outcome import Applied, Outcome, Refused
@@ -52,7 +52,7 @@ __all__ = [
 _HOMES = {
     "Applied": "resolution.model.outcome",
     "BadSettings": "runtime.settings",
-    "DatabaseUnreachable": "database.unreachable",
+    "DatabaseUnreachable": "database.access",
     "Histories": "resolution.model.order",
     "History": "resolution.model.order",
     "NoSuchOrder": "starter.answers",

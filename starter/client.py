@@ -20,10 +20,10 @@ from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
+from recourse.database.access import DatabaseUnreachable, NoDatabase
 from recourse.database.facts import read_histories
 from recourse.database.orders import Stored, read_answered, read_order, write_contacts
 from recourse.database.steps import StepOutOfOrder
-from recourse.database.unreachable import DatabaseUnreachable, NoDatabase
 from recourse.policies.calculators import register_installed_calculators
 from recourse.resolution.model.data_version import NeedsNewerBuild
 from recourse.resolution.model.fields import UNNAMED

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from recourse.database.pool import Database
+from recourse.database.access import Database
 
 # A step gets its number before it is committed, so a lower number may become visible after a higher one. What began
 # before the oldest transaction that is still open is complete: nothing can be added there any more.

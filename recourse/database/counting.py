@@ -1,6 +1,6 @@
 """Counting the facts of closed orders, outside of the steps that wrote them."""
 
-from recourse.database.pool import Database
+from recourse.database.access import Database
 
 AT_ONCE = 1000  # facts in one transaction
 

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from recourse.database.pool import Database
+from recourse.database.access import Database
 from recourse.resolution.model.facts import Facts
 from recourse.resolution.model.order import Histories
 from recourse.resolution.model.policy import Policy

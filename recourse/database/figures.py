@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from recourse.database.pool import Database
+from recourse.database.access import Database
 
 
 @dataclass(frozen=True)

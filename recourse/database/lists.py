@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, NamedTuple, Self
 
+from recourse.database.access import Database
 from recourse.database.orders import WHOLE
-from recourse.database.pool import Database
 from recourse.resolution.model.data_version import NeedsNewerBuild
 from recourse.resolution.model.order import Order, read_state
 from recourse.resolution.model.vocabulary import How, Party, Phase, SettlementStatus

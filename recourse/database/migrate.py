@@ -8,8 +8,9 @@ from typing import Any
 
 import asyncpg
 
+from recourse.database.access import Database
 from recourse.database.address import CACHE, Address
-from recourse.database.pool import AWAY, Database, changes_servers, connect, unreachable
+from recourse.database.pool import AWAY, changes_servers, connect, unreachable
 from recourse.errors import BadInput
 
 _LOCK = 0x5EC0_0125  # any number that nobody else locks; two starters take turns by it

@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from recourse.database.pool import Database
+from recourse.database.access import Database
 from recourse.resolution.model.notice import Notice
 from recourse.resolution.model.order import Order, read_state
 from recourse.resolution.model.outcome import Outcome

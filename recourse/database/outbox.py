@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from recourse.database.pool import Database
+from recourse.database.access import Database
 
 Place = tuple[datetime, str, str]
 

@@ -3,13 +3,13 @@
 import asyncio
 import json
 import socket
-from typing import Any, Protocol
+from typing import Any
 
 import asyncpg
 from pydantic_core import to_json
 
+from recourse.database.access import DatabaseUnreachable
 from recourse.database.address import CACHE, Address, Unreadable
-from recourse.database.unreachable import DatabaseUnreachable
 
 CONNECTIONS = 8
 # Seconds. A host that says nothing must not use up the time of the next one.
@@ -62,19 +62,6 @@ AWAY: tuple[type[Exception], ...] = (
 _SESSION = "SELECT pg_backend_pid()"
 # With an address that PostgreSQL or the driver refuses, such as one with a setting that there is not.
 _CANNOT_BE_USED: tuple[type[Exception], ...] = (*AWAY, asyncpg.PostgresError, ValueError)
-
-
-class Database(Protocol):
-    """What can be asked: a pool of connections, or one connection."""
-
-    async def fetch(self, query: str, *args: Any) -> Any:
-        """All rows."""
-
-    async def fetchrow(self, query: str, *args: Any) -> Any:
-        """The first row, or None."""
-
-    async def fetchval(self, query: str, *args: Any) -> Any:
-        """The first value of the first row, or None."""
 
 
 def unreachable(error: Exception) -> DatabaseUnreachable:

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
-from recourse.database.pool import Database
+from recourse.database.access import Database
 from recourse.resolution.model.fields import UNNAMED
 
 PAGE = 100  # orders

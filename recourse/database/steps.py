@@ -5,8 +5,8 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from recourse.database.access import Database
 from recourse.database.orders import ANSWERED, answered
-from recourse.database.pool import Database
 from recourse.resolution.model.step import Adopted, Answered, Step
 
 # More answers than this are not read at once: each is looked up when its command comes again.

@@ -11,9 +11,9 @@ from starlette.exceptions import HTTPException as AnyHTTPException
 from temporalio.client import WorkflowUpdateRPCTimeoutOrCancelledError
 from temporalio.service import RPCError
 
+from recourse.database.access import DatabaseUnreachable
 from recourse.database.pool import AWAY
 from recourse.database.pool import unreachable as away
-from recourse.database.unreachable import DatabaseUnreachable
 from recourse.resolution.model.data_version import NeedsNewerBuild
 from recourse.resolution.model.fields import excerpt
 from recourse.resolution.model.outcome import Refused

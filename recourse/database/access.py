@@ -1,8 +1,21 @@
-"""A database that is away, or that there is none at all."""
+"""What the database is to whoever asks it: connections, nothing at all, or away. It needs no driver."""
 
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Protocol
 
 from recourse.errors import Unreachable
+
+
+class Database(Protocol):
+    """What can be asked: a pool of connections, or one connection."""
+
+    async def fetch(self, query: str, *args: Any) -> Any:
+        """All rows."""
+
+    async def fetchrow(self, query: str, *args: Any) -> Any:
+        """The first row, or None."""
+
+    async def fetchval(self, query: str, *args: Any) -> Any:
+        """The first value of the first row, or None."""
 
 
 class DatabaseUnreachable(Unreachable):
