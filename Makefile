@@ -3,7 +3,7 @@ PYTHON ?= python3
 prepare = $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
 	{ echo 'Setup: Python 3.11 or later is needed. Name one: `make PYTHON=python3.13 …`.' >&2; exit 1; }; $(PYTHON) dev/prepare.py
 
-.PHONY: histories demo test check format cluster-smoke screenshots audit docs bench bench-quick bench-reads faults races fuzz soak mutants setup help
+.PHONY: client histories demo test check format cluster-smoke screenshots audit docs bench bench-quick bench-reads faults races fuzz soak mutants setup help
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
@@ -64,6 +64,9 @@ histories: setup  ## record how orders run now, in addition to earlier records; 
 
 audit: setup  ## known vulnerabilities in what the image installs; needs the advisory database
 	@.venv/bin/python -m dev.audit
+
+client: setup  ## write the client's methods, one for each command
+	@.venv/bin/python -m dev.client_methods
 
 docs: setup  ## write the parts of docs/ that are read off the code
 	@.venv/bin/python -m deploy.documents

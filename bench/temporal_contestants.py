@@ -22,7 +22,7 @@ with workflow.unsafe.imports_passed_through():
     from recourse.resolution.model.step import Step
     from recourse.resolution.rules.clocks import next_clock
     from recourse.runtime.names import workflow_id
-    from recourse.starter.client import start_options
+    from recourse.starter.starting import start_options
     from recourse.worker import make_worker
 
 SOON = timedelta(seconds=30)

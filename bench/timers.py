@@ -27,8 +27,8 @@ from recourse.local.progress import say
 from recourse.policies import load_policy
 from recourse.resolution.model.policy import Policy
 from recourse.runtime.names import workflow_id
-from recourse.starter.client import start_options
 from recourse.starter.reading import Orders
+from recourse.starter.starting import start_options
 
 STARTS_A_SECOND = 60  # guessed for the first block; each block measures it anew
 AT_ONCE = 20
@@ -156,7 +156,7 @@ async def _read(running: Cluster, drain: Drain) -> None:
         while True:
             for row in await pool.fetch(WAITING):
                 began = time.perf_counter()
-                answer = await orders.actions(row["order_id"], "freelancer")
+                answer = await orders.order(row["order_id"]).actions("freelancer")
                 drain.reads.append((time.perf_counter() - began) * 1000)
                 drain.lies += bool(ANSWERS & set(answer.actions))
             await asyncio.sleep(0.25)

@@ -17,14 +17,15 @@ from campaigns.comparing import differences
 from campaigns.histories import runs
 from campaigns.redeciding import redecided
 from campaigns.report import keep
-from recourse.database.access import DatabaseUnreachable
 from recourse.database.orders import read_answer, read_order
 from recourse.database.pool import AWAY as DATABASE_AWAY
+from recourse.errors import DatabaseUnreachable, Unanswered
 from recourse.resolution.model.order import Opening, Order
 from recourse.resolution.model.outcome import Outcome, Refused
 from recourse.resolution.model.reading import Message, read_message
 from recourse.runtime.names import ORDER, workflow_id
-from recourse.starter.client import Recourse, Unanswered, start_options
+from recourse.starter.client import Recourse
+from recourse.starter.starting import start_options
 
 # What somebody meets who calls while a server is away; a backend calls again, with the same id.
 AWAY: tuple[type[Exception], ...] = (
@@ -100,7 +101,7 @@ class Driven:
         """Send a command as an update, as often as it takes, and take note of what is answered."""
         payload = self._payload(name, fields)
         asked = time.monotonic()
-        outcome = await persist(lambda: self.recourse.send(self.id, name, payload))
+        outcome = await persist(lambda: self.recourse.order(self.id).send(name, payload))
         self.seconds.append(time.monotonic() - asked)
         self.told.append((read_message(name, payload, "unnamed").key, outcome))
         if self.looks:
@@ -119,14 +120,14 @@ class Driven:
         payload = self._payload(name, fields)
         with suppress(*AWAY):
             async with asyncio.timeout(GIVES_UP_AFTER):
-                outcome = await self.recourse.send(self.id, name, payload)
+                outcome = await self.recourse.order(self.id).send(name, payload)
             self.told.append((read_message(name, payload, "unnamed").key, outcome))
 
     async def tell(self, name: str, fields: Mapping[str, Any]) -> tuple[str, str]:
         """Send a command as a signal, as often as it takes; returns by what its answer is known."""
         before = set(self.sent)
         payload = self._payload(name, fields)
-        refused = await persist(lambda: self.recourse.tell(self.id, name, payload))
+        refused = await persist(lambda: self.recourse.order(self.id).signal(name, payload))
         key = read_message(name, payload, "unnamed").key
         self.taken_at.setdefault(key, datetime.now(UTC))
         if refused and key not in before:

@@ -105,8 +105,8 @@ async def _live(recourse: Recourse, skipper: TimeSkipper, worker: WorkerProcess,
 async def _open(recourse: Recourse, report: Report, order_id: str) -> None:
     opening = some_opening(Random(order_id), load_policy("resolution_center"), order_id)
     terms = opening.terms.model_copy(update={"requirements": "received", "delivery_time": timedelta(days=30)})
-    outcome = await recourse.start(terms, opening.policy, first=("request", _asked(order_id)))
-    if outcome is None or not outcome.applied:
+    outcome = await recourse.start_and_send(terms, opening.policy, "request", _asked(order_id))
+    if not outcome.applied:
         raise AssertionError(f"{order_id} took its request as {outcome}")
 
 

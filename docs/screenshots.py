@@ -124,7 +124,9 @@ class Market:
         )
         await self.recourse.start(terms, load_policy(shown.policy))
         for role, command, fields in shown.moves:
-            outcome = await self.recourse.send(shown.id, command, {"actor": {"role": role, "id": IDS[role]}, **fields})
+            outcome = await self.recourse.order(shown.id).send(
+                command, {"actor": {"role": role, "id": IDS[role]}, **fields}
+            )
             if not outcome.applied:
                 raise RuntimeError(f"order {shown.id}: {command} was refused: {outcome.message} {outcome.details}")
 

@@ -8,30 +8,45 @@ with any version.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from recourse.errors import BadInput, RecourseError, Unreachable
+from recourse.errors import (
+    BadInput,
+    DatabaseUnreachable,
+    NoSuchOrder,
+    OrderExists,
+    OrderNotRunning,
+    RecourseError,
+    TemporalUnreachable,
+    Unanswered,
+    Unreachable,
+)
 
 if TYPE_CHECKING:
-    from recourse.database.access import DatabaseUnreachable
     from recourse.policies import load_policy
+    from recourse.resolution.model.data_version import NeedsNewerBuild
     from recourse.resolution.model.order import Histories, History, Order, Terms
     from recourse.resolution.model.outcome import Applied, Outcome, Refused
     from recourse.resolution.model.policy import Policy, PolicyError
     from recourse.runtime.names import workflow_id
     from recourse.runtime.settings import BadSettings, Settings
-    from recourse.runtime.temporal_connection import TemporalUnreachable
-    from recourse.starter.answers import NoSuchOrder, OrderExists, OrderNotRunning, Unanswered
     from recourse.starter.client import Recourse
+    from recourse.starter.givers import Client, Freelancer, Operator, System
+    from recourse.starter.handle import OrderHandle
 
 __all__ = [
     "Applied",
     "BadInput",
     "BadSettings",
+    "Client",
     "DatabaseUnreachable",
+    "Freelancer",
     "Histories",
     "History",
+    "NeedsNewerBuild",
     "NoSuchOrder",
+    "Operator",
     "Order",
     "OrderExists",
+    "OrderHandle",
     "OrderNotRunning",
     "Outcome",
     "Policy",
@@ -40,6 +55,7 @@ __all__ = [
     "RecourseError",
     "Refused",
     "Settings",
+    "System",
     "TemporalUnreachable",
     "Terms",
     "Unanswered",
@@ -50,34 +66,25 @@ __all__ = [
 
 # Loaded when they are asked for, so that `import recourse` costs next to nothing.
 _HOMES = {
-    "Applied": "resolution.model.outcome",
-    "BadSettings": "runtime.settings",
-    "DatabaseUnreachable": "database.access",
-    "Histories": "resolution.model.order",
-    "History": "resolution.model.order",
-    "NoSuchOrder": "starter.answers",
-    "Order": "resolution.model.order",
-    "OrderExists": "starter.answers",
-    "OrderNotRunning": "starter.answers",
-    "Outcome": "resolution.model.outcome",
-    "Policy": "resolution.model.policy",
-    "PolicyError": "resolution.model.policy",
-    "Recourse": "starter.client",
-    "Refused": "resolution.model.outcome",
-    "Settings": "runtime.settings",
-    "TemporalUnreachable": "runtime.temporal_connection",
-    "Terms": "resolution.model.order",
-    "Unanswered": "starter.answers",
-    "load_policy": "policies",
-    "workflow_id": "runtime.names",
+    "policies": ("load_policy",),
+    "resolution.model.data_version": ("NeedsNewerBuild",),
+    "resolution.model.order": ("Histories", "History", "Order", "Terms"),
+    "resolution.model.outcome": ("Applied", "Outcome", "Refused"),
+    "resolution.model.policy": ("Policy", "PolicyError"),
+    "runtime.names": ("workflow_id",),
+    "runtime.settings": ("BadSettings", "Settings"),
+    "starter.client": ("Recourse",),
+    "starter.givers": ("Client", "Freelancer", "Operator", "System"),
+    "starter.handle": ("OrderHandle",),
 }
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 
 if not TYPE_CHECKING:  # or a type checker would take any name for one that is there
 
     def __getattr__(name: str) -> Any:
-        if name in _HOMES:
-            return getattr(import_module(f"recourse.{_HOMES[name]}"), name)
+        if name in _HOME_OF:
+            return getattr(import_module(f"recourse.{_HOME_OF[name]}"), name)
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -31,3 +31,49 @@ class Unreachable(RecourseError):
     """A server cannot be reached, or does not answer."""
 
     exit_status = ExitStatus.UNREACHABLE
+
+
+class DatabaseUnreachable(Unreachable):
+    """The database is away; the text names its address, without the password, and what to do.
+
+    `plain` is what of that anybody may read: no address, no name.
+    """
+
+    def __init__(self, text: str, plain: str = "") -> None:
+        super().__init__(text)
+        self.plain = plain
+
+
+class TemporalUnreachable(Unreachable):
+    """Temporal does not answer; the text names its address and says what to do."""
+
+
+class Unanswered(Unreachable):
+    """No answer came, so it is unknown whether a command, or a start, arrived.
+
+    It is safe to send the same again. Send a command with the `command_id` that is here: if it did arrive, it gets its
+    first answer.
+    """
+
+    def __init__(self, sentence: str, command_id: str | None = None) -> None:
+        super().__init__(sentence)
+        self.command_id = command_id
+
+
+class OrderNotRunning(Unreachable):
+    """The order has lost its workflow: it was terminated or deleted, or it runs on another Temporal.
+
+    `remedy` is the command with which an operator repairs that. The order did not receive what was sent.
+    """
+
+    def __init__(self, sentence: str, remedy: str) -> None:
+        super().__init__(sentence)
+        self.remedy = remedy
+
+
+class NoSuchOrder(RecourseError):
+    """There is no order of this id."""
+
+
+class OrderExists(RecourseError):
+    """An order of this id was started with other terms. An order id can never be reused."""

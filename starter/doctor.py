@@ -20,13 +20,13 @@ from recourse.database.migrate import missing_migrations
 from recourse.database.orders import read_export, read_order
 from recourse.database.outbox import undelivered
 from recourse.database.recovering import PAGE, known_orders, ledgers, orders_to_lead
+from recourse.errors import NoSuchOrder
 from recourse.resolution.model.data_version import NeedsNewerBuild
 from recourse.resolution.model.order import Order
 from recourse.resolution.model.record import verify
 from recourse.runtime.database_connection import explaining_database_errors
 from recourse.runtime.names import ORDER, PREFIX, workflow_id
 from recourse.runtime.search_attributes import SEARCH_ATTRIBUTES
-from recourse.starter.answers import NoSuchOrder
 from recourse.starter.client import Recourse
 from recourse.starter.reading import STUCK_AFTER, now
 from recourse.starter.recovering import Recovery, State
@@ -93,7 +93,7 @@ async def count_orphaned(recourse: Recourse) -> int:
             listed = await _listed(recourse, order_ids)
             for order_id in order_ids:
                 with suppress(NeedsNewerBuild):  # the newer build counts it
-                    count += order_id not in listed and await recourse.is_orphaned(order_id)
+                    count += order_id not in listed and await recourse.order(order_id).is_orphaned()
     return count
 
 

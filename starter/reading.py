@@ -8,6 +8,7 @@ from typing import Any, Self
 
 from recourse.database.lists import ANY, Wanted, list_orders, read_parties
 from recourse.database.orders import read_export, read_notices, read_order
+from recourse.errors import NoSuchOrder
 from recourse.resolution.model.notice import Notice
 from recourse.resolution.model.order import Order
 from recourse.resolution.model.reading import read_message
@@ -23,7 +24,7 @@ from recourse.resolution.shown.looking_ahead import (
 from recourse.resolution.shown.views import OrderView, view
 from recourse.runtime.database_connection import database, explaining_database_errors
 from recourse.runtime.settings import Settings, read_settings
-from recourse.starter.answers import NoSuchOrder, stamped
+from recourse.starter.messages import stamped
 
 SOON_WRITTEN = 2.0  # seconds
 # A worker fires a clock within seconds; one that restarts, or waits for a database, takes a little longer.
@@ -33,6 +34,73 @@ STUCK_AFTER = timedelta(minutes=5)
 def now() -> datetime:
     """The clock of this machine."""
     return datetime.now(UTC)
+
+
+class StoredOrder:
+    """One order, as PostgreSQL has it. All methods raise DatabaseUnreachable where the database does not answer."""
+
+    def __init__(self, pool: Any, order_id: str, now: Callable[[], datetime]) -> None:
+        self.pool = pool
+        self.id = order_id
+        self._now = now
+
+    async def state(self) -> Order:
+        """The order as of its last step. Raises NoSuchOrder."""
+        with explaining_database_errors():
+            stored = await read_order(self.pool, self.id)
+        if stored is None:
+            raise NoSuchOrder(f"There is no order {self.id}.")
+        return stored.order
+
+    async def soon_written(self) -> bool:
+        """Whether an order that has started can be read; a worker writes it within milliseconds, unless all of them
+        are away."""
+        try:
+            async with asyncio.timeout(SOON_WRITTEN):
+                with explaining_database_errors():
+                    while await read_parties(self.pool, self.id) is None:  # noqa: ASYNC110 - it is in the database
+                        await asyncio.sleep(0.02)
+        except TimeoutError:
+            return False
+        return True
+
+    async def show(self, reader: Reader) -> OrderView:
+        """The order's page as one role sees it now. Raises NoSuchOrder."""
+        return view(await self.state(), reader, self._now())
+
+    async def actions(self, role: Reader, operator: str | None = None) -> Actions:
+        """What a role can do now, with bounds and until when, and what opens later. Raises NoSuchOrder.
+
+        `operator` is the id of the operator who asks: the author of a ruling cannot decide its appeal.
+        """
+        order, now = await self.state(), self._now()
+        if role == "operator":
+            known = {"operator": operator} if operator else {}
+            return Actions(actions=available_actions(order, role, now, **known), available_at={})
+        return Actions(actions=available_actions(order, role, now), available_at=opens_later(order, role, now))
+
+    async def preview(self, command: str, fields: Mapping[str, Any]) -> Ahead | WouldBeRefused:
+        """What a command would lead to, without doing it. Raises NoSuchOrder."""
+        now = self._now()
+        message = read_message(command, stamped(fields, now), "preview")
+        role = message.actor.role if message.actor else "client"
+        reader: Reader = "client" if role == "system" else role
+        return preview(await self.state(), message, now, reader)
+
+    async def record(self, reader: Reader) -> dict[str, Any]:
+        """The record as one role may read it; it verifies offline. Raises NoSuchOrder."""
+        with explaining_database_errors():
+            exported = await read_export(self.pool, self.id, reader)
+        if exported is None:
+            raise NoSuchOrder(f"There is no order {self.id}.")
+        return exported
+
+    async def notices(self, reader: Reader) -> list[Notice]:
+        """What one role was told. Raises NoSuchOrder."""
+        await self.state()
+        with explaining_database_errors():
+            told = await read_notices(self.pool, self.id)
+        return [notice for notice in told if notice.to == reader]
 
 
 class Orders:
@@ -56,63 +124,9 @@ class Orders:
         async with database(settings or read_settings()) as pool:
             yield cls(pool)
 
-    async def order(self, order_id: str) -> Order:
-        """The order as of its last step. Raises NoSuchOrder."""
-        with explaining_database_errors():
-            stored = await read_order(self.pool, order_id)
-        if stored is None:
-            raise NoSuchOrder(f"There is no order {order_id}.")
-        return stored.order
-
-    async def soon_written(self, order_id: str) -> bool:
-        """Whether an order that has started can be read; a worker writes it within milliseconds, unless all of them
-        are away."""
-        try:
-            async with asyncio.timeout(SOON_WRITTEN):
-                with explaining_database_errors():
-                    while await read_parties(self.pool, order_id) is None:  # noqa: ASYNC110 - it is in the database
-                        await asyncio.sleep(0.02)
-        except TimeoutError:
-            return False
-        return True
-
-    async def show(self, order_id: str, reader: Reader) -> OrderView:
-        """The order's page as one role sees it now. Raises NoSuchOrder."""
-        return view(await self.order(order_id), reader, self._now())
-
-    async def actions(self, order_id: str, role: Reader, operator: str | None = None) -> Actions:
-        """What a role can do now, with bounds and until when, and what opens later. Raises NoSuchOrder.
-
-        `operator` is the id of the operator who asks: the author of a ruling cannot decide its appeal.
-        """
-        order, now = await self.order(order_id), self._now()
-        if role == "operator":
-            known = {"operator": operator} if operator else {}
-            return Actions(actions=available_actions(order, role, now, **known), available_at={})
-        return Actions(actions=available_actions(order, role, now), available_at=opens_later(order, role, now))
-
-    async def preview(self, order_id: str, command: str, fields: Mapping[str, Any]) -> Ahead | WouldBeRefused:
-        """What a command would lead to, without doing it. Raises NoSuchOrder."""
-        now = self._now()
-        message = read_message(command, stamped(fields, now), "preview")
-        role = message.actor.role if message.actor else "client"
-        reader: Reader = "client" if role == "system" else role
-        return preview(await self.order(order_id), message, now, reader)
-
-    async def record(self, order_id: str, reader: Reader) -> dict[str, Any]:
-        """The record as one role may read it; it verifies offline. Raises NoSuchOrder."""
-        with explaining_database_errors():
-            exported = await read_export(self.pool, order_id, reader)
-        if exported is None:
-            raise NoSuchOrder(f"There is no order {order_id}.")
-        return exported
-
-    async def notices(self, order_id: str, reader: Reader) -> list[Notice]:
-        """What one role was told. Raises NoSuchOrder."""
-        await self.order(order_id)
-        with explaining_database_errors():
-            told = await read_notices(self.pool, order_id)
-        return [notice for notice in told if notice.to == reader]
+    def order(self, order_id: str) -> StoredOrder:
+        """The order of this id, to read. Nothing is read yet."""
+        return StoredOrder(self.pool, order_id, self._now)
 
     async def list(self, wanted: Wanted = ANY, *, after: str = "", limit: int = 50) -> list[dict[str, Any]]:
         """A page of orders by id, behind `after`: where each stands and what comes next."""

@@ -21,16 +21,16 @@ from temporalio.service import RPCError, RPCStatusCode
 from recourse.database.orders import Stored, read_order
 from recourse.database.recovering import highest_unnamed, is_answered, mark_told
 from recourse.database.steps import StepOutOfOrder, record_step
-from recourse.errors import RecourseError
+from recourse.errors import NoSuchOrder, RecourseError
 from recourse.resolution.model.data_version import DATA_VERSION, NeedsNewerBuild
 from recourse.resolution.model.order import Opening, open_order
 from recourse.resolution.rules.clocks import is_over
 from recourse.runtime.database_connection import explaining_database_errors
 from recourse.runtime.names import ORDER, workflow_id
-from recourse.starter.answers import NoSuchOrder, counted
-from recourse.starter.client import Recourse, start_options
+from recourse.starter.client import Recourse
 from recourse.starter.histories import FORMER, CannotFollow, Course, Run, course_of, former_of, runs
 from recourse.starter.reading import now
+from recourse.starter.starting import begin, start_options
 from recourse.starter.temporal_errors import unless_not_found
 from recourse.wording.english import PHASES
 from recourse.workflows import page
@@ -41,6 +41,11 @@ TASK_TAKES = 12.0  # seconds
 LOOKS_AGAIN_AFTER = 0.25  # seconds
 
 State = Literal["well", "over", "orphaned", "temporal_behind", "database_behind", "unknown"]
+
+
+def counted(number: int, thing: str) -> str:
+    """So many of a thing, as `1 order` or `2 orders`."""
+    return f"{number} {thing}{'' if number == 1 else 's'}"
 
 
 class CannotRecover(RecourseError):
@@ -170,7 +175,7 @@ class Recovery:
         if found.state == "temporal_behind":
             options["id_conflict_policy"] = WorkflowIDConflictPolicy.TERMINATE_EXISTING
         try:
-            await self._recourse.begin(options, order.opening)
+            await begin(self._recourse.temporal, options, order.opening)
         except WorkflowAlreadyStartedError:
             return Done(order_id, f"Order {order_id}: its workflow runs.")
         except RPCError as error:

@@ -13,16 +13,15 @@ from temporalio.api.workflowservice.v1 import GetWorkflowExecutionHistoryReverse
 from temporalio.client import Client, WorkflowUpdateRPCTimeoutOrCancelledError
 from temporalio.service import RPCError, RPCStatusCode
 
+from recourse.errors import BadInput, TemporalUnreachable, Unanswered
 from recourse.runtime.names import workflow_id
-from recourse.runtime.temporal_connection import TemporalUnreachable
-from recourse.starter.answers import Unanswered, UnusableMessage
 
 
 def unless_not_found(error: RPCError, doing: str, payload: Mapping[str, Any] | None = None) -> None:
     """Return where Temporal knows no such workflow that runs; raise what any other error means.
 
     `doing` is what was asked for, as `order 7 received accept`.
-    Raises TemporalUnreachable, Unanswered, UnusableMessage.
+    Raises TemporalUnreachable, Unanswered, BadInput.
     """
     match error.status:
         case RPCStatusCode.NOT_FOUND:
@@ -32,7 +31,7 @@ def unless_not_found(error: RPCError, doing: str, payload: Mapping[str, Any] | N
         case RPCStatusCode.PERMISSION_DENIED | RPCStatusCode.UNAUTHENTICATED:
             raise TemporalUnreachable(f"Temporal refuses: {error.message}") from error
         case RPCStatusCode.INVALID_ARGUMENT:
-            raise UnusableMessage(f"Temporal does not take this: {error.message}") from error
+            raise BadInput(f"Temporal does not take this: {error.message}") from error
         case RPCStatusCode.UNAVAILABLE | RPCStatusCode.DEADLINE_EXCEEDED | RPCStatusCode.CANCELLED:
             # What is said then are words of the library beneath.
             raise unanswered(doing, "Temporal does not answer", payload) from error

@@ -8,19 +8,17 @@ DATABASE_URL and TEMPORAL_ADDRESS lead to the servers; RECOURSE_TASK_QUEUE is `r
 import asyncio
 import sys
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
-from recourse import Outcome, Recourse, Terms, load_policy
+from recourse import Applied, Client, Freelancer, Outcome, Recourse, Refused, Terms, load_policy
 
-CLIENT = {"role": "client", "id": "c-3"}
-FREELANCER = {"role": "freelancer", "id": "f-7"}
+CLIENT, FREELANCER = Client("c-3"), Freelancer("f-7")
 
 
 async def main(order_id: str) -> None:
     terms = Terms(
         order_id=order_id,
-        client=CLIENT["id"],
-        freelancer=FREELANCER["id"],
+        client=CLIENT.id,
+        freelancer=FREELANCER.id,
         currency="USD",
         price=10_000,  # minor units: 100.00 USD
         service_fee=550,
@@ -28,29 +26,28 @@ async def main(order_id: str) -> None:
         delivery_time=timedelta(days=5),
     )
     async with Recourse.connect() as recourse:
-        await recourse.start(terms, load_policy("resolution_center"))
+        order = await recourse.start(terms, load_policy("resolution_center"))
 
-        async def give(command: str, actor: dict[str, str], command_id: str, **fields: Any) -> Outcome:
-            # Sending the same command_id again is always safe: it gets the first answer and changes nothing.
-            outcome = await recourse.send(order_id, command, {"actor": actor, "command_id": command_id, **fields})
-            answer = f"applied, {outcome.phase}" if outcome.applied else f"refused, {outcome.code}"
-            say(f"{command} by the {actor['role']}: {answer}{' (repeated)' if outcome.repeated else ''}")
-            return outcome
+        # Sending the same command_id again is always safe: it gets the first answer and changes nothing.
+        for _ in range(2):
+            why = "We stopped the campaign."
+            say("client", await order.request(by=CLIENT, kind="cancel", comment=why, command_id="web-1"))
+        say("client", await order.accept(by=CLIENT, command_id="web-2"))  # nobody accepts their own request
+        say("freelancer", await order.accept(by=FREELANCER, command_id="app-1"))
 
-        cancel = {"kind": "cancel", "comment": "We stopped the campaign."}
-        await give("request", CLIENT, "web-1", **cancel)
-        await give("request", CLIENT, "web-1", **cancel)
-        await give("accept", CLIENT, "web-2")  # nobody accepts their own request
-        await give("accept", FREELANCER, "app-1")
-
-        page = await recourse.show(order_id, "client")
+        page = await order.show("client")
         how, money = page.resolution and page.resolution.how, page.money
-        say(f"The order is {page.phase} ({how}), its money {page.settlement}.")
-        say(f"client {money.client}, freelancer {money.freelancer}, platform {money.platform}")
+        print(f"The order is {page.phase} ({how}), its money {page.settlement}.")
+        print(f"client {money.client}, freelancer {money.freelancer}, platform {money.platform}")
 
 
-def say(line: str) -> None:
-    sys.stdout.write(line + "\n")
+def say(who: str, outcome: Outcome) -> None:
+    match outcome:
+        case Applied(phase=phase):
+            answer = f"applied, {phase}"
+        case Refused(code=code):
+            answer = f"refused, {code}"
+    print(f"{outcome.command} by the {who}: {answer}{' (repeated)' if outcome.repeated else ''}")
 
 
 if __name__ == "__main__":

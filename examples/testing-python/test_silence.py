@@ -45,11 +45,11 @@ def test_the_same_with_the_python_client(recourse_environment: Sandbox) -> None:
         async with Recourse.connect() as recourse:
             await recourse.start(agreed, load_policy("resolution_center"))
             client = {"role": "client", "id": "c-3"}
-            await recourse.send(agreed.order_id, "request", {"actor": client, "kind": "cancel"})
+            await recourse.order(agreed.order_id).send("request", {"actor": client, "kind": "cancel"})
 
     async def read() -> Order:
         async with Recourse.connect() as recourse:
-            return await recourse.order(agreed.order_id)
+            return await recourse.order(agreed.order_id).state()
 
     asyncio.run(ask())
     recourse_environment.advance(agreed.order_id, "48h")

@@ -41,7 +41,7 @@ from recourse.resolution.model.step import RecordEntry
 from recourse.resolution.model.vocabulary import PARTIES, Fault
 from recourse.resolution.shown.looking_ahead import Actions, WouldBeRefused, if_nobody_acts
 from recourse.runtime.database_connection import explaining_database_errors
-from recourse.starter.answers import stamped
+from recourse.starter.messages import stamped
 from recourse.starter.reading import Orders, now
 from recourse.wording.english import PHASES, as_words
 
@@ -138,10 +138,10 @@ async def show(order_id: OrderId, /, *, zone: Zone = "UTC", json: Json = False) 
     """Show a case: the order, each side's statements and offers, what you can do, and what silence means."""
     at = now()
     async with Orders.connect() as orders:
-        order = await orders.order(order_id)
+        order = await orders.order(order_id).state()
         if order.case is None:
             raise Stop(f"Order {printable(order_id)} never had a case; see it with `recourse order show`.", NO)
-        page, can = await orders.show(order_id, "operator"), await orders.actions(order_id, "operator")
+        page, can = await orders.order(order_id).show("operator"), await orders.order(order_id).actions("operator")
         with explaining_database_errors():
             said = list(_said(await read_record(orders.pool, order_id)))
     if json:
@@ -244,10 +244,10 @@ async def _decide(order_id: str, command: str, sender: str, fields: Mapping[str,
     if role != "operator" or not operator:
         raise Stop(f"--as {sender!r} is not an operator: expected `operator:ID`.")
     async with Orders.connect() as orders:
-        order = await orders.order(order_id)
+        order = await orders.order(order_id).state()
         given, amount = with_amount(order, command, fields)
         message = stamped({"actor": {"role": "operator", "id": operator}, **given}, now())
-        ahead = await orders.preview(order_id, command, message)
+        ahead = await orders.order(order_id).preview(command, message)
     if not json:
         console().print(outlook_page(ahead, order.terms.currency, amount))
     if isinstance(ahead, WouldBeRefused):
@@ -257,7 +257,7 @@ async def _decide(order_id: str, command: str, sender: str, fields: Mapping[str,
     says = f": {amount}" if amount else ""
     ask(f"{command.capitalize()} this for order {order_id}{says}?", yes=yes)
     async with Recourse.connect() as recourse:
-        outcome = await recourse.send(order_id, command, message)
+        outcome = await recourse.order(order_id).send(command, message)
     if json:
         say_json(outcome)
     else:

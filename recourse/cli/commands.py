@@ -19,31 +19,13 @@ As = Annotated[
 ]
 Give = Callable[[str, str, str, Mapping[str, Any], bool, bool], Awaitable[int]]
 
+# What is typed otherwise than programs send it.
 HELP = {
-    "comment": "Message to the other party.",
-    "reason": "A reason code of the order's policy.",
-    "private_note": "Note that only operators can read.",
-    "attestations": "A required confirmation; repeat for several.",
     "amount": "Money, such as `30.50` or `30.50 USD`: what the freelancer gets before commission, or what the client "
     "gets back in a partial refund.",
+    "attestations": "A required confirmation; repeat for several.",
     "extend_by": "Such as `48h` or `3d`.",
-    "expected_version": "The version of the offer that you answer. If it has changed, the command is refused.",
-    "command_id": "Idempotency key. Repeating it returns the first result.",
-    "approval": "`if_needed`: cancel at once if that is allowed; `ask`: ask anyway; `skip`: only if it is allowed.",
-    "no_agreement": "The parties do not agree: an operator decides.",
-    "sha256": "The file's SHA-256 hash, 64 hexadecimal digits.",
-    "address": "Where the file is kept.",
-    "kind": "The kind of request.",
-    "title": "The file's title.",
-    "explanation": "The reasons. Both parties receive them.",
-    "outcome": "How the case ends; `cancel` needs an amount.",
-    "fault": "The party at fault for the cancellation.",
-    "exempt": "Do not count the cancellation in the freelancer's score.",
-    "visibility": "Whether the other party can read it.",
-    "rating": "Your rating.",
-    "text": "Your review.",
 }
-FILE_KIND = "The kind of file, such as `screenshot`."
 
 
 def actor(order: Order, sender: str) -> dict[str, str]:
@@ -78,7 +60,7 @@ def _typed(name: str, command: type[Command], give: Give, can_be_signals: bool) 
     ]
     for field in fields:
         known = command.model_fields[field]
-        note = Parameter(help=FILE_KIND if (name, field) == ("add_evidence", "kind") else HELP[field], negative="")
+        note = Parameter(help=HELP.get(field, known.description), negative="")
         plain = Money if field == "amount" else _plain_type(known.annotation)
         if known.is_required():
             parameters.append(inspect.Parameter(field, keyword, annotation=Annotated[plain, note]))

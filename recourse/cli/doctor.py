@@ -8,9 +8,9 @@ from cyclopts import Parameter
 
 from recourse.cli.output import DONE, NO, Json, console, say_json
 from recourse.resolution.model.fields import printable
-from recourse.starter.answers import counted
 from recourse.starter.client import Recourse
 from recourse.starter.doctor import Ailment, Doctor
+from recourse.starter.recovering import counted
 
 # Where many orders are ill alike, so many of them are shown.
 SHOWN = 20

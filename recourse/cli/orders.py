@@ -33,7 +33,8 @@ from recourse.resolution.model.unfit import unfit
 from recourse.resolution.model.vocabulary import Party
 from recourse.resolution.shown.looking_ahead import WouldBeRefused
 from recourse.runtime.currencies import check_currency
-from recourse.starter.client import Orders, Recourse
+from recourse.starter.client import Recourse
+from recourse.starter.reading import Orders
 
 app = App(name="order", help="Start orders, send commands to them, see their state.")
 looking_ahead = App(name="preview", help="Show what a command would do, without sending it.")
@@ -112,7 +113,7 @@ async def start(
             await recourse.start(terms, chosen, provider=provider, emails=emails)
         except ValueError as error:
             raise Stop(f"The order cannot start: {error}.") from error
-        taken_up = await recourse.soon_written(order_id)
+        taken_up = await recourse.order(order_id).soon_written()
     if json:
         say_json(
             {
@@ -163,7 +164,7 @@ def read_terms(
 async def show(order_id: OrderId, /, *, reader: For = "operator", zone: Zone = "UTC", json: Json = False) -> None:
     """Show the state of an order, as a role sees it."""
     async with Orders.connect() as orders:
-        page = await orders.show(order_id, reader)
+        page = await orders.order(order_id).show(reader)
     if json:
         say_json(page)
     else:
@@ -176,7 +177,7 @@ async def show_timeline(
 ) -> None:
     """Show the history of an order, as a role may see it."""
     async with Orders.connect() as orders:
-        record = await orders.record(order_id, reader)
+        record = await orders.order(order_id).record(reader)
     if json:
         say_json(record)
     else:
@@ -187,8 +188,8 @@ async def show_timeline(
 async def actions(order_id: OrderId, /, *, reader: For = "client", json: Json = False) -> None:
     """Show what a role can do now, the bounds and deadlines, and what becomes available later."""
     async with Orders.connect() as orders:
-        order = await orders.order(order_id)
-        found = await orders.actions(order_id, reader)
+        order = await orders.order(order_id).state()
+        found = await orders.order(order_id).actions(reader)
     if json:
         say_json(found)
     else:
@@ -199,7 +200,7 @@ async def actions(order_id: OrderId, /, *, reader: For = "client", json: Json = 
 async def notices(order_id: OrderId, /, *, reader: For = "client", json: Json = False) -> None:
     """Show the notices that a role received about an order."""
     async with Orders.connect() as orders:
-        told = await orders.notices(order_id, reader)
+        told = await orders.order(order_id).notices(reader)
     if json:
         say_json(told)
     else:
@@ -208,13 +209,13 @@ async def notices(order_id: OrderId, /, *, reader: For = "client", json: Json = 
 
 async def _give(command: str, order_id: str, sender: As, fields: Mapping[str, Any], signal: bool, json: bool) -> int:
     async with Recourse.connect() as recourse:
-        order = await recourse.order(order_id)
+        handle = recourse.order(order_id)
+        order = await handle.state()
         given, amount = with_amount(order, command, fields)
         message = readable(command, {"actor": actor(order, sender), **given})
         if amount and not json:
             console().print(announced(command, order_id, amount), markup=False)
-        send = recourse.tell if signal else recourse.send
-        outcome = await send(order_id, command, message)
+        outcome = await (handle.signal if signal else handle.send)(command, message)
     if json:
         say_json(outcome or {"status": "sent"})
     else:
@@ -224,10 +225,10 @@ async def _give(command: str, order_id: str, sender: As, fields: Mapping[str, An
 
 async def _preview(command: str, order_id: str, sender: As, fields: Mapping[str, Any], signal: bool, json: bool) -> int:
     async with Orders.connect() as orders:
-        order = await orders.order(order_id)
+        order = await orders.order(order_id).state()
         given, amount = with_amount(order, command, fields)
         message = readable(command, {"actor": actor(order, sender), "command_id": secrets.token_hex(8), **given})
-        answer = await orders.preview(order_id, command, message)
+        answer = await orders.order(order_id).preview(command, message)
     if json:
         say_json(answer)
     else:

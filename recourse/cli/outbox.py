@@ -42,7 +42,7 @@ async def list_undelivered(
     at = now()
     async with Orders.connect() as orders:
         if order_id is not None:
-            await orders.order(order_id)
+            await orders.order(order_id).state()
         with explaining_database_errors():
             found = await undelivered(orders.pool, order_id=order_id, after=_place(after), limit=limit)
             disabled = await disabled_channels(orders.pool)
@@ -141,7 +141,7 @@ async def retry(
     async with _sender() as (orders, notifying):
         with explaining_database_errors():
             if order_id is not None:
-                await orders.order(order_id)
+                await orders.order(order_id).state()
                 ids = [order_id]
             else:
                 ids = await orders_with_undelivered(orders.pool)

@@ -56,7 +56,7 @@ async def _read(order_id: str, reader: Reader) -> dict[str, Any]:
     from recourse.starter.reading import Orders
 
     async with Orders.connect() as orders:
-        return await orders.record(order_id, reader)
+        return await orders.order(order_id).record(reader)
 
 
 @app.command(name="verify")

@@ -8,11 +8,11 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from recourse.cli.output import DONE, NO, Json, Stop, Yes, ask, complain, console, say_json
+from recourse.errors import NoSuchOrder
 from recourse.resolution.model.fields import printable
-from recourse.starter.answers import NoSuchOrder, counted
 from recourse.starter.client import Recourse
 from recourse.starter.doctor import suspects
-from recourse.starter.recovering import CannotRecover, Done, Finding, Recovery, State
+from recourse.starter.recovering import CannotRecover, Done, Finding, Recovery, State, counted
 from recourse.starter.temporal_errors import explaining_temporal_errors
 
 All = Annotated[bool, Parameter(name="--all", negative="")]

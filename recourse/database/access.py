@@ -2,7 +2,7 @@
 
 from typing import Any, NoReturn, Protocol
 
-from recourse.errors import Unreachable
+from recourse.errors import DatabaseUnreachable
 
 
 class Database(Protocol):
@@ -16,17 +16,6 @@ class Database(Protocol):
 
     async def fetchval(self, query: str, *args: Any) -> Any:
         """The first value of the first row, or None."""
-
-
-class DatabaseUnreachable(Unreachable):
-    """The database is away; the text names its address, without the password, and what to do.
-
-    `plain` is what of that anybody may read: no address, no name.
-    """
-
-    def __init__(self, text: str, plain: str = "") -> None:
-        super().__init__(text)
-        self.plain = plain
 
 
 class NoDatabase:

@@ -8,8 +8,8 @@ from typing import Any
 import asyncpg
 from pydantic_core import to_json
 
-from recourse.database.access import DatabaseUnreachable
 from recourse.database.address import CACHE, Address, Unreadable
+from recourse.errors import DatabaseUnreachable
 
 CONNECTIONS = 8
 # Seconds. A host that says nothing must not use up the time of the next one.

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
-from recourse.database.access import DatabaseUnreachable
+from recourse.errors import DatabaseUnreachable
 from recourse.extras import require
 from recourse.runtime.settings import BadSettings, Settings
 

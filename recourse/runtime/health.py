@@ -13,7 +13,7 @@ from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from recourse.database.access import DatabaseUnreachable
+from recourse.errors import DatabaseUnreachable
 from recourse.runtime.database_connection import takes_writes
 
 PATIENCE = 3.0  # seconds

@@ -10,7 +10,7 @@ from temporalio.client import Client
 from temporalio.envconfig import ClientConfig
 from temporalio.service import RPCError
 
-from recourse.errors import Unreachable
+from recourse.errors import TemporalUnreachable
 from recourse.runtime.actors import Actors, SignsCommands
 from recourse.runtime.encryption import for_callers
 from recourse.runtime.settings import BadSettings, read_settings
@@ -18,10 +18,6 @@ from recourse.runtime.tracing import tracing
 from recourse.runtime.urls import read_url
 
 PATIENCE = 10.0  # seconds
-
-
-class TemporalUnreachable(Unreachable):
-    """Nobody answers at Temporal's address; the text names it and says what to do."""
 
 
 async def connect(**over: Any) -> Client:

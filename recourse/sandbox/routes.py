@@ -87,7 +87,7 @@ class Away(Answered):
 
 
 async def _clock(sandbox: Sandbox, order_id: str) -> Clock:
-    clock = next_clock(await sandbox.recourse.order(order_id))
+    clock = next_clock(await sandbox.recourse.order(order_id).state())
     now = sandbox.clocks.of(order_id).replace(microsecond=0)
     return Clock(order_id=order_id, now=now, next_deadline=clock.at if clock else None)
 
@@ -120,7 +120,7 @@ async def move_clock(sandbox: TheSandbox, order_id: OrderId, move: Move) -> Cloc
     if away := sorted(sandbox.outages.away):
         detail = f"The {away[0]} is away: `DELETE /sandbox/outages/{away[0]}` brings it back."
         raise Failure(409, "clock_stopped", "This order's clock stands.", detail=detail)
-    await sandbox.recourse.order(order_id)
+    await sandbox.recourse.order(order_id).state()
     try:
         await sandbox.clocks.move(order_id, _target(sandbox.clocks.of(order_id), move))
     except ClockStopped as error:
@@ -159,14 +159,14 @@ async def repeat_webhook(sandbox: TheSandbox, number: int) -> Sent:
 @router.get("/orders/{order_id}/payments", responses=answers(404))
 async def list_payments(sandbox: TheSandbox, order_id: OrderId) -> Payments:
     """What the provider `sandbox` was asked to pay for an order, and what it answered."""
-    await sandbox.recourse.order(order_id)
+    await sandbox.recourse.order(order_id).state()
     return Payments(attempts=sandbox.payments.of(order_id))
 
 
 @router.put("/orders/{order_id}/payments", responses=answers(404, 422))
 async def choose_behavior(sandbox: TheSandbox, order_id: OrderId, behavior: Behavior) -> Behavior:
     """Have the provider `sandbox` pay, fail, block or lose its answer for this order from now on."""
-    await sandbox.recourse.order(order_id)
+    await sandbox.recourse.order(order_id).state()
     sandbox.payments.will(order_id, behavior.answer)
     return behavior
 

@@ -2,7 +2,7 @@
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from recourse.starter.answers import LARGEST_MESSAGE
+from recourse.starter.messages import LARGEST_MESSAGE
 from recourse.web.problems import Failure
 
 # An answer is one reader's, at one moment: nobody on the way keeps it.

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from temporalio.client import WorkflowUpdateRPCTimeoutOrCancelledError
 from temporalio.service import RPCError
 
-from recourse.starter.answers import Unanswered
+from recourse.errors import Unanswered
 from recourse.web.problems import temporal_unreachable, unreachable
 
 

@@ -11,16 +11,21 @@ from starlette.exceptions import HTTPException as AnyHTTPException
 from temporalio.client import WorkflowUpdateRPCTimeoutOrCancelledError
 from temporalio.service import RPCError
 
-from recourse.database.access import DatabaseUnreachable
 from recourse.database.pool import AWAY
 from recourse.database.pool import unreachable as away
+from recourse.errors import (
+    DatabaseUnreachable,
+    NoSuchOrder,
+    OrderExists,
+    OrderNotRunning,
+    TemporalUnreachable,
+    Unanswered,
+)
 from recourse.resolution.model.data_version import NeedsNewerBuild
 from recourse.resolution.model.fields import excerpt
 from recourse.resolution.model.outcome import Refused
 from recourse.resolution.model.refusals import SENTENCES
 from recourse.resolution.model.unfit import unfit
-from recourse.runtime.temporal_connection import TemporalUnreachable
-from recourse.starter.answers import NoSuchOrder, OrderExists, OrderNotRunning, Unanswered
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER = "5"  # seconds

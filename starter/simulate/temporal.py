@@ -223,10 +223,10 @@ class TemporalEngine:
         """Send all at once, as updates through the typed client."""
         if self._down:
             for command, payload in pairs:
-                await self._orders.tell(self._terms.order_id, command, payload)
+                await self._orders.order(self._terms.order_id).signal(command, payload)
                 self._waiting.append((command, payload))
             return None
-        sent = (self._orders.send(self._terms.order_id, command, payload) for command, payload in pairs)
+        sent = (self._orders.order(self._terms.order_id).send(command, payload) for command, payload in pairs)
         outcomes = await asyncio.gather(*sent)
         for outcome in outcomes:
             if outcome.at and not outcome.repeated and outcome.at > self._now:

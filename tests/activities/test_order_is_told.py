@@ -98,9 +98,9 @@ async def test_an_address_is_in_the_database_and_nowhere_else(
         everywhere = (
             history
             + str(description.raw_description)
-            + str(await marketplace.recourse.show(agreed.order_id, "operator"))
+            + str(await marketplace.recourse.order(agreed.order_id).show("operator"))
         )
-        everywhere += str(await marketplace.recourse.record(agreed.order_id, "operator"))
+        everywhere += str(await marketplace.recourse.order(agreed.order_id).record("operator"))
         assert "very.secret" not in everywhere
 
 

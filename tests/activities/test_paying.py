@@ -44,7 +44,7 @@ class Shop:
             requirements="awaited",
         )
         await self.recourse.start(terms, load_policy("resolution_center"), provider=provider)
-        outcome = await self.recourse.send(terms.order_id, "request", {"actor": CLIENT, "kind": "cancel"})
+        outcome = await self.recourse.order(terms.order_id).send("request", {"actor": CLIENT, "kind": "cancel"})
         assert outcome.applied
         assert applied(outcome).phase == "canceled"
         return terms.order_id
@@ -54,16 +54,16 @@ class Shop:
         handle = self.recourse.temporal.get_workflow_handle(workflow_id(order_id))
         await self.skipper.fast_forward(handle, until)
         # Whatever was due is decided before the next message is.
-        await self.recourse.send(order_id, "message", {"actor": CLIENT, "comment": "Is it there?"})
+        await self.recourse.order(order_id).send("message", {"actor": CLIENT, "comment": "Is it there?"})
 
     async def settlement(self, order_id: str) -> str:
-        return (await self.recourse.order(order_id)).settlement
+        return (await self.recourse.order(order_id).state()).settlement
 
     async def balances(self, order_id: str) -> Mapping[str, int]:
         return await read_balances(self.recourse.pool, order_id)
 
     async def told(self, order_id: str) -> list[str]:
-        return [notice.name for notice in await self.recourse.notices(order_id, "client")]
+        return [notice.name for notice in await self.recourse.order(order_id).notices("client")]
 
 
 @asynccontextmanager

@@ -132,7 +132,7 @@ class Site:
         async with asyncio.timeout(PATIENCE):
             while True:
                 rows = await self.recourse.pool.fetch("SELECT 1 FROM orders WHERE order_id = $1", order_id)
-                if rows and so(order := await self.recourse.order(order_id)):
+                if rows and so(order := await self.recourse.order(order_id).state()):
                     return order
                 await asyncio.sleep(0.02)
 

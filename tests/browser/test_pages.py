@@ -44,7 +44,7 @@ async def test_an_operator_narrows_the_queue_where_no_script_runs(site: Site, pe
         ("freelancer", "decline", {"comment": "I have begun."}),
     ):
         actor = {"role": role, "id": IDS[role]}
-        assert (await site.recourse.send(order_id, command, {"actor": actor, **fields})).applied
+        assert (await site.recourse.order(order_id).send(command, {"actor": actor, **fields})).applied
     operator = await person("operator", viewport=PHONE, java_script_enabled=False)
     policy, due = (operator.page.get_by_role("combobox", name=name, exact=True) for name in ("Policy", "Decide by"))
     await policy.select_option("fiverr guide")
@@ -82,7 +82,7 @@ async def test_a_double_click_confirms_once(site: Site, person: People) -> None:
     await client.press("See what it leads to")
     await client.page.get_by_role("button", name="Send it").dblclick()
     await client.see("Done.")
-    assert (await site.recourse.show(order_id, "client")).record_length == 1
+    assert (await site.recourse.order(order_id).show("client")).record_length == 1
 
 
 async def test_the_keyboard_is_enough(site: Site, person: People) -> None:
@@ -198,7 +198,7 @@ async def test_a_site_that_is_named_embeds_them_and_people_act_there(
         await expect(frame.get_by_role("link", name="Write a message")).to_be_visible()
         await expect(frame.locator("main")).to_contain_text("From within the market.")
         await page.close()
-        assert (await site.recourse.show(order_id, "client")).record_length == 1
+        assert (await site.recourse.order(order_id).show("client")).record_length == 1
 
 
 async def test_no_other_site_embeds_them(site: Site, chromium: Browser, market: Market) -> None:

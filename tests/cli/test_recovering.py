@@ -10,7 +10,8 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from recourse.cli import recovering
 from recourse.database.pool import connect as connect_database
-from recourse.runtime.temporal_connection import TemporalUnreachable, connect
+from recourse.errors import TemporalUnreachable
+from recourse.runtime.temporal_connection import connect
 from recourse.starter.recovering import Recovery
 from tests.cli.test_operators import answered
 from tests.cli.test_orders import environment, run, worker

@@ -7,10 +7,10 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from recourse.database.access import DatabaseUnreachable
 from recourse.database.address import Address, Unreadable
 from recourse.database.migrate import migrate
 from recourse.database.pool import READ_ONLY, connect
+from recourse.errors import DatabaseUnreachable
 from tests.conftest import run_on
 
 PASSWORD = "geheim"

@@ -11,11 +11,11 @@ from urllib.parse import urlsplit
 import asyncpg
 import pytest
 
-from recourse.database.access import DatabaseUnreachable
 from recourse.database.migrate import MigrationError, migrate, migrations
 from recourse.database.orders import read_record
 from recourse.database.pool import READ_ONLY, connect
 from recourse.database.steps import record_step
+from recourse.errors import DatabaseUnreachable
 from tests.conftest import run_on
 from tests.facts.lives import live
 from tests.patience import PATIENCE

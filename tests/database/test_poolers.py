@@ -6,11 +6,11 @@ from random import Random
 
 import pytest
 
-from recourse.database.access import DatabaseUnreachable
 from recourse.database.migrate import MigrationError, migrate
 from recourse.database.orders import read_record
 from recourse.database.pool import POOLED, connect
 from recourse.database.steps import record_step
+from recourse.errors import DatabaseUnreachable
 from recourse.runtime.database_connection import takes_writes
 from recourse.starter.client import Recourse
 from tests.database.pgbouncer import pgbouncer

@@ -13,11 +13,11 @@ from urllib.parse import urlsplit
 import asyncpg
 import pytest
 
-from recourse.database.access import DatabaseUnreachable
 from recourse.database.migrate import MigrationError, migrate, migrations
 from recourse.database.orders import read_record, write_contacts
 from recourse.database.pool import connect
 from recourse.database.steps import record_step
+from recourse.errors import DatabaseUnreachable
 from recourse.local.postgres import LocalPostgres
 from recourse.runtime.database_connection import may_write_orders
 from tests.facts.lives import live

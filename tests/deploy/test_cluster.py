@@ -43,7 +43,7 @@ class Order:
         """A command of one party, waiting for its outcome."""
         message: Mapping[str, Any] = {"actor": {"role": role, "id": f"{role}-1"}, **fields}
         async with asyncio.timeout(PATIENCE):
-            return await self.recourse.send(self.id, command, message)
+            return await self.recourse.order(self.id).send(command, message)
 
 
 @asynccontextmanager
@@ -81,7 +81,7 @@ async def test_an_order_is_delivered_and_completed(running: Cluster) -> None:
     async with order_on(running, client) as order:
         assert (await order.send("freelancer", "deliver")).applied
         assert (await order.send("client", "complete")).applied
-        assert (await order.recourse.order(order.id)).phase == "completed"
+        assert (await order.recourse.order(order.id).state()).phase == "completed"
         # It lives on for what may still be said about it, and is found by where it stands.
         await found(client, f"WorkflowId = '{workflow_id(order.id)}' AND RecoursePhase = 'completed'")
 
@@ -96,7 +96,7 @@ async def test_an_order_goes_on_after_the_temporal_server_was_killed(running: Cl
         again = await order.send("client", "request", kind="cancel", reason="no_longer_needed", command_id="once")
         assert again.applied
         assert (await order.send("freelancer", "accept")).applied
-        assert (await order.recourse.order(order.id)).phase == "canceled"
+        assert (await order.recourse.order(order.id).state()).phase == "canceled"
 
 
 async def test_an_order_goes_on_after_postgresql_was_killed(running: Cluster) -> None:
@@ -107,7 +107,7 @@ async def test_an_order_goes_on_after_postgresql_was_killed(running: Cluster) ->
         accepting = asyncio.create_task(order.send("freelancer", "accept"))
         await running.postgres.start()
         assert (await accepting).applied
-        assert (await order.recourse.order(order.id)).phase == "canceled"
+        assert (await order.recourse.order(order.id).state()).phase == "canceled"
 
 
 async def test_time_can_be_skipped_until_silence_has_decided(running: Cluster) -> None:
@@ -116,7 +116,7 @@ async def test_time_can_be_skipped_until_silence_has_decided(running: Cluster) -
         assert (await order.send("client", "request", kind="cancel", reason="no_longer_needed")).applied
         async with asyncio.timeout(PATIENCE):
             await skipper.fast_forward(skipper.client.get_workflow_handle(workflow_id(order.id)), timedelta(hours=49))
-        resolution = (await order.recourse.order(order.id)).resolution
+        resolution = (await order.recourse.order(order.id).state()).resolution
         assert resolution is not None
         assert resolution.how == "expired_accepted"
 

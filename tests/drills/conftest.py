@@ -180,7 +180,7 @@ async def come_this_far(site: Site, marketplace: Marketplace, plan: Plan) -> str
         outcome = await marketplace.by(role, order_id, command, **fields)
         assert outcome.applied, (plan.name, command, outcome)
     async with asyncio.timeout(PATIENCE):
-        while not await marketplace.recourse.soon_written(order_id):
+        while not await marketplace.recourse.order(order_id).soon_written():
             pass
     return order_id
 
@@ -196,7 +196,7 @@ async def lived_to_the_end(marketplace: Marketplace, order_id: str) -> None:
     assert stored is not None
     assert stored.order.closed
     assert stored.order.settlement == "settled"
-    assert verify(await marketplace.recourse.record(order_id, "operator"), stored.order.record_hash or None) == []
+    assert verify(await marketplace.recourse.order(order_id).record("operator"), stored.order.record_hash or None) == []
 
 
 @pytest.fixture

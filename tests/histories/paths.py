@@ -149,7 +149,7 @@ async def begun_by_a_command(on: Ground) -> list[Kept]:
     async with on.marketplace() as market:
         terms = market.terms()
         first = ("request", {"actor": CLIENT, "kind": "cancel", "command_id": "first"})
-        await market.recourse.start(terms, load_policy("resolution_center"), first=first)
+        await market.recourse.start_and_send(terms, load_policy("resolution_center"), *first)
         await market.by("freelancer", terms.order_id, "accept", command_id="second")
         await market.by("freelancer", terms.order_id, "accept", command_id="second")
         return [await history(market.handle(terms.order_id))]
@@ -214,9 +214,9 @@ async def keys_missing(on: Ground) -> list[Kept]:
     old, new, plain = [await keyed.marketplace(keys) for keys in (ONLY_OLD, ONLY_NEW, NONE)]
     async with keyed.working(ONLY_OLD, refuse_plain=True):
         order_id = await old.order()
-        await new.recourse.tell(order_id, "request", {"actor": CLIENT, "command_id": "early", "kind": "cancel"})
+        await new.recourse.order(order_id).signal("request", {"actor": CLIENT, "command_id": "early", "kind": "cancel"})
         await recorded(old, order_id, 1)
-        await plain.recourse.tell(order_id, "message", {"actor": CLIENT, "comment": "plain"})
+        await plain.recourse.order(order_id).signal("message", {"actor": CLIENT, "comment": "plain"})
         await recorded(old, order_id, 2)
         sealed = Encryption(KeyRing({"old": OLD})).seal(Payload(metadata=JSON, data=b"{}"))
         sealed.data = sealed.data[:-1] + bytes([sealed.data[-1] ^ 1])
@@ -240,8 +240,10 @@ async def actors_unproven(on: Ground) -> list[Kept]:
         for name, token in tokens.items():
             sent = {"actor": CLIENT, "command_id": f"c-{name}", "comment": "Hello"}
             sent |= {"actor_token": token} if token else {}
-            await market.recourse.send(order_id, "message", sent)
-            await market.recourse.tell(order_id, "message", {**sent, "command_id": f"{sent['command_id']}-told"})
+            await market.recourse.order(order_id).send("message", sent)
+            await market.recourse.order(order_id).signal(
+                "message", {**sent, "command_id": f"{sent['command_id']}-told"}
+            )
             await recorded(market, order_id, 2 * (list(tokens).index(name) + 1))
         return [await history(market.handle(order_id))]
 

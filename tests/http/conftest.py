@@ -75,7 +75,7 @@ def order(marketplace: Marketplace, app: FastAPI) -> Orders:
 
     async def start(*args: Any, **terms: Any) -> str:
         order_id = await marketplace.order(*args, **terms)
-        assert await app.state.site.recourse.soon_written(order_id)
+        assert await app.state.site.recourse.order(order_id).soon_written()
         return order_id
 
     return start

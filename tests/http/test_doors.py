@@ -75,4 +75,4 @@ async def test_nobody_brings_a_proof_of_its_own(marketplace: Marketplace, order:
     order_id = await order()
     refused = await by("client").give(order_id, "message", comment="Hello", actor_token="x")
     assert list(refused.json()["details"]["problems"]) == ["actor_token"]
-    assert (await marketplace.recourse.order(order_id)).record_length == 0
+    assert (await marketplace.recourse.order(order_id).state()).record_length == 0

@@ -35,7 +35,7 @@ async def test_a_page_is_the_rules_own_view_of_it(
 ) -> None:
     order_id = await disputed(order, by)
     shown = (await by(reader).get(f"/orders/{order_id}")).json()
-    assert shown == (await marketplace.recourse.show(order_id, reader)).model_dump(mode="json")
+    assert shown == (await marketplace.recourse.order(order_id).show(reader)).model_dump(mode="json")
 
 
 async def test_nothing_private_reaches_a_party_on_any_path(order: Orders, by: Callers) -> None:

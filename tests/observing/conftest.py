@@ -90,9 +90,9 @@ async def _failing(address: str) -> str:
 async def _play(marketplace: Marketplace) -> str:
     by, parties = marketplace.by, {"client": "c-1", "freelancer": "f-1"}
     order_id = await marketplace.order(order_id=f"qorderq-{secrets.token_hex(3)}", **parties)
-    send = marketplace.recourse.send
+    send = marketplace.recourse.order(order_id).send
     stranger = {"role": "client", "id": "qclientq"}
-    refused = await send(order_id, "request", {"actor": stranger, "kind": "cancel", "comment": "QCOMMENTQ"})
+    refused = await send("request", {"actor": stranger, "kind": "cancel", "comment": "QCOMMENTQ"})
     assert code(refused) == "not_a_party"
     await marketplace.handle(order_id).signal("QCOMMANDQ", {"actor": stranger, "reason": "QREASONQ"})
     asked = await by("client", order_id, "request", kind="cancel", comment="QCOMMENTQ", private_note="QNOTEQ")

@@ -114,10 +114,10 @@ async def main(address, queue):
         load_policy("resolution_center"),
     )
     actor = {"role": "client", "id": "c-1"}
-    outcome = await orders.send("signaled", "request", {"actor": actor, "kind": "cancel", "comment": "Please."})
+    outcome = await orders.order("signaled").send("request", {"actor": actor, "kind": "cancel", "comment": "Please."})
     print(outcome.status)
     try:
-        await orders.order("signaled")
+        await orders.order("signaled").state()
     except DatabaseUnreachable as error:
         print(error)
 

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 import recourse
+from dev import client_methods
+from recourse.resolution.model.commands import COMMANDS
 
 ROOT = Path(__file__).resolve().parents[2]
 # What a project of Temporal's samples calls its own files.
@@ -80,6 +82,11 @@ def test_every_name_of_the_public_interface_is_there() -> None:
         _ = recourse.Orders  # type: ignore[attr-defined]
 
 
+def test_the_client_has_a_method_for_each_command() -> None:
+    assert client_methods.FILE.read_text(encoding="utf-8") == client_methods.module(), "run `make client`"
+    assert all(callable(getattr(recourse.OrderHandle, name)) for name in COMMANDS)
+
+
 def test_the_bare_import_loads_neither_temporal_nor_the_database_driver() -> None:
     program = "import sys, recourse; print({'temporalio', 'asyncpg', 'pydantic'} & set(sys.modules))"
 
@@ -98,40 +105,92 @@ def test_every_error_that_is_raised_on_purpose_has_the_one_base() -> None:
         assert issubclass(kind, recourse.RecourseError), kind
 
 
+def test_every_error_of_the_client_is_exported_and_explained() -> None:
+    kinds = [kind for kind in vars(recourse.errors).values() if isinstance(kind, type) and issubclass(kind, Exception)]
+    guide = (ROOT / "docs" / "integrating.md").read_text(encoding="utf-8")
+
+    assert len(kinds) == 9
+    for kind in kinds:
+        assert kind.__name__ in recourse.__all__
+        assert kind.__doc__
+        assert f"`{kind.__name__}`" in guide
+
+
+def checked(wheel: Path, folder: Path, program: str) -> list[str]:
+    """What mypy says about a program of somebody who has installed the package."""
+    zipfile.ZipFile(wheel).extractall(folder / "installed")
+    (folder / "importer.py").write_text(textwrap.dedent(program), encoding="utf-8")
+    said = subprocess.run(
+        [sys.executable, "-m", "mypy", "--strict", "--no-incremental", "importer.py"],
+        capture_output=True,
+        text=True,
+        env={"MYPYPATH": str(folder / "installed"), "PATH": ""},
+        cwd=folder,
+        check=False,
+    )
+    return said.stdout.splitlines()
+
+
 def test_an_importer_is_type_checked_strictly(wheel: Path, tmp_path: Path) -> None:
-    zipfile.ZipFile(wheel).extractall(tmp_path / "installed")
-    program = tmp_path / "importer.py"
-    program.write_text(
-        textwrap.dedent("""
-        from recourse import Outcome, Recourse, RecourseError, Terms, load_policy
+    program = """
+        from datetime import timedelta
+
+        from recourse import Applied, Client, Freelancer, Outcome, Recourse, RecourseError, Refused, Terms, load_policy
         from recourse.ports import Payment
         from recourse.webhooks import verify_webhook
 
-        async def cancel(orders: Recourse, terms: Terms) -> Outcome:
-            await orders.start(terms, load_policy("glimmer"))
-            return await orders.send(terms.order_id, "request", {"kind": "cancel"})
+        async def cancel(recourse: Recourse, terms: Terms) -> str:
+            order = await recourse.start(terms, load_policy("glimmer"))
+            await order.request(by=Client("c-3"), kind="extension", extend_by=timedelta(hours=48), command_id="web-1")
+            outcome = await recourse.order("1001").accept(by=Freelancer("f-7"), expected_version=1)
+            match outcome:
+                case Applied():
+                    return f"{outcome.phase}, {outcome.turn.who} until {outcome.turn.until}"
+                case Refused(code="not_yours_to_answer"):
+                    return outcome.message
+                case Refused():
+                    return f"{outcome.code}: {outcome.details}"
+
+        async def by_name(recourse: Recourse) -> Outcome:
+            return await recourse.order("1001").send("accept", {"actor": {"role": "client", "id": "c-3"}})
 
         class Till:
             async def pay(self, payment: Payment) -> None:
-                print(payment.amount_due)
+                print(payment.client)
 
         def check(secret: str) -> None:
             try:
                 verify_webhook(secret, {}, b"")
             except RecourseError:
                 pass
-        """),
-        encoding="utf-8",
-    )
-    checked = subprocess.run(
-        [sys.executable, "-m", "mypy", "--strict", "--no-incremental", str(program)],
-        capture_output=True,
-        text=True,
-        env={"MYPYPATH": str(tmp_path / "installed"), "PATH": ""},
-        cwd=tmp_path,
-        check=False,
-    )
+    """
 
-    # One mistake, which is found: the types reach the importer.
-    assert 'error: "Payment" has no attribute "amount_due"' in checked.stdout
-    assert "Found 1 error in 1 file" in checked.stdout
+    assert checked(wheel, tmp_path, program) == ["Success: no issues found in 1 source file"]
+
+
+def test_wrong_commands_fields_and_attributes_are_errors_of_types(wheel: Path, tmp_path: Path) -> None:
+    program = """
+        from recourse import Client, Operator, OrderHandle
+        from recourse.ports import Payment
+
+        async def mistaken(order: OrderHandle) -> None:
+            await order.acept(by=Client("c-3"))
+            await order.accept(by=Operator("op-1"))
+            await order.accept(by=Client("c-3"), amount=5)
+            await order.accept()
+            await order.request(by=Client("c-3"), kind="refund")
+            await order.counter(by=Client("c-3"), amount="50.00")
+            outcome = await order.accept(by=Client("c-3"))
+            print(outcome.phase)
+            if not outcome.applied:
+                print(outcome.code, outcome.phase)
+
+        def pay(payment: Payment) -> None:
+            print(payment.amount_due)
+    """
+
+    *found, last = checked(wheel, tmp_path, program)
+
+    wrong = [line for line in found if ": error: " in line]
+    assert [int(line.split(":")[1]) for line in wrong] == [6, 7, 8, 9, 10, 11, 13, 15, 18], found
+    assert last == "Found 9 errors in 1 file (checked 1 source file)"

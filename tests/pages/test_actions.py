@@ -23,7 +23,7 @@ async def test_a_request_is_previewed_confirmed_and_shown_to_both(
     assert "If it is accepted" in client.words
     assert "105.50 USD" in client.words
     assert "Nothing is done yet" in client.words
-    assert (await marketplace.recourse.show(order_id, "client")).request is None
+    assert (await marketplace.recourse.order(order_id).show("client")).request is None
     await client.submit("confirm")
     assert "Done." in client.words
     assert "Waiting for the freelancer's answer" in client.words
@@ -34,7 +34,7 @@ async def test_a_request_is_previewed_confirmed_and_shown_to_both(
     assert "Silence counts as agreement." in freelancer.words
     await freelancer.do(order_id, "accept")
     assert "This order is canceled" in freelancer.words
-    resolution = (await marketplace.recourse.show(order_id, "client")).resolution
+    resolution = (await marketplace.recourse.order(order_id).show("client")).resolution
     assert resolution
     assert resolution.how == "mutual"
 
@@ -51,7 +51,7 @@ async def test_a_form_of_no_page_of_this_session_does_nothing(
         answer = await client.http.post(action, content=body)
         assert answer.status_code == 403
         assert "Nothing has changed" in answer.text
-    assert (await marketplace.recourse.show(order_id, "operator")).record_length == 0
+    assert (await marketplace.recourse.order(order_id).show("operator")).record_length == 0
 
 
 async def test_nobody_who_is_signed_out_does_anything(visitor: Visitors, order: Orders) -> None:
@@ -69,7 +69,7 @@ async def test_a_double_click_is_one_command(marketplace: Marketplace, visitor: 
     answers = await asyncio.gather(*(client.http.post(action, content=body) for _ in range(6)))
     later = await client.http.post(action, content=body)
     assert {answer.status_code for answer in (*answers, later)} == {303}
-    assert (await marketplace.recourse.show(order_id, "operator")).record_length == 1
+    assert (await marketplace.recourse.order(order_id).show("operator")).record_length == 1
 
 
 async def test_a_form_that_comes_back_carries_a_new_id(
@@ -85,7 +85,7 @@ async def test_a_form_that_comes_back_carries_a_new_id(
     assert client.fields()[1]["command_id"] != first
     await client.submit("confirm")
     assert "Done." in client.words
-    request = (await marketplace.recourse.show(order_id, "client")).request
+    request = (await marketplace.recourse.order(order_id).show("client")).request
     assert request
     assert (request.number, request.amount) == (1, 3000)
 
@@ -104,7 +104,7 @@ async def test_the_id_of_another_command_is_not_taken_for_this_one(
     await client.submit("confirm", command_id=used)
     assert client.answer.status_code == 409
     assert "This form was sent before with something else in it." in client.words
-    assert (await marketplace.recourse.show(order_id, "client")).request is None
+    assert (await marketplace.recourse.order(order_id).show("client")).request is None
     await client.submit("preview")
     await client.submit("confirm")
     assert "Done." in client.words
@@ -128,7 +128,7 @@ async def test_an_old_page_accepts_nothing_that_was_not_on_it(
     answer = await freelancer.submit("preview")
     assert answer.status_code == 409
     assert "The offer has changed" in freelancer.words
-    assert (await marketplace.recourse.show(order_id, "freelancer")).phase == "in_progress"
+    assert (await marketplace.recourse.order(order_id).show("freelancer")).phase == "in_progress"
 
 
 async def test_a_confirmation_whose_outcome_has_changed_is_shown_again_first(
@@ -141,7 +141,7 @@ async def test_a_confirmation_whose_outcome_has_changed_is_shown_again_first(
     answer = await client.submit("confirm")
     assert answer.status_code == 409
     assert "The order has changed meanwhile" in client.words
-    assert (await marketplace.recourse.show(order_id, "client")).request is None
+    assert (await marketplace.recourse.order(order_id).show("client")).request is None
     assert (await client.submit("confirm")).status_code == 200
     assert "Done." in client.words
 

@@ -138,7 +138,7 @@ async def test_an_operator_rules_after_seeing_where_the_money_goes(
     await operator.submit("preview", outcome="cancel", amount="50", explanation="Half of it is there.")
     assert "40.00 USD" in operator.words
     await operator.submit("confirm")
-    seen = await marketplace.recourse.show(order_id, "operator")
+    seen = await marketplace.recourse.order(order_id).show("operator")
     assert (seen.phase, seen.money.freelancer) == ("canceled", 4000)
     client = await visitor("client")
     await client.open(f"orders/{order_id}")

@@ -17,7 +17,7 @@ from recourse.resolution.model.order import Opening, Order
 from recourse.resolution.model.record import Reader
 from recourse.resolution.shown.looking_ahead import WouldBeRefused
 from recourse.starter.client import Recourse
-from recourse.starter.reading import Orders
+from recourse.starter.reading import Orders, StoredOrder
 from recourse.starter.simulate.engine import SALT, PureEngine, exported
 from recourse.starter.simulate.play import READERS, Play
 from recourse.starter.simulate.story import Story, StoryStep, read_story, stories_in
@@ -129,10 +129,19 @@ class _Told(Orders):
         super().__init__(None, now=lambda: engine.now)
         self.engine = engine
 
-    async def order(self, order_id: str) -> Order:
+    def order(self, order_id: str) -> StoredOrder:
+        return _ToldOrder(self.engine)
+
+
+class _ToldOrder(StoredOrder):
+    def __init__(self, engine: PureEngine) -> None:
+        super().__init__(None, engine.rules.order.terms.order_id, lambda: engine.now)
+        self.engine = engine
+
+    async def state(self) -> Order:
         return self.engine.rules.order
 
-    async def record(self, order_id: str, reader: Reader) -> dict[str, Any]:
+    async def record(self, reader: Reader) -> dict[str, Any]:
         return exported(self.engine.rules.order, await self.engine.record(), reader)
 
 
@@ -185,7 +194,7 @@ class _Looking(Play):
         typed = {**form.empty(), **{name: value for field in form.fields for name, value in filled(field).items()}}
         fields, wrong = form.read(typed)
         assert wrong == {}
-        ahead = await self.site.recourse.preview(visit.order_id, form.command, {**fields, "actor": visit.actor})
+        ahead = await self.site.recourse.order(visit.order_id).preview(form.command, {**fields, "actor": visit.actor})
         if isinstance(ahead, WouldBeRefused):
             assert ahead.refused not in ("malformed", "unknown_command"), (where, ahead)
             self._look_at(where, lambda: actions._refused(visit, form, typed, ahead.refused, ahead.details))

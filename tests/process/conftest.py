@@ -59,7 +59,7 @@ class Marketplace:
     async def by(self, role: str, order_id: str, command: str, **fields: Any) -> Outcome:
         """Give a command as a party of the order or an operator and wait for its outcome."""
         ids = {"client": "c-1", "freelancer": "f-1", "operator": "op-1"}
-        return await self.recourse.send(order_id, command, {"actor": {"role": role, "id": ids[role]}, **fields})
+        return await self.recourse.order(order_id).send(command, {"actor": {"role": role, "id": ids[role]}, **fields})
 
     def handle(self, order_id: str) -> WorkflowHandle[Any, Any]:
         return self.client.get_workflow_handle(workflow_id(order_id))

@@ -7,10 +7,10 @@ from typing import Any
 
 from temporalio import workflow
 
+from recourse.errors import TemporalUnreachable
 from recourse.local.temporal import LocalTemporal, find_program
 from recourse.resolution.model.order import Opening
 from recourse.runtime.names import ORDER
-from recourse.runtime.temporal_connection import TemporalUnreachable
 from recourse.starter.client import Recourse
 from recourse.starter.doctor import Ailment, Doctor, count_orphaned, suspects
 from recourse.web.figures import KEPT, ORPHANED, Collector, Orphans
@@ -47,7 +47,7 @@ async def test_nothing_is_wrong_where_database_and_temporal_agree(marketplace: M
     # It waits to begin, so the database does not have it.
     terms = marketplace.terms()
     await marketplace.recourse.start(
-        terms, (await marketplace.recourse.order(order_id)).policy, start_delay=timedelta(1)
+        terms, (await marketplace.recourse.order(order_id).state()).policy, start_delay=timedelta(1)
     )
 
     assert await found(marketplace.recourse) == {}

@@ -30,7 +30,7 @@ from tests.process.conftest import Marketplace
 
 async def committed_and_forgotten(marketplace: Marketplace, order_id: str, *commands: tuple[str, Any]) -> list[Step]:
     """Steps that an attempt commits of which the workflow never hears."""
-    order = await marketplace.recourse.order(order_id)
+    order = await marketplace.recourse.order(order_id).state()
     engine = OrderEngine.of(order, order.record_length + 1)
     steps = []
     for command, fields in commands:
@@ -61,7 +61,7 @@ async def test_an_order_goes_on_from_what_was_committed(marketplace: Marketplace
     assert accepted.applied
     entries = await read_record(marketplace.recourse.pool, order_id)
     assert [entry.content["command"] for entry in entries] == ["message", "request", "message", "request", "accept"]
-    assert verify(await marketplace.recourse.record(order_id, "operator")) == []
+    assert verify(await marketplace.recourse.order(order_id).record("operator")) == []
     balances = await read_balances(marketplace.recourse.pool, order_id)
     assert balances == {"client": 0, "freelancer": 0, "platform": 0, "escrow": 0}
 
@@ -72,8 +72,8 @@ async def test_the_answer_of_a_forgotten_attempt_is_the_first_answer(marketplace
     ask = {"actor": CLIENT, "command_id": "ask", "kind": "cancel"}
     [step] = await committed_and_forgotten(marketplace, order_id, ("request", ask))
 
-    first = await marketplace.recourse.send(order_id, "request", ask)
-    again = await marketplace.recourse.send(order_id, "request", ask)
+    first = await marketplace.recourse.order(order_id).send("request", ask)
+    again = await marketplace.recourse.order(order_id).send("request", ask)
 
     assert step.answer is not None
     assert first == step.answer.outcome
@@ -154,14 +154,16 @@ async def test_what_was_committed_is_told_also_when_the_order_has_stopped_answer
         terms = marketplace.terms(requirements="awaited")
         async with worker_of(marketplace, queue):
             await recourse.start(terms, load_policy("resolution_center", {"order.reachable_after": f"{window}s"}))
-            await recourse.send(terms.order_id, "request", {"actor": CLIENT, "command_id": "end", "kind": "cancel"})
-        order = await recourse.order(terms.order_id)
+            await recourse.order(terms.order_id).send(
+                "request", {"actor": CLIENT, "command_id": "end", "kind": "cancel"}
+            )
+        order = await recourse.order(terms.order_id).state()
         assert order.closed_at is not None
         until = order.closed_at + timedelta(seconds=window)
         in_time(until)
         say = {"actor": CLIENT, "command_id": "say", "comment": "A pity."}
         [step] = await committed_and_forgotten(marketplace, terms.order_id, ("message", say))
-        asking = asyncio.create_task(recourse.send(terms.order_id, "message", say))
+        asking = asyncio.create_task(recourse.order(terms.order_id).send("message", say))
         await asyncio.sleep((until - datetime.now(UTC)).total_seconds())
 
         async with worker_of(marketplace, queue):
@@ -186,8 +188,10 @@ async def test_the_last_thing_that_was_committed_and_forgotten_is_told_before_th
             channel = WebhookChannel(receiver.url, ["whsec_" + "A" * 32])
             async with worker_of(marketplace, queue, channels=[channel]):
                 await recourse.start(terms, load_policy("resolution_center", {"order.reachable_after": f"{window}s"}))
-                await recourse.send(terms.order_id, "request", {"actor": CLIENT, "command_id": "end", "kind": "cancel"})
-                order = await recourse.order(terms.order_id)
+                await recourse.order(terms.order_id).send(
+                    "request", {"actor": CLIENT, "command_id": "end", "kind": "cancel"}
+                )
+                order = await recourse.order(terms.order_id).state()
                 assert order.closed_at is not None
                 in_time(order.closed_at + timedelta(seconds=window))
                 say = {"actor": CLIENT, "command_id": "say", "comment": "A pity."}
@@ -219,15 +223,19 @@ async def test_nothing_is_paid_for_what_a_forgotten_attempt_has_undone(marketpla
         policy = load_policy("resolution_center", {"undo.by": ["client"], "undo.window": f"{window}s"})
         async with worker_of(marketplace, queue, providers={"till": till}):
             await recourse.start(terms, policy, provider="till")
-            await recourse.send(terms.order_id, "request", {"actor": CLIENT, "command_id": "ask", "kind": "cancel"})
-            await recourse.send(terms.order_id, "accept", {"actor": FREELANCER, "command_id": "yes"})
-            held = await recourse.order(terms.order_id)
+            await recourse.order(terms.order_id).send(
+                "request", {"actor": CLIENT, "command_id": "ask", "kind": "cancel"}
+            )
+            await recourse.order(terms.order_id).send("accept", {"actor": FREELANCER, "command_id": "yes"})
+            held = await recourse.order(terms.order_id).state()
             assert held.hold_until is not None
             in_time(held.hold_until)
             undo = {"actor": CLIENT, "command_id": "undo"}
             await committed_and_forgotten(marketplace, terms.order_id, ("undo", undo))
             await asyncio.sleep((held.hold_until + timedelta(seconds=1) - datetime.now(UTC)).total_seconds())
-            outcome = await recourse.send(terms.order_id, "message", {"actor": CLIENT, "comment": "Go on, please."})
+            outcome = await recourse.order(terms.order_id).send(
+                "message", {"actor": CLIENT, "comment": "Go on, please."}
+            )
 
         assert applied(outcome).phase == "in_progress"
         assert till.paid == []

@@ -27,8 +27,7 @@ async def before(pool: Any) -> None:
 
 
 async def started(recourse: Recourse, terms: Terms) -> None:
-    outcome = await recourse.start(terms, POLICY, first=HELLO)
-    assert outcome is not None
+    outcome = await recourse.start_and_send(terms, POLICY, *HELLO)
     assert outcome.applied
 
 
@@ -38,7 +37,7 @@ async def test_a_start_without_a_history_gets_it_from_the_database(
     terms = marketplace.terms()
     await started(marketplace.recourse, terms)
     known = await read_histories(pool, "c-1", "f-1", POLICY, terms.ordered_at)
-    assert (await marketplace.recourse.order(terms.order_id)).terms.history == known
+    assert (await marketplace.recourse.order(terms.order_id).state()).terms.history == known
     assert known != Histories()
     assert await marketplace.recourse.start(terms, POLICY) is None
 
@@ -48,7 +47,7 @@ async def test_a_history_that_is_given_stands(marketplace: Marketplace, before: 
     for history in (given, Histories()):
         terms = marketplace.terms(history=history)
         await started(marketplace.recourse, terms)
-        assert (await marketplace.recourse.order(terms.order_id)).terms.history == history
+        assert (await marketplace.recourse.order(terms.order_id).state()).terms.history == history
 
 
 async def test_while_the_database_is_away_an_order_starts_with_nothing_behind_it(
@@ -58,4 +57,4 @@ async def test_while_the_database_is_away_an_order_starts_with_nothing_behind_it
     await away.close()
     terms = marketplace.terms()
     await started(Recourse(marketplace.client, away, task_queue=marketplace.queue), terms)
-    assert (await marketplace.recourse.order(terms.order_id)).terms.history == Histories()
+    assert (await marketplace.recourse.order(terms.order_id).state()).terms.history == Histories()

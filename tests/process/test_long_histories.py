@@ -165,10 +165,10 @@ async def test_clocks_and_the_end_come_as_they_would_have(marketplace: Marketpla
                 in_time(due, timedelta(seconds=0.3))
             # It counts as of its stamp, so that what is compared must have the same.
             message = {"command_id": f"c{n}", "sent_at": datetime.now(UTC).isoformat(timespec="seconds"), **payload}
-            await recourse.send(order_id, name, message)
+            await recourse.order(order_id).send(name, message)
             read = read_message(name, message, "unnamed")
             sent[read.key] = read
-            request = (await recourse.order(order_id)).open_request
+            request = (await recourse.order(order_id).state()).open_request
             due = request.answer_due_at if request else due
 
         ended = await marketplace.handle(order_id).result()
@@ -213,8 +213,8 @@ async def test_an_answer_that_a_forgotten_attempt_gave_to_a_new_run_is_not_given
     step = engine.apply(engine.decide(read_message("accept", yes, "none"), datetime.now(UTC).replace(microsecond=0)))
     assert await record_step(pool, step) is None
 
-    outcome = await marketplace.recourse.send(order_id, "accept", yes)
-    again = await marketplace.recourse.send(order_id, "accept", yes)
+    outcome = await marketplace.recourse.order(order_id).send("accept", yes)
+    again = await marketplace.recourse.order(order_id).send("accept", yes)
     page = await marketplace.handle(order_id).query("page")
 
     assert step.answer is not None

@@ -113,7 +113,7 @@ async def test_an_update_of_three_megabytes_wedges_nothing(marketplace: Marketpl
 async def test_the_client_does_not_even_send_a_message_that_is_too_large(marketplace: Marketplace) -> None:
     order_id = await marketplace.order()
     asked = await marketplace.by("client", order_id, "message", comment="x" * 3_000_000)
-    signaled = await marketplace.recourse.tell(order_id, "message", {"comment": "x" * 3_000_000})
+    signaled = await marketplace.recourse.order(order_id).signal("message", {"comment": "x" * 3_000_000})
 
     for outcome in (asked, signaled):
         assert code(outcome) == "malformed"
@@ -125,9 +125,9 @@ async def test_every_command_is_a_signal_and_an_update_of_its_own_name(marketpla
     order_id = await marketplace.order()
     stranger = {"actor": {"role": "client", "id": "somebody else"}}
     for name in COMMANDS:
-        outcome = await marketplace.recourse.send(order_id, name, {**stranger, "command_id": f"u-{name}"})
+        outcome = await marketplace.recourse.order(order_id).send(name, {**stranger, "command_id": f"u-{name}"})
         assert code(outcome) in ("not_a_party", "malformed", "role_not_allowed"), name
-        await marketplace.recourse.tell(order_id, name, {**stranger, "command_id": f"s-{name}"})
+        await marketplace.recourse.order(order_id).signal(name, {**stranger, "command_id": f"s-{name}"})
 
     assert (await marketplace.by("client", order_id, "message", comment="Hello")).applied
     assert len(await codes(marketplace, order_id)) == 2 * len(COMMANDS) + 1
@@ -149,7 +149,7 @@ async def test_an_answer_comes_after_its_step_is_written(marketplace: Marketplac
     order_id = await marketplace.order()
     outcome = await marketplace.by("client", order_id, "request", kind="cancel", command_id="ask")
 
-    order = await marketplace.recourse.order(order_id)
+    order = await marketplace.recourse.order(order_id).state()
     assert applied(outcome).request == RequestSummary(number=1, kind="cancel", status="open", version=1)
     assert outcome.entry == order.record_length == 1
     assert (clock := applied(outcome).next) is not None
@@ -186,15 +186,15 @@ async def test_the_same_update_id_again_gets_the_first_answer_also_after_the_ord
 ) -> None:
     order_id = await marketplace.order(changes={"order.reachable_after": "0h"}, requirements="awaited")
     sent = {"actor": {"role": "client", "id": "c-1"}, "kind": "cancel", "command_id": "bye"}
-    first = await marketplace.recourse.send(order_id, "request", sent)
+    first = await marketplace.recourse.order(order_id).send("request", sent)
     await marketplace.handle(order_id).result()
 
-    again = await marketplace.recourse.send(order_id, "request", sent)
+    again = await marketplace.recourse.order(order_id).send("request", sent)
     assert again.repeated
     assert again == repeated(first)
-    other = await marketplace.recourse.send(order_id, "request", {**sent, "comment": "Sorry."})
+    other = await marketplace.recourse.order(order_id).send("request", {**sent, "comment": "Sorry."})
     assert (code(other), other.repeated) == ("order_closed", False)
-    late = await marketplace.recourse.tell(order_id, "message", {"actor": sent["actor"], "comment": "Hello?"})
+    late = await marketplace.recourse.order(order_id).signal("message", {"actor": sent["actor"], "comment": "Hello?"})
     assert code(late) == "order_closed"
 
 

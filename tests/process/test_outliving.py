@@ -54,7 +54,7 @@ async def recorded(marketplace: Marketplace, order_id: str) -> list[tuple[str, s
 
 
 async def phase(marketplace: Marketplace, order_id: str) -> str:
-    stored = await marketplace.recourse.order(order_id)
+    stored = await marketplace.recourse.order(order_id).state()
     return stored.phase
 
 
@@ -83,7 +83,7 @@ async def test_a_deadline_that_was_decided_stays_when_zone_data_changes(
     async with workers.next():
         order_id = await marketplace.order(changes=paused())
         await marketplace.by("client", order_id, "request", kind="cancel")
-        told = (await marketplace.recourse.order(order_id)).request
+        told = (await marketplace.recourse.order(order_id).state()).request
     monkeypatch.setattr(reading_zones, "offsets_of", lambda *_: clocks_at(5))
     monkeypatch.setattr(windows, "offsets_of", lambda *_: clocks_at(5))
 
@@ -92,7 +92,7 @@ async def test_a_deadline_that_was_decided_stays_when_zone_data_changes(
         said = await marketplace.by("freelancer", order_id, "message", comment="A moment.")
         await marketplace.by("client", order_id, "withdraw")
         await marketplace.by("client", order_id, "request", kind="cancel")
-        anew = (await marketplace.recourse.order(order_id)).request
+        anew = (await marketplace.recourse.order(order_id).state()).request
 
     assert told is not None
     assert anew is not None
@@ -111,7 +111,7 @@ async def test_an_order_that_decides_its_past_otherwise_goes_on_from_the_databas
     async with workers.next():
         order_id = await marketplace.order()
         await marketplace.by("client", order_id, "request", kind="cancel")
-        told = (await marketplace.recourse.order(order_id)).request
+        told = (await marketplace.recourse.order(order_id).state()).request
     decided = windows.answer_window
 
     def otherwise(*given: Any) -> tuple[datetime, datetime | None]:

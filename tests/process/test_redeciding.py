@@ -93,7 +93,7 @@ async def test_a_clock_that_ran_out_while_the_database_answered_late(
         assert (await marketplace.by("client", order_id, "request", kind="cancel")).applied
         await web.has(1)
         async with held_up(marketplace, order_id):
-            request = (await marketplace.recourse.order(order_id)).open_request
+            request = (await marketplace.recourse.order(order_id).state()).open_request
             in_time(request.answer_due_at if request else None)
             await kept_alive(marketplace, order_id, since=await completed(marketplace, order_id), tasks=3)
 
@@ -111,7 +111,7 @@ async def test_a_message_to_an_order_that_waited_for_no_clock(marketplace: Marke
     await web.has(1)
     async with held_up(marketplace, order_id):
         since = await completed(marketplace, order_id)
-        await marketplace.recourse.tell(order_id, "message", {"actor": CLIENT, "comment": "Hello?"})
+        await marketplace.recourse.order(order_id).signal("message", {"actor": CLIENT, "comment": "Hello?"})
         await kept_alive(marketplace, order_id, since, tasks=3)
 
     await recorded(marketplace, order_id, 2)
@@ -144,7 +144,7 @@ async def test_nobody_is_shown_a_step_before_it_is_written(marketplace: Marketpl
     async with held_up(marketplace, order_id):
         since = await completed(marketplace, order_id)
         asking = {"actor": CLIENT, "kind": "cancel"}
-        await marketplace.recourse.tell(order_id, "request", asking)
+        await marketplace.recourse.order(order_id).signal("request", asking)
         await kept_alive(marketplace, order_id, since, tasks=1)
         page = await marketplace.handle(order_id).query("page")
         metadata = await marketplace.handle(order_id).query("__temporal_workflow_metadata")

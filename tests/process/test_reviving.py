@@ -16,10 +16,10 @@ from temporalio.service import RPCError
 
 from recourse.activities.contract import Payment
 from recourse.database.orders import read_balances, read_record
+from recourse.errors import NoSuchOrder, OrderNotRunning, Unanswered
 from recourse.policies import load_policy
 from recourse.resolution.model.order import Opening
 from recourse.resolution.model.record import verify
-from recourse.starter.answers import NoSuchOrder, OrderNotRunning, Unanswered
 from recourse.starter.client import Recourse
 from recourse.starter.recovering import CannotRecover, Recovery
 from recourse.worker import make_worker
@@ -80,15 +80,15 @@ async def test_an_order_whose_workflow_is_lost_says_so_and_goes_on_once_it_is_re
     recourse, order_id = marketplace.recourse, terms.order_id
     await recourse.start(terms, load_policy("resolution_center"))
     ask = {"actor": CLIENT, "command_id": "ask", "kind": "cancel"}
-    first = await recourse.send(order_id, "request", ask)
+    first = await recourse.order(order_id).send("request", ask)
     if how == "terminated":
         await marketplace.handle(order_id).terminate()
     else:
         await deleted(marketplace, order_id)
 
     for meets in (
-        recourse.send(order_id, "accept", {"actor": FREELANCER}),
-        recourse.tell(order_id, "accept", {"actor": FREELANCER}),
+        recourse.order(order_id).send("accept", {"actor": FREELANCER}),
+        recourse.order(order_id).signal("accept", {"actor": FREELANCER}),
         recourse.start(terms, load_policy("resolution_center")),
     ):
         with pytest.raises(OrderNotRunning, match=f"`recourse order revive {order_id}`"):
@@ -96,14 +96,14 @@ async def test_an_order_whose_workflow_is_lost_says_so_and_goes_on_once_it_is_re
 
     found = await Recovery(recourse).examine(order_id)
     done = await Recovery(recourse).revive(order_id)
-    again = await recourse.send(order_id, "request", ask)
+    again = await recourse.order(order_id).send("request", ask)
     accepted = await marketplace.by("freelancer", order_id, "accept")
 
     assert (found.state, found.command) == ("orphaned", f"recourse order revive {order_id}")
     assert done.sent_again == 0
     assert repeated(again) == repeated(first)
     assert accepted.applied
-    assert verify(await recourse.record(order_id, "operator")) == []
+    assert verify(await recourse.order(order_id).record("operator")) == []
     assert set((await read_balances(recourse.pool, order_id)).values()) == {0}
     assert len(await read_record(recourse.pool, order_id)) == 2
 
@@ -113,10 +113,10 @@ async def test_what_nobody_has_decided_is_sent_again_in_order_and_once(marketpla
     handle = marketplace.handle(terms.order_id)
     async with a_worker(marketplace, recourse):
         await recourse.start(terms, load_policy("resolution_center"))
-        await recourse.send(terms.order_id, "message", {"actor": CLIENT, "command_id": "0", "comment": "zero"})
+        await recourse.order(terms.order_id).send("message", {"actor": CLIENT, "command_id": "0", "comment": "zero"})
         await handle.signal("message", {"actor": CLIENT, "comment": "one"})
         await entries(marketplace, terms.order_id, 2)
-    await recourse.tell(terms.order_id, "message", {"actor": CLIENT, "command_id": "2", "comment": "two"})
+    await recourse.order(terms.order_id).signal("message", {"actor": CLIENT, "command_id": "2", "comment": "two"})
     await handle.signal("message", {"actor": CLIENT, "comment": "three"})
     await handle.signal("no_such_command", {"actor": CLIENT})
     await handle.terminate()
@@ -125,7 +125,7 @@ async def test_what_nobody_has_decided_is_sent_again_in_order_and_once(marketpla
     once_more = await Recovery(recourse).revive(terms.order_id)
     async with a_worker(marketplace, recourse):
         record = await entries(marketplace, terms.order_id, 5)
-        await recourse.send(terms.order_id, "message", {"actor": CLIENT, "comment": "last"})
+        await recourse.order(terms.order_id).send("message", {"actor": CLIENT, "comment": "last"})
 
     assert (done.sent_again, once_more.sent_again) == (3, 3)
     said = [entry.content["fields"].get("comment") for entry in await entries(marketplace, terms.order_id, 6)]
@@ -143,7 +143,7 @@ async def test_a_revived_order_can_be_lost_and_revived_again(marketplace: Market
 
     await marketplace.by("client", order_id, "message", comment="Hello?")
     assert len(await read_record(marketplace.recourse.pool, order_id)) == 4
-    assert verify(await marketplace.recourse.record(order_id, "operator")) == []
+    assert verify(await marketplace.recourse.order(order_id).record("operator")) == []
 
 
 async def test_an_order_that_runs_or_is_over_is_left_alone(marketplace: Marketplace) -> None:
@@ -181,7 +181,7 @@ async def test_a_closed_order_that_can_still_be_undone_needs_its_workflow(market
 async def test_an_order_that_was_ended_before_it_was_written_begins(marketplace: Marketplace) -> None:
     recourse, terms = elsewhere(marketplace), marketplace.terms()
     await recourse.start(terms, load_policy("resolution_center"))
-    await recourse.tell(terms.order_id, "message", {"actor": CLIENT, "comment": "Hello"})
+    await recourse.order(terms.order_id).signal("message", {"actor": CLIENT, "comment": "Hello"})
     await marketplace.handle(terms.order_id).terminate()
 
     with pytest.raises(OrderNotRunning, match="recourse doctor"):
@@ -225,17 +225,17 @@ async def test_who_writes_to_an_order_that_the_database_has_forgotten_parts_of_h
     await marketplace.by("client", order_id, "message", comment="Hello?")
     await set_back(pool, order_id, before)
     waiting = {"actor": CLIENT, "command_id": "waits", "comment": "Hello??"}
-    await marketplace.recourse.tell(order_id, "message", waiting)
+    await marketplace.recourse.order(order_id).signal("message", waiting)
 
     said = ""
     async with asyncio.timeout(PATIENCE):
         # The activity fails first, and says so then.
         while "recourse order repair" not in said:
             with pytest.raises(Unanswered) as unanswered:
-                await marketplace.recourse.send(order_id, "message", waiting, patience=timedelta(seconds=1))
+                await marketplace.recourse.order(order_id, patience=timedelta(seconds=1)).send("message", waiting)
             said = str(unanswered.value)
     await Recovery(marketplace.recourse).repair(order_id)
-    answer = await marketplace.recourse.send(order_id, "message", waiting)
+    answer = await marketplace.recourse.order(order_id).send("message", waiting)
 
     assert answer.applied
     said_at_last = [entry.content["fields"]["comment"] for entry in await read_record(pool, order_id)]
@@ -289,7 +289,7 @@ async def test_what_no_history_holds_is_not_made_up_and_the_order_goes_on_from_t
     assert (await recovery.examine(order_id)).state == "orphaned"
     await recovery.revive(order_id)
     assert (await marketplace.by("client", order_id, "message", comment="Once more.")).applied
-    assert verify(await marketplace.recourse.record(order_id, "operator")) == []
+    assert verify(await marketplace.recourse.order(order_id).record("operator")) == []
 
 
 async def test_a_time_limit_of_whoever_started_the_workflow_ends_no_order(marketplace: Marketplace) -> None:
@@ -330,9 +330,9 @@ async def test_an_order_that_is_lost_while_its_money_moves_pays_once_and_knows_o
     pool = recourse.pool
     async with make_worker(marketplace.client, pool, task_queue=recourse.task_queue, providers={"bank": bank}):
         await recourse.start(terms, load_policy("resolution_center", {"undo.by": []}), provider="bank")
-        await recourse.send(terms.order_id, "request", {"actor": CLIENT, "command_id": "ask", "kind": "cancel"})
+        await recourse.order(terms.order_id).send("request", {"actor": CLIENT, "command_id": "ask", "kind": "cancel"})
         accepting = asyncio.create_task(
-            recourse.send(terms.order_id, "accept", {"actor": FREELANCER, "command_id": "yes"})
+            recourse.order(terms.order_id).send("accept", {"actor": FREELANCER, "command_id": "yes"})
         )
         await bank.moves.wait()
         await marketplace.handle(terms.order_id).terminate()
@@ -341,7 +341,7 @@ async def test_an_order_that_is_lost_while_its_money_moves_pays_once_and_knows_o
 
         done = await Recovery(recourse).revive(terms.order_id)
         bank.may_answer.set()
-        accepted = await recourse.send(terms.order_id, "accept", {"actor": FREELANCER, "command_id": "yes"})
+        accepted = await recourse.order(terms.order_id).send("accept", {"actor": FREELANCER, "command_id": "yes"})
 
     assert done.sent_again == 1
     assert accepted.applied

@@ -12,16 +12,17 @@ from temporalio.client import Client, WorkflowExecutionStatus, WorkflowFailureEr
 from temporalio.exceptions import ApplicationError
 
 from recourse.database.orders import read_balances, read_order
-from recourse.errors import BadInput
+from recourse.errors import BadInput, NoSuchOrder, OrderExists
 from recourse.policies import load_policy
 from recourse.resolution.model.order import Opening
 from recourse.resolution.model.vocabulary import Party
 from recourse.runtime.currencies import UnusableCurrency
 from recourse.runtime.names import workflow_id
 from recourse.runtime.search_attributes import PHASE, TURN
-from recourse.starter.client import NoSuchOrder, OrderExists, Recourse, start_options
+from recourse.starter.client import Recourse
 from recourse.starter.histories import FORMER
 from recourse.starter.recovering import Recovery
+from recourse.starter.starting import start_options
 from recourse.workflows.order import SIGNALS
 from tests.outcomes import code
 from tests.process.conftest import Marketplace
@@ -35,7 +36,7 @@ async def test_starting_the_same_order_again_changes_nothing(marketplace: Market
     await marketplace.by("client", terms.order_id, "message", comment="Hello")
     await marketplace.recourse.start(terms, POLICY)
 
-    assert (await marketplace.recourse.order(terms.order_id)).record_length == 1
+    assert (await marketplace.recourse.order(terms.order_id).state()).record_length == 1
     assert await read_balances(marketplace.recourse.pool, terms.order_id) == {
         "client": -10_550,
         "freelancer": 0,
@@ -48,15 +49,13 @@ async def test_an_order_and_its_first_command_start_in_one_go(marketplace: Marke
     terms = marketplace.terms()
     first = ("request", {"actor": {"role": "client", "id": "c-1"}, "command_id": "one", "kind": "cancel"})
 
-    outcome = await marketplace.recourse.start(terms, POLICY, first=first)
-    again = await marketplace.recourse.start(terms, POLICY, first=first)
+    outcome = await marketplace.recourse.start_and_send(terms, POLICY, *first)
+    again = await marketplace.recourse.start_and_send(terms, POLICY, *first)
 
-    assert outcome is not None
     assert outcome.applied
-    assert again is not None
     assert again.applied
     assert again.repeated
-    assert (await marketplace.recourse.order(terms.order_id)).record_length == 1
+    assert (await marketplace.recourse.order(terms.order_id).state()).record_length == 1
 
 
 async def test_addresses_are_kept_before_the_first_command_is_sent(marketplace: Marketplace, pool: Any) -> None:
@@ -66,14 +65,14 @@ async def test_addresses_are_kept_before_the_first_command_is_sent(marketplace: 
     async with pool.acquire() as other:
         async with other.transaction():
             await other.execute("LOCK TABLE contacts IN ACCESS EXCLUSIVE MODE")
-            starting = asyncio.create_task(recourse.start(terms, POLICY, emails={"client": "c@x.example"}, first=first))
+            start = recourse.start_and_send(terms, POLICY, *first, emails={"client": "c@x.example"})
+            starting = asyncio.create_task(start)
             while not await pool.fetchval(waiting):
                 assert not starting.done()
                 await asyncio.sleep(0.02)
-            assert await recourse.soon_written(terms.order_id)
-            assert (await recourse.order(terms.order_id)).record_length == 0
+            assert await recourse.order(terms.order_id).soon_written()
+            assert (await recourse.order(terms.order_id).state()).record_length == 0
         outcome = await starting
-    assert outcome is not None
     assert outcome.applied
     assert await pool.fetchval("SELECT email FROM contacts") == "c@x.example"
 
@@ -95,7 +94,7 @@ async def test_an_address_that_is_none_is_refused_as_bad_input_and_says_whose_it
             await marketplace.recourse.start(terms, POLICY, emails=emails)
         assert address not in str(refused.value)
     with pytest.raises(NoSuchOrder):
-        await marketplace.recourse.order(terms.order_id)
+        await marketplace.recourse.order(terms.order_id).state()
 
 
 async def test_an_id_that_belongs_to_other_terms_is_refused(marketplace: Marketplace) -> None:
@@ -122,7 +121,7 @@ async def test_an_unknown_order_is_said_to_be_unknown(marketplace: Marketplace) 
     with pytest.raises(NoSuchOrder, match="no order nobody"):
         await marketplace.by("client", "nobody", "complete")
     with pytest.raises(NoSuchOrder):
-        await marketplace.recourse.show("nobody", "client")
+        await marketplace.recourse.order("nobody").show("client")
 
 
 async def test_what_temporal_does_not_take_is_bad_input(marketplace: Marketplace) -> None:
@@ -164,7 +163,7 @@ async def test_an_order_goes_on_whatever_its_starter_keeps_in_the_memo(marketpla
     await handle.signal("message", {"actor": {"role": "client", "id": "c-1"}, "comment": "Hello"})
     assert (await marketplace.by("client", terms.order_id, "message", comment="Hello?")).applied
 
-    assert (await marketplace.recourse.order(terms.order_id)).record_length == 2
+    assert (await marketplace.recourse.order(terms.order_id).state()).record_length == 2
     recovery = Recovery(marketplace.recourse)
     assert (await recovery.examine(terms.order_id)).state == "well"
     assert (await recovery.revive(terms.order_id)).sent_again == 0
@@ -273,13 +272,13 @@ async def test_an_order_that_has_started_outlives_its_currency(
 ) -> None:
     order_id = await marketplace.order(currency="EUR")
     await marketplace.by("client", order_id, "message", comment="Hello")
-    order = await marketplace.recourse.order(order_id)
+    order = await marketplace.recourse.order(order_id).state()
 
     def withdrawn(code: str) -> None:
         raise UnusableCurrency(code)
 
     monkeypatch.setattr("recourse.activities.recording.check_currency", withdrawn)
-    monkeypatch.setattr("recourse.starter.client.check_currency", withdrawn)
+    monkeypatch.setattr("recourse.starter.starting.check_currency", withdrawn)
     await marketplace.recourse.start(order.terms, POLICY)
     await marketplace.handle(order_id).terminate()
     await marketplace.client.start_workflow(
@@ -307,4 +306,4 @@ async def test_a_start_and_its_commands_take_whole_numbers_with_a_fraction_of_ze
         answers.append(await handle.execute_update("accept", sent, result_type=dict))
     half, whole = answers
     assert (half["code"], whole["status"]) == ("malformed", "applied")
-    assert (await marketplace.recourse.order(order_id)).terms.price == 10_000
+    assert (await marketplace.recourse.order(order_id).state()).terms.price == 10_000

@@ -71,7 +71,7 @@ async def test_a_sender_that_goes_by_another_clock_counts_when_its_command_comes
     await shop.give(order_id, "client", "request", kind="cancel")
     ahead = await shop.advance(order_id, "20h")
     elsewhere = Recourse(made.recourse.temporal, made.recourse.pool)
-    outcome = await elsewhere.send(order_id, "accept", {"actor": {"role": "freelancer", "id": "f-7"}})
+    outcome = await elsewhere.order(order_id).send("accept", {"actor": {"role": "freelancer", "id": "f-7"}})
     assert outcome.applied
     assert ahead <= outcome.at < ahead + timedelta(minutes=2)
 

@@ -11,10 +11,10 @@ from temporalio.api.common.v1 import Payload
 
 from recourse.database.orders import read_record
 from recourse.policies import load_policy
+from recourse.resolution.model.outcome import Outcome
 from recourse.resolution.model.record import verify
 from recourse.runtime.actors import Actors
 from recourse.runtime.temporal_connection import connect
-from recourse.starter.client import Outcome
 from tests.outcomes import code, refused
 from tests.process.conftest import Marketplace
 from tests.process.test_messages import JSON, signal
@@ -102,7 +102,7 @@ async def contents(marketplace: Marketplace, order_id: str) -> list[dict[str, An
 
 
 async def said(marketplace: Marketplace, order_id: str, **fields: Any) -> Outcome:
-    return await marketplace.recourse.send(order_id, "message", {"actor": CLIENT, "comment": "Hello", **fields})
+    return await marketplace.recourse.order(order_id).send("message", {"actor": CLIENT, "comment": "Hello", **fields})
 
 
 async def test_a_command_without_proof_is_refused_and_recorded_under_nobodys_name(keyed: Keyed) -> None:
@@ -125,9 +125,9 @@ async def test_a_command_without_proof_is_refused_and_recorded_under_nobodys_nam
     recorded = await contents(marketplace, order_id)
     assert [entry.get("code", "applied") for entry in recorded] == ["actor_unproven", "applied"]
     assert recorded[0]["actor"] is None
-    assert (await marketplace.recourse.show(order_id, "client")).record_length == 1
+    assert (await marketplace.recourse.order(order_id).show("client")).record_length == 1
     for reader in ("client", "operator"):
-        assert verify(await marketplace.recourse.record(order_id, reader)) == []
+        assert verify(await marketplace.recourse.order(order_id).record(reader)) == []
     await replay(marketplace.handle(order_id), NONE)
 
 
@@ -137,7 +137,7 @@ async def test_nothing_that_names_an_actor_goes_without_proof(keyed: Keyed) -> N
     async with keyed.working(NONE, actors=ACTORS):
         order_id = await marketplace.order()
         codes = [
-            code(await marketplace.recourse.send(order_id, command, fields))
+            code(await marketplace.recourse.order(order_id).send(command, fields))
             for command, fields in (
                 ("rule", {"actor": operator, "outcome": "continue"}),
                 ("order_again", {"actor": system}),
@@ -145,7 +145,7 @@ async def test_nothing_that_names_an_actor_goes_without_proof(keyed: Keyed) -> N
                 ("request", {"actor": CLIENT, "kind": "nonsense"}),
             )
         ]
-        nobody = await marketplace.recourse.send(order_id, "complete", {})
+        nobody = await marketplace.recourse.order(order_id).send("complete", {})
 
     assert codes == ["actor_unproven"] * 4
     assert code(nobody) == "malformed"
@@ -166,7 +166,7 @@ async def test_the_verdict_stands_when_keys_and_time_have_gone_by(keyed: Keyed) 
 
     recorded = [entry.get("code", "applied") for entry in await contents(marketplace, order_id)]
     assert recorded == ["actor_unproven", "applied", "applied", "actor_unproven"]
-    assert verify(await marketplace.recourse.record(order_id, "operator")) == []
+    assert verify(await marketplace.recourse.order(order_id).record("operator")) == []
     await replay(marketplace.handle(order_id), NONE)
 
 
@@ -184,11 +184,10 @@ async def test_a_backend_with_the_keys_signs_for_everybody_that_it_speaks_for(
     first = ("request", {"actor": CLIENT, "kind": "cancel"})
     async with keyed.working(NONE, actors=Actors(ONLY_NEW)):
         terms = signing.terms()
-        started = await signing.recourse.start(terms, load_policy("resolution_center"), first=first)
-        await signing.recourse.tell(terms.order_id, "message", {"actor": CLIENT, "comment": "by signal"})
+        started = await signing.recourse.start_and_send(terms, load_policy("resolution_center"), *first)
+        await signing.recourse.order(terms.order_id).signal("message", {"actor": CLIENT, "comment": "by signal"})
         answered = await signing.by("freelancer", terms.order_id, "accept")
 
-    assert started is not None
     assert started.applied
     assert answered.applied
     assert [entry["outcome"] for entry in await contents(signing, terms.order_id)] == ["applied"] * 3

@@ -222,7 +222,7 @@ async def test_a_command_that_the_ui_had_encrypted_is_taken_by_its_order(keyed: 
         await handle.signal("message", RawValue(encrypted))
         assert (await marketplace.by("client", order_id, "message", comment="and by a program")).applied
 
-    assert (await marketplace.recourse.order(order_id)).record_length == 2
+    assert (await marketplace.recourse.order(order_id).state()).record_length == 2
 
 
 @pytest.mark.parametrize(

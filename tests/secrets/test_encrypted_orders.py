@@ -73,10 +73,10 @@ async def test_nothing_that_is_said_can_be_read_from_what_temporal_keeps(keyed: 
     async with keyed.working(RING):
         order_id = await marketplace.order(client="Clara Client", freelancer="Fred Freelancer")
         client, freelancer = {"role": "client", "id": "Clara Client"}, {"role": "freelancer", "id": "Fred Freelancer"}
-        said = await marketplace.recourse.send(order_id, "message", {"actor": client, "comment": SECRET})
-        await marketplace.recourse.tell(order_id, "message", {"actor": client, "comment": SECRET})
+        said = await marketplace.recourse.order(order_id).send("message", {"actor": client, "comment": SECRET})
+        await marketplace.recourse.order(order_id).signal("message", {"actor": client, "comment": SECRET})
         asked = {"kind": "extension", "extend_by": "1d", "comment": SECRET}
-        assert (await marketplace.recourse.send(order_id, "request", {"actor": freelancer, **asked})).applied
+        assert (await marketplace.recourse.order(order_id).send("request", {"actor": freelancer, **asked})).applied
     kept = await raw_history(marketplace.handle(order_id))
 
     assert said.applied
@@ -97,7 +97,7 @@ async def test_keys_change_while_an_order_is_open(keyed: Keyed) -> None:
 
     assert first.applied
     assert second.applied
-    assert verify(await after.recourse.record(order_id, "operator")) == []
+    assert verify(await after.recourse.order(order_id).record("operator")) == []
     await replay(after.handle(order_id), RING)
 
 
@@ -124,7 +124,9 @@ async def test_what_was_refused_for_want_of_a_key_stays_refused_when_the_key_com
     ahead, marketplace = await keyed.marketplace(ONLY_NEW), await keyed.marketplace(ONLY_OLD)
     async with keyed.working(ONLY_OLD):
         order_id = await marketplace.order()
-        await ahead.recourse.tell(order_id, "request", {"actor": CLIENT, "command_id": "early", "kind": "cancel"})
+        await ahead.recourse.order(order_id).signal(
+            "request", {"actor": CLIENT, "command_id": "early", "kind": "cancel"}
+        )
         await marketplace.by("client", order_id, "message", comment="sees the refusal")
     async with keyed.working(RING):
         everywhere = await keyed.marketplace(RING)
@@ -133,7 +135,7 @@ async def test_what_was_refused_for_want_of_a_key_stays_refused_when_the_key_com
     assert again.applied
     recorded = await contents(marketplace, order_id)
     assert [entry.get("code", "applied") for entry in recorded] == ["malformed", "applied", "applied"]
-    assert verify(await marketplace.recourse.record(order_id, "operator")) == []
+    assert verify(await marketplace.recourse.order(order_id).record("operator")) == []
     await replay(marketplace.handle(order_id), RING)
 
 

@@ -106,12 +106,12 @@ async def to_everybody(marketplace: Marketplace, order_id: str) -> AsyncIterator
 async def to_a_party(marketplace: Marketplace, order_id: str, party: Reader) -> AsyncIterator[Found]:
     """What one party can read of its order."""
     recourse = marketplace.recourse
-    yield f"{party}'s view", await recourse.show(order_id, party), ()
-    yield f"{party}'s actions", await recourse.actions(order_id, party), ()
+    yield f"{party}'s view", await recourse.order(order_id).show(party), ()
+    yield f"{party}'s actions", await recourse.order(order_id).actions(party), ()
     asked = {"actor": {"role": party, "id": "c-1" if party == "client" else "f-1"}, "kind": "cancel"}
-    yield f"{party}'s preview", await recourse.preview(order_id, "request", asked), ()
-    yield f"{party}'s notices", [notice.model_dump() for notice in await recourse.notices(order_id, party)], ()
-    record = await recourse.record(order_id, party)
+    yield f"{party}'s preview", await recourse.order(order_id).preview("request", asked), ()
+    yield f"{party}'s notices", [notice.model_dump() for notice in await recourse.order(order_id).notices(party)], ()
+    record = await recourse.order(order_id).record(party)
     yield f"{party}'s export", record, OWN[party]
     yield f"{party}'s rows", [row async for row in rows_for(recourse.pool, order_id, party)], OWN[party]
     screen = io.StringIO()
@@ -160,7 +160,7 @@ async def test_what_is_for_operators_leaves_the_house_on_no_path(
             found += [one async for one in to_everybody(marketplace, order_id)]
             for party in PARTIES:
                 found += [one async for one in to_a_party(marketplace, order_id, party)]
-        for_operators = json.dumps([await marketplace.recourse.record(one, "operator") for one in orders])
+        for_operators = json.dumps([await marketplace.recourse.order(one).record("operator") for one in orders])
     found += [("a webhook", body, ()) for body in world.webhooks]
     found += [("a mail", mail, ()) for mail in world.mails]
     found.append(("the worker's output", log.read_bytes(), ()))

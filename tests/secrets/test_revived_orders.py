@@ -27,8 +27,8 @@ async def test_sealed_and_signed_messages_are_sent_again_as_they_were(
     terms = marketplace.terms()
     await recourse.start(terms, load_policy("resolution_center"))
     async with keyed.working(RING, actors=Actors(RING)):
-        await recourse.send(terms.order_id, "message", {"actor": CLIENT, "comment": "one"})
-    await recourse.tell(terms.order_id, "message", {"actor": CLIENT, "comment": "two"})
+        await recourse.order(terms.order_id).send("message", {"actor": CLIENT, "comment": "one"})
+    await recourse.order(terms.order_id).signal("message", {"actor": CLIENT, "comment": "two"})
     forged = (await keyed.marketplace(RING)).handle(terms.order_id)
     await forged.signal("message", {"actor": CLIENT, "command_id": "forged", "comment": "three"})
     await marketplace.handle(terms.order_id).terminate()

@@ -16,7 +16,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from recourse.runtime.temporal_connection import TemporalUnreachable, connect
+from recourse.errors import TemporalUnreachable
+from recourse.runtime.temporal_connection import connect
 
 NAME = "temporal.marketplace.test"
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from recourse.database.pool import connect
 from recourse.runtime.settings import read_settings
-from recourse.starter.client import Orders
+from recourse.starter.reading import Orders
 from tests.process.test_forgotten_attempts import committed_and_forgotten
 
 

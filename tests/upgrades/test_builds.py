@@ -157,7 +157,7 @@ async def test_open_orders_move_to_a_new_build_and_back(deployment: Deployment) 
     assert {"a", "b"} == set(await deployment.built_by(orders[0]))
     said = [comment for comment in await deployment.comments(orders[1]) if comment.startswith("under")]
     assert said == ["under a", "under b", "under a again"]
-    assert verify(await deployment.market.recourse.record(orders[1], "operator")) == []
+    assert verify(await deployment.market.recourse.order(orders[1]).record("operator")) == []
 
 
 async def test_orders_wait_while_a_build_fails_and_go_on_with_the_former_one(deployment: Deployment) -> None:
@@ -198,7 +198,7 @@ async def test_an_order_that_is_reset_takes_up_what_the_database_has(deployment:
     assert asked.applied
     assert accepted.applied
     assert record[:-1] == before
-    assert verify(await deployment.market.recourse.record(order_id, "operator")) == []
+    assert verify(await deployment.market.recourse.order(order_id).record("operator")) == []
 
 
 async def test_orders_that_no_other_build_can_replay_are_reset_all_at_once_and_lose_nothing(
@@ -229,4 +229,4 @@ async def test_orders_that_no_other_build_can_replay_are_reset_all_at_once_and_l
             record = await read_record(deployment.pool, order_id)
             assert record[: len(known)] == known
             assert [entry.content["command"] for entry in record[len(known) :]] == ["message", "accept"]
-            assert verify(await market.recourse.record(order_id, "operator")) == []
+            assert verify(await market.recourse.order(order_id).record("operator")) == []

@@ -15,13 +15,13 @@ from temporalio.client import WorkflowExecutionStatus, WorkflowFailureError
 from temporalio.exceptions import ApplicationError
 
 from recourse.database.orders import read_order, read_record
+from recourse.errors import Unanswered
 from recourse.policies import load_policy
 from recourse.resolution.model.data_version import NeedsNewerBuild
 from recourse.resolution.model.order import Opening, write_opening, write_state
 from recourse.resolution.model.record import verify
 from recourse.runtime.names import ORDER, workflow_id
 from recourse.runtime.temporal_connection import connect
-from recourse.starter.answers import Unanswered
 from recourse.starter.client import Recourse
 from recourse.starter.doctor import Doctor
 from recourse.starter.recovering import CannotRecover, Recovery
@@ -84,7 +84,7 @@ class Rollout:
 
     async def comments(self, order_id: str) -> list[str]:
         record = await read_record(self.pool, order_id)
-        assert verify(await self.market.recourse.record(order_id, "operator")) == []
+        assert verify(await self.market.recourse.order(order_id).record("operator")) == []
         return [entry.content["fields"].get("comment") for entry in record]
 
     async def until_a_task_fails(self, order_id: str) -> str:
@@ -233,11 +233,8 @@ async def test_an_order_whose_start_needs_the_next_build_waits_for_it(rollout: R
         order_id = await rollout.begun(policy={"undo": {"twice": True}}, made_for=2, needs=2)
         assert WAITS in await rollout.until_a_task_fails(order_id)
         with pytest.raises(Unanswered, match=WAITS):
-            await market.recourse.send(
-                order_id,
-                "message",
-                {"actor": {"role": "client", "id": "c-1"}, "comment": "Hello?", "command_id": "hello"},
-                patience=timedelta(seconds=5),
+            await market.recourse.order(order_id, patience=timedelta(seconds=5)).send(
+                "message", {"actor": {"role": "client", "id": "c-1"}, "comment": "Hello?", "command_id": "hello"}
             )
         assert [one async for one in Doctor(market.recourse).one(order_id)]
     async with rollout.next_build:
@@ -267,7 +264,7 @@ async def test_an_order_that_came_to_need_the_next_build_waits_for_it_and_is_fou
         asking = asyncio.create_task(market.by("client", order_id, "message", comment="meanwhile"))
         assert WAITS in await rollout.until_a_task_fails(order_id)
         with pytest.raises(NeedsNewerBuild, match=WAITS):
-            await market.recourse.show(order_id, "client")
+            await market.recourse.order(order_id).show("client")
         found = [one async for one in Doctor(market.recourse).everything(full=True) if one.order_id == order_id]
         assert ("newer_build", True) in [(one.kind, WAITS in one.says) for one in found]
     async with rollout.next_build:

@@ -85,7 +85,7 @@ async def start_live(recourse: Recourse, suffix: str) -> dict[str, str]:
         )
         await recourse.start(terms, load_policy(policy))
         for actor, command, fields in deeds:
-            outcome = await recourse.send(terms.order_id, command, {"actor": actor, **fields})
+            outcome = await recourse.order(terms.order_id).send(command, {"actor": actor, **fields})
             if not outcome.applied:
                 raise AssertionError(f"{terms.order_id}: {command} was refused: {outcome.code}")
         started[terms.order_id] = about

@@ -9,6 +9,9 @@ from recourse.resolution.model.durations import Duration
 from recourse.resolution.model.fields import CommandId, Instant, Int64, Name, NonBlank, NonEmptyText, Text
 from recourse.resolution.model.vocabulary import Fault, Frozen, Kind, Rating, Role, Visibility
 
+AMOUNT: Any = Field(default=None, description="In minor units: what the freelancer gets before commission.")
+EXPLANATION: Any = Field(default=None, description="The reasons. Both parties receive them.")
+
 
 class Actor(Frozen):
     """Who gives a command: a role, and the id that the marketplace knows them by."""
@@ -20,10 +23,6 @@ class Actor(Frozen):
 class Command(Frozen):
     """What every command carries.
 
-    `command_id` is unique per sender: the same sender's same id with the same command and fields gets the first answer.
-    `sent_at` is stamped by our own client on arrival, never by the sender. `expected_version` is that of the offer
-    answered.
-
     For people: `about` says what the command does, `sample` has such fields as it takes besides the actor.
     """
 
@@ -32,11 +31,18 @@ class Command(Frozen):
     about: ClassVar[str]
     sample: ClassVar[dict[str, Any]] = {}
 
-    actor: Actor
-    command_id: CommandId | None = None
-    expected_version: Int64 | None = None
-    sent_at: Instant | None = None
-    comment: Text | None = None
+    actor: Actor = Field(description="Who gives the command.")
+    command_id: CommandId | None = Field(
+        default=None, description="Idempotency key, unique per actor. The same id again gets the first outcome."
+    )
+    expected_version: Int64 | None = Field(
+        default=None,
+        description="The version of the offer that you answer. If it has changed, the command is refused.",
+    )
+    sent_at: Instant | None = Field(
+        default=None, description="Stamped by Recourse's own client and HTTP API; other senders leave it out."
+    )
+    comment: Text | None = Field(default=None, description="Message to the other party.")
 
     @property
     def said(self) -> str | None:
@@ -69,21 +75,28 @@ class Complete(Command):
 
 
 class MakeRequest(Command):
-    """`amount`: what the freelancer is to get gross when canceling; what the client gets back for a refund."""
-
     name = "request"
     by = ("client", "freelancer")
     about = "Asks the other side to cancel, to extend, for an update, or offers a partial refund."
     sample = {"kind": "cancel", "reason": "other", "comment": "I no longer need it."}
 
-    kind: Kind
-    reason: Name | None = None
-    private_note: Text | None = None
-    attestations: tuple[Name, ...] = Field(default=(), max_length=50)
-    amount: Int64 | None = None
-    extend_by: Annotated[Duration, Field(gt=timedelta(0))] | None = None
-    approval: Literal["if_needed", "ask", "skip"] = "if_needed"
-    no_agreement: StrictBool = False
+    kind: Kind = Field(description="The kind of request.")
+    reason: Name | None = Field(default=None, description="A reason code of the order's policy.")
+    private_note: Text | None = Field(default=None, description="Note that only operators can read.")
+    attestations: tuple[Name, ...] = Field(default=(), max_length=50, description="The confirmations that are made.")
+    amount: Int64 | None = Field(
+        default=None,
+        description="In minor units: what the freelancer gets before commission, or what the client gets back in a "
+        "partial refund.",
+    )
+    extend_by: Annotated[Duration, Field(gt=timedelta(0))] | None = Field(
+        default=None, description="How much more time an extension asks for."
+    )
+    approval: Literal["if_needed", "ask", "skip"] = Field(
+        default="if_needed",
+        description="`if_needed`: cancel at once if that is allowed; `ask`: ask anyway; `skip`: only if it is allowed.",
+    )
+    no_agreement: StrictBool = Field(default=False, description="The parties do not agree: an operator decides.")
 
     @model_validator(mode="after")
     def _extends_by_something(self) -> Self:
@@ -110,7 +123,11 @@ class Counter(Command):
     about = "Answers a request with another amount."
     sample = {"amount": 5000}
 
-    amount: Int64 | None = None
+    amount: Int64 | None = Field(
+        default=None,
+        description="In minor units: what the freelancer gets before commission, or what the client gets back in a "
+        "partial refund.",
+    )
 
 
 class Withdraw(Command):
@@ -125,7 +142,7 @@ class Settle(Command):
     about = "Offers a settlement amount while a case is open."
     sample = {"amount": 5000}
 
-    amount: Int64 | None = None
+    amount: Int64 | None = AMOUNT
 
 
 class UndoCancellation(Command):
@@ -146,8 +163,8 @@ class Propose(Command):
     about = "Proposes a settlement to both parties, in mediation."
     sample = {"amount": 5000, "explanation": "Half of it is done."}
 
-    amount: Int64 | None = None
-    explanation: Text | None = None
+    amount: Int64 | None = AMOUNT
+    explanation: Text | None = EXPLANATION
 
 
 class Rule(Command):
@@ -156,11 +173,13 @@ class Rule(Command):
     about = "Decides the case."
     sample = {"outcome": "cancel", "amount": 5000, "explanation": "Half of it is done.", "fault": "none"}
 
-    outcome: Literal["cancel", "continue", "let_them_decide"]
-    amount: Int64 | None = None
-    explanation: Text | None = None
-    fault: Fault = "none"
-    exempt: StrictBool = False
+    outcome: Literal["cancel", "continue", "let_them_decide"] = Field(
+        description="How the case ends; `cancel` needs an amount."
+    )
+    amount: Int64 | None = AMOUNT
+    explanation: Text | None = EXPLANATION
+    fault: Fault = Field(default="none", description="The party at fault for the cancellation.")
+    exempt: StrictBool = Field(default=False, description="Do not count the cancellation in the freelancer's score.")
 
 
 class Appeal(Command):
@@ -176,7 +195,7 @@ class SendMessage(Command):
     about = "Sends a message to the other side; the record keeps it."
     sample = {"comment": "When will it be ready?"}
 
-    comment: NonBlank
+    comment: NonBlank = Field(description="Message to the other party.")
 
 
 class AddEvidence(Command):
@@ -185,10 +204,12 @@ class AddEvidence(Command):
     about = "Records a file that is stored elsewhere: title, kind, SHA-256 and address."
     sample = {"title": "Chat", "kind": "screenshot", "sha256": "0" * 64, "address": "https://files.example/chat.png"}
 
-    title: Name
-    kind: Name
-    sha256: Annotated[str, Field(strict=True, pattern=r"^[0-9a-f]{64}$")]
-    address: NonEmptyText
+    title: Name = Field(description="The file's title.")
+    kind: Name = Field(description="The kind of file, such as `screenshot`.")
+    sha256: Annotated[str, Field(strict=True, pattern=r"^[0-9a-f]{64}$")] = Field(
+        description="The file's SHA-256 hash, 64 hexadecimal digits."
+    )
+    address: NonEmptyText = Field(description="Where the file is kept.")
 
 
 class LeaveFeedback(Command):
@@ -197,9 +218,9 @@ class LeaveFeedback(Command):
     about = "Reviews the other side, publicly or privately, once each."
     sample = {"visibility": "public", "rating": "positive", "text": "Quick and friendly."}
 
-    visibility: Visibility
-    rating: Rating
-    text: Text = ""
+    visibility: Visibility = Field(description="Whether the other party can read it.")
+    rating: Rating = Field(description="Your rating.")
+    text: Text = Field(default="", description="Your review.")
 
 
 class OrderAgain(Command):

@@ -109,7 +109,7 @@ def calculator_names() -> list[str]:
     return sorted(_CALCULATORS)
 
 
-def scores(order: Order, *, confidential: bool = True) -> dict[str, dict[str, float | None]]:
+def scores(order: Order, *, confidential: bool = True) -> dict[Party, dict[str, float | None]]:
     """Each party's scores by name, with this order's facts if it is closed.
 
     A calculator that this process does not know, of an order opened elsewhere, scores None and counts as confidential.
@@ -123,10 +123,10 @@ def scores(order: Order, *, confidential: bool = True) -> dict[str, dict[str, fl
     return {"freelancer": {name: score}}
 
 
-def marks(order: Order) -> dict[str, list[str]]:
+def marks(order: Order) -> dict[Party, list[str]]:
     """The marks on each party's profile [R60, R62]."""
     fact, most = facts(order), order.policy.flags.repeat_canceler.count
-    found: dict[str, list[str]] = {}
+    found: dict[Party, list[str]] = {}
     for party in PARTIES:
         recently = order.terms.history.of(party).canceled_recently + bool(fact and fact.counts_against(party))
         found[party] = ["repeat_canceler"] if 0 < most <= recently else []

@@ -51,12 +51,12 @@ def _giving(name: str) -> Path:
         message = {**await read_object(request), "actor": actor, "command_id": command_id, "sent_at": arrived}
         async with patient(site.patience, command_id=command_id):
             if prefer is not None and "respond-async" in prefer.lower():
-                refused = await site.recourse.tell(order_id, name, message)
+                refused = await site.recourse.order(order_id).signal(name, message)
                 if refused:
                     raise refusal_of(refused)
                 sent = Sent(status="sent", command=name, command_id=command_id)
                 return JSONResponse(sent.model_dump(), 202, {"Preference-Applied": "respond-async"})
-            outcome = await site.recourse.send(order_id, name, message)
+            outcome = await site.recourse.order(order_id).send(name, message)
         if isinstance(outcome, Refused):
             raise refusal_of(outcome)
         return outcome
@@ -66,7 +66,7 @@ def _giving(name: str) -> Path:
 
 def _looking_ahead(name: str) -> Path:
     async def look_ahead(site: TheSite, request: Request, order_id: OrderId, actor: TheActor) -> Ahead | WouldBeRefused:
-        ahead = await site.recourse.preview(order_id, name, {**await read_object(request), "actor": actor})
+        ahead = await site.recourse.order(order_id).preview(name, {**await read_object(request), "actor": actor})
         if isinstance(ahead, WouldBeRefused) and ahead.refused == "malformed":
             raise malformed(**ahead.details["problems"])
         return ahead

@@ -78,7 +78,7 @@ async def start_order(site: TheSite, body: StartOrder, response: Response) -> St
             await site.recourse.start(terms, policy, provider=body.provider, emails=emails)
         except UnusableCurrency as error:
             raise malformed(**{"terms.currency": str(error)}) from error
-    can_be_read = await site.recourse.soon_written(terms.order_id)
+    can_be_read = await site.recourse.order(terms.order_id).soon_written()
     response.status_code = 201 if can_be_read else 202
     response.headers["Location"] = f"/orders/{terms.order_id}"
     return Started(
@@ -100,19 +100,19 @@ async def list_them(site: TheSite, caller: Caller, after: After = "", limit: Lim
 @router.get("/orders/{order_id}", responses=answers(403, 404, 422))
 async def show_order(site: TheSite, order_id: OrderId, reader: TheReader) -> OrderView:
     """Where an order stands, as the caller's role sees it."""
-    return await site.recourse.show(order_id, reader)
+    return await site.recourse.order(order_id).show(reader)
 
 
 @router.get("/orders/{order_id}/actions", responses=answers(403, 404, 422))
 async def show_actions(site: TheSite, order_id: OrderId, reader: TheReader, operator: TheOperator) -> Actions:
     """What the caller can do now, within which bounds and until when, and what opens later."""
-    return await site.recourse.actions(order_id, reader, operator)
+    return await site.recourse.order(order_id).actions(reader, operator)
 
 
 @router.get("/orders/{order_id}/notices", responses=answers(403, 404, 422))
 async def show_notices(site: TheSite, order_id: OrderId, reader: TheReader) -> list[Notice]:
     """What the caller's role was told, in order."""
-    return await site.recourse.notices(order_id, reader)
+    return await site.recourse.order(order_id).notices(reader)
 
 
 @router.get(
@@ -123,4 +123,4 @@ async def show_notices(site: TheSite, order_id: OrderId, reader: TheReader) -> l
 async def export_record(site: TheSite, order_id: OrderId, reader: TheReader) -> JSONResponse:
     """The record as the caller's role may read it; `recourse record verify` checks it offline."""
     # As it is: its seal is taken over every key, so nothing may be added to it on the way.
-    return JSONResponse(await site.recourse.record(order_id, reader))
+    return JSONResponse(await site.recourse.order(order_id).record(reader))

@@ -15,12 +15,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from recourse.database.orders import read_answer
+from recourse.errors import OrderNotRunning
 from recourse.resolution.model.commands import Actor
 from recourse.resolution.model.outcome import Applied, Refused
 from recourse.resolution.model.record import Reader
 from recourse.resolution.shown.looking_ahead import Ahead, WouldBeRefused
 from recourse.resolution.shown.trying import variants
-from recourse.starter.answers import OrderNotRunning
 from recourse.web.access import Site, the_actor, the_reader
 from recourse.web.pages.fields import Typed
 from recourse.web.pages.forms import Form
@@ -68,13 +68,13 @@ class Visit:
 
     async def form(self, key: str) -> Form:
         """The form of this key. Raises Failure (409) where its action is not possible now."""
-        order = await self.site.recourse.order(self.order_id)
+        order = await self.site.recourse.order(self.order_id).state()
         found = [form for form in await possible(self.site, order, self.known, self.reader) if form.key == key]
         if found:
             return found[0]
         (name, kind), code = _command(key), "wrong_phase"
         for fields in [{"kind": kind}] if kind else variants(order, name, self.reader):
-            ahead = await self.site.recourse.preview(self.order_id, name, {**fields, "actor": self.actor})
+            ahead = await self.site.recourse.order(self.order_id).preview(name, {**fields, "actor": self.actor})
             if not (isinstance(ahead, WouldBeRefused) and ahead.refused in OF_THE_MESSAGE):
                 code = ahead.refused if isinstance(ahead, WouldBeRefused) else code
                 break
@@ -104,7 +104,7 @@ async def _visit(request: Request) -> Visit:
     known = signed_in(request, site.keys)
     order_id = str(request.path_params["order_id"])
     reader = await the_reader(site, known.bearer, order_id)
-    order = await site.recourse.order(order_id)
+    order = await site.recourse.order(order_id).state()
     actor = await the_actor(site, known.bearer, order_id)
     return Visit(request, site, known, order_id, reader, actor, order.terms.currency)
 
@@ -150,7 +150,7 @@ async def _go_on(visit: Visit, key: str, step: str, command_id: str, typed: Type
         return visit.show(form, typed, wrong, 422)
     version = first(typed, "expected_version")
     message = {**fields, **({"expected_version": int(version)} if re.fullmatch(r"[0-9]{1,18}", version) else {})}
-    ahead = await visit.site.recourse.preview(visit.order_id, form.command, {**message, "actor": visit.actor})
+    ahead = await visit.site.recourse.order(visit.order_id).preview(form.command, {**message, "actor": visit.actor})
     if isinstance(ahead, WouldBeRefused):
         return _refused(visit, form, typed, ahead.refused, ahead.details)
     if step != "confirm" or seen != fingerprint(ahead):
@@ -164,7 +164,7 @@ async def _confirmed(
     sent = {**message, "actor": visit.actor, "command_id": command_id}
     try:
         async with patient(visit.site.patience):
-            outcome = await visit.site.recourse.send(visit.order_id, form.command, sent)
+            outcome = await visit.site.recourse.order(visit.order_id).send(form.command, sent)
     except Failure as error:
         if error.status_code != 503:
             raise

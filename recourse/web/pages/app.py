@@ -10,8 +10,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from recourse.database.access import DatabaseUnreachable
 from recourse.database.pool import AWAY
+from recourse.errors import DatabaseUnreachable
 from recourse.web.access import Site
 from recourse.web.pages import actions, lists, order_page, signing_in
 from recourse.web.pages.rendering import render, static

@@ -33,7 +33,7 @@ async def _alone(site: Site, order: Order, known: Session, reader: Reader) -> bo
     if reader not in PARTIES:
         return False
     asked = {"kind": "cancel", "approval": "skip", "actor": Actor(role=reader, id=known.bearer.id)}
-    ahead = await site.recourse.preview(order.terms.order_id, "request", asked)
+    ahead = await site.recourse.order(order.terms.order_id).preview("request", asked)
     return not (isinstance(ahead, WouldBeRefused) and ahead.refused == "approval_needed")
 
 
@@ -49,8 +49,8 @@ async def show(request: Request) -> Response:
 
 async def said(site: Site, order_id: str, known: Session, reader: Reader) -> dict[str, Any]:
     """What the page of an order is made of."""
-    order, now = await site.recourse.order(order_id), site.now()
-    exported = Export.model_validate(await site.recourse.record(order_id, reader))
+    order, now = await site.recourse.order(order_id).state(), site.now()
+    exported = Export.model_validate(await site.recourse.order(order_id).record(reader))
     seen, final_at = view(order, reader, now), _final_at(order)
     return {
         "order": seen,

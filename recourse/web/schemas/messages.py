@@ -50,10 +50,6 @@ def _command(command: type[Command]) -> dict[str, Any]:
     schema["$defs"]["Actor"]["properties"]["role"]["enum"] = list(command.by)
     proof = "Proof of the actor, where the marketplace asks for it (docs/security.md)."
     schema["properties"][TOKEN] = {"type": "string", "description": proof}
-    stamp = "Stamped by Recourse's own client and HTTP API; other senders leave it out."
-    schema["properties"]["sent_at"]["description"] = stamp
-    schema["properties"]["command_id"]["description"] = "Unique per sender; the same id again gets the first answer."
-    schema["properties"]["expected_version"]["description"] = "The version of the offer that is answered."
     return schema
 
 

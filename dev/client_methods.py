@@ -1,0 +1,102 @@
+"""Writes starter/commands.py: the client's methods, one for each command, made from the models of the commands."""
+
+import sys
+import textwrap
+import types
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from pydantic.fields import FieldInfo
+
+from recourse.resolution.model.commands import COMMANDS, Command
+
+FILE = Path(__file__).resolve().parent.parent / "starter" / "commands.py"
+HEAD = '''\
+"""The commands of an order as methods. Written by `make client` from resolution/model/commands.py: do not edit."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any, Literal
+
+from recourse.resolution.model.outcome import Outcome
+from recourse.starter.givers import Client, Freelancer, Giver, Operator, System
+
+
+class Commands(ABC):
+    """A method for each command. `OrderHandle` says what they return and raise."""
+
+    @abstractmethod
+    async def _give(self, command: str, by: Giver, command_id: str | None, **fields: Any) -> Outcome:
+        """Give a command with those of its fields that are not None."""
+'''
+# Said in other words, or by the client itself.
+_LEFT_OUT = ("actor", "sent_at", "command_id")
+_LAST = ("expected_version", "comment")
+
+
+def module() -> str:
+    """The text of the module."""
+    return "\n".join([HEAD, "\n\n".join(_method(name, command) for name, command in COMMANDS.items())]) + "\n"
+
+
+def _method(name: str, command: type[Command]) -> str:
+    fields = {field: known for field, known in command.model_fields.items() if field not in _LEFT_OUT}
+    # Those that must be given first, those of every command last.
+    order = sorted(fields, key=lambda field: (not fields[field].is_required(), *(field == last for last in _LAST)))
+    arguments = [f'"{name}"', "by", "command_id", *(f"{field}={field}" for field in order)]
+    by = " | ".join(role.capitalize() for role in command.by)
+    given = ["self", "*", f"by: {by}", *(_parameter(field, fields[field]) for field in order)]
+    given.append("command_id: str | None = None")
+    lines = [
+        f"async def {name}(",
+        *(f"    {parameter}," for parameter in given),
+        ") -> Outcome:",
+        *(f"    {line}".rstrip() for line in _docstring(command, {field: fields[field] for field in order})),
+        "    return await self._give(",
+        *(f"        {argument}," for argument in arguments),
+        "    )",
+    ]
+    return textwrap.indent("\n".join(lines), "    ")
+
+
+def _parameter(field: str, known: FieldInfo) -> str:
+    default = "" if known.is_required() else f" = {_literal(known.default)}"
+    return f"{field}: {_type(known.annotation)}{default}"
+
+
+def _docstring(command: type[Command], fields: dict[str, FieldInfo]) -> Iterator[str]:
+    yield f'"""{command.about}'
+    yield ""
+    for field, known in fields.items():
+        yield from textwrap.wrap(f"{field}: {known.description}", 108, subsequent_indent="    ")
+    yield '"""'
+
+
+def _type(annotation: Any) -> str:
+    """How a type is written in source, without its bounds: the order itself refuses what is outside of them."""
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return _type(arguments[0])
+    if origin in (Union, types.UnionType):
+        return " | ".join(map(_type, arguments))
+    if origin is Literal:
+        return f"Literal[{', '.join(map(_literal, arguments))}]"
+    if origin is tuple:
+        return f"Sequence[{_type(arguments[0])}]"
+    return "None" if annotation is type(None) else str(annotation.__name__)
+
+
+def _literal(value: Any) -> str:
+    return f'"{value}"' if isinstance(value, str) else repr(value)
+
+
+def main() -> None:
+    """Write it."""
+    FILE.write_text(module(), encoding="utf-8")
+    sys.stdout.write(f"{FILE.relative_to(FILE.parents[1])} is written.\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,490 @@
+"""The commands of an order as methods. Written by `make client` from resolution/model/commands.py: do not edit."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any, Literal
+
+from recourse.resolution.model.outcome import Outcome
+from recourse.starter.givers import Client, Freelancer, Giver, Operator, System
+
+
+class Commands(ABC):
+    """A method for each command. `OrderHandle` says what they return and raise."""
+
+    @abstractmethod
+    async def _give(self, command: str, by: Giver, command_id: str | None, **fields: Any) -> Outcome:
+        """Give a command with those of its fields that are not None."""
+
+    async def submit_requirements(
+        self,
+        *,
+        by: Client,
+        comment: str | None = None,
+        expected_version: int | None = None,
+        command_id: str | None = None,
+    ) -> Outcome:
+        """The client hands in what the freelancer needs; the delivery time starts.
+
+        comment: Message to the other party.
+        expected_version: The version of the offer that you answer. If it has changed, the command is refused.
+        """
+        return await self._give(
+            "submit_requirements",
+            by,
+            command_id,
+            comment=comment,
+            expected_version=expected_version,
+        )
+
+    async def deliver(
+        self,
+        *,
+        by: Freelancer,
+        comment: str | None = None,
+        expected_version: int | None = None,
+        command_id: str | None = None,
+    ) -> Outcome:
+        """The freelancer delivers; the auto-complete clock starts.
+
+        comment: Message to the other party.
+        expected_version: The version of the offer that you answer. If it has changed, the command is refused.
+        """
+        return await self._give(
+            "deliver",
+            by,
+            command_id,
+            comment=comment,
+            expected_version=expected_version,
+        )
+
+    async def ask_revision(
+        self,
+        *,
+        by: Client,
+        comment: str | None = None,
+        expected_version: int | None = None,
+        command_id: str | None = None,
+    ) -> Outcome:
+        """The client sends the delivery back for a revision.
+
+        comment: Message to the other party.
+        expected_version: The version of the offer that you answer. If it has changed, the command is refused.
+        """
+        return await self._give(
+            "ask_revision",
+            by,
+            command_id,
+            comment=comment,
+            expected_version=expected_version,
+        )
+
+    async def complete(
+        self,
+        *,
+        by: Client,
+        comment: str | None = None,
+        expected_version: int | None = None,
+        command_id: str | None = None,
+    ) -> Outcome:
+        """The client accepts the delivery; the freelancer is paid.
+
+        comment: Message to the other party.
+        expected_version: The version of the offer that you answer. If it has changed, the command is refused.
+        """
+        return await self._give(
+            "complete",
+            by,
+            command_id,
+            comment=comment,
+            expected_version=expected_version,
+        )
+
+    async def request(
+        self,
+        *,
+        by: Client | Freelancer,
+        kind: Literal["cancel", "extension", "update", "partial_refund"],
+        reason: str | None = None,
+        private_note: str | None = None,
+        attestations: Sequence[str] = (),
+        amount: int | None = None,
+        extend_by: timedelta | None = None,
+        approval: Literal["if_needed", "ask", "skip"] = "if_needed",
+        no_agreement: bool = False,
+        comment: str | None = None,
+        expected_version: int | None = None,
+        command_id: str | None = None,
+    ) -> Outcome:
+        """Asks the other side to cancel, to extend, for an update, or offers a partial refund.
+
+        kind: The kind of request.
+        reason: A reason code of the order's policy.
+        private_note: Note that only operators can read.
+        attestations: The confirmations that are made.
+        amount: In minor units: what the freelancer gets before commission, or what the client gets back in a
+            partial refund.
+        extend_by: How much more time an extension asks for.
+        approval: `if_needed`: cancel at once if that is allowed; `ask`: ask anyway; `skip`: only if it is allowed.
+        no_agreement: The parties do not agree: an operator decides.
+        comment: Message to the other party.
+        expected_version: The version of the offer that you answer. If it has changed, the command is refused.
+        """
+        return await self._give(
+            "request",
+            by,
+            command_id,
+            kind=kind,
+            reason=reason,
+            private_note=private_note,
+            attestations=attestations,
+            amount=amount,
+            extend_by=extend_by,
+            approval=approval,
+            no_agreement=no_agreement,
+            comment=comment,
+            expected_version=expected_version,
+        )
+
+    async def accept(
+        self,
+        *,
+        by: Client | Freelancer,
+        comment: str | None = None,
+        expected_version: int | None = None,
+        command_id: str | None = None,
+    ) -> Outcome:
+        """Agrees to the open request, or to the operator's proposal.
+
+        comment: Message to the other party.
+        expected_version: The version of the offer that you answer. If it has changed, the command is refused.
+        """
+        return await self._give(
+            "accept",
+            by,
+            command_id,
+            comment=comment,
+            expected_version=expected_version,
+        )
+
+    async def decline(
+        self,
+        *,
+        by: Client | Freelancer,
+        comment: str | None = None,
+        expected_version: int | None = None,
+        command_id: str | None = None,
+    ) -> Outcome:
+        """Declines the open request, or the operator's proposal.
+
+        comment: Message to the other party.
+        expected_version: The version of the offer that you answer. If it has changed, the command is refused.
+        """
+        return await self._give(
+            "decline",
+            by,
+            command_id,
+            comment=comment,
+            expected_version=expected_version,
+        )
+
+    async def counter(
+        self,
+        *,
+        by: Client | Freelancer,
+        amount: int | None = None,
+        comment: str | None = None,
+        expected_version: int | None = None,
+        command_id: str | None = None,
+    ) -> Outcome:
+        """Answers a request with another amount.
+
+        amount: In minor units: what the freelancer gets before commission, or what the client gets back in a
+            partial refund.
+        comment: Message to the other party.
+        expected_version: The version of the offer that you answer. If it has changed, the command is refused.
+        """
+        return await self._give(
+            "counter",
+            by,
+            command_id,
+            amount=amount,
+            comment=comment,
+            expected_version=expected_version,
+        )
+
+    async def withdraw(
+        self,
+        *,
+        by: Client | Freelancer,
+        comment: str | None = None,
+        expected_version: int | None = None,
+        command_id: str | None = None,
+    ) -> Outcome:
+        """Withdraws your own open request, or the case that you opened.
+
+        comment: Message to the other party.
+        expected_version: The version of the offer that you answer. If it has changed, the command is refused.
+        """
+        return await self._give(
+            "withdraw",
+            by,
+            command_id,
+            comment=comment,
+            expected_version=expected_version,
+        )
+
+    async def settle(
+        self,
+        *,
+        by: Client | Freelancer,
+        amount: int | None = None,
+        comment: str | None = None,
+        expected_version: int | None = None,
+        command_id: str | None = None,
+    ) -> Outcome:
+        """Offers a settlement amount while a case is open.
+
+        amount: In minor units: what the freelancer gets before commission.
+        comment: Message to the other party.
+        expected_version: The version of the offer that you answer. If it has changed, the command is refused.
+        """
+        return await self._give(
+            "settle",
+            by,
+            command_id,
+            amount=amount,
+            comment=comment,
+            expected_version=expected_version,
+        )
+
+    async def undo(
+        self,
+        *,
+        by: Client | Freelancer,
+        comment: str | None = None,
+        expected_version: int | None = None,
+        command_id: str | None = None,
+    ) -> Outcome:
+        """Undoes a cancellation, if the policy allows it.
+
+        comment: Message to the other party.
+        expected_version: The version of the offer that you answer. If it has changed, the command is refused.
+        """
+        return await self._give(
+            "undo",
+            by,
+            command_id,
+            comment=comment,
+            expected_version=expected_version,
+        )
+
+    async def escalate(
+        self,
+        *,
+        by: Client | Freelancer,
+        comment: str | None = None,
+        expected_version: int | None = None,
+        command_id: str | None = None,
+    ) -> Outcome:
+        """Escalates a declined cancel request to an operator.
+
+        comment: Message to the other party.
+        expected_version: The version of the offer that you answer. If it has changed, the command is refused.
+        """
+        return await self._give(
+            "escalate",
+            by,
+            command_id,
+            comment=comment,
+            expected_version=expected_version,
+        )
+
+    async def propose(
+        self,
+        *,
+        by: Operator,
+        amount: int | None = None,
+        explanation: str | None = None,
+        comment: str | None = None,
+        expected_version: int | None = None,
+        command_id: str | None = None,
+    ) -> Outcome:
+        """Proposes a settlement to both parties, in mediation.
+
+        amount: In minor units: what the freelancer gets before commission.
+        explanation: The reasons. Both parties receive them.
+        comment: Message to the other party.
+        expected_version: The version of the offer that you answer. If it has changed, the command is refused.
+        """
+        return await self._give(
+            "propose",
+            by,
+            command_id,
+            amount=amount,
+            explanation=explanation,
+            comment=comment,
+            expected_version=expected_version,
+        )
+
+    async def rule(
+        self,
+        *,
+        by: Operator,
+        outcome: Literal["cancel", "continue", "let_them_decide"],
+        amount: int | None = None,
+        explanation: str | None = None,
+        fault: Literal["client", "freelancer", "none"] = "none",
+        exempt: bool = False,
+        comment: str | None = None,
+        expected_version: int | None = None,
+        command_id: str | None = None,
+    ) -> Outcome:
+        """Decides the case.
+
+        outcome: How the case ends; `cancel` needs an amount.
+        amount: In minor units: what the freelancer gets before commission.
+        explanation: The reasons. Both parties receive them.
+        fault: The party at fault for the cancellation.
+        exempt: Do not count the cancellation in the freelancer's score.
+        comment: Message to the other party.
+        expected_version: The version of the offer that you answer. If it has changed, the command is refused.
+        """
+        return await self._give(
+            "rule",
+            by,
+            command_id,
+            outcome=outcome,
+            amount=amount,
+            explanation=explanation,
+            fault=fault,
+            exempt=exempt,
+            comment=comment,
+            expected_version=expected_version,
+        )
+
+    async def appeal(
+        self,
+        *,
+        by: Client | Freelancer,
+        comment: str | None = None,
+        expected_version: int | None = None,
+        command_id: str | None = None,
+    ) -> Outcome:
+        """Appeals the ruling, once, with new words or evidence; another operator decides.
+
+        comment: Message to the other party.
+        expected_version: The version of the offer that you answer. If it has changed, the command is refused.
+        """
+        return await self._give(
+            "appeal",
+            by,
+            command_id,
+            comment=comment,
+            expected_version=expected_version,
+        )
+
+    async def message(
+        self,
+        *,
+        by: Client | Freelancer,
+        comment: str,
+        expected_version: int | None = None,
+        command_id: str | None = None,
+    ) -> Outcome:
+        """Sends a message to the other side; the record keeps it.
+
+        comment: Message to the other party.
+        expected_version: The version of the offer that you answer. If it has changed, the command is refused.
+        """
+        return await self._give(
+            "message",
+            by,
+            command_id,
+            comment=comment,
+            expected_version=expected_version,
+        )
+
+    async def add_evidence(
+        self,
+        *,
+        by: Client | Freelancer,
+        title: str,
+        kind: str,
+        sha256: str,
+        address: str,
+        comment: str | None = None,
+        expected_version: int | None = None,
+        command_id: str | None = None,
+    ) -> Outcome:
+        """Records a file that is stored elsewhere: title, kind, SHA-256 and address.
+
+        title: The file's title.
+        kind: The kind of file, such as `screenshot`.
+        sha256: The file's SHA-256 hash, 64 hexadecimal digits.
+        address: Where the file is kept.
+        comment: Message to the other party.
+        expected_version: The version of the offer that you answer. If it has changed, the command is refused.
+        """
+        return await self._give(
+            "add_evidence",
+            by,
+            command_id,
+            title=title,
+            kind=kind,
+            sha256=sha256,
+            address=address,
+            comment=comment,
+            expected_version=expected_version,
+        )
+
+    async def leave_feedback(
+        self,
+        *,
+        by: Client | Freelancer,
+        visibility: Literal["public", "private"],
+        rating: Literal["positive", "negative"],
+        text: str = "",
+        comment: str | None = None,
+        expected_version: int | None = None,
+        command_id: str | None = None,
+    ) -> Outcome:
+        """Reviews the other side, publicly or privately, once each.
+
+        visibility: Whether the other party can read it.
+        rating: Your rating.
+        text: Your review.
+        comment: Message to the other party.
+        expected_version: The version of the offer that you answer. If it has changed, the command is refused.
+        """
+        return await self._give(
+            "leave_feedback",
+            by,
+            command_id,
+            visibility=visibility,
+            rating=rating,
+            text=text,
+            comment=comment,
+            expected_version=expected_version,
+        )
+
+    async def order_again(
+        self,
+        *,
+        by: System,
+        comment: str | None = None,
+        expected_version: int | None = None,
+        command_id: str | None = None,
+    ) -> Outcome:
+        """The two parties started another order; this affects scores only.
+
+        comment: Message to the other party.
+        expected_version: The version of the offer that you answer. If it has changed, the command is refused.
+        """
+        return await self._give(
+            "order_again",
+            by,
+            command_id,
+            comment=comment,
+            expected_version=expected_version,
+        )

@@ -1,0 +1,190 @@
+"""Starting orders: an order starts once, however often its start is asked for."""
+
+import asyncio
+import hashlib
+import secrets
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from temporalio.client import (
+    Client,
+    WithStartWorkflowOperation,
+    WorkflowExecutionStatus,
+    WorkflowUpdateFailedError,
+    WorkflowUpdateRPCTimeoutOrCancelledError,
+)
+from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.service import RPCError
+
+from recourse.database.facts import read_histories
+from recourse.errors import DatabaseUnreachable, NoSuchOrder, OrderExists, TemporalUnreachable
+from recourse.resolution.model.order import Histories, Opening, Terms, open_order, write_opening
+from recourse.resolution.model.outcome import Outcome, read_outcome
+from recourse.resolution.model.policy import Policy
+from recourse.resolution.model.record import canonical
+from recourse.runtime.currencies import check_currency
+from recourse.runtime.database_connection import explaining_database_errors
+from recourse.runtime.names import ORDER, workflow_id
+from recourse.starter.handle import OrderHandle, ended_unwritten
+from recourse.starter.temporal_errors import (
+    lacks_search_attributes,
+    takes_nothing_now,
+    unanswered_update,
+    unless_not_found,
+)
+from recourse.workflows import page
+
+_RUNS_OR_ENDED_BY_ITSELF = (WorkflowExecutionStatus.RUNNING, WorkflowExecutionStatus.COMPLETED)
+Message = tuple[str, dict[str, Any]]
+
+
+def fingerprint(terms: Terms) -> str:
+    """By what the same terms are known again: their SHA-256, for the memo may hold nothing personal."""
+    return hashlib.sha256(canonical(_lasting(terms)).encode()).hexdigest()
+
+
+def start_options(opening: Opening, task_queue: str, web_url: str = "") -> dict[str, Any]:
+    """What the workflow of an order starts with, in addition to its opening; `web_url` is where the pages are."""
+    terms, policy = opening.terms, opening.policy
+    return {
+        "id": workflow_id(terms.order_id),
+        "task_queue": task_queue,
+        "id_reuse_policy": WorkflowIDReusePolicy.REJECT_DUPLICATE,
+        # So that no command reaches an order before it is known to be the one that is meant.
+        "id_conflict_policy": WorkflowIDConflictPolicy.FAIL,
+        "static_summary": page.summary(terms, policy.name),
+        "static_details": page.details(terms, policy.name, web_url),
+        "memo": {"terms": fingerprint(terms)},
+        # With the start, so that the order need not tell them in an event of its own.
+        "search_attributes": page.search_attributes(open_order(opening)),
+    }
+
+
+async def start(
+    order: OrderHandle,
+    terms: Terms,
+    policy: Policy,
+    *,
+    provider: str,
+    task_queue: str,
+    web_url: str,
+    first: Message | None,
+    start_delay: timedelta | None,
+) -> Outcome | None:
+    """Start an order, unless it has started with the same terms. `first` is sent with the start; returns its outcome,
+    or None where it is still to be sent."""
+    # Both at once, so that a start waits for the database once.
+    started, history = await asyncio.gather(_has_started(order, terms), _history(order, terms, policy))
+    if started:
+        await _runs(order)
+        return None
+    check_currency(terms.currency)
+    terms = terms.model_copy(update={"history": history})
+    opening = Opening(terms=terms, policy=policy, record_salt=secrets.token_hex(16), provider=provider)
+    doing = f"order {terms.order_id} has started"
+    try:
+        return await begin(order.temporal, start_options(opening, task_queue, web_url), opening, first, start_delay)
+    except WorkflowAlreadyStartedError:
+        await _same_terms(order, terms)
+    except WorkflowUpdateRPCTimeoutOrCancelledError as error:
+        raise unanswered_update(error, doing, first[1] if first else {}) from error
+    except WorkflowUpdateFailedError:
+        pass
+    except RPCError as error:
+        if not takes_nothing_now(error):
+            unless_not_found(error, doing)
+            raise
+    return None
+
+
+async def begin(
+    temporal: Client,
+    options: dict[str, Any],
+    opening: Opening,
+    first: Message | None = None,
+    start_delay: timedelta | None = None,
+) -> Outcome | None:
+    """Start the workflow with these `start_options` and what is sent along; the outcome of that."""
+    try:
+        return await _begin_with(temporal, options, opening, first, start_delay)
+    except RPCError as error:
+        if not lacks_search_attributes(error):
+            raise
+        # The first worker makes them; the order is found by them as soon as a worker has it.
+        del options["search_attributes"]
+        return await _begin_with(temporal, options, opening, first, start_delay)
+
+
+async def _begin_with(
+    temporal: Client,
+    options: Mapping[str, Any],
+    opening: Opening,
+    first: Message | None,
+    start_delay: timedelta | None,
+) -> Outcome | None:
+    if first is None:
+        await temporal.start_workflow(ORDER, write_opening(opening), start_delay=start_delay, **options)
+        return None
+    starting: WithStartWorkflowOperation[Any, str] = WithStartWorkflowOperation(
+        ORDER, write_opening(opening), **options
+    )
+    answer: dict[str, Any] = await temporal.execute_update_with_start_workflow(
+        *first, start_workflow_operation=starting, result_type=dict
+    )
+    return read_outcome(answer)
+
+
+async def _has_started(order: OrderHandle, terms: Terms) -> bool:
+    """Whether the database knows the order; Temporal forgets closed ones. Raises OrderExists."""
+    try:
+        known = (await order.state()).terms
+    except (NoSuchOrder, DatabaseUnreachable):
+        # An order can start while the database is away; what it then knows stops a second one of its id.
+        return False
+    if _lasting(known) != _lasting(terms):
+        raise _exists(terms)
+    return True
+
+
+async def _history(order: OrderHandle, terms: Terms, policy: Policy) -> Histories:
+    """What the two have behind them, as the caller says or else the database."""
+    if "history" in terms.model_fields_set:
+        return terms.history
+    try:
+        with explaining_database_errors():
+            return await read_histories(order.pool, terms.client, terms.freelancer, policy, terms.ordered_at)
+    except DatabaseUnreachable:
+        return terms.history
+
+
+async def _same_terms(order: OrderHandle, terms: Terms) -> None:
+    try:
+        described = await order.workflow.describe()
+        known = await described.memo_value("terms", None)
+    except RPCError as error:
+        unless_not_found(error, f"order {terms.order_id} has started")
+        raise
+    if known is not None and known != fingerprint(terms):
+        raise _exists(terms)
+    if described.status not in _RUNS_OR_ENDED_BY_ITSELF:
+        raise ended_unwritten(terms.order_id)
+
+
+async def _runs(order: OrderHandle) -> None:
+    """Return unless an order that the database has needs a workflow and has none. Raises OrderNotRunning."""
+    try:
+        await order.has_ended()
+    except TemporalUnreachable:
+        # It has started, whatever Temporal would say.
+        return
+
+
+def _lasting(terms: Terms) -> dict[str, Any]:
+    """What of the terms must be the same when an order is started again, also by another build with more keys."""
+    return terms.model_dump(mode="json", exclude={"ordered_at", "history"}, exclude_defaults=True)
+
+
+def _exists(terms: Terms) -> OrderExists:
+    return OrderExists(f"Order {terms.order_id} exists with other terms; an order id can never be reused.")
