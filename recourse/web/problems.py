@@ -50,12 +50,12 @@ class Problem(BaseModel):
 
     model_config = ConfigDict(extra="allow")
 
-    type: str = Field(examples=["urn:recourse:refusal:expired"])
-    title: str
-    status: int
-    code: str
-    detail: str | None = None
-    details: dict[str, Any] = {}
+    type: str = Field(examples=["urn:recourse:refusal:expired"], description="A URN that names the problem.")
+    title: str = Field(description="The problem in a sentence.")
+    status: int = Field(description="The HTTP status.")
+    code: str = Field(description="A stable code.")
+    detail: str | None = Field(default=None, description="What to do, or what is wrong here.")
+    details: dict[str, Any] = Field(default={}, description="What helps, by the code.")
 
 
 class Failure(HTTPException):

@@ -16,8 +16,8 @@ EXPLANATION: Any = Field(default=None, description="The reasons. Both parties re
 class Actor(Frozen):
     """Who gives a command: a role, and the id that the marketplace knows them by."""
 
-    role: Role
-    id: Name
+    role: Role = Field(description="The role of the actor.")
+    id: Name = Field(description="The actor's id in the marketplace.")
 
 
 class Command(Frozen):

@@ -22,7 +22,7 @@ By = Party | Literal["system"]
 
 class RequirementsSubmitted(Frozen):
     event: Literal["requirements_submitted"] = "requirements_submitted"
-    due_at: AwareDatetime
+    due_at: AwareDatetime = Field(description="When the work is due.")
 
 
 class Delivered(Frozen):
@@ -35,34 +35,34 @@ class RevisionRequested(Frozen):
 
 class Completed(Frozen):
     event: Literal["completed"] = "completed"
-    by: By
+    by: By = Field(description="Who completed it; `system`: it completed by itself.")
 
 
 class RequestOpened(Frozen):
     event: Literal["request_opened"] = "request_opened"
-    number: int
-    kind: RequestKind
-    by: Party
-    version: int
-    amount: int | None = None
-    extend_by: Duration | None = None
-    reason: str | None = None
-    comment: str | None = None
+    number: int = Field(description="The number of the request within the order, from 1.")
+    kind: RequestKind = Field(description="What is asked for.")
+    by: Party = Field(description="The party that asks.")
+    version: int = Field(description="The version of the offer; an answer names it as `expected_version`.")
+    amount: int | None = Field(default=None, description="The amount offered, in minor units.")
+    extend_by: Duration | None = Field(default=None, description="How much longer an extension is to last.")
+    reason: str | None = Field(default=None, description="The reason code.")
+    comment: str | None = Field(default=None, description="What the party wrote.")
     private_note: str | None = if_any("A note to operators; the record keeps it apart.")
-    answer_due_at: AwareDatetime | None = None
-    reminder_at: AwareDatetime | None = None
-    communicated: bool = False
-    asks: bool = True
+    answer_due_at: AwareDatetime | None = Field(default=None, description="The deadline of the answer.")
+    reminder_at: AwareDatetime | None = Field(default=None, description="When the party that must answer is reminded.")
+    communicated: bool = Field(default=False, description="Whether the party had sent a message before.")
+    asks: bool = Field(default=True, description="Whether the other side must answer.")
 
 
 class RequestCountered(Frozen):
     event: Literal["request_countered"] = "request_countered"
-    by: Party
-    version: int
-    amount: int
-    comment: str | None = None
-    answer_due_at: AwareDatetime
-    reminder_at: AwareDatetime | None = None
+    by: Party = Field(description="The party that names another amount.")
+    version: int = Field(description="The version of the offer; an answer names it as `expected_version`.")
+    amount: int = Field(description="The other amount, in minor units.")
+    comment: str | None = Field(default=None, description="What the party wrote.")
+    answer_due_at: AwareDatetime = Field(description="The deadline of the answer.")
+    reminder_at: AwareDatetime | None = Field(default=None, description="When the party that must answer is reminded.")
 
 
 class RequestEnded(Frozen):
@@ -70,17 +70,17 @@ class RequestEnded(Frozen):
     is `expired`, whatever came after."""
 
     event: Literal["request_ended"] = "request_ended"
-    status: RequestStatus
-    kind: RequestKind
-    by: By
-    comment: str | None = None
-    by_deadline: bool = False
+    status: RequestStatus = Field(description="How it ended.")
+    kind: RequestKind = Field(description="What was asked for.")
+    by: By = Field(description="Who ended it; `system`: a deadline or another event did.")
+    comment: str | None = Field(default=None, description="What somebody wrote.")
+    by_deadline: bool = Field(default=False, description="Whether nobody answered in time.")
 
 
 class RequestReopened(Frozen):
     event: Literal["request_reopened"] = "request_reopened"
-    answer_due_at: AwareDatetime
-    reminder_at: AwareDatetime | None = None
+    answer_due_at: AwareDatetime = Field(description="The deadline of the answer.")
+    reminder_at: AwareDatetime | None = Field(default=None, description="When the party that must answer is reminded.")
 
 
 class AnswerReminded(Frozen):
@@ -89,42 +89,42 @@ class AnswerReminded(Frozen):
 
 class DueDateMoved(Frozen):
     event: Literal["due_date_moved"] = "due_date_moved"
-    due_at: AwareDatetime
+    due_at: AwareDatetime = Field(description="When the work is due now.")
 
 
 class PartRefunded(Frozen):
     """The client gets `amount` of the price back, the order goes on [R43]."""
 
     event: Literal["part_refunded"] = "part_refunded"
-    amount: int
+    amount: int = Field(description="What of the price goes back, in minor units.")
 
 
 class PartReleased(Frozen):
     """The freelancer has earned `gross` in all so far; it is paid at once [R51-R57]."""
 
     event: Literal["part_released"] = "part_released"
-    gross: int
+    gross: int = Field(description="What the freelancer has earned so far before commission, in minor units.")
 
 
 class OrderCanceled(Frozen):
     event: Literal["order_canceled"] = "order_canceled"
-    resolution: Resolution
-    hold_until: AwareDatetime | None = None
-    follow_up_at: AwareDatetime | None = None
+    resolution: Resolution = Field(description="How it was canceled.")
+    hold_until: AwareDatetime | None = Field(default=None, description="Until when the money is held.")
+    follow_up_at: AwareDatetime | None = Field(default=None, description="When the freelancer is told to follow up.")
 
 
 class ResolutionChanged(Frozen):
     """A second ruling, or a new order between the two, changes how a canceled order counts."""
 
     event: Literal["resolution_changed"] = "resolution_changed"
-    resolution: Resolution
+    resolution: Resolution = Field(description="How it counts now.")
 
 
 class CancellationUndone(Frozen):
     event: Literal["cancellation_undone"] = "cancellation_undone"
-    phase: OpenPhase
-    due_at: AwareDatetime | None
-    by_ruling: bool = False
+    phase: OpenPhase = Field(description="The phase in which the order goes on.")
+    due_at: AwareDatetime | None = Field(description="When the work is due.")
+    by_ruling: bool = Field(default=False, description="Whether an operator ruled so.")
 
 
 class SettlementDue(Frozen):
@@ -138,43 +138,45 @@ class MoneyMoved(Frozen):
     `rest_at`: more became owed while this payment was being retried; when that is paid."""
 
     event: Literal["money_moved"] = "money_moved"
-    sums: Sums
-    final: bool
-    told: bool
-    rest_at: AwareDatetime | None = None
+    sums: Sums = Field(description="What moved.")
+    final: bool = Field(description="Whether nothing is left to move.")
+    told: bool = Field(description="Whether the parties are told.")
+    rest_at: AwareDatetime | None = Field(default=None, description="When the rest is paid.")
 
 
 class PaymentFailed(Frozen):
     """`sums` is what the provider did not move; it is tried again as it is."""
 
     event: Literal["payment_failed"] = "payment_failed"
-    sums: Sums
-    retry_at: AwareDatetime
+    sums: Sums = Field(description="What did not move.")
+    retry_at: AwareDatetime = Field(description="When it is tried again.")
 
 
 class AutoCompleteStopped(Frozen):
     """`left` is what it had left at the instant at which that counts which stops it."""
 
     event: Literal["auto_complete_stopped"] = "auto_complete_stopped"
-    left: Duration
+    left: Duration = Field(description="The time that was left.")
 
 
 class AutoCompleteStarted(Frozen):
     event: Literal["auto_complete_started"] = "auto_complete_started"
-    completes_at: AwareDatetime
+    completes_at: AwareDatetime = Field(description="When the order completes by itself.")
 
 
 class CaseOpened(Frozen):
     event: Literal["case_opened"] = "case_opened"
-    by: By
-    due_at: AwareDatetime
-    initiator: By
-    reason: str | None = None
-    request: int | None = None
-    took_request: bool = False
-    escalated: bool = False
-    review: bool = False
-    dormant: bool = False
+    by: By = Field(description="Who opened it; `system`: a deadline or the policy did.")
+    due_at: AwareDatetime = Field(description="When the policy's fallback decides in place of an operator.")
+    initiator: By = Field(description="Who began the cancellation.")
+    reason: str | None = Field(default=None, description="The reason code.")
+    request: int | None = Field(default=None, description="The number of the request that it came from.")
+    took_request: bool = Field(default=False, description="Whether that request was still open.")
+    escalated: bool = Field(default=False, description="Whether a party escalated it.")
+    review: bool = Field(
+        default=False, description="Whether an operator reviews a request before it is put to the other side."
+    )
+    dormant: bool = Field(default=False, description="Whether nobody had moved the order for long.")
 
 
 class CaseReminded(Frozen):
@@ -183,52 +185,52 @@ class CaseReminded(Frozen):
 
 class ProposalMade(Frozen):
     event: Literal["proposal_made"] = "proposal_made"
-    version: int
-    amount: int
-    explanation: str
-    due_at: AwareDatetime
+    version: int = Field(description="The version of the offer; an answer names it as `expected_version`.")
+    amount: int = Field(description="The freelancer's gross, in minor units.")
+    explanation: str = Field(description="Why; both parties read it.")
+    due_at: AwareDatetime = Field(description="The deadline of the parties' answers.")
 
 
 class ProposalAccepted(Frozen):
     event: Literal["proposal_accepted"] = "proposal_accepted"
-    by: Party
+    by: Party = Field(description="The party that accepted.")
 
 
 class RulingNeeded(Frozen):
     event: Literal["ruling_needed"] = "ruling_needed"
-    by: By
-    by_deadline: bool = False
+    by: By = Field(description="Who declined the proposal; `system`: nobody answered it in time.")
+    by_deadline: bool = Field(default=False, description="Whether nobody answered in time.")
 
 
 class SettlementOffered(Frozen):
     event: Literal["settlement_offered"] = "settlement_offered"
-    by: Party
-    amount: int
+    by: Party = Field(description="The party that offers it.")
+    amount: int = Field(description="The freelancer's gross, in minor units.")
 
 
 class RulingMade(Frozen):
     event: Literal["ruling_made"] = "ruling_made"
-    outcome: Literal["cancel", "continue", "let_them_decide"]
-    operator: str | None
-    amount: int | None = None
-    explanation: str
-    appealable_until: AwareDatetime | None = None
-    overdue: bool = False
+    outcome: Literal["cancel", "continue", "let_them_decide"] = Field(description="What was ruled.")
+    operator: str | None = Field(description="The operator's id; null: nobody ruled in time.")
+    amount: int | None = Field(default=None, description="The freelancer's gross of a canceled order, in minor units.")
+    explanation: str = Field(description="Why.")
+    appealable_until: AwareDatetime | None = Field(default=None, description="The deadline of an appeal.")
+    overdue: bool = Field(default=False, description="Whether the policy's fallback decided in place of an operator.")
 
 
 class CaseClosed(Frozen):
     event: Literal["case_closed"] = "case_closed"
     because: Literal[
         "proposal", "ruling", "fallback", "appeal_over", "settled", "withdrawn", "completed", "canceled_alone"
-    ]
-    by: By | Literal["operator"]
+    ] = Field(description="What closed it.")
+    by: By | Literal["operator"] = Field(description="Who closed it.")
 
 
 class AppealOpened(Frozen):
     event: Literal["appeal_opened"] = "appeal_opened"
-    by: Party
-    comment: str
-    due_at: AwareDatetime
+    by: Party = Field(description="The party that appeals.")
+    comment: str = Field(description="Why.")
+    due_at: AwareDatetime = Field(description="When the ruling stands if nobody decides.")
 
 
 class AppealUndecided(Frozen):
@@ -237,25 +239,25 @@ class AppealUndecided(Frozen):
 
 class MessageSent(Frozen):
     event: Literal["message_sent"] = "message_sent"
-    by: Party
-    comment: str
+    by: Party = Field(description="The party that wrote it.")
+    comment: str = Field(description="The message.")
 
 
 class EvidenceAdded(Frozen):
     event: Literal["evidence_added"] = "evidence_added"
-    by: Party
-    title: str
-    kind: str
-    sha256: str
-    address: str
+    by: Party = Field(description="The party that added it.")
+    title: str = Field(description="The title of the file.")
+    kind: str = Field(description="The kind of the file.")
+    sha256: str = Field(description="The SHA-256 of the file.")
+    address: str = Field(description="Where the file can be read.")
 
 
 class FeedbackLeft(Frozen):
     event: Literal["feedback_left"] = "feedback_left"
-    by: Party
-    visibility: Visibility
-    rating: Rating
-    text: str
+    by: Party = Field(description="The party that left it.")
+    visibility: Visibility = Field(description="Who may read it.")
+    rating: Rating = Field(description="The rating.")
+    text: str = Field(description="The text of the review.")
 
 
 class FollowedUp(Frozen):

@@ -124,7 +124,7 @@ class NoticeBody(View):
     request: RequestTold | None = Field(description="The latest request.")
     case: CaseTold | None = Field(description="The latest case.")
     resolution: ResolutionTold | None = Field(description="How a canceled order ended.")
-    amounts: Amounts = Field(description="Where the money is, or where a closed order's money ends up.")
+    amounts: Amounts = Field(description="Where the money is now, or ends up if the order is closed.")
     settlement: SettlementStatus = Field(description="Where the final payment stands.")
     turn: Whose = Field(description="Who must act next.")
     deadline: AwareDatetime | None = Field(description="Until when somebody can act.")

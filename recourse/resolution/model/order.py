@@ -42,18 +42,18 @@ Id = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f/]
 class History(Frozen):
     """What one party had behind it when the order was placed, as counts of closed orders."""
 
-    completed: Amount = 0
-    canceled: Amount = 0
-    good: Amount = 0
-    bad: Amount = 0
-    canceled_recently: Amount = 0
+    completed: Amount = Field(default=0, description="Completed orders.")
+    canceled: Amount = Field(default=0, description="Canceled orders that count, and are neither good nor bad.")
+    good: Amount = Field(default=0, description="Orders that count for the freelancer.")
+    bad: Amount = Field(default=0, description="Orders that count against the freelancer.")
+    canceled_recently: Amount = Field(default=0, description="Recent cancellations that count towards the repeat mark.")
 
 
 class Histories(Frozen):
     """What the two parties have behind them."""
 
-    client: History = History()
-    freelancer: History = History()
+    client: History = Field(default=History(), description="The client's history.")
+    freelancer: History = Field(default=History(), description="The freelancer's history.")
 
     def of(self, party: Party) -> History:
         """The history of one party."""
@@ -63,16 +63,30 @@ class Histories(Frozen):
 class Terms(Frozen):
     """What was ordered: the parties, the money in minor units, and the time it may take."""
 
-    order_id: Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]*$")]
-    client: Id
-    freelancer: Id
-    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = "USD"
-    price: Annotated[int, Field(strict=True, ge=1, le=LARGEST), WholeNumber]
-    service_fee: Annotated[int, Field(strict=True, ge=0, le=LARGEST), WholeNumber] = 0
-    ordered_at: Annotated[AwareDatetime, Field(lt=_LATEST), AnInstant, AfterValidator(whole_second)]
-    delivery_time: Duration
-    requirements: Literal["awaited", "received"] = "received"
-    history: Histories = Histories()
+    order_id: Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]*$")] = Field(
+        description="The order's id; never used again."
+    )
+    client: Id = Field(description="The client's id in the marketplace.")
+    freelancer: Id = Field(description="The freelancer's id in the marketplace.")
+    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = Field(
+        default="USD", description="The currency of all amounts, by ISO 4217."
+    )
+    price: Annotated[int, Field(strict=True, ge=1, le=LARGEST), WholeNumber] = Field(
+        description="The price, in minor units."
+    )
+    service_fee: Annotated[int, Field(strict=True, ge=0, le=LARGEST), WholeNumber] = Field(
+        default=0, description="The fee that the client pays on top, in minor units."
+    )
+    ordered_at: Annotated[AwareDatetime, Field(lt=_LATEST), AnInstant, AfterValidator(whole_second)] = Field(
+        description="When it was ordered, to the second."
+    )
+    delivery_time: Duration = Field(description="Time to deliver, such as `5d`.")
+    requirements: Literal["awaited", "received"] = Field(
+        default="received", description="Whether the client still has to hand in what the freelancer needs."
+    )
+    history: Histories = Field(
+        default=Histories(), description="What the parties have behind them; left out: what the database has."
+    )
 
 
 class Opening(Frozen):
@@ -82,10 +96,14 @@ class Opening(Frozen):
     `provider` names the payment provider that executes settlements; `ledger` is the built-in escrow ledger.
     """
 
-    terms: Terms
-    policy: Policy
-    record_salt: Annotated[str, Field(min_length=16, max_length=200), AfterValidator(storable)]
-    provider: Name = "ledger"
+    terms: Terms = Field(description="What was ordered.")
+    policy: Policy = Field(description="The policy of the order; it never changes.")
+    record_salt: Annotated[str, Field(min_length=16, max_length=200), AfterValidator(storable)] = Field(
+        description="A secret that hides fields of the record; random, 16 characters or more."
+    )
+    provider: Name = Field(
+        default="ledger", description="The name of the payment provider; `ledger` is the built-in one."
+    )
     made_for: Annotated[Version, Field(description="Set by Recourse's own clients; others leave it out.")] = (
         DATA_VERSION
     )
@@ -95,24 +113,24 @@ class Opening(Frozen):
 class Resolution(Frozen):
     """How a canceled order ended. `gross` is what the freelancer gets before commission, in minor units."""
 
-    how: How
-    initiator: Party | Literal["system"]
-    reason: str | None
-    fault: Fault
-    exempt: bool
-    exempt_because: ExemptBecause | None
-    communicated: bool
-    explained: bool
-    gross: int
-    settled_between_parties: bool = False
+    how: How = Field(description="What ended it.")
+    initiator: Party | Literal["system"] = Field(description="Who began it.")
+    reason: str | None = Field(description="The reason code of the request.")
+    fault: Fault = Field(description="The party at fault.")
+    exempt: bool = Field(description="Whether it is left out of the freelancer's score.")
+    exempt_because: ExemptBecause | None = Field(description="Why it is left out.")
+    communicated: bool = Field(description="Whether the initiator had sent a message before its request.")
+    explained: bool = Field(description="Whether the initiator said why.")
+    gross: int = Field(description="The freelancer's part before commission, in minor units.")
+    settled_between_parties: bool = Field(default=False, description="Whether the two parties agreed on it in a case.")
 
 
 class Sums(Frozen):
     """Money moved out of escrow so far, in minor units."""
 
-    client: int = 0
-    freelancer: int = 0
-    platform: int = 0
+    client: int = Field(default=0, description="To the client, in minor units.")
+    freelancer: int = Field(default=0, description="To the freelancer, in minor units.")
+    platform: int = Field(default=0, description="To the marketplace, in minor units.")
 
     def minus(self, other: "Sums") -> "Sums":
         """The difference, account by account."""

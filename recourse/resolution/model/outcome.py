@@ -20,16 +20,16 @@ class _Stored(BaseModel):
 class Turn(_Stored):
     """Who must act next, and the deadline if there is one."""
 
-    who: Literal["client", "freelancer", "both", "operator", "nobody"]
-    until: AwareDatetime | None = None
+    who: Literal["client", "freelancer", "both", "operator", "nobody"] = Field(description="Who must act next.")
+    until: AwareDatetime | None = Field(default=None, description="The deadline; null: there is none.")
 
 
 class RequestSummary(_Stored):
     """The order's latest request, in short."""
 
     number: int = Field(description="Counts the order's requests, from 1.")
-    kind: RequestKind
-    status: RequestStatus
+    kind: RequestKind = Field(description="What is asked for.")
+    status: RequestStatus = Field(description="Where the request stands.")
     version: int = Field(description="Counts the offers on this request. Answer with it as `expected_version`.")
 
 
@@ -37,7 +37,7 @@ class NextClock(_Stored):
     """What happens next if nobody acts."""
 
     name: str = Field(description="The clock, such as `answer_due` or `auto_complete`.")
-    at: AwareDatetime
+    at: AwareDatetime = Field(description="When it fires.")
 
 
 class Applied(_Stored):
@@ -45,18 +45,18 @@ class Applied(_Stored):
 
     applied: ClassVar[Literal[True]] = True
     status: Literal["applied"] = "applied"
-    order_id: str
-    command: str
-    command_id: str
+    order_id: str = Field(description="The order's id.")
+    command: str = Field(description="The command.")
+    command_id: str = Field(description="The id of the command.")
     repeated: bool = REPEATED
     entry: int = Field(description="The number of its entry in the record.")
     at: AwareDatetime = Field(description="When it was decided.")
     events: tuple[str, ...] = Field(description="What happened, such as `request_opened`.")
-    phase: Phase
-    request: RequestSummary | None
-    settlement: SettlementStatus
-    turn: Turn
-    next: NextClock | None
+    phase: Phase = Field(description="The phase of the order afterwards.")
+    request: RequestSummary | None = Field(description="The latest request.")
+    settlement: SettlementStatus = Field(description="Where the final payment stands.")
+    turn: Turn = Field(description="Who must act next, and until when.")
+    next: NextClock | None = Field(description="The clock that fires next; null: none runs.")
 
 
 class Refused(_Stored):
@@ -64,9 +64,9 @@ class Refused(_Stored):
 
     applied: ClassVar[Literal[False]] = False
     status: Literal["refused"] = "refused"
-    order_id: str
-    command: str
-    command_id: str
+    order_id: str = Field(description="The order's id.")
+    command: str = Field(description="The command.")
+    command_id: str = Field(description="The id of the command.")
     repeated: bool = REPEATED
     # Later versions may have more codes.
     code: str = Field(description="Why; stable, to branch on.", json_schema_extra={"examples": list(CODES)})

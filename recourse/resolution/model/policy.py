@@ -9,7 +9,7 @@ from datetime import timedelta
 from fractions import Fraction
 from typing import Any, Literal
 
-from pydantic import StrictBool, field_validator
+from pydantic import Field, StrictBool, field_validator
 
 from recourse.errors import BadInput
 from recourse.resolution.model.durations import Duration, DurationOrNever, Percentage, Weekday
@@ -22,19 +22,31 @@ from recourse.resolution.model.zones import read_zone
 class OrderClocks(Frozen):
     """The order's own clocks."""
 
-    late_grace: DurationOrNever = hours(24)
-    auto_complete: DurationOrNever = hours(72)
-    max_revisions: Count = 5
-    reachable_after: Duration = timedelta(days=14)
-    regret_window: Duration = timedelta(0)
-    dormant_after: DurationOrNever = timedelta(days=90)
+    late_grace: DurationOrNever = Field(
+        default=hours(24), description="Time from the due date until an order is very late."
+    )
+    auto_complete: DurationOrNever = Field(
+        default=hours(72), description="Time after which a delivered order completes by itself."
+    )
+    max_revisions: Count = Field(default=5, description="How many revisions a client may ask for; 0: no limit.")
+    reachable_after: Duration = Field(
+        default=timedelta(days=14), description="Time after closing in which an order still answers commands."
+    )
+    regret_window: Duration = Field(
+        default=timedelta(0), description="Time after ordering that counts as `regret_window`."
+    )
+    dormant_after: DurationOrNever = Field(
+        default=timedelta(days=90), description="Time without any move after which an open order gets a case."
+    )
 
 
 class Answers(Frozen):
     """Weekdays that do not count in answer windows and their reminders, and where those days begin and end."""
 
-    pause: tuple[Weekday, ...] = ()
-    time_zone: str = "UTC"
+    pause: tuple[Weekday, ...] = Field(
+        default=(), description="Days that do not count in answer windows, such as `saturday`."
+    )
+    time_zone: str = Field(default="UTC", description="The IANA time zone in which those days begin and end.")
 
     @field_validator("pause")
     @classmethod
@@ -52,10 +64,12 @@ class Answers(Frozen):
 class Undo(Frozen):
     """Taking a cancellation back [R18, A6]."""
 
-    by: Roles = ()
-    window: Duration = timedelta(0)
-    consent: StrictBool = False
-    consent_window: Duration = hours(48)
+    by: Roles = Field(default=(), description="The parties that may undo a cancellation.")
+    window: Duration = Field(
+        default=timedelta(0), description="Time to undo; the money is held so long. `0h`: not offered."
+    )
+    consent: StrictBool = Field(default=False, description="Whether the other side must agree.")
+    consent_window: Duration = Field(default=hours(48), description="Time for the other side to agree.")
 
     @property
     def offered(self) -> bool:
@@ -66,20 +80,31 @@ class Undo(Frozen):
 class Cases(Frozen):
     """What the operator decides, and how long it may take."""
 
-    escalate_by: Roles = ()
-    dialogue_required: StrictBool = False
-    proposal_window: Duration = hours(48)
-    appeal_window: Duration = timedelta(0)
-    reminders: tuple[Duration, ...] = (timedelta(days=3), timedelta(days=7))
-    rule_within: Duration = timedelta(days=14)
-    fallback: Fallback = "cancel_split"
+    escalate_by: Roles = Field(
+        default=(), description="The parties that may take a declined cancel request to an operator."
+    )
+    dialogue_required: StrictBool = Field(
+        default=False, description="Whether both sides must first have written a message."
+    )
+    proposal_window: Duration = Field(default=hours(48), description="Time to accept an operator's proposal.")
+    appeal_window: Duration = Field(default=timedelta(0), description="Time to appeal a ruling; `0h`: no appeal.")
+    reminders: tuple[Duration, ...] = Field(
+        default=(timedelta(days=3), timedelta(days=7)),
+        description="When operators are reminded, counted from the opening of the case.",
+    )
+    rule_within: Duration = Field(default=timedelta(days=14), description="Time to decide a case.")
+    fallback: Fallback = Field(default="cancel_split", description="What happens if no operator decides in time.")
 
 
 class Money(Frozen):
     """The platform's share."""
 
-    commission: Percentage = Fraction(20, 100)
-    fee_back: Literal["pro_rata", "full", "none"] = "pro_rata"
+    commission: Percentage = Field(
+        default=Fraction(20, 100), description="The platform's share of the freelancer's gross."
+    )
+    fee_back: Literal["pro_rata", "full", "none"] = Field(
+        default="pro_rata", description="What of the service fee goes back with a cancellation."
+    )
 
 
 class Scores(Frozen):
@@ -87,43 +112,59 @@ class Scores(Frozen):
 
     # Any name: a running order keeps its policy, also where its calculator is not installed. What a policy file names
     # is checked when the file is read (`recourse.policies.key_errors.known_calculator`).
-    calculator: Name = "none"
-    new_order_exempts_within: DurationOrNever = timedelta(days=14)
-    unpaid_silent: Literal["counted", "excluded"] = "counted"
+    calculator: Name = Field(default="none", description="The name of the score calculator.")
+    new_order_exempts_within: DurationOrNever = Field(
+        default=timedelta(days=14), description="A new order within this time leaves a cancellation out of the score."
+    )
+    unpaid_silent: Literal["counted", "excluded"] = Field(
+        default="counted", description="Whether orders with nothing paid and no rating count."
+    )
 
 
 class Reviews(Frozen):
     """Who may review a canceled order."""
 
-    public_after_cancel: Literal["never", "late_or_delivered", "paid", "always"] = "never"
-    private_after_cancel: StrictBool = False
-    careless_client: StrictBool = False
+    public_after_cancel: Literal["never", "late_or_delivered", "paid", "always"] = Field(
+        default="never", description="When a canceled order may be reviewed in public."
+    )
+    private_after_cancel: StrictBool = Field(
+        default=False, description="Whether a canceled order may be reviewed in private."
+    )
+    careless_client: StrictBool = Field(
+        default=False, description="Whether a client that cancels without a word may get a bad review."
+    )
 
 
 class RepeatCanceler(Frozen):
     """So many cancellations by one party within this time set the mark; 0 turns it off [R60, R62]."""
 
-    count: Count = 3
-    within: Duration = timedelta(days=60)
+    count: Count = Field(default=3, description="How many cancellations set the mark; 0: never.")
+    within: Duration = Field(default=timedelta(days=60), description="Time in which they are counted.")
 
 
 class Flags(Frozen):
     """Marks on a party's profile."""
 
-    repeat_canceler: RepeatCanceler = RepeatCanceler()
+    repeat_canceler: RepeatCanceler = Field(
+        default=RepeatCanceler(), description="The mark of a party that cancels repeatedly."
+    )
 
 
 class NoticeTimes(Frozen):
     """Notices that come by the clock alone."""
 
-    follow_up: DurationOrNever = None
+    follow_up: DurationOrNever = Field(
+        default=None, description="Time after a cancellation until the freelancer is told to follow up."
+    )
 
 
 class Reason(Frozen):
     """A reason code: who may give it, and whose fault it admits. A claim against the other side carries none."""
 
-    by: tuple[Party, ...]
-    fault: Literal["client", "freelancer", "none"] = "none"
+    by: tuple[Party, ...] = Field(description="The parties that may give it.")
+    fault: Literal["client", "freelancer", "none"] = Field(
+        default="none", description="The party whose fault it admits."
+    )
 
 
 REASONS: dict[str, Reason] = {
@@ -143,18 +184,18 @@ REASONS: dict[str, Reason] = {
 class Policy(Frozen):
     """One marketplace's choices. An order keeps the policy it was opened with."""
 
-    name: Name
-    order: OrderClocks = OrderClocks()
-    answers: Answers = Answers()
-    requests: Requests
-    undo: Undo = Undo()
-    cases: Cases = Cases()
-    money: Money = Money()
-    scores: Scores = Scores()
-    reviews: Reviews = Reviews()
-    flags: Flags = Flags()
-    notices: NoticeTimes = NoticeTimes()
-    reasons: dict[Name, Reason] = REASONS
+    name: Name = Field(description="The stable name of the policy; each order keeps it.")
+    order: OrderClocks = Field(default=OrderClocks(), description="When the order's own clocks fire.")
+    answers: Answers = Field(default=Answers(), description="Days that do not count in answer windows.")
+    requests: Requests = Field(description="Requests and how they are answered.")
+    undo: Undo = Field(default=Undo(), description="How a cancellation is taken back.")
+    cases: Cases = Field(default=Cases(), description="What operators decide, and how long it may take.")
+    money: Money = Field(default=Money(), description="What the platform keeps.")
+    scores: Scores = Field(default=Scores(), description="The score, and how it is counted.")
+    reviews: Reviews = Field(default=Reviews(), description="Who may review an order after a cancellation.")
+    flags: Flags = Field(default=Flags(), description="Marks on profiles.")
+    notices: NoticeTimes = Field(default=NoticeTimes(), description="When notices come by the clock alone.")
+    reasons: dict[Name, Reason] = Field(default=REASONS, description="The reason codes, by name.")
 
 
 class PolicyError(BadInput, ValueError):

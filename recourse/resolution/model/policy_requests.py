@@ -23,8 +23,12 @@ def hours(hours: int) -> timedelta:
 class WithoutApproval(Frozen):
     """When each party may cancel alone [R21, R22, R33, R76]."""
 
-    client: tuple[Literal["waiting_requirements", "very_late", "regret_window"], ...] = ()
-    freelancer: tuple[Right, ...] = ()
+    client: tuple[Literal["waiting_requirements", "very_late", "regret_window"], ...] = Field(
+        default=(), description="When the client may cancel alone."
+    )
+    freelancer: tuple[Right, ...] = Field(
+        default=(), description="When the freelancer may cancel alone; `full_return`: whenever it keeps nothing."
+    )
 
     def of(self, party: Party) -> tuple[Right, ...]:
         """The rights of one party, in the order in which they are looked for."""
@@ -34,8 +38,10 @@ class WithoutApproval(Frozen):
 class Windows(Frozen):
     """Time to answer, by who is asked."""
 
-    client_asked: Duration = hours(48)
-    freelancer_asked: Duration = hours(48)
+    client_asked: Duration = Field(default=hours(48), description="Time for the client to answer, such as `48h`.")
+    freelancer_asked: Duration = Field(
+        default=hours(48), description="Time for the freelancer to answer, such as `48h`."
+    )
 
     def of(self, asked: Party) -> timedelta:
         """The window of the party that must answer."""
@@ -45,8 +51,8 @@ class Windows(Frozen):
 class Silences(Frozen):
     """What silence means, by who is asked."""
 
-    client_asked: Silence
-    freelancer_asked: Silence
+    client_asked: Silence = Field(description="What the client's silence means.")
+    freelancer_asked: Silence = Field(description="What the freelancer's silence means.")
 
     def of(self, asked: Party) -> Silence:
         """What the silence of the party that must answer means."""
@@ -56,8 +62,10 @@ class Silences(Frozen):
 class SilencesInPhase(Frozen):
     """Another meaning of silence when the window ends in a certain phase."""
 
-    client_asked: Silence | None = None
-    freelancer_asked: Silence | None = None
+    client_asked: Silence | None = Field(default=None, description="What the client's silence means in this phase.")
+    freelancer_asked: Silence | None = Field(
+        default=None, description="What the freelancer's silence means in this phase."
+    )
 
     def of(self, asked: Party) -> Silence | None:
         """The phase's own meaning for the party that must answer, if it has one."""
@@ -67,25 +75,49 @@ class SilencesInPhase(Frozen):
 class CancelRequests(Frozen):
     """How a cancellation is asked for and answered."""
 
-    by: Roles = PARTIES
-    phases: tuple[OpenPhase, ...] = OPEN_PHASES
-    without_approval: WithoutApproval = WithoutApproval()
-    window: Windows = Windows()
-    silence: Silences
-    silence_in: dict[OpenPhase, SilencesInPhase] = {}
-    reminder: DurationOrNever = hours(24)
-    on_decline: Literal["go_on", "escalate"] = "go_on"
-    operator_review: StrictBool = False
-    cooldown: Duration = timedelta(0)
-    max_requests: Count = 0
-    max_counters: Count = 5
-    amount_from: Roles = ()
-    pay_named_part_at_once: StrictBool = False
-    reason_from: Roles = ()
-    explanation_from: Roles = ()
-    attestations: tuple[Name, ...] = ()
-    no_agreement: StrictBool = False
-    no_agreement_attestations: tuple[Name, ...] = ()
+    by: Roles = Field(default=PARTIES, description="The parties that may start a cancellation.")
+    phases: tuple[OpenPhase, ...] = Field(
+        default=OPEN_PHASES, description="The phases in which a cancellation may be started."
+    )
+    without_approval: WithoutApproval = Field(default=WithoutApproval(), description="When a party may cancel alone.")
+    window: Windows = Field(default=Windows(), description="Time to answer, by the party that is asked.")
+    silence: Silences = Field(description="What silence means, by the party that is asked.")
+    silence_in: dict[OpenPhase, SilencesInPhase] = Field(
+        default={}, description="Another meaning of silence when the window ends in that phase."
+    )
+    reminder: DurationOrNever = Field(
+        default=hours(24), description="Time from an offer to the reminder of the party that must answer."
+    )
+    on_decline: Literal["go_on", "escalate"] = Field(
+        default="go_on", description="After a decline the order goes on, or a case opens at once."
+    )
+    operator_review: StrictBool = Field(
+        default=False, description="Whether every cancel request first goes to an operator."
+    )
+    cooldown: Duration = Field(
+        default=timedelta(0), description="Wait after a decline before the same party may ask again."
+    )
+    max_requests: Count = Field(
+        default=0, description="How many cancel requests a party may open on an order; 0: no limit."
+    )
+    max_counters: Count = Field(
+        default=5, description="How many counter-offers a request may have, both sides together."
+    )
+    amount_from: Roles = Field(
+        default=(), description="The parties that must name the freelancer's gross when they ask."
+    )
+    pay_named_part_at_once: StrictBool = Field(
+        default=False, description="Whether the amount that a client names is paid out at once."
+    )
+    reason_from: Roles = Field(default=(), description="The parties that must give a reason code.")
+    explanation_from: Roles = Field(default=(), description="The parties that must give a comment.")
+    attestations: tuple[Name, ...] = Field(default=(), description="Statements that must all be confirmed.")
+    no_agreement: StrictBool = Field(
+        default=False, description="Whether a party may take a cancellation to an operator at once."
+    )
+    no_agreement_attestations: tuple[Name, ...] = Field(
+        default=(), description="Statements that must then be confirmed."
+    )
 
     def silence_of(self, asked: Party, phase: str) -> Silence:
         """What the silence of `asked` means when its window ends in `phase` [A1, A2]."""
@@ -94,61 +126,86 @@ class CancelRequests(Frozen):
 
 
 class ClientWindow(Frozen):
-    client_asked: Duration = hours(48)
+    client_asked: Duration = Field(default=hours(48), description="Time for the client to answer, such as `48h`.")
 
 
 class FreelancerWindow(Frozen):
-    freelancer_asked: Duration = hours(48)
+    freelancer_asked: Duration = Field(
+        default=hours(48), description="Time for the freelancer to answer, such as `48h`."
+    )
 
 
 class ClientSilence(Frozen):
-    client_asked: Literal["lapse", "accept", "decline"] = "lapse"
+    client_asked: Literal["lapse", "accept", "decline"] = Field(
+        default="lapse", description="What the client's silence means."
+    )
 
 
 class FreelancerSilence(Frozen):
-    freelancer_asked: Literal["lapse", "decline"] = "lapse"
+    freelancer_asked: Literal["lapse", "decline"] = Field(
+        default="lapse", description="What the freelancer's silence means."
+    )
 
 
 class RefundSilence(Frozen):
-    client_asked: Literal["lapse", "accept", "decline"] = "lapse"
-    freelancer_asked: Literal["lapse", "accept", "decline"] = "lapse"
+    client_asked: Literal["lapse", "accept", "decline"] = Field(
+        default="lapse", description="What the client's silence means."
+    )
+    freelancer_asked: Literal["lapse", "accept", "decline"] = Field(
+        default="lapse", description="What the freelancer's silence on a counter-offer means."
+    )
 
 
 class ExtensionRequests(Frozen):
     """A freelancer asks for more time [R35]."""
 
-    window: ClientWindow = ClientWindow()
-    silence: ClientSilence = ClientSilence()
-    reminder: DurationOrNever = hours(24)
-    cooldown: Duration = hours(1)
+    window: ClientWindow = Field(default=ClientWindow(), description="Time to answer.")
+    silence: ClientSilence = Field(default=ClientSilence(), description="What silence means.")
+    reminder: DurationOrNever = Field(default=hours(24), description="Time from the request to the reminder.")
+    cooldown: Duration = Field(
+        default=hours(1),
+        description="Wait after a decline before the same party may ask for anything but a cancellation.",
+    )
 
 
 class UpdateRequests(Frozen):
     """A client asks how far the work is [R25]."""
 
-    window: FreelancerWindow = FreelancerWindow()
-    silence: FreelancerSilence = FreelancerSilence()
-    reminder: DurationOrNever = hours(24)
-    cooldown: Duration = hours(1)
+    window: FreelancerWindow = Field(default=FreelancerWindow(), description="Time to answer.")
+    silence: FreelancerSilence = Field(default=FreelancerSilence(), description="What silence means.")
+    reminder: DurationOrNever = Field(default=hours(24), description="Time from the request to the reminder.")
+    cooldown: Duration = Field(
+        default=hours(1),
+        description="Wait after a decline before the same party may ask for anything but a cancellation.",
+    )
 
 
 class RefundRequests(Frozen):
     """A freelancer offers a part of the price back and the order goes on [R43]."""
 
-    window: Windows = Windows()
-    silence: RefundSilence = RefundSilence()
-    reminder: DurationOrNever = hours(24)
-    cooldown: Duration = hours(1)
-    price_above: Price = 5000
-    at_most: Percentage = Fraction(60, 100)
-    max_counters: Count = 5
+    window: Windows = Field(default=Windows(), description="Time to answer, by the party that is asked.")
+    silence: RefundSilence = Field(
+        default=RefundSilence(), description="What silence means, by the party that is asked."
+    )
+    reminder: DurationOrNever = Field(default=hours(24), description="Time from an offer to the reminder.")
+    cooldown: Duration = Field(
+        default=hours(1),
+        description="Wait after a decline before the same party may ask for anything but a cancellation.",
+    )
+    price_above: Price = Field(
+        default=5000, description="Only orders with a higher price have partial refunds, in minor units."
+    )
+    at_most: Percentage = Field(
+        default=Fraction(60, 100), description="The most that all partial refunds of an order may be of its price."
+    )
+    max_counters: Count = Field(default=5, description="How many counter-offers a request may have.")
 
 
 class Requests(Frozen):
     """Which kinds of request there are, and each kind's own section."""
 
-    kinds: tuple[Kind, ...] = ("cancel",)
-    cancel: CancelRequests
-    extension: ExtensionRequests = ExtensionRequests()
-    update: UpdateRequests = UpdateRequests()
-    partial_refund: RefundRequests = RefundRequests()
+    kinds: tuple[Kind, ...] = Field(default=("cancel",), description="The kinds of request that there are.")
+    cancel: CancelRequests = Field(description="Requests to cancel.")
+    extension: ExtensionRequests = Field(default=ExtensionRequests(), description="Requests for more time.")
+    update: UpdateRequests = Field(default=UpdateRequests(), description="Requests for an update.")
+    partial_refund: RefundRequests = Field(default=RefundRequests(), description="Offers of a partial refund.")

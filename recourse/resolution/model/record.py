@@ -153,24 +153,26 @@ class _Part(BaseModel):
 class Shown(_Part):
     """A field whose value the reader may see."""
 
-    salt: Hash
-    value: Any
+    salt: Hash = Field(description="The salt of the field's hash.")
+    value: Any = Field(description="The value of the field.")
 
 
 class Hidden(_Part):
     """A field of which the reader gets nothing but its salted hash."""
 
-    hidden: Hash
+    hidden: Hash = Field(description="The salted hash of the value.")
 
 
 class ExportedEntry(_Part):
     """One entry: its fields, or the one hash of an entry that is hidden as a whole."""
 
-    number: int
-    previous: Hash
-    hash: Hash
-    fields: dict[str, Shown | Hidden] | None = None
-    hidden: Hash | None = None
+    number: int = Field(description="The number of the entry, from 1.")
+    previous: Hash = Field(description="The hash of the entry before; of the first, that of what was ordered.")
+    hash: Hash = Field(description="The hash of this entry.")
+    fields: dict[str, Shown | Hidden] | None = Field(
+        default=None, description="The fields by name; null: the entry is hidden."
+    )
+    hidden: Hash | None = Field(default=None, description="The one hash of a hidden entry.")
 
     @property
     def content(self) -> dict[str, Any] | None:
@@ -188,14 +190,14 @@ class ExportedEntry(_Part):
 class Export(_Part):
     """An exported record, read and not yet verified."""
 
-    format: Literal["recourse-record-1"]
-    order_id: str
-    reader: Reader = Field(alias="for")
-    order: dict[str, Any]
-    record_length: int
-    entries: list[ExportedEntry]
-    head: Hash
-    seal: Hash
+    format: Literal["recourse-record-1"] = Field(description="The format of the export.")
+    order_id: str = Field(description="The order's id.")
+    reader: Reader = Field(alias="for", description="The role that it is for.")
+    order: dict[str, Any] = Field(description="What was ordered; the chain begins with its hash.")
+    record_length: int = Field(description="How many entries the reader may see.")
+    entries: list[ExportedEntry] = Field(description="All entries, in order.")
+    head: Hash = Field(description="The hash of the last entry.")
+    seal: Hash = Field(description="The hash of everything else in the export.")
 
 
 def verify(document: Any, head: str | None = None) -> list[str]:

@@ -20,40 +20,40 @@ router = APIRouter(tags=["tokens"], route_class=ExactRoute)
 LONGEST_LIFE = timedelta(days=30)
 
 
-def _lasting(usual: timedelta) -> Any:
+def _lasting(usual: timedelta, description: str) -> Any:
     # A description would give the default in another notation than the one that is read.
-    return Field(default=usual, json_schema_extra={"default": write_duration(usual)})
+    return Field(default=usual, description=description, json_schema_extra={"default": write_duration(usual)})
 
 
 class IssueToken(Frozen):
     """For whom a token is made. `lifetime` is such as `30m` or `12h`, at most 30 days."""
 
-    role: Literal["client", "freelancer", "operator"]
-    id: Id
-    lifetime: Duration = _lasting(timedelta(hours=1))
+    role: Literal["client", "freelancer", "operator"] = Field(description="The role of the bearer.")
+    id: Id = Field(description="The id of the bearer.")
+    lifetime: Duration = _lasting(timedelta(hours=1), "How long the token is good, such as `12h`, at most 30 days.")
 
 
 class Issued(Answered):
     """A token, and until when it is good."""
 
-    token: str
-    expires_at: datetime
+    token: str = Field(description="The token.")
+    expires_at: datetime = Field(description="When it expires.")
 
 
 class IssueLink(Frozen):
     """Whom a link signs in to the pages, and which order it leads to. `lifetime` is such as `10m`, at most a day."""
 
-    role: Literal["client", "freelancer", "operator"]
-    id: Id
-    order_id: Id | None = None
-    lifetime: Duration = _lasting(LINK_LASTS)
+    role: Literal["client", "freelancer", "operator"] = Field(description="The role of the person.")
+    id: Id = Field(description="The id of the person.")
+    order_id: Id | None = Field(default=None, description="The order that the link opens; null: the list.")
+    lifetime: Duration = _lasting(LINK_LASTS, "How long the link is good, such as `10m`, at most a day.")
 
 
 class IssuedLink(Answered):
     """A path of this server to send somebody to, and until when it signs them in."""
 
-    path: str
-    expires_at: datetime
+    path: str = Field(description="A path of this server, with its query.")
+    expires_at: datetime = Field(description="When it expires.")
 
 
 @router.post("/links", status_code=201, dependencies=[Depends(service_only)], responses=answers(403, 413, 422))

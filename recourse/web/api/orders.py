@@ -48,11 +48,13 @@ CLOCKS_DIFFER = timedelta(minutes=5)
 class StartOrder(Frozen):
     """What an order starts with. `policy` is one of those that this server was started with."""
 
-    terms: Terms
-    policy: str = "resolution_center"
-    provider: Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00]*$")] = "ledger"
-    client_email: Email | None = None
-    freelancer_email: Email | None = None
+    terms: Terms = Field(description="What was ordered.")
+    policy: str = Field(default="resolution_center", description="The name of a policy that this server has.")
+    provider: Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00]*$")] = Field(
+        default="ledger", description="The name of the payment provider."
+    )
+    client_email: Email | None = Field(default=None, description="Where the client gets notices by mail.")
+    freelancer_email: Email | None = Field(default=None, description="Where the freelancer gets notices by mail.")
 
 
 @router.post(
