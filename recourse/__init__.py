@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from recourse.resolution.model.policy import Policy, PolicyError
     from recourse.runtime.names import workflow_id
     from recourse.runtime.settings import BadSettings, Settings
+    from recourse.starter.actors import Client, Freelancer, Operator, System
     from recourse.starter.client import Recourse
-    from recourse.starter.givers import Client, Freelancer, Operator, System
     from recourse.starter.handle import OrderHandle
 
 __all__ = [
@@ -74,7 +74,7 @@ _HOMES = {
     "runtime.names": ("workflow_id",),
     "runtime.settings": ("BadSettings", "Settings"),
     "starter.client": ("Recourse",),
-    "starter.givers": ("Client", "Freelancer", "Operator", "System"),
+    "starter.actors": ("Client", "Freelancer", "Operator", "System"),
     "starter.handle": ("OrderHandle",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

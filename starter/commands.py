@@ -6,14 +6,14 @@ from datetime import timedelta
 from typing import Any, Literal
 
 from recourse.resolution.model.outcome import Outcome
-from recourse.starter.givers import Client, Freelancer, Giver, Operator, System
+from recourse.starter.actors import AnyActor, Client, Freelancer, Operator, System
 
 
 class Commands(ABC):
     """A method for each command. `OrderHandle` says what they return and raise."""
 
     @abstractmethod
-    async def _give(self, command: str, by: Giver, command_id: str | None, **fields: Any) -> Outcome:
+    async def _give(self, command: str, by: AnyActor, command_id: str | None, **fields: Any) -> Outcome:
         """Give a command with those of its fields that are not None."""
 
     async def submit_requirements(

@@ -27,8 +27,8 @@ from recourse.resolution.shown.answering import unrecorded
 from recourse.runtime.actors import TOKEN
 from recourse.runtime.database_connection import explaining_database_errors
 from recourse.runtime.names import workflow_id
+from recourse.starter.actors import AnyActor
 from recourse.starter.commands import Commands
-from recourse.starter.givers import Giver
 from recourse.starter.messages import unsendable
 from recourse.starter.reading import StoredOrder
 from recourse.starter.temporal_errors import (
@@ -72,7 +72,7 @@ class OrderHandle(StoredOrder, Commands):
         self._stamped = stamped
         self._patience = patience
 
-    async def _give(self, command: str, by: Giver, command_id: str | None, **fields: Any) -> Outcome:
+    async def _give(self, command: str, by: AnyActor, command_id: str | None, **fields: Any) -> Outcome:
         given = {name: _plain(value) for name, value in fields.items() if value is not None}
         return await self.send(command, {"actor": {"role": by.role, "id": by.id}, "command_id": command_id, **given})
 

@@ -1,4 +1,4 @@
-"""What the database is to whoever asks it: connections, nothing at all, or away. It needs no driver."""
+"""How to ask the database: through connections, or without any. It needs no driver."""
 
 from typing import Any, NoReturn, Protocol
 

@@ -87,6 +87,14 @@ def test_the_client_has_a_method_for_each_command() -> None:
     assert all(callable(getattr(recourse.OrderHandle, name)) for name in COMMANDS)
 
 
+def test_every_field_of_a_command_is_described() -> None:
+    fields = {
+        f"{name}.{field}": known for name, command in COMMANDS.items() for field, known in command.model_fields.items()
+    }
+
+    assert [field for field, known in fields.items() if not known.description] == []
+
+
 def test_the_bare_import_loads_neither_temporal_nor_the_database_driver() -> None:
     program = "import sys, recourse; print({'temporalio', 'asyncpg', 'pydantic'} & set(sys.modules))"
 

@@ -40,4 +40,4 @@ class System(_OfRole):
     role = "system"
 
 
-Giver = Client | Freelancer | Operator | System
+AnyActor = Client | Freelancer | Operator | System
