@@ -12,7 +12,7 @@ from temporalio.exceptions import ApplicationError
 
 from recourse.activities.contract import DELIVER_NOTICES
 from recourse.activities.webhook import NotDelivered
-from recourse.resolution.model.notice import Notice, Receiver
+from recourse.resolution.model.notice import Notice, Receiver, read_notice
 from recourse.runtime.metrics import Counts
 
 # Longer than any channel's patience, so that nobody else takes up what is still being sent.
@@ -203,7 +203,7 @@ class Notifying:
             for row in await self._pool.fetch(
                 _WAITING, order_id, channel.name, list(receivers), GIVEN_UP_AFTER, given_up_too
             ):
-                notice = Notice(**dict(row))
+                notice = read_notice(dict(row))
                 waiting[receivers[notice.to]].append(notice)
             queues += [Waiting(channel, address, notices) for address, notices in waiting.items()]
         return queues

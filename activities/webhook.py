@@ -8,9 +8,11 @@ from importlib.metadata import version
 from typing import Any
 
 import httpx2
+from pydantic_core import to_json
 from standardwebhooks.webhooks import EmptyWebhookSecretError, Webhook, WebhookVerificationError
 
 from recourse.errors import BadInput
+from recourse.resolution.model.data_version import dump_stored
 from recourse.resolution.model.notice import Notice, NoticeData, Receiver, WebhookBody
 
 PATIENCE = 10.0  # seconds for the whole exchange
@@ -131,7 +133,7 @@ async def _skim(response: httpx2.Response) -> None:
 def payload(notice: Notice) -> str:
     """The JSON body of a webhook."""
     data = NoticeData(to=notice.to, **dict(notice.body))
-    return WebhookBody(type=notice.name, timestamp=notice.at, data=data).model_dump_json()
+    return to_json(dump_stored(WebhookBody(type=notice.name, timestamp=notice.at, data=data))).decode()
 
 
 def verify_webhook(secrets: str | Sequence[str], headers: Mapping[str, str], body: str | bytes) -> Any:

@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from recourse.database.access import Database
-from recourse.resolution.model.notice import Notice
+from recourse.resolution.model.notice import Notice, read_notice
 from recourse.resolution.model.order import Order, read_state
 from recourse.resolution.model.outcome import Outcome
 from recourse.resolution.model.reading import fingerprint
@@ -54,7 +54,7 @@ async def read_notices(pool: Database, order_id: str) -> list[Notice]:
     rows = await pool.fetch(
         'SELECT id, receiver AS "to", name, at, body FROM notices WHERE order_id = $1 ORDER BY step, line', order_id
     )
-    return [Notice(**dict(row)) for row in rows]
+    return [read_notice(dict(row)) for row in rows]
 
 
 async def read_balances(pool: Database, order_id: str) -> dict[str, int]:

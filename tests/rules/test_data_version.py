@@ -8,9 +8,11 @@ from typing import Annotated, Any, Literal
 import pytest
 from pydantic import BaseModel, ValidationError
 
+from recourse.activities.webhook import payload
 from recourse.policies import load_policy
 from recourse.resolution.model.data_version import DATA_VERSION, NeedsNewerBuild, Since, needs_of
 from recourse.resolution.model.events import RequestOpened
+from recourse.resolution.model.notice import read_notice
 from recourse.resolution.model.order import (
     Opening,
     Order,
@@ -21,9 +23,11 @@ from recourse.resolution.model.order import (
     write_opening,
     write_state,
 )
+from recourse.resolution.model.outcome import read_outcome
 from recourse.resolution.model.policy import Policy
 from recourse.resolution.model.reading import Message, read_message
 from recourse.resolution.rules.evolve import evolve
+from recourse.resolution.shown.notices import notices
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 NEWER = DATA_VERSION + 1
@@ -181,3 +185,30 @@ def test_a_message_that_only_a_newer_build_can_decide_is_waited_for(change: dict
 
     with pytest.raises(NeedsNewerBuild, match="which is not decided yet"):
         Message.again({**message.kept(), **change})
+
+
+def a_notice() -> dict[str, Any]:
+    before = open_order(an_order().opening)
+    asked = RequestOpened(number=1, kind="cancel", by="client", version=1, answer_due_at=NOW + timedelta(days=2))
+    [notice] = notices(before, [asked], an_order(), NOW, 1)
+    return notice.model_dump(mode="json")
+
+
+def test_a_notice_of_a_newer_build_is_delivered_with_all_that_it_says() -> None:
+    stored = a_notice()
+    body = {**stored["body"], "request": stored["body"]["request"] | UNKNOWN} | UNKNOWN
+
+    data = json.loads(payload(read_notice({**stored, "name": "order_paused", "body": body})))["data"]
+    assert data == {**body, "to": "freelancer"}
+
+
+def test_a_notice_that_only_a_newer_build_can_read_is_waited_for() -> None:
+    stored = a_notice()
+
+    with pytest.raises(NeedsNewerBuild, match=f"Notice {stored['id']} needs a build with a newer data version"):
+        read_notice({**stored, "body": {**stored["body"], "phase": "paused"}})
+
+
+def test_an_outcome_that_only_a_newer_build_can_read_says_so() -> None:
+    with pytest.raises(NeedsNewerBuild, match="The outcome of `pause` needs a build with a newer data version"):
+        read_outcome({"status": "applied", "command": "pause", "phase": "paused"})

@@ -91,9 +91,9 @@ CHANGES: tuple[tuple[str, str, str], ...] = (
     # Fields of the record's entries, of an undecided message and of what one run hands to the next.
     (f"{_MODEL}/events.py", 'event: Literal["message_sent"] = "message_sent"', '§\n    channel: str = "app"'),
     (
-        "recourse/resolution/shown/answering.py",
-        '{"at": decision.now.isoformat()}',
-        '{"at": decision.now.isoformat(), "device": "phone"}',
+        f"{_MODEL}/entry.py",
+        'command: str = Field(description="The command, or the clock that fired.")',
+        '§\n    device: str = Field("phone")',
     ),
     (f"{_MODEL}/reading.py", "refusal: Refusal | None = None", '§\n    device: str = "phone"'),
     ("workflows/carried.py", "recent: list[str] = []", '§\n    device: str = ""'),

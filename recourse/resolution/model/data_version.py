@@ -107,10 +107,10 @@ def _number(stored: Any, name: str) -> int:
     return found if isinstance(found, int) else FIRST
 
 
-def dump_stored(value: BaseModel, made_for: int, without: frozenset[str] = frozenset()) -> dict[str, Any]:
-    """A value as JSON has it, with the keys that only a newer build knows, where there can be any."""
+def dump_stored(value: BaseModel, *, newer: bool = True, without: frozenset[str] = frozenset()) -> dict[str, Any]:
+    """A value as JSON has it, with the keys that only a newer build knows; `newer`: whether there can be any."""
     dumped = value.model_dump(mode="json", exclude=set(without))
-    if made_for > DATA_VERSION:
+    if newer:
         _add_unknown(value, dumped)
     return dumped
 
@@ -123,6 +123,6 @@ def _add_unknown(value: Any, dumped: Any) -> None:
     elif isinstance(value, Mapping):
         for key, inner in value.items():
             _add_unknown(inner, dumped[key])
-    elif isinstance(value, tuple):
+    elif isinstance(value, tuple | list):
         for inner, inner_dumped in zip(value, dumped, strict=True):
             _add_unknown(inner, inner_dumped)

@@ -1,9 +1,11 @@
 """What receivers are told: the names of notices, and what one carries."""
 
-from typing import Literal, get_args
+from collections.abc import Mapping
+from typing import Any, Literal, get_args
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
+from recourse.resolution.model.data_version import NeedsNewerBuild
 from recourse.resolution.model.durations import Duration
 from recourse.resolution.model.money import Balances
 from recourse.resolution.model.vocabulary import (
@@ -152,6 +154,14 @@ class Notice(BaseModel):
     name: str = Field(description="What has happened.", json_schema_extra={"examples": list(NOTICES)})
     at: AwareDatetime = Field(description="When it happened.")
     body: NoticeBody = Field(description="What the notice carries.")
+
+
+def read_notice(stored: Mapping[str, Any]) -> Notice:
+    """A stored notice. Raises NeedsNewerBuild where it holds what only a newer build knows."""
+    try:
+        return Notice.model_validate(stored, extra="allow")
+    except ValidationError as error:
+        raise NeedsNewerBuild(f"Notice {stored['id']}") from error
 
 
 class NoticeData(NoticeBody):

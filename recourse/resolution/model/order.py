@@ -289,7 +289,8 @@ def read_state(state: Mapping[str, Any]) -> Order:
 def write_state(order: Order, without: frozenset[str] = frozenset()) -> dict[str, Any]:
     """The state that is stored of an order; `read_state` reads the whole of it."""
     numbers = {"made_for": max(order.made_for, DATA_VERSION), "needs": needs_of(order)}
-    return dump_stored(order.model_copy(update=numbers), max(order.made_for, order.opening.made_for), without)
+    newer = max(order.made_for, order.opening.made_for) > DATA_VERSION
+    return dump_stored(order.model_copy(update=numbers), newer=newer, without=without)
 
 
 def read_opening(opening: Mapping[str, Any]) -> Opening:
@@ -299,4 +300,4 @@ def read_opening(opening: Mapping[str, Any]) -> Opening:
 
 def write_opening(opening: Opening) -> dict[str, Any]:
     """What a workflow is started with, which `read_opening` reads."""
-    return dump_stored(opening.model_copy(update={"needs": needs_of(opening)}), opening.made_for)
+    return dump_stored(opening.model_copy(update={"needs": needs_of(opening)}), newer=opening.made_for > DATA_VERSION)

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import Field, ValidationError
 
 from recourse.resolution.model.commands import COMMANDS, Actor
-from recourse.resolution.model.data_version import NeedsNewerBuild
+from recourse.resolution.model.data_version import NeedsNewerBuild, dump_stored
 from recourse.resolution.model.fields import UNNAMED, excerpt, is_blank
 from recourse.resolution.model.record import canonical
 from recourse.resolution.model.refusals import Refusal
@@ -65,7 +65,7 @@ class Message(Frozen):
 
     def kept(self) -> dict[str, Any]:
         """All of it as JSON, to be read again by `again`."""
-        return {**(self.model_extra or {}), **self.model_dump(mode="json", exclude={"command"})}
+        return dump_stored(self, without=frozenset({"command"}))
 
     @classmethod
     def again(cls, kept: Mapping[str, Any]) -> "Message":
