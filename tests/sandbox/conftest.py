@@ -12,6 +12,7 @@ from recourse.sandbox.app import sandbox
 from recourse.sandbox.running import Sandbox, tokens
 from recourse.web.serving import listen
 from tests.activities.receivers import HttpReceiver, http_receiver
+from tests.patience import PATIENCE
 
 _numbers = count(1)
 
@@ -75,5 +76,5 @@ class Shop:
 @pytest.fixture
 async def shop(made: Sandbox) -> AsyncIterator[Shop]:
     headers = {"Authorization": f"Bearer {tokens(made)['service']}"}
-    async with httpx2.AsyncClient(base_url=made.url, headers=headers, timeout=120, trust_env=False) as http:
+    async with httpx2.AsyncClient(base_url=made.url, headers=headers, timeout=PATIENCE, trust_env=False) as http:
         yield Shop(http)
