@@ -152,13 +152,19 @@ def _everybody_may_enter(folder: Path) -> bool:
 
 
 @asynccontextmanager
-async def postgres(*, usual: bool = False) -> AsyncIterator[str]:
-    """The address of a PostgreSQL of our own, which ends with this block. `usual`: on its usual port, where
-    that is free."""
+async def postgres_server(*, usual: bool = False) -> AsyncIterator[LocalPostgres]:
+    """A PostgreSQL of our own, which ends with this block. `usual`: on its usual port, where that is free."""
     with scratch() as folder:
         server = LocalPostgres(folder, port=usual_port(PORT) if usual else None)
         try:
             await server.start()
-            yield server.dsn
+            yield server
         finally:
             await server.stop()
+
+
+@asynccontextmanager
+async def postgres(*, usual: bool = False) -> AsyncIterator[str]:
+    """The address of such a PostgreSQL."""
+    async with postgres_server(usual=usual) as server:
+        yield server.dsn

@@ -1,19 +1,15 @@
 """The servers and the worker of a sandbox, and what a test can do with them."""
 
-import asyncio
 import base64
 import secrets
-import tempfile
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 from recourse.database.migrate import migrate
 from recourse.database.pool import connect
-from recourse.local.postgres import PORT, LocalPostgres
-from recourse.local.process import usual_port
+from recourse.local.postgres import postgres_server
 from recourse.local.temporal import temporal_server
 from recourse.runtime.keys import KEY_SIZE, KeyRing
 from recourse.runtime.temporal_connection import connect as connect_temporal
@@ -89,12 +85,9 @@ async def running(url: str, webhook_url: str | None, *, usual: bool) -> AsyncIte
     token_keys = f"sandbox={_secret()}"
     webhook_secret = f"whsec_{_secret()}"
     async with AsyncExitStack() as stack:
-        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="recourse-", ignore_cleanup_errors=True))
-        postgres = LocalPostgres(Path(folder), port=usual_port(PORT) if usual else None)
-        stack.push_async_callback(postgres.stop)
-        (address, ui), _ = await asyncio.gather(
-            stack.enter_async_context(temporal_server(ui=True, usual=usual)), _database(postgres)
-        )
+        postgres = await stack.enter_async_context(postgres_server(usual=usual))
+        address, ui = await stack.enter_async_context(temporal_server(ui=True, usual=usual))
+        await migrate(postgres.dsn)
         pool, temporal = await connect(postgres.dsn), await connect_temporal(target_host=address)
         # Not `close`, which would wait for a database that was taken away.
         stack.callback(pool.terminate)
@@ -144,8 +137,3 @@ async def running(url: str, webhook_url: str | None, *, usual: bool) -> AsyncIte
 
 def _secret() -> str:
     return base64.b64encode(secrets.token_bytes(KEY_SIZE)).decode()
-
-
-async def _database(server: LocalPostgres) -> None:
-    await server.start()
-    await migrate(server.dsn)
