@@ -224,12 +224,12 @@ class Doctor:
             due = now() - STUCK_AFTER
             rows = await orders_due(self._recourse.pool, "next_clock_at", due, ANY, after=after, limit=PAGE)
             for row in rows:
-                clock = as_words(row["next_clock"])
-                says = f"{clock} was due at {row['next_clock_at']:%Y-%m-%d %H:%M} UTC and has not been decided"
-                yield Ailment("stuck", says, "docs/runbooks/orders-stuck.md", row["order_id"])
+                clock = as_words(row.next_clock)
+                says = f"{clock} was due at {row.next_clock_at:%Y-%m-%d %H:%M} UTC and has not been decided"
+                yield Ailment("stuck", says, "docs/runbooks/orders-stuck.md", row.order_id)
             if len(rows) < PAGE:
                 return
-            after = rows[-1]["next_clock_at"], rows[-1]["order_id"]
+            after = rows[-1].next_clock_at or due, rows[-1].order_id
 
     async def _not_delivered(self, order_id: str | None = None) -> AsyncIterator[Ailment]:
         after, told = None, ""

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
-from recourse.database.lists import ANY, Wanted, list_orders, read_parties
+from recourse.database.lists import ANY, ListedOrder, Wanted, list_orders, read_parties
 from recourse.database.orders import read_export, read_notices, read_order
 from recourse.errors import NoSuchOrder
 from recourse.resolution.model.notice import Notice
@@ -128,7 +128,7 @@ class Orders:
         """The order of this id, to read. Nothing is read yet."""
         return StoredOrder(self.pool, order_id, self._now)
 
-    async def list(self, wanted: Wanted = ANY, *, after: str = "", limit: int = 50) -> list[dict[str, Any]]:
+    async def list(self, wanted: Wanted = ANY, *, after: str = "", limit: int = 50) -> list[ListedOrder]:
         """A page of orders by id, behind `after`: where each stands and what comes next."""
         with explaining_database_errors():
             return await list_orders(self.pool, wanted, after=after, limit=limit)

@@ -28,7 +28,7 @@ from recourse.cli.output import (
 from recourse.cli.pages import between, order_page, outcome_page, outlook_page, rows
 from recourse.cli.times import away, due
 from recourse.cli.typed import Limit, Money, with_amount
-from recourse.database.lists import read_orders, undecided_cases
+from recourse.database.lists import WaitingCase, read_orders, undecided_cases
 from recourse.database.orders import read_record
 from recourse.resolution.model.amounts import write_amount
 from recourse.resolution.model.entry import AppliedEntry
@@ -89,8 +89,8 @@ async def list_open(
                 policy=policy,
                 due_by=at if overdue else None,
             )
-            known = await read_orders(orders.pool, [row["order_id"] for row in found])
-    shown = [(row, known.get(row["order_id"])) for row in found]
+            known = await read_orders(orders.pool, [row.order_id for row in found])
+    shown = [(row, known.get(row.order_id)) for row in found]
     if json:
         say_json([_told(row, order, at) for row, order in shown])
         return
@@ -104,19 +104,19 @@ async def list_open(
         table.add_row(*(Text(printable(cell)) for cell in _cells(row, order, at)))
     console().print(table)
     if len(found) == limit:
-        say_more(place(found[-1], "due_at"))
+        say_more(place(found[-1].due_at, found[-1].order_id))
 
 
-def _told(row: Mapping[str, Any], order: Order | None, at: datetime) -> dict[str, Any]:
+def _told(row: WaitingCase, order: Order | None, at: datetime) -> dict[str, Any]:
     more = {"held": held(order), "if_nobody_acts": if_nobody_acts(order, "operator")} if order else {}
-    return {**row, "overdue": row["due_at"] <= at, **more}
+    return {**plain(row), "overdue": row.due_at <= at, **more}
 
 
-def _cells(row: Mapping[str, Any], order: Order | None, at: datetime) -> Iterator[str]:
-    yield f"{row['order_id']} ({row['policy']})"
-    yield f"{row['stage']}, {due(row['due_at'], at)}"
-    yield row["turn"] + (f", {away(row['turn_until'], at)}" if row["turn_until"] != row["due_at"] else "")
-    yield write_amount(held(order), row["currency"]) if order else ""
+def _cells(row: WaitingCase, order: Order | None, at: datetime) -> Iterator[str]:
+    yield f"{row.order_id} ({row.policy})"
+    yield f"{row.stage}, {due(row.due_at, at)}"
+    yield row.turn + (f", {away(row.turn_until, at)}" if row.turn_until != row.due_at else "")
+    yield write_amount(held(order), row.currency) if order else ""
     yield silence(order, at) if order else "needs a newer build of Recourse"
 
 

@@ -1,7 +1,7 @@
 """`recourse orders`: find orders among many."""
 
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
 from rich.table import Table
@@ -10,7 +10,7 @@ from rich.text import Text
 from recourse.cli.output import After, Json, Stop, console, say_json, say_more
 from recourse.cli.times import away
 from recourse.cli.typed import Limit
-from recourse.database.lists import Wanted, list_orders, orders_due
+from recourse.database.lists import ListedOrder, Wanted, list_orders, orders_due
 from recourse.resolution.model.durations import parse_duration
 from recourse.resolution.model.fields import printable
 from recourse.resolution.model.vocabulary import How, Phase, SettlementStatus
@@ -57,9 +57,9 @@ def read_place(text: str) -> tuple[datetime, str] | None:
     return instant, order_id
 
 
-def place(row: dict[str, Any], clock: str) -> str:
+def place(at: datetime | None, order_id: str) -> str:
     """The same of a row, as `--after` takes it."""
-    return f"{row[clock].isoformat()} {row['order_id']}"
+    return f"{at.isoformat() if at else ''} {order_id}"
 
 
 @app.command(name="list")
@@ -115,18 +115,20 @@ async def list_some(
         return
     console().print(orders_table(rows, at))
     if len(rows) == limit:
-        say_more(place(rows[-1], clock) if stuck or due_before else rows[-1]["order_id"])
+        last = rows[-1]
+        due = last.next_clock_at if stuck else last.due_at
+        say_more(place(due, last.order_id) if stuck or due_before else last.order_id)
 
 
-def orders_table(rows: list[dict[str, Any]], at: datetime) -> Table:
+def orders_table(rows: list[ListedOrder], at: datetime) -> Table:
     """A page of orders, within 80 columns: where each stands, whose turn it is, and what time does next."""
     table = Table(show_edge=False, pad_edge=False)
     for heading in ("order", "policy", "phase", "turn", "next", "money"):
         table.add_column(heading, overflow="fold", no_wrap=heading == "policy")
     for row in rows:
-        turn = row["turn"] + (f", {away(row['turn_until'], at)}" if row["turn_until"] else "")
-        clock = f"{as_words(row['next_clock'])} {away(row['next_clock_at'], at)}" if row["next_clock"] else "-"
-        case = f", case: {row['case_stage']}" if row["case_stage"] not in (None, "closed") else ""
-        cells = (row["order_id"], row["policy"], PHASES[row["phase"]] + case, turn, clock, row["settlement"])
+        turn = row.turn + (f", {away(row.turn_until, at)}" if row.turn_until else "")
+        clock = f"{as_words(row.next_clock)} {away(row.next_clock_at, at)}" if row.next_clock else "-"
+        case = f", case: {row.case_stage}" if row.case_stage not in (None, "closed") else ""
+        cells = (row.order_id, row.policy, PHASES[row.phase] + case, turn, clock, row.settlement)
         table.add_row(*(Text(printable(cell)) for cell in cells))
     return table

@@ -9,14 +9,49 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, NamedTuple, Self
 
+from pydantic import AwareDatetime, Field
+
 from recourse.database.access import Database
 from recourse.database.orders import WHOLE
 from recourse.resolution.model.data_version import NeedsNewerBuild
 from recourse.resolution.model.order import Order, read_state
-from recourse.resolution.model.vocabulary import How, Party, Phase, SettlementStatus
+from recourse.resolution.model.vocabulary import How, Party, Phase, SettlementStatus, Stage, View, Whose
 
-_COLUMNS = "order_id, policy, phase, turn, turn_until, next_clock, next_clock_at, settlement, case_stage"
+_COLUMNS = "order_id, policy, phase, due_at, turn, turn_until, next_clock, next_clock_at, settlement, case_stage"
+_CASE_COLUMNS = (
+    "order_id, policy, client, freelancer, currency, price, phase, case_stage AS stage, case_due_at AS due_at, turn, "
+    "turn_until"
+)
 Place = tuple[datetime, str]
+
+
+class _Row(View):
+    order_id: str = Field(description="The order's id.")
+    policy: str = Field(description="The name of the order's policy.")
+    phase: Phase = Field(description="Where the order stands.")
+    turn: Whose = Field(description="Who must act next.")
+    turn_until: AwareDatetime | None = Field(description="The deadline; null: there is none.")
+
+
+class ListedOrder(_Row):
+    """An order in a list."""
+
+    due_at: AwareDatetime | None = Field(description="When the work is due.")
+    next_clock: str | None = Field(description="The clock that fires next.")
+    next_clock_at: AwareDatetime | None = Field(description="When that clock fires.")
+    settlement: SettlementStatus = Field(description="Where the final payment stands.")
+    case_stage: Stage | None = Field(description="Where the latest case stands.")
+
+
+class WaitingCase(_Row):
+    """A case that waits for a decision. It is the parties' turn while a proposal is on the table."""
+
+    client: str = Field(description="The client's id.")
+    freelancer: str = Field(description="The freelancer's id.")
+    currency: str = Field(description="The currency of all amounts, by ISO 4217.")
+    price: int = Field(description="The price, in minor units.")
+    stage: Stage = Field(description="Where the case stands.")
+    due_at: AwareDatetime = Field(description="When the policy's fallback decides in place of an operator.")
 
 
 class Parties(NamedTuple):
@@ -82,14 +117,12 @@ async def read_parties(pool: Database, order_id: str) -> Parties | None:
     return Parties(row["client"], row["freelancer"]) if row else None
 
 
-async def list_orders(
-    pool: Database, wanted: Wanted = ANY, *, after: str = "", limit: int = 50
-) -> list[dict[str, Any]]:
+async def list_orders(pool: Database, wanted: Wanted = ANY, *, after: str = "", limit: int = 50) -> list[ListedOrder]:
     """A page of orders by id, behind `after`: where each stands and what comes next."""
     query = _Query()
     query.those(wanted)
     query.where("order_id > {}", after)
-    return await query.page(pool, _COLUMNS, "order_id", limit)
+    return [ListedOrder.model_construct(**row) for row in await query.page(pool, _COLUMNS, "order_id", limit)]
 
 
 async def orders_due(
@@ -100,7 +133,7 @@ async def orders_due(
     *,
     after: Place | None = None,
     limit: int = 50,
-) -> list[dict[str, Any]]:
+) -> list[ListedOrder]:
     """A page of open orders that are due before an instant, the first due first, behind the instant and id `after`.
 
     `due_at` is when the work is due; `next_clock_at` is when time decides something next. A clock that was due some
@@ -112,7 +145,8 @@ async def orders_due(
     query.where(f"({clock}, order_id) > ({{}}, {{}})", *(after or (None, None)))
     if clock == "due_at":
         query.conditions.append("closed_at IS NULL")
-    return await query.page(pool, f"{_COLUMNS}, due_at", f"{clock}, order_id", limit)
+    rows = await query.page(pool, _COLUMNS, f"{clock}, order_id", limit)
+    return [ListedOrder.model_construct(**row) for row in rows]
 
 
 async def undecided_cases(
@@ -124,7 +158,7 @@ async def undecided_cases(
     turn: str | None = None,
     policy: str | None = None,
     due_by: datetime | None = None,
-) -> list[dict[str, Any]]:
+) -> list[WaitingCase]:
     """A page of the cases that are not decided, those due next first, behind the due instant and order id `after`.
 
     A ruling that can still be appealed is decided: nobody waits for an operator. `stage` and `turn` pick those at one
@@ -140,11 +174,8 @@ async def undecided_cases(
     query.where("turn = {}", turn)
     query.where("policy = {}", policy)
     query.where("case_due_at <= {}", due_by)
-    columns = (
-        "order_id, policy, client, freelancer, currency, price, phase, case_stage AS stage, case_due_at AS due_at, "
-        "turn, turn_until"
-    )
-    return await query.page(pool, columns, "case_due_at, order_id", limit)
+    rows = await query.page(pool, _CASE_COLUMNS, "case_due_at, order_id", limit)
+    return [WaitingCase.model_construct(**row) for row in rows]
 
 
 async def policies_in_use(pool: Database) -> list[str]:

@@ -11,7 +11,7 @@ from pydantic import AwareDatetime
 from recourse.database.orders import read_notices
 from recourse.resolution.model.durations import Duration
 from recourse.resolution.model.fields import Instant
-from recourse.resolution.model.vocabulary import Frozen
+from recourse.resolution.model.vocabulary import Frozen, View
 from recourse.resolution.rules.clocks import next_clock
 from recourse.sandbox.catching import Sent
 from recourse.sandbox.clocks import ClockStopped
@@ -20,7 +20,6 @@ from recourse.sandbox.payments import Answer, Attempt
 from recourse.sandbox.running import Sandbox, sign_in_links
 from recourse.web.access import OrderId, answers
 from recourse.web.api.bodies import ExactRoute
-from recourse.web.api.shapes import Answered
 from recourse.web.problems import Failure, malformed
 
 
@@ -48,7 +47,7 @@ class Move(Frozen):
     until: Instant | None = None
 
 
-class Clock(Answered):
+class Clock(View):
     """What the clock of an order reads, and the next instant at which time alone decides something."""
 
     order_id: str
@@ -56,13 +55,13 @@ class Clock(Answered):
     next_deadline: datetime | None
 
 
-class Deliveries(Answered):
+class Deliveries(View):
     """What was sent, in order."""
 
     sent: list[Sent]
 
 
-class Payments(Answered):
+class Payments(View):
     """What the payment provider of the sandbox was asked to pay for an order, in order."""
 
     attempts: list[Attempt]
@@ -80,7 +79,7 @@ class Outage(Frozen):
     lasts: Duration | None = None
 
 
-class Away(Answered):
+class Away(View):
     """The parts that are away, each with the instant at which it comes back; null: when it is brought back."""
 
     away: dict[PartName, AwareDatetime | None]

@@ -9,7 +9,7 @@ import pytest
 
 from bench.many_orders import fill
 from bench.reads import KEY, reads
-from recourse.database.lists import ANY, Wanted, list_orders, orders_due, policies_in_use, undecided_cases
+from recourse.database.lists import ANY, ListedOrder, Wanted, list_orders, orders_due, policies_in_use, undecided_cases
 from recourse.database.outbox import orders_with_undelivered, undelivered
 from recourse.database.pool import connect
 from tests.conftest import run_on
@@ -86,7 +86,7 @@ async def test_a_filter_finds_all_that_it_says_each_once_page_by_page(
     expected = [row[0] for row in await many.fetch(f"SELECT order_id FROM orders WHERE {condition} ORDER BY 1")]
     found, after = list[str](), ""
     while len(found) < len(expected) and (page := await list_orders(many, wanted, after=after, limit=301)):
-        found += [row["order_id"] for row in page]
+        found += [row.order_id for row in page]
         after = found[-1]
     assert found[: len(expected)] == expected
     assert expected or wanted.settlement == "retrying"
@@ -97,11 +97,13 @@ async def test_what_is_due_comes_first_due_first_page_by_page(many: Any) -> None
     expected = await many.fetch(
         "SELECT order_id FROM orders WHERE due_at < $1 AND closed_at IS NULL ORDER BY due_at, order_id", before
     )
-    found, after = list[dict[str, Any]](), None
+    found, after = list[ListedOrder](), None
     while page := await orders_due(many, "due_at", before, after=after, limit=301):
         found += page
-        after = found[-1]["due_at"], found[-1]["order_id"]
-    assert [row["order_id"] for row in found] == [row["order_id"] for row in expected]
+        due_at = found[-1].due_at
+        assert due_at
+        after = due_at, found[-1].order_id
+    assert [row.order_id for row in found] == [row["order_id"] for row in expected]
     assert len(found) > 301
 
 
@@ -117,11 +119,11 @@ async def test_cases_are_found_by_policy_by_turn_and_by_what_is_overdue(many: An
     everything = await undecided_cases(many, limit=COUNT)
     assert len(await undecided_cases(many, policy="glimmer", limit=COUNT)) == len(everything) > 50
     assert await undecided_cases(many, policy="upwork") == []
-    assert {row["turn"] for row in everything} == {"operator", "both"}
-    assert {row["turn"] for row in await undecided_cases(many, turn="operator", limit=COUNT)} == {"operator"}
-    middle = everything[len(everything) // 2]["due_at"]
+    assert {row.turn for row in everything} == {"operator", "both"}
+    assert {row.turn for row in await undecided_cases(many, turn="operator", limit=COUNT)} == {"operator"}
+    middle = everything[len(everything) // 2].due_at
     due = await undecided_cases(many, due_by=middle, limit=COUNT)
-    assert due == [row for row in everything if row["due_at"] <= middle]
+    assert due == [row for row in everything if row.due_at <= middle]
 
 
 async def test_the_policies_in_use_are_those_that_orders_have(many: Any, pool: Any) -> None:

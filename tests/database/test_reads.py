@@ -39,7 +39,7 @@ async def test_pages_of_orders_hold_each_order_once_in_order_of_its_id(pool: Any
         await record_step(pool, life.steps[0])
     found, after = [], ""
     while page := await list_orders(pool, after=after, limit=3):
-        found += [row["order_id"] for row in page]
+        found += [row.order_id for row in page]
         after = found[-1]
     assert found == [f"o-{number}" for number in range(7)]
 

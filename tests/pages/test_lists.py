@@ -90,7 +90,7 @@ async def test_the_queue_is_narrowed_to_what_is_overdue_or_due_soon(
         (timedelta(hours=23), {"", "week", "day"}),
         (timedelta(0), {"", "week", "day", "overdue"}),
     ):
-        clock = repeat(row["due_at"] - early)
+        clock = repeat(row.due_at - early)
         operator = await visitor("operator", to=make_app(marketplace.recourse, KEYS, now=clock.__next__))
         for due in ("", "week", "day", "overdue", "in a while"):
             await operator.open(f"queue?due={due}")
@@ -104,7 +104,7 @@ async def test_the_next_page_of_the_queue_has_the_same_filters(
     monkeypatch.setattr(lists, "PAGE", 2)
     ids = [await started(marketplace, order, *ESCALATED) for _ in range(3)]
     other = await started(marketplace, order, *ESCALATED[:2], policy="fiverr_guide")
-    due_at = max(row["due_at"] for row in await undecided_cases(marketplace.recourse.pool))
+    due_at = max(row.due_at for row in await undecided_cases(marketplace.recourse.pool))
     operator = await visitor("operator", to=make_app(marketplace.recourse, KEYS, now=lambda: due_at))
     filters = {"stage": "mediation", "policy": "resolution_center", "due": "overdue", "waits": "operator"}
     await operator.open(f"queue?{urlencode(filters)}")

@@ -6,22 +6,22 @@ from typing import Literal
 from fastapi import APIRouter
 from temporalio.service import RPCError
 
+from recourse.resolution.model.vocabulary import View
 from recourse.runtime.database_connection import takes_writes
 from recourse.web.access import Site, TheSite
-from recourse.web.api.shapes import Answered
 from recourse.web.problems import database_unreachable, temporal_unreachable
 
 router = APIRouter(tags=["health"])
 PATIENCE = 3.0  # seconds
 
 
-class Alive(Answered):
+class Alive(View):
     """The process answers."""
 
     status: Literal["ok"] = "ok"
 
 
-class Ready(Answered):
+class Ready(View):
     """What it needs answers too."""
 
     database: Literal["ok"] = "ok"

@@ -8,10 +8,9 @@ from pydantic import Field
 
 from recourse.resolution.model.durations import Duration, write_duration
 from recourse.resolution.model.order import Id
-from recourse.resolution.model.vocabulary import Frozen
+from recourse.resolution.model.vocabulary import Frozen, View
 from recourse.web.access import TheSite, answers, service_only
 from recourse.web.api.bodies import ExactRoute
-from recourse.web.api.shapes import Answered
 from recourse.web.pages.sessions import LINK_LASTS, LONGEST_LINK, link
 from recourse.web.problems import malformed
 from recourse.web.tokens import Bearer, sign_token
@@ -33,7 +32,7 @@ class IssueToken(Frozen):
     lifetime: Duration = _lasting(timedelta(hours=1), "How long the token is good, such as `12h`, at most 30 days.")
 
 
-class Issued(Answered):
+class Issued(View):
     """A token, and until when it is good."""
 
     token: str = Field(description="The token.")
@@ -49,7 +48,7 @@ class IssueLink(Frozen):
     lifetime: Duration = _lasting(LINK_LASTS, "How long the link is good, such as `10m`, at most a day.")
 
 
-class IssuedLink(Answered):
+class IssuedLink(View):
     """A path of this server to send somebody to, and until when it signs them in."""
 
     path: str = Field(description="A path of this server, with its query.")

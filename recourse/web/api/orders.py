@@ -1,7 +1,7 @@
 """Starting orders, and reading where they stand."""
 
 from datetime import timedelta
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Response
 from fastapi.responses import JSONResponse
@@ -91,12 +91,12 @@ async def start_order(site: TheSite, body: StartOrder, response: Response) -> St
     )
 
 
-@router.get("/orders", response_model=OrderList, responses=answers(422))
-async def list_them(site: TheSite, caller: Caller, after: After = "", limit: Limit = 50) -> dict[str, Any]:
+@router.get("/orders", responses=answers(422))
+async def list_them(site: TheSite, caller: Caller, after: After = "", limit: Limit = 50) -> OrderList:
     """Orders by id, a page at a time: a party's own, or all of them for operators and services."""
     wanted = Wanted.of(caller.role, caller.id) if caller.role in PARTIES else Wanted()
     rows = await list_orders(site.recourse.pool, wanted, after=after, limit=limit)
-    return {"orders": rows, "next": rows[-1]["order_id"] if len(rows) == limit else None}
+    return OrderList(orders=rows, next=rows[-1].order_id if len(rows) == limit else None)
 
 
 @router.get("/orders/{order_id}", responses=answers(403, 404, 422))

@@ -1,16 +1,14 @@
 """The cases that wait for operators."""
 
-from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
 
 from fastapi import APIRouter, Depends
 
-from recourse.database.lists import undecided_cases
+from recourse.database.lists import WaitingCase, undecided_cases
 from recourse.resolution.model.fields import storable
 from recourse.web.access import TheSite, answers, staff_only
 from recourse.web.api.orders import After, Limit
-from recourse.web.api.shapes import Queue
+from recourse.web.api.shapes import Queue, QueuedCase
 from recourse.web.problems import malformed
 
 router = APIRouter(tags=["operators"])
@@ -32,17 +30,16 @@ def place_after(after: str) -> tuple[datetime, str] | None:
         raise malformed(**{"query.after": "is not the `next` of a page"}) from error
 
 
-def place_of(row: Mapping[str, Any]) -> str:
+def place_of(case: WaitingCase) -> str:
     """The same of a row, as `next` says it."""
-    at = row["due_at"].astimezone(UTC).isoformat().removesuffix("+00:00")
-    return f"{at}Z{_BETWEEN}{row['order_id']}"
+    at = case.due_at.astimezone(UTC).isoformat().removesuffix("+00:00")
+    return f"{at}Z{_BETWEEN}{case.order_id}"
 
 
-@router.get("/queue", response_model=Queue, dependencies=[Depends(staff_only)], responses=answers(403, 422))
-async def show_queue(site: TheSite, after: After = "", limit: Limit = 50) -> dict[str, Any]:
+@router.get("/queue", dependencies=[Depends(staff_only)], responses=answers(403, 422))
+async def show_queue(site: TheSite, after: After = "", limit: Limit = 50) -> Queue:
     """The undecided cases, those due next first. An overdue one is past the instant at which time decides it."""
     rows = await undecided_cases(site.recourse.pool, after=place_after(after), limit=limit)
     now = site.now()
-    for row in rows:
-        row["overdue"] = row["due_at"] <= now
-    return {"cases": rows, "next": place_of(rows[-1]) if len(rows) == limit else None}
+    cases = [QueuedCase.model_construct(**dict(row), overdue=row.due_at <= now) for row in rows]
+    return Queue(cases=cases, next=place_of(rows[-1]) if len(rows) == limit else None)

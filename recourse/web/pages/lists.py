@@ -59,7 +59,7 @@ async def own_orders(request: Request) -> Response:
         return to(request, f"orders/{order_id}" if order_id else "queue")
     after = request.query_params.get("after", "").replace("\x00", "")
     rows = await list_orders(site.recourse.pool, Wanted.of(bearer.role, bearer.id), after=after, limit=PAGE)
-    following = urlencode({"after": rows[-1]["order_id"]}) if len(rows) == PAGE else None
+    following = urlencode({"after": rows[-1].order_id}) if len(rows) == PAGE else None
     return render(request, "orders.html", rows=rows, following=following, reader=bearer.role)
 
 
