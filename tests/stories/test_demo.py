@@ -64,7 +64,8 @@ async def test_each_story_keeps_together() -> None:
     assert re.match(r"  silence · order demo-02-[0-9a-f]{8}-1 · policy resolution_center$", lines[0])
     assert re.match(r"  \w{3} 20\d\d-\d\d-\d\d 10:00  The client      Asked to cancel the order\.", lines[1])
     assert "  The clock       The time to answer was over. The request to cancel the order" in told
-    assert "\n  money   client 105.50 USD · freelancer 0.00 USD · platform 0.00 USD\n  ended   canceled, " in told
+    assert "\n  money   client 105.50 USD · freelancer 0.00 USD · platform 0.00 USD\n" in told
+    assert "\n  ended   canceled by silence · 3 d 1 h in " in told
     assert "The order has ended, every cent is accounted for, and every record verifies." in told
     assert max(map(len, lines)) <= 110
 
@@ -75,7 +76,7 @@ async def test_the_brief_form_prints_the_table_alone() -> None:
 
     assert ran.status == 0, ran
     assert lines[0].split() == ["Story", "Ending", "Days", "played", "Seconds"]
-    assert re.match(r" accepted +canceled, mutual +2 d +\d+\.\d$", lines[1])
+    assert re.match(r" accepted +canceled by agreement +2 d +\d+\.\d$", lines[1])
     assert len(lines) == 3
 
 

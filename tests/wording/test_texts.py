@@ -39,6 +39,7 @@ NEEDED: dict[str, dict[str, Collection[str]]] = {
     "fallback": {"long": {*get_args(v.Fallback), "let_them_decide"}},
     "deadline": {"then": set(get_args(Consequence)) - {*get_args(v.Silence), *get_args(v.Fallback), "let_them_decide"}},
     "how": {
+        "short": get_args(v.How),
         "past": get_args(v.How),
         "future": get_args(v.How),
         "arrow": {"unilateral", "forced_late", "regretted"},

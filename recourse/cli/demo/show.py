@@ -25,9 +25,11 @@ from recourse.starter.simulate.play import Difference, Play
 from recourse.starter.simulate.story import Story, StoryStep, read_story
 from recourse.starter.simulate.temporal import Stage, TemporalEngine, TooSlow, shift_of
 from recourse.web.pages.timeline import TimelineEntry, timeline
-from recourse.wording.english import PHASES, as_words
+from recourse.wording import texts
+from recourse.wording.english import PHASES
 
 TRIES = 10
+_HOW = texts("how", "short")
 WIDEST = 110  # columns, beyond which lines are hard to read
 INTRODUCTION = """\
 Recourse ends orders of a freelance marketplace: when somebody cancels, when
@@ -167,7 +169,7 @@ async def _shown(staged: Stage, story: Story, screen: Console) -> Played:
     wrong = verify(exported(order, entries, "operator"))
     if wrong:
         raise Difference(("record",), "a record that verifies", wrong)
-    terms, how = order.terms, f", {as_words(order.resolution.how)}" if order.resolution else ""
+    terms, how = order.terms, f" {_HOW[order.resolution.how]}" if order.resolution else ""
     lasted = entries[-1].at - terms.ordered_at
     played = Played(story, terms.order_id, f"{PHASES[order.phase]}{how}", lasted, time.monotonic() - began)
     money = view(order, "operator", order.decided_at).money
