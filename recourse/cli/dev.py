@@ -63,8 +63,9 @@ async def dev(
     with listener:
         say("Starting PostgreSQL, a Temporal server, a worker and a web server, all on loopback …")
         async with (
-            until_stopped() as stop,
             sandbox(listener, policies=policies, webhook_url=webhook_url, usual=port != 0) as made,
+            # Not before, so that Ctrl-C ends what is still starting.
+            until_stopped() as stop,
         ):
             if json:
                 say_json(described(made))
@@ -141,11 +142,11 @@ def introduction(made: Any) -> str:
     return f"""
 The sandbox runs until Ctrl-C in this window. Nothing in it is real, and nothing stays.
 
-  API          {made.url}          described at {made.url}/openapi.json
-  pages        {made.url}/pages
-  what was sent (mails, webhooks)  {made.url}/sandbox
-  Temporal UI  {made.temporal_ui}
-  webhooks are signed with  {made.webhook_secret}
+  API                 {made.url}, described at {made.url}/openapi.json
+  pages               {made.url}/pages
+  mails and webhooks  {made.url}/sandbox
+  Temporal UI         {made.temporal_ui}
+  webhook secret      {made.webhook_secret}
 
 Sign in; each link works for a day, and a browser holds one person at a time.
 

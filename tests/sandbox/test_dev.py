@@ -8,6 +8,7 @@ import socket
 import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx2
@@ -51,6 +52,15 @@ async def dev(*options: str) -> AsyncIterator[asyncio.subprocess.Process]:
         await asyncio.wait_for(process.communicate(), PATIENCE)
 
 
+def children(pid: int) -> set[int]:
+    """The processes that a process has started and that still run."""
+    return {*map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())}
+
+
+def run_on(pids: set[int]) -> set[int]:
+    return {pid for pid in pids if Path(f"/proc/{pid}").exists()}
+
+
 async def test_it_says_what_is_where_and_its_commands_work_as_pasted() -> None:
     port = free_port()
     async with dev("--port", str(port)) as process:
@@ -84,6 +94,20 @@ async def test_programs_read_one_line_and_nothing_is_left_running() -> None:
         host, _, port = address.partition(":")
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection((host, int(port)))
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="the system does not list processes in /proc")
+async def test_ctrl_c_ends_what_is_still_starting() -> None:
+    async with dev("--port", "0") as process:
+        assert process.stderr is not None
+        await asyncio.wait_for(process.stderr.readuntil("all on loopback …\n".encode()), PATIENCE)
+        while not (started := children(process.pid)):  # noqa: ASYNC110 - the system lists them, and tells nobody
+            await asyncio.sleep(0)
+        process.send_signal(signal.SIGINT)
+        out, err = await asyncio.wait_for(process.communicate(), PATIENCE)
+        assert (process.returncode, out) == (130, b"")
+        assert b"Traceback" not in err
+        assert run_on(started) == set()
 
 
 async def test_a_port_that_another_program_has_is_said_to_be_taken() -> None:
