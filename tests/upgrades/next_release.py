@@ -3,6 +3,7 @@
 A key that is marked with `Since` makes older builds wait where it is used; CONTRIBUTING.md says how to add one.
 """
 
+import ast
 import shutil
 import signal
 import sys
@@ -18,50 +19,63 @@ from tests.patience import PATIENCE
 ROOT = Path(__file__).parents[2]
 FOLDERS = ("recourse", "workflows", "activities", "starter", "tests", "campaigns")
 _MODEL, _RULES = "recourse/resolution/model", "recourse/resolution/rules"
-_SINCE = "from recourse.resolution.model.data_version import Since\n\n\n"
+_SINCE = "from typing import Annotated\nfrom recourse.resolution.model.data_version import Since\n"
+_PAUSED = "from recourse.resolution.model.events import Paused\n"
 
-# File, text that stands there once, and what stands there in the next release; § is that text.
-CHANGES: tuple[tuple[str, str, str], ...] = (
-    (f"{_MODEL}/data_version.py", "DATA_VERSION = 1", "DATA_VERSION = 2"),
-    # A policy key that older builds may overlook, and another that they may not.
-    (f"{_MODEL}/policy.py", 'fallback: Fallback = "cancel_split"', '§\n    survey: Name = "none"'),
-    (f"{_MODEL}/policy.py", "class Undo(Frozen)", "from typing import Annotated\n" + _SINCE + "§"),
-    (f"{_MODEL}/policy.py", "consent: StrictBool = False", "§\n    twice: Annotated[StrictBool, Since(2)] = False"),
+# Fields: file, class, and the line of each. They come first in their class.
+FIELDS = (
+    # Policy keys: one that older builds may overlook, and one that they may not.
+    (f"{_MODEL}/policy.py", "Cases", 'survey: Name = "none"'),
+    (f"{_MODEL}/policy.py", "Undo", "twice: Annotated[bool, Since(2)] = False"),
     # Keys of the state, at the top and further in.
-    (f"{_MODEL}/order.py", "class Order(Frozen)", _SINCE + "§"),
-    (
-        f"{_MODEL}/order.py",
-        "hidden_from: dict[Party, int] = {}",
-        "§\n    messages: int = 0\n    paused_until: Annotated[AwareDatetime | None, Since(2)] = None",
-    ),
-    (f"{_MODEL}/dispute.py", "ruled_on: bool = False", '§\n    seen: str = "no"'),
-    (f"{_RULES}/evolve_disputes.py", "communicated=event.communicated,", '§\n        seen="on the phone",'),
+    (f"{_MODEL}/order.py", "Order", "messages: int = 0"),
+    (f"{_MODEL}/order.py", "Order", "paused_until: Annotated[AwareDatetime | None, Since(2)] = None"),
+    (f"{_MODEL}/dispute.py", "Request", 'seen: str = "on the phone"'),
+    # What the record says, an undecided message, and what one run hands to the next.
+    (f"{_MODEL}/events.py", "MessageSent", 'channel: str = "app"'),
+    (f"{_MODEL}/entry.py", "_Entry", 'device: str = "phone"'),
+    (f"{_MODEL}/reading.py", "Message", 'device: str = "phone"'),
+    ("workflows/carried.py", "Carried", 'device: str = ""'),
+)
+# Code: file, the class or function before which it stands.
+CODE = (
+    (f"{_MODEL}/policy.py", "Undo", _SINCE),
+    (f"{_MODEL}/order.py", "Order", _SINCE),
     # A command with its event and its clock.
     (
         f"{_MODEL}/events.py",
-        "class FollowedUp(Frozen)",
-        'class Paused(Frozen):\n    event: Literal["paused"] = "paused"\n    until: AwareDatetime | None = None\n\n\n§',
+        "FollowedUp",
+        'class Paused(Frozen):\n    event: Literal["paused"] = "paused"\n    until: AwareDatetime | None = None\n',
     ),
     (
         f"{_MODEL}/commands.py",
-        "class OrderAgain(Command)",
+        "OrderAgain",
         'class Pause(Command):\n    name = "pause"\n    by = ("client",)\n    about = "Pauses."\n'
-        "    seconds: Int64 = 0\n\n\n§",
+        "    seconds: Int64 = 0\n",
     ),
-    (f"{_MODEL}/commands.py", "    | OrderAgain\n", "    | Pause\n§"),
     (
         f"{_RULES}/decide.py",
-        "def _apply(",
-        "from recourse.resolution.model.commands import Pause\nfrom recourse.resolution.model.events import Paused\n"
-        "from datetime import timedelta\n\n\n§",
+        "_apply",
+        f"from recourse.resolution.model.commands import Pause\nfrom datetime import timedelta\n{_PAUSED}",
     ),
+    (f"{_RULES}/evolve.py", "evolve", _PAUSED),
+    ("recourse/resolution/shown/notices.py", "notices", _PAUSED),
+    (
+        f"{_RULES}/clocks.py",
+        "_settle",
+        f"{_PAUSED}\n\ndef _pause_ends(decision: Decision) -> None:\n    decision.happen(Paused())\n",
+    ),
+)
+# Texts: file, what stands there once, and what stands there in the next release; § is what stood there.
+TEXTS = (
+    (f"{_MODEL}/data_version.py", "DATA_VERSION = 1", "DATA_VERSION = 2"),
+    (f"{_MODEL}/commands.py", "    | OrderAgain\n", "    | Pause\n§"),
     (
         f"{_RULES}/decide.py",
         "        case SubmitRequirements():",
         "        case Pause():\n            until = decision.now + timedelta(seconds=command.seconds)\n"
         "            decision.happen(Paused(until=until if command.seconds else None))\n§",
     ),
-    (f"{_RULES}/evolve.py", "def evolve(", "from recourse.resolution.model.events import Paused\n\n\n§"),
     (
         f"{_RULES}/evolve.py",
         "        case FollowedUp():",
@@ -71,32 +85,12 @@ CHANGES: tuple[tuple[str, str, str], ...] = (
     (f"{_RULES}/clocks.py", '    "dormancy",\n]', '    "dormancy",\n    "pause_ends",\n]'),
     (
         f"{_RULES}/clocks.py",
-        '    running += [("settlement_retry"',
+        "    return running\n\n\ndef q",
         '    running.append(("pause_ends", order.paused_until))\n§',
     ),
     (f"{_RULES}/clocks.py", '    "follow_up": _follow_up,', '§\n    "pause_ends": _pause_ends,'),
-    (
-        f"{_RULES}/clocks.py",
-        "def _settle(",
-        "from recourse.resolution.model.events import Paused\n\n\ndef _pause_ends(decision: Decision) -> None:\n"
-        "    decision.happen(Paused())\n\n\n§",
-    ),
     ("recourse/resolution/shown/notices.py", "            | EvidenceAdded()\n        ):", "            | Paused()\n§"),
-    (
-        "recourse/resolution/shown/notices.py",
-        "def _told(",
-        "from recourse.resolution.model.events import Paused\n\n\n§",
-    ),
     ("recourse/wording/en.toml", "[clock]\n", '§pause_ends.future = "the pause ends"\n'),
-    # Fields of the record's entries, of an undecided message and of what one run hands to the next.
-    (f"{_MODEL}/events.py", 'event: Literal["message_sent"] = "message_sent"', '§\n    channel: str = "app"'),
-    (
-        f"{_MODEL}/entry.py",
-        'command: str = Field(description="The command, or the clock that fired.")',
-        '§\n    device: str = Field("phone")',
-    ),
-    (f"{_MODEL}/reading.py", "refusal: Refusal | None = None", '§\n    device: str = "phone"'),
-    ("workflows/carried.py", "recent: list[str] = []", '§\n    device: str = ""'),
     ("workflows/order.py", "                order=write_state(", '                device="phone",\n§'),
 )
 
@@ -107,14 +101,46 @@ def next_release(folder: Path) -> Path:
     for name in FOLDERS:
         shutil.copytree(ROOT / name, tree / name, symlinks=True, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy2(ROOT / "worker.py", tree)
-    for file, before, after in CHANGES:
-        source = (tree / file).read_text(encoding="utf-8")
+    for file, owner, field in FIELDS:
+        _write(tree / file, _with_field(_read(tree / file), owner, field))
+    for file, place, code in CODE:
+        _write(tree / file, _with_code(_read(tree / file), place, code))
+    for file, before, after in TEXTS:
+        source = _read(tree / file)
         assert source.count(before) == 1, (
-            f"{file} has this {source.count(before)} times, and not once: {before!r}. Write in "
-            "tests/upgrades/next_release.py what stands there now."
+            f"{file} has this {source.count(before)} times, and not once: {before!r}. "
+            f"Write in {__name__} what stands there now."
         )
-        (tree / file).write_text(source.replace(before, after.replace("§", before)), encoding="utf-8")
+        _write(tree / file, source.replace(before, after.replace("§", before)))
     return tree
+
+
+def _read(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
+
+
+def _write(path: Path, source: str) -> None:
+    path.write_text(source, encoding="utf-8")
+
+
+def _with_field(source: str, owner: str, field: str) -> str:
+    first, *others = _definition(source, owner).body
+    documented = isinstance(first, ast.Expr) and others
+    return _inserted(source, (first.end_lineno or 0) if documented else first.lineno - 1, f"    {field}\n")
+
+
+def _with_code(source: str, place: str, code: str) -> str:
+    return _inserted(source, _definition(source, place).lineno - 1, f"{code}\n\n")
+
+
+def _definition(source: str, name: str) -> ast.ClassDef | ast.FunctionDef:
+    found = (node for node in ast.parse(source).body if isinstance(node, ast.ClassDef | ast.FunctionDef))
+    return next(node for node in found if node.name == name)
+
+
+def _inserted(source: str, line: int, text: str) -> str:
+    lines = source.splitlines(keepends=True)
+    return "".join((*lines[:line], text, *lines[line:]))
 
 
 @asynccontextmanager
