@@ -142,7 +142,7 @@ def _ledger(steps: Sequence[Step]) -> list[Row]:
 
 def _notices(steps: Sequence[Step]) -> list[Row]:
     return [
-        {"step": step.number, "line": number, **dict(notice)}
+        {"step": step.number, "line": number, **dict(notice), "body": notice.body.model_dump(mode="json")}
         for step in steps
         for number, notice in enumerate(step.notices, start=1)
     ]
