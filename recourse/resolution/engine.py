@@ -151,13 +151,11 @@ class OrderEngine:
         message = self.free(message)
         counted = self._counted(message, now)
         order = self.order.model_copy(update={"decided_at": counted})
-        refusal = message.refusal
-        if refusal is None:
-            outcome = decide(order, message.command, now, counted, offsets)
-            if isinstance(outcome, Decision):
-                return Decided(outcome, message=message)
-            refusal = outcome
-        return Decided(Decision(order, now, counted), message=message, refusal=refusal)
+        asked = message.asked
+        outcome = asked if isinstance(asked, Refusal) else decide(order, asked, now, counted, offsets)
+        if isinstance(outcome, Decision):
+            return Decided(outcome, message=message)
+        return Decided(Decision(order, now, counted), message=message, refusal=outcome)
 
     def fire(self, clock: Clock, now: datetime, offsets: Offsets | None = None) -> Decided:
         """What a due clock does, with these offsets of the policy's time zone."""

@@ -7,6 +7,7 @@ from typing import Any
 from recourse.resolution.model.order import Order
 from recourse.resolution.model.reading import Message, read_message
 from recourse.resolution.model.record import Reader
+from recourse.resolution.model.refusals import Refusal
 from recourse.resolution.model.vocabulary import PARTIES
 from recourse.resolution.rules.clocks import next_clock
 from recourse.resolution.rules.decide import decide
@@ -97,7 +98,7 @@ def check_if_nobody_acts(said: dict[str, Any], before: Given, after: Given) -> N
 def applies(order: Order, name: str, actor: Any, fields: dict[str, Any], now: datetime) -> bool:
     """Whether a command, filled in so, would be applied now."""
     message = read_message(name, {"actor": actor, **fields}, "preview")
-    return message.refusal is None and isinstance(decide(order, message.command, now), Decision)
+    return not isinstance(message.asked, Refusal) and isinstance(decide(order, message.asked, now), Decision)
 
 
 def _plain(value: Any) -> Any:

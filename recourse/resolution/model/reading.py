@@ -3,11 +3,11 @@
 import hashlib
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import Field, ValidationError
+from pydantic import ValidationError
 
-from recourse.resolution.model.commands import COMMANDS, Actor
+from recourse.resolution.model.commands import COMMANDS, Actor, AnyCommand
 from recourse.resolution.model.data_version import NeedsNewerBuild, dump_stored
 from recourse.resolution.model.fields import UNNAMED, excerpt, is_blank
 from recourse.resolution.model.record import canonical
@@ -27,8 +27,16 @@ class Message(Frozen):
     unnamed: str = UNNAMED
     sent_at: datetime | None
     fields: dict[str, Any]
-    command: Annotated[Any, Field(description="the Command, where it could be read")] = None
+    command: AnyCommand | None = None
     refusal: Refusal | None = None
+
+    @property
+    def asked(self) -> AnyCommand | Refusal:
+        """The command, or why it is refused before anybody looks at the order."""
+        found = self.refusal or self.command
+        if found is None:
+            raise AssertionError("a message has a command or a refusal")
+        return found
 
     @property
     def sender(self) -> str:

@@ -181,15 +181,15 @@ def _until(order: Order, name: str) -> datetime | None:
 
 def preview(order: Order, message: Message, now: datetime, reader: Reader = "operator") -> Ahead | WouldBeRefused:
     """What a command would lead to, without doing it; `reader` is who may read the answer."""
-    refusal = message.refusal
-    if refusal is None:
+    decided: Decision | Refusal
+    if isinstance(message.asked, Refusal):
+        decided = message.asked
+    else:
         order = let_time_pass(order, now)
-        closed = is_over(order, now)
-        decided = Refusal(code="order_closed") if closed else decide(order, message.command, now)
-        if isinstance(decided, Decision):
-            return _ahead(order, let_time_pass(paid(decided), now), now, reader)
-        refusal = decided
-    return WouldBeRefused(refused=refusal.code, message=refusal.sentence, **refusal.details)
+        decided = Refusal(code="order_closed") if is_over(order, now) else decide(order, message.asked, now)
+    if isinstance(decided, Decision):
+        return _ahead(order, let_time_pass(paid(decided), now), now, reader)
+    return WouldBeRefused(refused=decided.code, message=decided.sentence, **decided.details)
 
 
 def if_nobody_acts(order: Order, reader: Reader, before: Order | None = None) -> IfNobodyActs | None:
