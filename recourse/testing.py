@@ -26,7 +26,7 @@ STOPS_WITHIN = 60.0  # seconds
 
 @dataclass(frozen=True)
 class Sandbox:
-    """A sandbox that runs beside the tests; docs/sandbox.md says what it can.
+    """A sandbox that runs next to the tests; docs/sandbox.md says what it can.
 
     `url` is where the API, the pages and `/sandbox` are. `tokens` and `sign_in_links` are by role: of the backend
     `shop`, client `c-3`, freelancer `f-7` and operator `op-1`. `environment` holds the variables by which `recourse`

@@ -178,7 +178,7 @@ class _Gate(WorkflowInboundInterceptor):
 
 
 def start_of(arguments: Sequence[Any], expected: type[Opening | Carried]) -> Opening | Carried | str:
-    """What a run of an order starts with, or what is wrong with it for whoever wrote it.
+    """What a run of an order starts with, or what is wrong with it, for its author.
 
     Raises NeedsNewerBuild where a newer build wrote it and this one may not go on from it.
     """

@@ -39,7 +39,7 @@ class SandboxOrder(OrderWorkflow):
 
     @workflow.run
     async def run(self, start: Opening | Carried) -> str:
-        """Lead the order through its life; returns how it ended."""
+        """Run the order from its start to its end; returns how it ended."""
         return await super().run(start)
 
     def put(self, pending: Pending) -> None:

@@ -25,7 +25,7 @@ _Stored = TypeVar("_Stored", bound=BaseModel)
 
 
 class NeedsNewerBuild(RecourseError):
-    """Stored data from which this build may not decide. Whoever meets it waits for a newer build."""
+    """Stored data from which this build may not decide. A program that meets it waits for a newer build."""
 
     def __init__(self, what: str, needs: int | None = None, why: str = "") -> None:
         version = f"data version {needs}" if needs else "a newer data version"

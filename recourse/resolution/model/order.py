@@ -282,7 +282,7 @@ def read_state(state: Mapping[str, Any]) -> Order:
     order = read_stored(Order, state, f"Order {state['opening']['terms']['order_id']}")
     if order.made_for <= order.opening.made_for:
         return order
-    # Whoever wrote the state may have added keys to the opening in it.
+    # The build that wrote the state may have added keys to the opening in it.
     return order.model_copy(update={"opening": order.opening.model_copy(update={"made_for": order.made_for})})
 
 
