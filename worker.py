@@ -1,4 +1,4 @@
-"""The worker: connects, registers what it can do, runs until it is told to stop, and stops cleanly."""
+"""The worker: connects, registers what it can do, runs until a signal, and stops cleanly."""
 
 import asyncio
 import gc
@@ -39,7 +39,7 @@ from recourse.workflows.order import WORKFLOWS
 # take in all that one run of an order can be sent, 10,000 signals, where other work keeps the processor busy.
 BUSY_FOR = 9  # seconds; the server's own limit for the task is 10
 
-# How long what is being sent, paid or written may go on when the worker is told to stop.
+# How long what is being sent, paid or written may go on when the worker is to stop.
 LAST_ORDERS = timedelta(seconds=20)
 # The SDK sometimes never ends where an order is terminated at the moment at which its worker stops. Nothing is lost.
 STOPPED_WITHIN = timedelta(seconds=28)
@@ -144,7 +144,7 @@ async def run_worker(
     providers: Mapping[str, PaymentProvider] | None = None,
     health: Health | None = None,
 ) -> None:
-    """Work until SIGINT or SIGTERM; `health` is told where that stands."""
+    """Work until SIGINT or SIGTERM; `health` gets every change of its stage."""
     health = health or Health(client, pool, settings.task_queue)
     log = structlog.get_logger("recourse.worker")
     channels = channels_of(settings)

@@ -1,1 +1,1 @@
-"""What touches the world: writing a step, telling the parties, paying."""
+"""What touches the world: writing a step, delivering notices, paying."""

@@ -27,7 +27,7 @@ class PaymentProvider(Protocol):
 
 
 class BadProvider(BadInput):
-    """A payment provider that a worker was told of cannot be used; the text says which and why."""
+    """A configured payment provider cannot be used; the text says which and why."""
 
 
 def load_providers(text: str) -> dict[str, PaymentProvider]:

@@ -73,7 +73,7 @@ class WebhookChannel:
         return {"client": self._url, "freelancer": self._url, "operator": self._url}
 
     async def send(self, notice: Notice, receiver: str) -> None:
-        """Post one notice; its id is the webhook's id, so a receiver can tell a repetition. Raises NotDelivered."""
+        """Post one notice under its own id, so that a receiver can recognize a repetition. Raises NotDelivered."""
         body = payload(notice)
         now = datetime.now(UTC)
         headers = {

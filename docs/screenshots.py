@@ -205,7 +205,7 @@ async def _shoot(page: "Page", address: str, name: str, *shows: str) -> None:
 
 async def _save(page: "Page", name: str, *shows: str) -> None:
     async with asyncio.timeout(PATIENCE):
-        while not all([await _is_shown(page, words) for words in shows]):  # noqa: ASYNC110 - nothing tells of it
+        while not all([await _is_shown(page, words) for words in shows]):  # noqa: ASYNC110 - there is no event for it
             await asyncio.sleep(0.2)
     await asyncio.sleep(AT_REST_AFTER)
     size = page.viewport_size or WIDE

@@ -117,7 +117,7 @@ class OrderHandle(StoredOrder, Commands):
         return None
 
     async def _why_silent(self) -> str | None:
-        """What an order waits for, where that can be told; None: nobody knows."""
+        """What an order waits for; None: unknown."""
         try:
             async with asyncio.timeout(LOOKS_FOR):
                 described = await self.workflow.describe()

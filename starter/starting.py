@@ -57,7 +57,7 @@ def start_options(opening: Opening, task_queue: str, web_url: str = "") -> dict[
         "static_summary": page.summary(terms, policy.name),
         "static_details": page.details(terms, policy.name, web_url),
         "memo": {"terms": fingerprint(terms)},
-        # With the start, so that the order need not tell them in an event of its own.
+        # With the start, so that the order needs no event of its own for them.
         "search_attributes": page.search_attributes(open_order(opening)),
     }
 

@@ -40,7 +40,7 @@ EVENTS_KEPT = 8
 
 
 def summary(terms: Terms, policy: str) -> str:
-    """The title of an order, told once at its start."""
+    """The title of an order, set once at its start."""
     return f"Order {_foreign(terms.order_id)} · {write_amount(terms.price, terms.currency)} · {_foreign(policy)}"
 
 

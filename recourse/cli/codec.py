@@ -22,7 +22,7 @@ LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 class CodecSettings(BaseSettings):
-    """What only the codec server is told by its environment."""
+    """The settings of the codec server alone, from its environment."""
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore")
 

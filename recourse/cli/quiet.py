@@ -1,4 +1,4 @@
-"""Keeping other people's logs off a screen that tells a story."""
+"""Keeps other libraries' logs off a screen that shows a story."""
 
 import logging
 

@@ -50,7 +50,7 @@ async def read_export(pool: Database, order_id: str, reader: Reader) -> dict[str
 
 
 async def read_notices(pool: Database, order_id: str) -> list[Notice]:
-    """Everything that anybody was told about an order, in order."""
+    """All notices of an order, in order."""
     rows = await pool.fetch(
         'SELECT id, receiver AS "to", name, at, body FROM notices WHERE order_id = $1 ORDER BY step, line', order_id
     )

@@ -109,7 +109,7 @@ async def connect(dsn: str, most: int = CONNECTIONS) -> "asyncpg.Pool[asyncpg.Re
     try:
         address = Address.read(dsn)
     except Unreadable as error:
-        # The address is not repeated: what could not be told apart may be the password.
+        # The address is not repeated: the part that could not be parsed may be the password.
         raise DatabaseUnreachable(UNREADABLE.format(error)) from None
     renewing: set[asyncio.Task[None]] = set()
 

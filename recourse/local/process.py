@@ -53,7 +53,7 @@ def free_ports(count: int) -> list[int]:
 
 
 def end_with_the_parent() -> None:
-    """In a child that is about to start a program: have it told to stop when the thread that started it ends."""
+    """In a child that is about to start a program: have it stopped when the thread that started it ends."""
     if hasattr(_libc, "prctl"):
         _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGINT)
 
@@ -68,7 +68,7 @@ async def start(
 ) -> asyncio.subprocess.Process:
     """Start a server as a child in a session of its own, so that Ctrl-C reaches us first and we stop it in order.
 
-    It is told to stop when the thread that started it ends, however that ends.
+    It gets a signal to stop when the thread that started it ends, however that ends.
     """
 
     def in_the_child() -> None:
@@ -146,7 +146,7 @@ def kill(process: asyncio.subprocess.Process) -> list[int]:
 async def gone(pids: Sequence[int], patience: float = 15.0) -> None:
     """Wait until none of these runs any more. Raises TimeoutError after `patience` seconds."""
     async with asyncio.timeout(patience):
-        while any(_runs(pid) for pid in pids):  # noqa: ASYNC110 - nothing tells of the end of children's children
+        while any(_runs(pid) for pid in pids):  # noqa: ASYNC110 - the end of children's children has no event
             await asyncio.sleep(0.005)
 
 
@@ -161,7 +161,7 @@ def _runs(pid: int) -> bool:
 
 def _below(pid: int) -> list[int]:
     children: list[int] = []
-    # Each of its threads may have children; systems without /proc tell of none.
+    # Each of its threads may have children; systems without /proc show none.
     for listed in Path(f"/proc/{pid}/task").glob("*/children"):
         with suppress(OSError):
             children += map(int, listed.read_text().split())

@@ -1,4 +1,4 @@
-"""Telling people what takes long, and why."""
+"""Messages about what takes long, and why."""
 
 import sys
 import threading

@@ -1,4 +1,4 @@
-"""The preset policies, and everything about policy files: reading, linting, drawing, telling and comparing them."""
+"""The preset policies, and everything about policy files: reading, linting, drawing, explaining and comparing them."""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -33,7 +33,7 @@ def read_values(document: Mapping[str, Any]) -> tuple[Policy, list[Remark]]:
         try:
             return Policy.model_validate(rest), remarks
         except ValidationError as found:
-            # What is missing because it was left out a moment ago has been told already.
+            # What is missing because it was left out a moment ago has been reported already.
             told = {key for remark in remarks for key in remark.keys}
             changed = False
             for problem in found.errors(include_url=False):

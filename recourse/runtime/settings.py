@@ -1,4 +1,4 @@
-"""What a worker is told by its environment."""
+"""The settings of a worker, from its environment."""
 
 import os
 from collections.abc import Callable, Iterable
@@ -38,7 +38,7 @@ class BadSettings(BadInput):
 
 
 class Settings(BaseSettings):
-    """Read from the environment. How Temporal is reached is told by the standard TEMPORAL_* variables instead."""
+    """Read from the environment. The connection to Temporal has the standard TEMPORAL_* variables instead."""
 
     # A variable that is empty is one that is not set, as compose files write it.
     model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)

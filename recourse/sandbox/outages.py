@@ -16,7 +16,7 @@ class Part(NamedTuple):
 
 
 class Outages:
-    """Which parts are away. Each is back at its time, or when it is told to be."""
+    """Which parts are away. Each is back at its time, or on request."""
 
     def __init__(self, parts: Mapping[PartName, Part]) -> None:
         self.parts = parts

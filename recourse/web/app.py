@@ -58,7 +58,7 @@ def make_app(
         redoc_url=None,
         # It would name our host and scheme, which a proxy in front of us knows better.
         redirect_slashes=False,
-        # Its own spans and logs tell paths, queries and errors, which hold ids, tokens and texts.
+        # Its own spans and logs contain paths, queries and errors, which hold ids, tokens and texts.
         telemetry={"tracing": False, "logs": False, "auto_configure": False},
     )
     known = dict(policies) if policies is not None else {name: load_policy(name) for name in PRESETS}

@@ -38,7 +38,7 @@ class Orphans:
         self.found: int | None = None
 
     async def look(self) -> None:
-        """Ask once. What nobody can tell at the moment is not shown."""
+        """Ask once. What is not known at the moment is not shown."""
         try:
             self.found = await self._count()
         except Exception:  # noqa: BLE001 - whatever is wrong, an old number is worse than none

@@ -45,14 +45,14 @@ class Engine(Protocol):
         """All entries of its record."""
 
     async def notices(self) -> list[Notice]:
-        """Everything that anybody was told so far."""
+        """All notices so far."""
 
     async def ledger(self) -> dict[str, int]:
         """The balance of each account."""
 
 
 class PureEngine:
-    """The rules alone: an engine and a clock that is told what time it is."""
+    """The rules alone: an engine, and a clock that is set from outside."""
 
     def __init__(self, opening: Opening) -> None:
         self.rules = OrderEngine(opening)

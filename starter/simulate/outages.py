@@ -18,7 +18,7 @@ AWAY_UNTIL = "away_until"
 
 @workflow.defn(name=ORDER)
 class OrderWithOutages(OrderWorkflow):
-    """An order whose worker is away until a told instant: everything waits, and is decided in one wake.
+    """An order whose worker is away until a given instant: everything waits, and is decided in one wake.
 
     No worker can be held down across skipped time, since time is only skipped while no work waits.
     """

@@ -280,7 +280,7 @@ class TemporalEngine:
         return await read_record(self._stage.pool, self._terms.order_id)
 
     async def notices(self) -> list[Notice]:
-        """Everything that anybody was told so far, from the database."""
+        """All notices so far, from the database."""
         return await read_notices(self._stage.pool, self._terms.order_id)
 
     async def ledger(self) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""Playing the demonstration's orders and telling what happens to them, as it happens."""
+"""Play the demonstration's orders, and show what happens to them as it happens."""
 
 import os
 import time
@@ -99,7 +99,7 @@ def stories(wanted: str = "") -> list[Story]:
 
 
 class ToldPlay(Play):
-    """A story that is told while it is played. What is told is the order's own record, entry by entry."""
+    """A story that is shown while it runs: the order's own record, entry by entry."""
 
     def __init__(self, story: Story, engine: TemporalEngine, shift: timedelta, screen: Console) -> None:
         super().__init__(story, engine, shift=shift)
@@ -158,7 +158,7 @@ def summary(played: Iterable[Played]) -> Table:
 
 
 async def show(staged: Stage, chosen: Sequence[Story], screen: Console) -> list[Played]:
-    """Play these orders and tell of them on `screen`. Raises Difference where one did not go as its story says."""
+    """Play these orders and show them on `screen`. Raises Difference where one did not go as its story says."""
     return [await _shown(staged, story, screen) for story in chosen]
 
 

@@ -51,7 +51,7 @@ def _silence_in(phase: OpenPhase, party: Party) -> Sentence:
         return f"But {where}, {_SILENCE[meaning]}."
 
     def idle(policy: Policy) -> str | None:
-        # Where a policy has no rule of its own for the phase, there is nothing to tell.
+        # Where a policy has no rule of its own for the phase, there is nothing to say.
         return never_asked(party)(policy) or (None if special(policy) else "no meaning of its own is given")
 
     return Sentence(f"requests.cancel.silence_in.{phase}.{party}_asked", say, idle)

@@ -1,4 +1,4 @@
-"""What can happen to an order. Each event is a fact, told once; `evolve` says what it changes."""
+"""What can happen to an order. Each event is a fact, recorded once; `evolve` says what it changes."""
 
 from typing import Annotated, Literal
 

@@ -126,7 +126,7 @@ def _exported(opening: Opening, entry: RecordEntry, reader: Reader) -> dict[str,
     leaves = _leaves(opening, entry.number, entry.content)
     exported: dict[str, Any] = {"number": entry.number, "previous": entry.previous, "hash": entry.hash}
     if not may_see(entry.parsed, reader):
-        # Not even the names of its fields: they would tell private feedback from a refused attempt.
+        # Not even the names of its fields: they would distinguish private feedback from a refused attempt.
         return exported | {"hidden": _body(leaves)}
     fields: dict[str, Any] = {}
     for field, value in entry.content.items():

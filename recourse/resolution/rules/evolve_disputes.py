@@ -24,7 +24,7 @@ from recourse.resolution.model.events import (
 from recourse.resolution.model.order import Order
 from recourse.resolution.model.vocabulary import PARTIES, Frozen, Party, other
 
-# A late answer to an offer before those is told that nothing is open, not that it is late: an order stays small.
+# A late answer to an older offer is refused because nothing is open, not because it is late: an order stays small.
 LATE_OFFERS_KNOWN = 100
 _Value = TypeVar("_Value", bound=Frozen)
 

@@ -32,7 +32,7 @@ _OF_THE_EVENT = ("comment", "explanation", "reason", "amount", "version", "outco
 
 
 def content(event: Event, after: Order, receiver: Receiver, at: datetime) -> NoticeBody:
-    """What one receiver is told of an event."""
+    """What the notice to one receiver says of an event."""
     request, case = after.request, after.case
     deadline, silence = _deadline(event, after)
     answers = [name for name in _possible(event, after, receiver) if _taken(after, name, receiver, at)]

@@ -1,4 +1,4 @@
-"""Who is told what: each event's notices (rules, 9)."""
+"""Who gets which notice: those of each event (rules, 9)."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -48,7 +48,7 @@ from recourse.resolution.shown.notice_content import content
 
 
 def notices(before: Order, events: Sequence[Event], after: Order, at: datetime, step: int) -> tuple[Notice, ...]:
-    """What is told of a step, in the order in which it happened. Ids are stable, also when a step is redone."""
+    """The notices of a step, in the order in which things happened. Ids are stable, also when a step is redone."""
     told: list[Notice] = []
     for event in events:
         for receiver, name in _told(before, event, after):
@@ -153,7 +153,7 @@ def _request_ended(event: RequestEnded, after: Order) -> Iterator[tuple[Receiver
     offered_by = other(request.asked)
     match event.status:
         case "accepted":
-            # A cancellation and an undo are told as what they are to both.
+            # Both get a cancellation and an undo as what they are.
             if event.kind not in ("cancel", "undo"):
                 yield offered_by, "request_accepted"
         case "declined":
