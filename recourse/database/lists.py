@@ -26,10 +26,11 @@ Place = tuple[datetime, str]
 
 
 class _Row(View):
+    # A code that only a newer build knows is a text: it shall not take the whole list with it.
     order_id: str = Field(description="The order's id.")
     policy: str = Field(description="The name of the order's policy.")
-    phase: Phase = Field(description="Where the order stands.")
-    turn: Whose = Field(description="Who must act next.")
+    phase: Phase | str = Field(description="Where the order stands.")
+    turn: Whose | str = Field(description="Who must act next.")
     turn_until: AwareDatetime | None = Field(description="The deadline; null: there is none.")
 
 
@@ -39,8 +40,8 @@ class ListedOrder(_Row):
     due_at: AwareDatetime | None = Field(description="When the work is due.")
     next_clock: str | None = Field(description="The clock that fires next.")
     next_clock_at: AwareDatetime | None = Field(description="When that clock fires.")
-    settlement: SettlementStatus = Field(description="Where the final payment stands.")
-    case_stage: Stage | None = Field(description="Where the latest case stands.")
+    settlement: SettlementStatus | str = Field(description="Where the final payment stands.")
+    case_stage: Stage | str | None = Field(description="Where the latest case stands.")
 
 
 class WaitingCase(_Row):
@@ -50,7 +51,7 @@ class WaitingCase(_Row):
     freelancer: str = Field(description="The freelancer's id.")
     currency: str = Field(description="The currency of all amounts, by ISO 4217.")
     price: int = Field(description="The price, in minor units.")
-    stage: Stage = Field(description="Where the case stands.")
+    stage: Stage | str = Field(description="Where the case stands.")
     due_at: AwareDatetime = Field(description="When the policy's fallback decides in place of an operator.")
 
 

@@ -188,7 +188,9 @@ FAILURES: dict[type[Exception], Callable[[Any], Failure]] = {
     OrderExists: lambda error: Failure(409, "order_exists", "This order id is taken.", detail=str(error)),
     Unanswered: lambda error: unreachable("The order", "no_answer", **_again(error)),
     OrderNotRunning: lambda error: order_not_running(error),
-    NeedsNewerBuild: lambda error: unreachable("The order", "needs_newer_build", str(error)),
+    NeedsNewerBuild: lambda error: unreachable(
+        "The order", "needs_newer_build", "It waits for an update of this marketplace's servers."
+    ),
     TemporalUnreachable: lambda error: temporal_unreachable(),
     DatabaseUnreachable: database_unreachable,
     **dict.fromkeys(_TEMPORAL_AWAY, lambda error: temporal_unreachable()),

@@ -10,7 +10,7 @@ from recourse.runtime.temporal_connection import connect as connect_temporal
 from recourse.starter.client import Recourse
 from recourse.web.app import make_app
 from tests.conftest import run_on
-from tests.http.conftest import KEYS, Caller, Orders, token
+from tests.http.conftest import KEYS, Caller, Callers, Orders, token
 from tests.http.lines import line
 from tests.patience import PATIENCE
 from tests.process.conftest import Marketplace
@@ -114,3 +114,22 @@ async def test_a_user_who_may_only_read_is_not_ready(marketplace: Marketplace, d
         assert "only_reads" not in answer.text
     await pool.close()
     await run_on(dsn, "DROP OWNED BY only_reads", "DROP ROLE only_reads")
+
+
+async def test_an_order_that_a_newer_build_wrote_is_listed_and_waits(
+    marketplace: Marketplace, order: Orders, by: Callers
+) -> None:
+    order_id = await order()
+    pool = marketplace.recourse.pool
+    await pool.execute(
+        """UPDATE order_states SET state = state || '{"made_for": 99, "needs": 99}' WHERE order_id = $1""", order_id
+    )
+    # Its migration came with the newer build.
+    await pool.execute("ALTER TABLE orders DROP CONSTRAINT orders_phase_check")
+    await pool.execute("UPDATE orders SET phase = 'paused' WHERE order_id = $1", order_id)
+
+    for path in ("", "/actions", "/notices", "/record"):
+        answer = await by("client").get(f"/orders/{order_id}{path}")
+        assert problem(answer) == (503, "needs_newer_build")
+    listed = (await by("operator").get("/orders")).json()["orders"]
+    assert [(row["order_id"], row["phase"]) for row in listed] == [(order_id, "paused")]

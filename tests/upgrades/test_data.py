@@ -236,7 +236,8 @@ async def test_an_order_whose_start_needs_the_next_build_waits_for_it(rollout: R
             await market.recourse.order(order_id, patience=timedelta(seconds=5)).send(
                 "message", {"actor": {"role": "client", "id": "c-1"}, "comment": "Hello?", "command_id": "hello"}
             )
-        assert [one async for one in Doctor(market.recourse).one(order_id)]
+        found = [one async for one in Doctor(market.recourse).one(order_id)]
+        assert [(one.kind, WAITS in one.says) for one in found if one.kind != "tasks_fail"] == [("newer_build", True)]
     async with rollout.next_build:
         await rollout.says(order_id, "At last.")
 
