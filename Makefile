@@ -3,7 +3,7 @@ PYTHON ?= python3
 prepare = $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
 	{ echo 'Setup: Python 3.11 or later is needed. Name one: `make PYTHON=python3.13 …`.' >&2; exit 1; }; $(PYTHON) dev/prepare.py
 
-.PHONY: client histories demo test check format cluster-smoke screenshots audit docs bench bench-quick bench-reads faults races fuzz soak mutants setup help
+.PHONY: client histories demo dev test check format cluster-smoke screenshots audit docs bench bench-quick bench-reads faults races fuzz soak mutants setup help
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
@@ -14,6 +14,10 @@ setup:  ## prepare .venv for everything below
 demo:  ## play orders through their real 48 hours; STORY=silence plays one, BRIEF=1 prints a table, KEEP=1 leaves live orders open
 	@$(prepare) demo
 	@.venv/bin/recourse demo $(if $(STORY),--story "$(STORY)") $(if $(BRIEF),--brief) $(if $(KEEP),--keep)
+
+dev:  ## a sandbox to build against, with a clock for each order; PORT (8000)
+	@$(prepare) demo
+	@.venv/bin/recourse dev $(if $(PORT),--port $(PORT))
 
 test: setup  ## run every test on a real PostgreSQL and a real Temporal server; ARGS="-k silence" picks some
 	@.venv/bin/pytest -n 2 --dist loadfile $(ARGS)

@@ -86,7 +86,8 @@ class Clocks:
             except TimeoutError as error:
                 raise ClockStopped(
                     f"The clock of order {order_id} has stopped on its way: within {PATIENCE:g} s the order did not "
-                    "finish what it was doing. Check that no payment is blocked and that nothing is taken away."
+                    "finish what it was doing. Check that no payment is blocked, that your webhook receiver answers, "
+                    "and that nothing is away."
                 ) from error
             finally:
                 reads = to if clock.ended else await clock.now()
