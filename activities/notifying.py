@@ -105,7 +105,7 @@ WHERE notice_id = $1 AND channel = $2 AND attempts = $3 AND delivered_at IS NULL
 """
 
 
-class Waiting(NamedTuple):
+class Queue(NamedTuple):
     """The notices that wait for one address on one channel, in order."""
 
     channel: Channel
@@ -190,7 +190,7 @@ class Notifying:
             wait=min(known) if known and len(known) == len(waits) else None,
         )
 
-    async def waiting(self, order_id: str, *, given_up_too: bool = False, upto_step: int = -1) -> list[Waiting]:
+    async def waiting(self, order_id: str, *, given_up_too: bool = False, upto_step: int = -1) -> list[Queue]:
         """What an attempt to deliver would send now. Raises LookupError where the database is behind `upto_step`."""
         rows = await self._pool.fetch(_STEP_AND_CONTACTS, order_id)
         if upto_step >= 0 and (not rows or rows[0]["step"] < upto_step):
@@ -205,10 +205,10 @@ class Notifying:
             ):
                 notice = read_notice(dict(row))
                 waiting[receivers[notice.to]].append(notice)
-            queues += [Waiting(channel, address, notices) for address, notices in waiting.items()]
+            queues += [Queue(channel, address, notices) for address, notices in waiting.items()]
         return queues
 
-    async def _serve(self, queue: Waiting, until: float) -> Served:
+    async def _serve(self, queue: Queue, until: float) -> Served:
         """Send one receiver its notices, in order."""
         channel, receiver, notices = queue
         address = sha256(receiver.encode()).hexdigest()
@@ -238,7 +238,7 @@ class Notifying:
             self._unmarked.discard((notice.id, channel.name))
         return Served(len(notices))
 
-    async def _unclaimed(self, queue: Waiting, taken: int, *, disabled: bool, wait: timedelta | None) -> Served:
+    async def _unclaimed(self, queue: Queue, taken: int, *, disabled: bool, wait: timedelta | None) -> Served:
         """Why the next notice of a queue cannot be sent now."""
         channel, notice = queue.channel.name, queue.notices[taken]
         if disabled:

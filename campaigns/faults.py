@@ -19,7 +19,7 @@ from campaigns import BANK
 from campaigns.driving import LONGEST_WAIT, close, drive, end
 from campaigns.orders import Driven, SameAgain, persist
 from campaigns.random_orders import Move, hurried, some_life, some_opening, some_policy, with_changes
-from campaigns.receiving import Bank, Inbox, Receiver, listening
+from campaigns.receiving import Bank, Receiver, WebhookSink, listening
 from campaigns.report import Report
 from campaigns.speed import WHOLE, Speed
 from campaigns.testbed import Testbed, running_testbed
@@ -50,7 +50,7 @@ class Crash:
     report: Report
     speed: Speed
     bank: Bank
-    inbox: Inbox
+    sink: WebhookSink
     receiver: Receiver
     under_way: list[Driven] = field(default_factory=list)
     points: int = 0
@@ -82,8 +82,8 @@ class Crash:
 
 async def faults(report: Report, *, speed: Speed = WHOLE, on_postgres: bool = False) -> None:
     """At least `report.size` crash points."""
-    bank, inbox = Bank(Random(report.seed), BANK_FAILS), Inbox(Random(report.seed), RECEIVER_FAILS)
-    async with listening(bank.answer) as bank_address, listening(inbox.answer) as receiver:
+    bank, sink = Bank(Random(report.seed), BANK_FAILS), WebhookSink(Random(report.seed), RECEIVER_FAILS)
+    async with listening(bank.answer) as bank_address, listening(sink.answer) as receiver:
         environment = {BANK_URL: bank_address.url}
         if speed.notices:
             environment |= {"RECOURSE_WEBHOOK_URL": receiver.url, "RECOURSE_WEBHOOK_SECRET": "whsec_" + "A" * 32}
@@ -91,14 +91,14 @@ async def faults(report: Report, *, speed: Speed = WHOLE, on_postgres: bool = Fa
         async with running_testbed(queue, environment, on_postgres=on_postgres) as playing:
             pool = await connect_database(playing.dsn)
             recourse = SameAgain(await connect(target_host=playing.address), pool, task_queue=queue)
-            crash = Crash(playing, recourse, report, speed, bank, inbox, receiver)
+            crash = Crash(playing, recourse, report, speed, bank, sink, receiver)
             try:
                 async with _in_background(crash.keep_the_worker()):
                     await asyncio.gather(_blows(crash), *(_orders(crash) for _ in range(speed.at_once)))
             finally:
                 pool.terminate()
-    report.figures["notices"] = len(inbox.taken)
-    report.figures["notices sent again"] = sum(inbox.taken.values()) - len(inbox.taken)
+    report.figures["notices"] = len(sink.taken)
+    report.figures["notices sent again"] = sum(sink.taken.values()) - len(sink.taken)
     report.figures["payments"] = len(bank.paid)
     report.figures["payments that failed after the effect"] = bank.failed_after_the_effect
     report.judge("the bank was never asked for two payments under one key", bank.contradictions)
@@ -185,10 +185,10 @@ async def _receiver_slow(crash: Crash, random: Random) -> None:
 
 
 async def _receiver_out_of_order(crash: Crash, random: Random) -> None:
-    crash.inbox.fails = 1
+    crash.sink.fails = 1
     crash.report.count("receiver out of order")
     await asyncio.sleep(random.uniform(0.5, 5))
-    crash.inbox.fails = RECEIVER_FAILS
+    crash.sink.fails = RECEIVER_FAILS
 
 
 async def _answer_while_every_worker_is_down(crash: Crash, random: Random) -> None:
@@ -296,11 +296,11 @@ async def _told_and_paid(crash: Crash, driven: Driven) -> list[str]:
             wrong.append(f"the bank paid {paid}, the ledger says {moved}")
     if crash.speed.notices:
         notices = await read_notices(pool, driven.id)
-        heard = [one for one in crash.inbox.first if one.rpartition(".")[0].rpartition(".")[0] == driven.id]
+        heard = [one for one in crash.sink.first if one.rpartition(".")[0].rpartition(".")[0] == driven.id]
         if heard != [notice.id for notice in notices]:
             wrong.append(f"the receiver heard {heard}, to be told were {[notice.id for notice in notices]}")
         for notice in notices:
-            bodies = {json.dumps(json.loads(body)) for body in crash.inbox.bodies.get(notice.id, ())}
+            bodies = {json.dumps(json.loads(body)) for body in crash.sink.bodies.get(notice.id, ())}
             if bodies != {json.dumps(webhook_body(notice))}:
                 wrong.append(f"notice {notice.id} was sent as {bodies}")
     return wrong

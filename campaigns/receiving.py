@@ -51,7 +51,7 @@ class Receiver:
         writer.close()
 
 
-class Inbox:
+class WebhookSink:
     """What a marketplace's receiver of notices was sent, and what it said to that."""
 
     def __init__(self, random: Random, fails: float) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from temporalio.client import WorkflowFailureError
 
-from campaigns.receiving import Inbox, listening
+from campaigns.receiving import WebhookSink, listening
 from recourse.activities.contract import Payment
 from recourse.activities.webhook import WebhookChannel
 from recourse.database.orders import read_balances, read_record
@@ -181,10 +181,10 @@ async def test_the_last_thing_that_was_committed_and_forgotten_is_told_before_th
     marketplace: Marketplace,
 ) -> None:
     async def played(window: int) -> None:
-        queue, inbox = f"{marketplace.queue}-told-{window}", Inbox(Random(1), fails=0)
+        queue, sink = f"{marketplace.queue}-told-{window}", WebhookSink(Random(1), fails=0)
         recourse = Recourse(marketplace.client, marketplace.recourse.pool, task_queue=queue)
         terms = marketplace.terms(requirements="awaited")
-        async with listening(inbox.answer) as receiver:
+        async with listening(sink.answer) as receiver:
             channel = WebhookChannel(receiver.url, ["whsec_" + "A" * 32])
             async with worker_of(marketplace, queue, channels=[channel]):
                 await recourse.start(terms, load_policy("resolution_center", {"order.reachable_after": f"{window}s"}))
@@ -200,7 +200,7 @@ async def test_the_last_thing_that_was_committed_and_forgotten_is_told_before_th
             await channel.close()
 
         assert [notice.name for notice in step.notices] == ["message_received"]
-        assert inbox.first[-1] == step.notices[0].id
+        assert sink.first[-1] == step.notices[0].id
 
     await in_real_time(played)
 
