@@ -237,13 +237,13 @@ class Doctor:
             rows = await undelivered(self._recourse.pool, order_id=order_id, after=after, limit=PAGE)
             for row in rows:
                 # Of an order's notices one waits for another; what is being sent is on its way.
-                if row["order_id"] != told and not row["sending"]:
-                    told = row["order_id"]
-                    says = f"{row['name']} was not delivered by {row['channel']}: {row['last_error'] or 'no answer'}"
+                if row.order_id != told and not row.sending:
+                    told = row.order_id
+                    says = f"{row.name} was not delivered by {row.channel}: {row.last_error or 'no answer'}"
                     yield Ailment("not_delivered", says, f"recourse outbox retry {told}", told)
             if len(rows) < PAGE:
                 return
-            after = rows[-1]["since"], rows[-1]["notice_id"], rows[-1]["channel"]
+            after = rows[-1].place
 
     async def _ledgers(self, order_id: str | None = None, *, records: bool) -> AsyncIterator[Ailment]:
         async for rows in ledgers(self._recourse.pool, order_id):

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 from cyclopts import App, Parameter
 from rich.console import Group
@@ -38,7 +38,7 @@ from recourse.resolution.model.money import held
 from recourse.resolution.model.order import Order
 from recourse.resolution.model.outcome import Refused
 from recourse.resolution.model.step import RecordEntry
-from recourse.resolution.model.vocabulary import PARTIES, Fault
+from recourse.resolution.model.vocabulary import PARTIES, Fault, Role
 from recourse.resolution.shown.looking_ahead import Actions, WouldBeRefused, if_nobody_acts
 from recourse.runtime.database_connection import explaining_database_errors
 from recourse.starter.messages import stamped
@@ -133,6 +133,15 @@ def silence(order: Order, at: datetime) -> str:
     return f"{away(silent.at, at)}: the order goes on, {PHASES[silent.phase]}{stage}"
 
 
+class Statement(NamedTuple):
+    """The words of somebody, and the command that brought them."""
+
+    who: Role
+    at: datetime
+    command: str
+    said: str
+
+
 @app.command
 async def show(order_id: OrderId, /, *, zone: Zone = "UTC", json: Json = False) -> None:
     """Show a case: the order, each side's statements and offers, what you can do, and what silence means."""
@@ -146,12 +155,12 @@ async def show(order_id: OrderId, /, *, zone: Zone = "UTC", json: Json = False) 
             said = list(_said(await read_record(orders.pool, order_id)))
     if json:
         silent = if_nobody_acts(order, "operator")
-        say_json({**plain(page), "said": said, **plain(can), "if_nobody_acts": silent})
+        say_json({**plain(page), "said": [one._asdict() for one in said], **plain(can), "if_nobody_acts": silent})
         return
     console().print(Group(order_page(page, zone), rows(_case_lines(order, can, said, at, zone))))
 
 
-def _case_lines(order: Order, can: Actions, said: list[dict[str, Any]], at: datetime, zone: str) -> Any:
+def _case_lines(order: Order, can: Actions, said: list[Statement], at: datetime, zone: str) -> Any:
     case, currency = order.case, order.terms.currency
     if case is None:
         return
@@ -172,7 +181,7 @@ def _case_lines(order: Order, can: Actions, said: list[dict[str, Any]], at: date
             f"{as_words(case.ruling.outcome)} by {case.ruling.operator}: {printable(case.ruling.explanation)}",
         )
     for one in said:
-        yield f"{one['who']} said", f"“{printable(one['said'])}”"
+        yield f"{one.who} said", f"“{printable(one.said)}”"
     yield "if nobody acts", silence(order, at)
     for name in ("propose", "rule"):
         if name not in can.actions:
@@ -186,7 +195,7 @@ def _case_lines(order: Order, can: Actions, said: list[dict[str, Any]], at: date
         yield "", f"recourse cases {name} {order.terms.order_id} {given}"
 
 
-def _said(record: Sequence[RecordEntry]) -> Iterator[dict[str, Any]]:
+def _said(record: Sequence[RecordEntry]) -> Iterator[Statement]:
     """The words of everybody that were applied, in order."""
     for entry in record:
         content = entry.parsed
@@ -194,8 +203,7 @@ def _said(record: Sequence[RecordEntry]) -> Iterator[dict[str, Any]]:
             continue
         for name in ("comment", "explanation", "text", "title"):
             if content.fields.get(name):
-                about = {"who": content.actor.role, "at": content.at, "command": content.command}
-                yield {**about, "said": content.fields[name]}
+                yield Statement(content.actor.role, content.at, content.command, str(content.fields[name]))
 
 
 @app.command

@@ -13,7 +13,13 @@ from recourse.activities.notifying import GIVEN_UP_AFTER, Notifying
 from recourse.cli.output import DONE, NO, After, Json, Stop, Yes, ask, console, say_json, say_more
 from recourse.cli.times import away, length
 from recourse.cli.typed import Limit
-from recourse.database.outbox import disabled_channels, enable_channels, orders_with_undelivered, undelivered
+from recourse.database.outbox import (
+    Undelivered,
+    disabled_channels,
+    enable_channels,
+    orders_with_undelivered,
+    undelivered,
+)
 from recourse.resolution.model.fields import printable
 from recourse.runtime.database_connection import explaining_database_errors
 from recourse.runtime.settings import read_settings
@@ -46,10 +52,8 @@ async def list_undelivered(
         with explaining_database_errors():
             found = await undelivered(orders.pool, order_id=order_id, after=_place(after), limit=limit)
             disabled = await disabled_channels(orders.pool)
-    for row in found:
-        row["given_up_at"] = row.pop("written_at") + GIVEN_UP_AFTER
     if json:
-        say_json(found)
+        say_json([row.model_dump(exclude={"written_at"}) | {"given_up_at": _given_up_at(row)} for row in found])
         return
     if found:
         console().print(_table(found, at))
@@ -61,8 +65,8 @@ async def list_undelivered(
             "Nothing is sent there until you run `recourse outbox enable`, or give the workers another address."
         )
     if found and len(found) == limit:
-        last = found[-1]
-        say_more(f"{last['since'].isoformat()} {last['notice_id']} {last['channel']}")
+        since, *rest = found[-1].place
+        say_more(" ".join((since.isoformat(), *rest)))
 
 
 def _place(text: str) -> tuple[datetime, str, str] | None:
@@ -78,18 +82,22 @@ def _place(text: str) -> tuple[datetime, str, str] | None:
     return instant, notice_id, channel
 
 
-def _table(found: list[dict[str, Any]], at: datetime) -> Table:
+def _given_up_at(row: Undelivered) -> datetime:
+    return row.written_at + GIVEN_UP_AFTER
+
+
+def _table(found: list[Undelivered], at: datetime) -> Table:
     table = Table(show_edge=False, pad_edge=False)
     for heading in ("order", "notice", "first tried", "tries", "then", "why"):
         table.add_column(heading, overflow="fold", justify="right" if heading == "tries" else "left")
     for row in found:
-        behind = f" and {row['behind']} behind it" if row["behind"] else ""
-        notice = f"{as_words(row['name'])} to {row['receiver']} by {row['channel']}{behind}"
-        left = row["given_up_at"] - at
+        behind = f" and {row.behind} behind it" if row.behind else ""
+        notice = f"{as_words(row.name)} to {row.receiver} by {row.channel}{behind}"
+        left = _given_up_at(row) - at
         then = f"tried for {length(left)} more" if left > timedelta(0) else f"given up {length(left)} ago"
-        then = f"waits: {row['channel']} is disabled" if row["disabled_since"] else then
-        then = "being sent now" if row["sending"] else then
-        cells = (row["order_id"], notice, away(row["since"], at), str(row["attempts"]), then, row["last_error"] or "-")
+        then = f"waits: {row.channel} is disabled" if row.disabled_since else then
+        then = "being sent now" if row.sending else then
+        cells = (row.order_id, notice, away(row.since, at), str(row.attempts), then, row.last_error or "-")
         table.add_row(*(Text(printable(cell)) for cell in cells))
     return table
 

@@ -3,7 +3,11 @@
 from datetime import datetime
 from typing import Any
 
+from pydantic import AwareDatetime, Field
+
 from recourse.database.access import Database
+from recourse.resolution.model.notice import Receiver
+from recourse.resolution.model.vocabulary import View
 
 Place = tuple[datetime, str, str]
 
@@ -21,14 +25,32 @@ WHERE d.delivered_at IS NULL
 """
 
 
+class Undelivered(View):
+    """A notice that was tried on a channel, and that its receiver has not taken."""
+
+    order_id: str = Field(description="The order's id.")
+    notice_id: str = Field(description="The id of the notice.")
+    name: str = Field(description="What has happened.")
+    receiver: Receiver = Field(description="The role that is told.")
+    channel: str = Field(description="The channel on which it is sent.")
+    since: AwareDatetime = Field(description="When it was first tried.")
+    written_at: AwareDatetime = Field(description="When it was written.")
+    attempts: int = Field(description="How often it was tried.")
+    last_error: str | None = Field(description="Why the last attempt failed.")
+    sending: bool = Field(description="Whether an attempt is under way.")
+    disabled_since: AwareDatetime | None = Field(description="Since when nothing is sent on that channel.")
+    behind: int = Field(description="How many notices of the order wait behind it and were never tried.")
+
+    @property
+    def place(self) -> Place:
+        """Its place among all, which the next page begins behind."""
+        return self.since, self.notice_id, self.channel
+
+
 async def undelivered(
     pool: Database, *, order_id: str | None = None, after: Place | None = None, limit: int = 50
-) -> list[dict[str, Any]]:
-    """A page of them, those that wait longest first, behind the place `after`: since, notice id and channel.
-
-    `behind` counts the notices of the same order that wait behind it and were never tried; `sending`: an attempt is
-    under way; `disabled_since`: nothing is sent on that channel since then.
-    """
+) -> list[Undelivered]:
+    """A page of them, those that wait longest first, behind the place `after`."""
     conditions, values = "", list[Any]()
     if order_id is not None:
         values.append(order_id)
@@ -41,7 +63,7 @@ async def undelivered(
         )
         values += after
     query = f"{_COLUMNS}{conditions} ORDER BY d.since, d.notice_id, d.channel LIMIT ${len(values) + 1}"
-    return [dict(row) for row in await pool.fetch(query, *values, limit)]
+    return [Undelivered.model_construct(**dict(row)) for row in await pool.fetch(query, *values, limit)]
 
 
 async def orders_with_undelivered(pool: Database) -> list[str]:

@@ -373,11 +373,11 @@ async def test_a_receiver_that_is_gone_is_sent_nothing_more_until_it_is_enabled_
     # Operators see what waits, also of the order that was never tried.
     assert list(await disabled_channels(pool)) == ["webhook"]
     waiting = await undelivered(pool)
-    assert [(row["notice_id"], row["attempts"], row["behind"]) for row in waiting] == [
+    assert [(row.notice_id, row.attempts, row.behind) for row in waiting] == [
         (notices[0], 1, 1),
         (others[0], 0, 1),
     ]
-    assert all(row["disabled_since"] for row in waiting)
+    assert all(row.disabled_since for row in waiting)
     assert await orders_with_undelivered(pool) == sorted([order.order_id, other.order_id])
 
     assert list(await enable_channels(pool)) == ["webhook"]

@@ -136,10 +136,10 @@ async def test_the_policies_in_use_are_those_that_orders_have(many: Any, pool: A
 async def test_the_outbox_has_what_was_tried_and_not_taken_page_by_page(many: Any) -> None:
     everything = await undelivered(many, limit=COUNT)
     assert len(everything) == COUNT // 1000
-    assert {row["last_error"] for row in everything} == {"webhook: the receiver answered 503"}
+    assert {row.last_error for row in everything} == {"webhook: the receiver answered 503"}
     last = everything[4]
-    rest = await undelivered(many, after=(last["since"], last["notice_id"], last["channel"]), limit=COUNT)
+    rest = await undelivered(many, after=last.place, limit=COUNT)
     assert rest == everything[5:]
-    of_one = await undelivered(many, order_id=last["order_id"])
-    assert [row["order_id"] for row in of_one] == [last["order_id"]]
-    assert await orders_with_undelivered(many) == sorted(row["order_id"] for row in everything)
+    of_one = await undelivered(many, order_id=last.order_id)
+    assert [row.order_id for row in of_one] == [last.order_id]
+    assert await orders_with_undelivered(many) == sorted(row.order_id for row in everything)
