@@ -41,12 +41,12 @@ def entry_content(
         "private": private,
     }
     if refusal is not None:
+        # By alias, since a type checker without pydantic's plugin knows no other name of this field.
         return RefusedEntry(
-            **sent,
+            **{**sent, "from": before.phase},
             code=refusal.code,
             details=_plain(refusal.details),
             stranger=bool(actor and actor.role in PARTIES and actor.id != before.party(actor.role)),
-            from_=before.phase,
             to=before.phase,
         )
     private_review = any(isinstance(event, FeedbackLeft) and event.visibility == "private" for event in events)
