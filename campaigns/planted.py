@@ -23,38 +23,6 @@ FORGOTTEN = "tests/process/test_forgotten_attempts.py"
 
 PLANTED = (
     Mutant(
-        "steps",
-        "an older build writes over keys of a newer one that it never read",
-        "recourse/database/record_step.sql",
-        "        AND (o.state ->> 'made_for')::integer <= (excluded.state ->> 'made_for')::integer\n",
-        "",
-        ("tests/database/test_steps.py",),
-    ),
-    Mutant(
-        "steps",
-        "an older build drops the keys that it does not know",
-        "recourse/resolution/model/data_version.py",
-        "    if newer:\n        _add_unknown(value, dumped)",
-        "    if not newer:\n        _add_unknown(value, dumped)",
-        ("tests/rules/test_data_version.py",),
-    ),
-    Mutant(
-        "steps",
-        "an older build decides from data that needs a newer one",
-        "recourse/resolution/model/data_version.py",
-        "    if needs > DATA_VERSION:\n        raise NeedsNewerBuild(what, needs)\n    made_for",
-        "    if needs > DATA_VERSION + 9:\n        raise NeedsNewerBuild(what, needs)\n    made_for",
-        ("tests/rules/test_data_version.py",),
-    ),
-    Mutant(
-        "steps",
-        "an older build goes on behind a step that only a newer one understands",
-        "workflows/order.py",
-        "            self.check_build(recorded, plan)\n",
-        "",
-        ("tests/upgrades/test_data.py",),
-    ),
-    Mutant(
         "rules",
         "half a cent of the service fee goes down instead of up",
         "recourse/resolution/model/money.py",
@@ -142,6 +110,38 @@ PLANTED = (
         'length = requests.cancel.window.of("client" if asked == "freelancer" else "freelancer")\n'
         "            reminder = requests.cancel.reminder",
         ("tests/rules/test_requesting.py", STORIES),
+    ),
+    Mutant(
+        "steps",
+        "an older build writes over keys of a newer one that it never read",
+        "recourse/database/record_step.sql",
+        "        AND (o.state ->> 'made_for')::integer <= (excluded.state ->> 'made_for')::integer\n",
+        "",
+        ("tests/database/test_steps.py",),
+    ),
+    Mutant(
+        "steps",
+        "an older build drops the keys that it does not know",
+        "recourse/resolution/model/data_version.py",
+        "    if newer:\n        _add_unknown(value, dumped)",
+        "    if not newer:\n        _add_unknown(value, dumped)",
+        ("tests/rules/test_data_version.py",),
+    ),
+    Mutant(
+        "steps",
+        "an older build decides from data that needs a newer one",
+        "recourse/resolution/model/data_version.py",
+        "    if needs > DATA_VERSION:\n        raise NeedsNewerBuild(what, needs)\n    made_for",
+        "    if needs > DATA_VERSION + 9:\n        raise NeedsNewerBuild(what, needs)\n    made_for",
+        ("tests/rules/test_data_version.py",),
+    ),
+    Mutant(
+        "steps",
+        "an older build goes on behind a step that only a newer one understands",
+        "workflows/order.py",
+        "            self.check_build(recorded, plan)\n",
+        "",
+        ("tests/upgrades/test_data.py",),
     ),
     Mutant(
         "steps",
