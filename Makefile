@@ -11,7 +11,7 @@ help:  ## what there is
 setup:  ## prepare .venv for everything below
 	@$(prepare) dev
 
-demo:  ## play orders through their real 48 hours; STORY=silence plays one, BRIEF=1 prints a table, KEEP=1 leaves live orders open
+demo:  ## play sample orders to their end, with time skipped; STORY=silence plays one, BRIEF=1 prints a table, KEEP=1 leaves live orders open
 	@$(prepare) demo
 	@.venv/bin/recourse demo $(if $(STORY),--story "$(STORY)") $(if $(BRIEF),--brief) $(if $(KEEP),--keep)
 
