@@ -100,7 +100,7 @@ async def test_a_changed_file_does_not_verify_and_every_problem_is_named(life: L
         ('{"order_id": 1, "order_id": 2}', "it says `order_id` twice; say it once"),
         ("[" * 100_000, "document: is nested too deeply"),
         ('{"format": "\\ud800"}', "format: "),
-        ('{"\\u001b[31m": 1}', "\N{REPLACEMENT CHARACTER}[31m: is not a field here"),
+        ('{"entries": [{"fields": {"\\u001b[31m": 1}}]}', "entries.0.fields.\N{REPLACEMENT CHARACTER}[31m"),
     ],
 )
 def test_what_is_no_record_is_named_and_nothing_of_it_reaches_the_terminal(

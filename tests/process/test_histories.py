@@ -39,7 +39,9 @@ async def test_a_start_without_a_history_gets_it_from_the_database(
     known = await read_histories(pool, "c-1", "f-1", POLICY, terms.ordered_at)
     assert (await marketplace.recourse.order(terms.order_id).state()).terms.history == known
     assert known != Histories()
-    assert await marketplace.recourse.start(terms, POLICY) is None
+    # The same start again changes nothing.
+    await marketplace.recourse.start(terms, POLICY)
+    assert (await marketplace.recourse.order(terms.order_id).state()).terms.history == known
 
 
 async def test_a_history_that_is_given_stands(marketplace: Marketplace, before: None) -> None:

@@ -2,11 +2,14 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Iterable
 from typing import Any
+
+from temporalio.client import WorkflowHandle
 
 from recourse.starter.recovering import Recovery
 from tests.patience import PATIENCE
-from tests.process.conftest import Marketplace
+from tests.process.conftest import Marketplace, working
 from tests.process.setting_back import held, set_back, without_clocks
 from tests.process.test_long_histories import CLIENT, comments, marketplace, runs, short_histories
 
@@ -33,19 +36,27 @@ async def test_what_a_database_lost_is_found_in_earlier_runs(marketplace: Market
     assert (await marketplace.by("client", order_id, "message", comment="It goes on.")).applied
 
 
-async def test_a_flood_that_a_lost_run_had_not_decided_is_decided_once_each(marketplace: Marketplace) -> None:
-    order_id = await marketplace.order()
-    await marketplace.by("client", order_id, "message", comment="first")
-    handle = marketplace.handle(order_id)
+async def test_a_flood_that_a_lost_run_had_not_decided_is_decided_once_each(short_histories: str, pool: Any) -> None:
+    async with working(short_histories, pool) as lost:
+        order_id = await lost.order()
+        await lost.by("client", order_id, "message", comment="first")
+        await _flood(lost.handle(order_id), range(75))
+    # The worker has ended in the midst of it, and decides nothing any more.
+    await _flood(lost.handle(order_id), range(75, 150))
+    await lost.handle(order_id).terminate()
+
+    async with working(short_histories, pool) as marketplace:
+        await Recovery(marketplace.recourse).revive(order_id)
+        async with asyncio.timeout(PATIENCE):
+            while len(await comments(marketplace, order_id)) < 151:  # noqa: ASYNC110 - they are in the database
+                await asyncio.sleep(0.05)
+        await marketplace.by("client", order_id, "message", comment="last")
+
+        told = Counter(await comments(marketplace, order_id))
+        assert told == Counter(["first", *(f"{n}" for n in range(150)), "last"])
+
+
+async def _flood(handle: WorkflowHandle[Any, Any], numbers: Iterable[int]) -> None:
     async with asyncio.TaskGroup() as sending:
-        for number in range(150):
+        for number in numbers:
             sending.create_task(handle.signal("message", {"actor": CLIENT, "comment": f"{number}"}))
-    await handle.terminate()
-
-    await Recovery(marketplace.recourse).revive(order_id)
-    async with asyncio.timeout(PATIENCE):
-        while len(await comments(marketplace, order_id)) < 151:  # noqa: ASYNC110 - they are in the database
-            await asyncio.sleep(0.05)
-    await marketplace.by("client", order_id, "message", comment="last")
-
-    assert Counter(await comments(marketplace, order_id)) == Counter(["first", *(f"{n}" for n in range(150)), "last"])
