@@ -22,10 +22,10 @@ CREATE TABLE IF NOT EXISTS migrations (
 )
 """
 # A dump that was restored into another server has transactions that this one has not had yet. What is written now must
-# follow them (database/changes.py).
+# follow them, and they keep their order (database/changes.py).
 _CHANGES_ARE_THERE = "SELECT to_regclass('changes') IS NOT NULL"
-_FROM_ANOTHER_SERVER = "SELECT max(transaction) >= pg_snapshot_xmax(pg_current_snapshot()) FROM changes"
-_BEFORE_ALL_OF_THIS_SERVER = "UPDATE changes SET transaction = '0' WHERE transaction <> '0'"
+_FROM_ANOTHER_SERVER = "SELECT max(transaction) >= pg_snapshot_xmax(pg_current_snapshot()) FROM changes WHERE era = 0"
+_BEFORE_ALL_OF_THIS_SERVER = "UPDATE changes SET era = era - 1"
 # Seconds. Waiting for another starter, or for a big table to be rewritten, is no failure.
 PATIENCE = 24 * 3600.0
 AGAIN_AFTER = 0.1

@@ -1,10 +1,11 @@
-"""Whoever follows the changes hears of every step once, also of one that is committed later than a higher number."""
+"""A follower of the changes reads every step once, also one that is committed later than a higher number.
+
+Where the database was set back, it reads every step that is there now.
+"""
 
 import asyncio
 from random import Random
 from typing import Any
-
-import asyncpg
 
 from recourse.database.changes import read_changes
 from recourse.database.migrate import migrate
@@ -31,8 +32,8 @@ async def test_a_step_that_is_committed_after_a_higher_number_is_not_missed(dsn:
         await late.commit()
     found = await read_changes(pool)
     assert [change.order_id for change in found] == ["o-late", "o-quick"]
-    assert await read_changes(pool, after=found[0].number) == found[1:]
-    assert await read_changes(pool, after=found[1].number) == []
+    assert await read_changes(pool, after=found[0].place) == found[1:]
+    assert await read_changes(pool, after=found[1].place) == []
     await slow.close()
 
 
@@ -50,9 +51,10 @@ async def test_a_lower_number_of_a_younger_transaction_comes_second_and_is_not_m
         heard = await read_changes(pool)
         assert [change.order_id for change in heard] == ["o-elder"]
         await other.commit()
-    heard += await read_changes(pool, after=heard[-1].number)
+    heard += await read_changes(pool, after=heard[-1].place)
     assert [change.order_id for change in heard] == ["o-elder", "o-younger"]
-    assert heard[0].number > heard[1].number
+    by_number = await pool.fetch("SELECT order_id FROM changes ORDER BY number")
+    assert [row["order_id"] for row in by_number] == ["o-younger", "o-elder"]
     await elder.close()
     await younger.close()
 
@@ -80,7 +82,7 @@ async def test_who_polls_while_many_write_hears_of_every_step_once_and_of_each_o
         last = False
         while not last:
             last = over.is_set()
-            while page := await read_changes(reading, heard[-1].number if heard else 0, limit=7):
+            while page := await read_changes(reading, heard[-1].place if heard else "", limit=7):
                 heard.extend(page)
 
     async def write_all() -> None:
@@ -97,16 +99,66 @@ async def test_who_polls_while_many_write_hears_of_every_step_once_and_of_each_o
     await reading.close()
 
 
-async def test_a_place_goes_on_after_a_restore_into_a_server_that_counts_its_transactions_from_the_start(
+async def set_back(pool: Any, number: int) -> None:
+    """Make the table what it was when this number was the last one; the next one is given again."""
+    await pool.execute("DELETE FROM changes WHERE number > $1", number)
+    await pool.execute("SELECT setval(pg_get_serial_sequence('changes', 'number'), $1)", number)
+
+
+async def add(pool: Any, *order_ids: str) -> None:
+    for order_id in order_ids:
+        await pool.execute("INSERT INTO changes (order_id, step) VALUES ($1, 0)", order_id)
+
+
+async def restore_elsewhere(dsn: str, pool: Any) -> None:
+    """Make the transactions those of a server that has had more of them, and migrate as after a restore."""
+    await pool.execute(
+        "UPDATE changes SET transaction = (transaction::text::bigint + 9000000000)::text::xid8 "
+        "WHERE transaction < pg_snapshot_xmax(pg_current_snapshot())"
+    )
+    assert await migrate(dsn) == []
+
+
+async def heard_after(pool: Any, place: str) -> list[str]:
+    return [change.order_id for change in await read_changes(pool, after=place)]
+
+
+async def test_a_place_that_is_lost_with_what_was_set_back_starts_over_also_when_its_number_is_given_again(
+    pool: Any,
+) -> None:
+    await add(pool, "o-1", "o-2", "o-3", "o-4", "o-5")
+    kept, _, lost = [change.place for change in await read_changes(pool)][2:]
+    await set_back(pool, 3)
+    assert await heard_after(pool, lost) == ["o-1", "o-2", "o-3"]
+    # Number 5 is the same step again, as a repair writes it. What comes before it is new.
+    await add(pool, "o-new", "o-5", "o-4")
+    assert await heard_after(pool, lost) == ["o-1", "o-2", "o-3", "o-new", "o-5", "o-4"]
+    assert await heard_after(pool, kept) == ["o-new", "o-5", "o-4"]
+
+
+async def test_a_place_goes_on_after_restores_into_servers_that_count_their_transactions_from_the_start(
     dsn: str, pool: Any
 ) -> None:
-    """`recourse migrate` comes first there."""
-    for number in range(3):
-        await record_step(pool, first_step(f"o-{number}"))
-    server = await asyncpg.connect(dsn)
-    await server.execute("UPDATE changes SET transaction = '9000000000'")
-    before = [row["number"] for row in await server.fetch("SELECT number FROM changes ORDER BY number")]
-    await server.close()
-    assert await migrate(dsn) == []
-    await record_step(pool, first_step("o-3"))
-    assert [change.order_id for change in await read_changes(pool, after=before[1])] == ["o-2", "o-3"]
+    """The order stays that of the transactions of each server, where numbers do not rise, and server by server."""
+    elder = await connect(dsn, most=1)
+    async with elder.acquire() as first:
+        late = first.transaction()
+        await late.start()
+        await first.fetchval("SELECT pg_current_xact_id()")
+        await add(pool, "o-younger")
+        await add(first, "o-elder")
+        await late.commit()
+    await elder.close()
+    order = ["o-elder", "o-younger"]
+    places = [change.place for change in await read_changes(pool)]
+    for restored in ("o-second", "o-third"):
+        await restore_elsewhere(dsn, pool)
+        assert await heard_after(pool, "") == order
+        await add(pool, restored)
+        assert await migrate(dsn) == []
+        order.append(restored)
+        assert await heard_after(pool, "") == order
+        places.append((await read_changes(pool))[-1].place)
+        assert [await heard_after(pool, place) for place in places] == [
+            order[count:] for count in range(1, len(order) + 1)
+        ]

@@ -26,7 +26,7 @@ __all__ = ["empty"]
 SESSIONS = former()
 NAMES = [name for name, _ in migrations()]
 # What the database sets by its own clock.
-MEASURED = ("opened_at", "updated_at", "written_at", "since", "delivered_at", "number", "transaction")
+MEASURED = ("opened_at", "updated_at", "written_at", "since", "delivered_at", "number", "transaction", "mark")
 WRITERS = 4
 ROWS = 2000
 FULL = f"""

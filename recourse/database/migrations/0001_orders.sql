@@ -126,13 +126,17 @@ $$;
 CREATE CONSTRAINT TRIGGER ledger_balances AFTER INSERT ON ledger_entries
 DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION ledger_lines_balance();
 
--- Numbers are given before a step is committed, so a lower one can become visible after a higher one. Whoever follows
--- the changes therefore reads no change at or behind the oldest transaction that is still open (database/changes.py).
+-- Numbers are given before a step is committed, so a lower one can become visible after a higher one. A follower
+-- therefore reads no change at or behind the oldest transaction that is still open (database/changes.py). Where the
+-- database is set back, a number is given again, and the same step may get it; its mark is never given again.
 CREATE TABLE changes (
     number bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     transaction xid8 NOT NULL DEFAULT pg_current_xact_id(),
     order_id text NOT NULL,
-    step bigint NOT NULL
+    step bigint NOT NULL,
+    mark uuid NOT NULL DEFAULT gen_random_uuid(),
+    era integer NOT NULL DEFAULT 0
 );
-COMMENT ON TABLE changes IS 'One row a step of any order, in an order in which they can be followed: by transaction, then by number.';
-CREATE INDEX changes_in_order ON changes (transaction, number);
+COMMENT ON TABLE changes IS 'One row a step of any order, in an order in which they can be followed: by era, then by transaction, then by number.';
+COMMENT ON COLUMN changes.era IS '0: written on this server. Lower: restored from another one, whose transactions are not those of this one.';
+CREATE INDEX changes_in_order ON changes (era, transaction, number);
