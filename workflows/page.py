@@ -210,8 +210,8 @@ def step_title(step: Step) -> str:
     if isinstance(content, RefusedEntry):
         return f"{did} refused ({content.code})"[:200]
     moved_on = f" → {PHASES[content.to]}" if content.to != content.from_ else ""
-    told = f", {len(step.notices)} told" if step.notices else ""
-    return f"{did}{moved_on}{told}"
+    notified = f", {len(step.notices)} notified" if step.notices else ""
+    return f"{did}{moved_on}{notified}"
 
 
 def event(step: Step) -> str:

@@ -51,7 +51,7 @@ async def test_the_current_details_say_what_happens_next_and_what_silence_means(
     assert "; silence accepts." in page
     assert "UTC: reminder to answer\n" in page
     assert "held **105.50 USD**" in page
-    assert page.index("UTC · client: request cancel, 1 told") < page.index("UTC · opened: the money is in escrow")
+    assert page.index("UTC · client: request cancel, 1 notified") < page.index("UTC · opened: the money is in escrow")
     assert NOTE not in page
 
 
@@ -63,9 +63,9 @@ async def test_timers_and_steps_are_named(marketplace: Marketplace) -> None:
 
     read = await titles(marketplace, order_id)
     assert "opened: the money is in escrow" in read
-    assert "client: request cancel, 1 told" in read
+    assert "client: request cancel, 1 notified" in read
     assert "client: accept refused (not_yours_to_answer)" in read
-    assert "freelancer: accept → canceled, 2 told" in read
+    assert "freelancer: accept → canceled, 2 notified" in read
     assert any(title.startswith("reminder to answer · ") for title in read)
     assert not any(NOTE in title for title in read)
 
