@@ -21,11 +21,13 @@ from recourse.errors import (
 )
 
 if TYPE_CHECKING:
+    from recourse.extras import MissingExtra
     from recourse.policies import load_policy
     from recourse.resolution.model.data_version import NeedsNewerBuild
     from recourse.resolution.model.order import Histories, History, Order, Terms
     from recourse.resolution.model.outcome import Applied, Outcome, Refused
     from recourse.resolution.model.policy import Policy, PolicyError
+    from recourse.resolution.model.refusals import RefusalCode
     from recourse.runtime.names import workflow_id
     from recourse.runtime.settings import BadSettings, Settings
     from recourse.starter.actors import Client, Freelancer, Operator, System
@@ -41,6 +43,7 @@ __all__ = [
     "Freelancer",
     "Histories",
     "History",
+    "MissingExtra",
     "NeedsNewerBuild",
     "NoSuchOrder",
     "Operator",
@@ -53,6 +56,7 @@ __all__ = [
     "PolicyError",
     "Recourse",
     "RecourseError",
+    "RefusalCode",
     "Refused",
     "Settings",
     "System",
@@ -66,11 +70,13 @@ __all__ = [
 
 # Loaded when they are asked for, so that `import recourse` costs next to nothing.
 _HOMES = {
+    "extras": ("MissingExtra",),
     "policies": ("load_policy",),
     "resolution.model.data_version": ("NeedsNewerBuild",),
     "resolution.model.order": ("Histories", "History", "Order", "Terms"),
     "resolution.model.outcome": ("Applied", "Outcome", "Refused"),
     "resolution.model.policy": ("Policy", "PolicyError"),
+    "resolution.model.refusals": ("RefusalCode",),
     "runtime.names": ("workflow_id",),
     "runtime.settings": ("BadSettings", "Settings"),
     "starter.client": ("Recourse",),

@@ -7,7 +7,7 @@ from typing import Any, Self
 
 from temporalio.client import Client
 
-from recourse.database.access import NoDatabase
+from recourse.database.access import DatabaseMissing, NoDatabase
 from recourse.database.orders import write_contacts
 from recourse.policies.calculators import register_installed_calculators
 from recourse.resolution.model.order import Terms
@@ -31,7 +31,7 @@ class Recourse(Orders):
     """Orders, for a backend: to start, to give commands to, and to read.
 
     `temporal` and `pool` are connections to the servers on which the orders run; without a `pool` it starts orders and
-    sends commands, and whatever reads finds the database away. `now` is the clock by which commands are stamped on
+    sends commands, and whatever needs the database raises BadInput. `now` is the clock by which commands are stamped on
     arrival; `web_url` is where the pages are, for a link in the Temporal UI.
     """
 
@@ -82,12 +82,12 @@ class Recourse(Orders):
         """Start an order; starting it again with the same terms changes nothing but its `emails`.
 
         Terms that are given without a `history` get it from the database: what the two have behind them there. Where it
-        is away the order starts all the same, with nothing behind them.
+        is away, or this client has none, the order starts all the same, with nothing behind them.
         `provider` executes its settlements. `emails`: where the parties are notified, kept in the database only.
         `start_delay`: how long the order waits before it begins.
         Raises OrderExists where the id belongs to an order with other terms, OrderNotRunning where it has started and
-        lost its workflow, BadInput for an email address or a currency that cannot be used, Unanswered where it is
-        unknown whether it has started.
+        lost its workflow, BadInput for an email address or a currency that cannot be used, or `emails` without a
+        database, Unanswered where it is unknown whether it has started.
         """
         await self._start(terms, policy, provider, emails, None, start_delay)
         return self.order(terms.order_id)
@@ -122,6 +122,8 @@ class Recourse(Orders):
         first: tuple[str, dict[str, Any]] | None,
         start_delay: timedelta | None,
     ) -> Outcome | None:
+        if emails and isinstance(self.pool, NoDatabase):
+            raise DatabaseMissing
         for role, email in (emails or {}).items():
             try:
                 read_address(email)

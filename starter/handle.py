@@ -14,6 +14,7 @@ from temporalio.client import (
 )
 from temporalio.service import RPCError, RPCStatusCode
 
+from recourse.database.access import DatabaseMissing
 from recourse.database.orders import Stored, read_answered, read_order
 from recourse.database.steps import StepOutOfOrder
 from recourse.errors import NoSuchOrder, OrderNotRunning, TemporalUnreachable
@@ -53,8 +54,8 @@ class OrderHandle(StoredOrder, Commands):
     it is refused `command_id_reused`. Without an id, a new one is made.
 
     Raises NoSuchOrder, OrderNotRunning, DatabaseUnreachable, TemporalUnreachable, BadInput (Temporal cannot take such
-    an order id), and Unanswered: no answer came within the handle's patience, so it is unknown whether the command
-    arrived.
+    an order id, or the client was made without a database), and Unanswered: no answer came within the handle's
+    patience, so it is unknown whether the command arrived.
     """
 
     def __init__(
@@ -157,9 +158,14 @@ class OrderHandle(StoredOrder, Commands):
     async def _where_it_ended(self, command: str, payload: Mapping[str, Any]) -> Outcome | None:
         """The answer of an order that Temporal says is not there; None where it runs after all."""
         message = read_message(command, {key: value for key, value in payload.items() if key != TOKEN}, UNNAMED)
-        with explaining_database_errors():
-            stored = await read_order(self.pool, self.id)
-            first = await read_answered(self.pool, self.id, *message.key)
+        try:
+            with explaining_database_errors():
+                stored = await read_order(self.pool, self.id)
+                first = await read_answered(self.pool, self.id, *message.key)
+        except DatabaseMissing:
+            if await self._status() is WorkflowExecutionStatus.RUNNING:
+                return None
+            raise
         if first is not None and first.fingerprint in (None, message.fingerprint):
             return first.outcome.model_copy(update={"repeated": True})
         if not await self._has_ended(stored):

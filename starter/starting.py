@@ -18,6 +18,7 @@ from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError
 
+from recourse.database.access import DatabaseMissing
 from recourse.database.facts import read_histories
 from recourse.errors import DatabaseUnreachable, NoSuchOrder, OrderExists, TemporalUnreachable
 from recourse.resolution.model.order import Histories, Opening, Terms, open_order, write_opening
@@ -140,7 +141,7 @@ async def _has_started(order: OrderHandle, terms: Terms) -> bool:
     """Whether the database knows the order; Temporal forgets closed ones. Raises OrderExists."""
     try:
         known = (await order.state()).terms
-    except (NoSuchOrder, DatabaseUnreachable):
+    except (NoSuchOrder, DatabaseUnreachable, DatabaseMissing):
         # An order can start while the database is away; what it then knows stops a second one of its id.
         return False
     if _lasting(known) != _lasting(terms):
@@ -155,7 +156,7 @@ async def _history(order: OrderHandle, terms: Terms, policy: Policy) -> Historie
     try:
         with explaining_database_errors():
             return await read_histories(order.pool, terms.client, terms.freelancer, policy, terms.ordered_at)
-    except DatabaseUnreachable:
+    except (DatabaseUnreachable, DatabaseMissing):
         return terms.history
 
 

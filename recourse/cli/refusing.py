@@ -12,12 +12,12 @@ from recourse.cli.output import Stop
 from recourse.resolution.model.amounts import write_amount
 from recourse.resolution.model.commands import COMMANDS
 from recourse.resolution.model.instants import write_instant
-from recourse.resolution.model.refusals import SENTENCES, Code
+from recourse.resolution.model.refusals import SENTENCES, RefusalCode
 from recourse.resolution.model.unfit import unfit
 from recourse.wording.english import PHASES, as_words, word
 
 # The details that are amounts of money where they are whole numbers; of the other codes they count something.
-_OF_MONEY: tuple[Code, ...] = ("amount_required", "amount_out_of_range")
+_OF_MONEY: tuple[RefusalCode, ...] = ("amount_required", "amount_out_of_range")
 
 
 def explain(code: str, details: Mapping[str, Any], currency: str) -> tuple[str, list[tuple[str, str]]]:

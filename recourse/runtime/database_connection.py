@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
-from recourse.errors import DatabaseUnreachable
+from recourse.errors import DatabaseUnreachable, RecourseError
 from recourse.extras import require
 from recourse.runtime.settings import BadSettings, Settings
 
@@ -70,7 +70,7 @@ def explaining_database_errors() -> Iterator[None]:
     """Turn the error of a database that is away into one sentence for people. Raises DatabaseUnreachable."""
     try:
         yield
-    except DatabaseUnreachable:
+    except RecourseError:
         raise
     except Exception as error:
         # A program with such an error has the driver, too.

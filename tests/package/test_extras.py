@@ -104,7 +104,7 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.client import Client
-from recourse import DatabaseUnreachable, Recourse, Terms, load_policy
+from recourse import BadInput, Recourse, Terms, load_policy
 
 async def main(address, queue):
     orders = Recourse(await Client.connect(address, data_converter=pydantic_data_converter), task_queue=queue)
@@ -118,7 +118,7 @@ async def main(address, queue):
     print(outcome.status)
     try:
         await orders.order("signaled").state()
-    except DatabaseUnreachable as error:
+    except BadInput as error:
         print(error)
 
 asyncio.run(main(*sys.argv[1:]))

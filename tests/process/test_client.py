@@ -4,7 +4,18 @@ from datetime import timedelta
 
 import pytest
 
-from recourse import Applied, Client, Freelancer, NoSuchOrder, Operator, Outcome, Recourse, Refused, Unanswered
+from recourse import (
+    Applied,
+    BadInput,
+    Client,
+    Freelancer,
+    NoSuchOrder,
+    Operator,
+    Outcome,
+    Recourse,
+    Refused,
+    Unanswered,
+)
 from recourse.policies import load_policy
 from tests.outcomes import applied, code, repeated
 from tests.process.conftest import Marketplace
@@ -76,3 +87,33 @@ async def test_an_order_that_is_not_there_is_an_error_once_it_is_asked(marketpla
         await order.accept(by=FREELANCER)
     with pytest.raises(NoSuchOrder):
         await order.signal("accept", {"actor": {"role": "freelancer", "id": "f-1"}})
+
+
+async def test_to_read_without_a_database_is_a_mistake_of_the_program(marketplace: Marketplace) -> None:
+    order_id = await marketplace.order()
+    order = Recourse(marketplace.client, task_queue=marketplace.queue).order(order_id)
+
+    for reading in (order.show("client"), order.state(), order.preview("complete", {})):
+        with pytest.raises(BadInput, match="made without a database"):
+            await reading
+
+
+async def test_addresses_without_a_database_start_nothing(marketplace: Marketplace) -> None:
+    terms = marketplace.terms()
+    bare = Recourse(marketplace.client, task_queue=marketplace.queue)
+
+    with pytest.raises(BadInput, match="made without a database"):
+        await bare.start(terms, load_policy("resolution_center"), emails={"client": "c@x.example"})
+    with pytest.raises(NoSuchOrder):
+        await marketplace.recourse.order(terms.order_id).has_ended()
+
+
+async def test_a_command_without_a_database_goes_on_while_its_order_runs(marketplace: Marketplace) -> None:
+    """An order that begins a new run turns commands away for a moment."""
+    bare = Recourse(marketplace.client, task_queue=marketplace.queue)
+    running = bare.order(await marketplace.order())
+    payload = bare.stamped({"actor": {"role": "client", "id": "c-1"}})
+
+    assert await running._where_it_ended("accept", payload) is None
+    with pytest.raises(BadInput, match="made without a database"):
+        await bare.order("nobody").accept(by=CLIENT)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from recourse.resolution.model.reading import unproven_message
-from recourse.resolution.model.refusals import CODES, SENTENCES, Code
+from recourse.resolution.model.refusals import CODES, SENTENCES, RefusalCode
 from tests.outcomes import refused
 from tests.rules.given import ATTESTED, Given, Then
 from tests.rules.test_cases import declined, in_mediation
@@ -124,7 +124,7 @@ def test_every_code_is_provoked_and_has_a_sentence() -> None:
 
 
 @pytest.mark.parametrize("code", CODES)
-def test_a_refusal_gives_its_code_a_sentence_and_one_entry(code: Code) -> None:
+def test_a_refusal_gives_its_code_a_sentence_and_one_entry(code: RefusalCode) -> None:
     then = PROVOKED[code]()
 
     assert then.refused == code

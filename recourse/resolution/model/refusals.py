@@ -5,7 +5,7 @@ from typing import Any, Literal, get_args
 from recourse.resolution.model.vocabulary import Frozen
 from recourse.wording import texts
 
-Code = Literal[
+RefusalCode = Literal[
     "malformed",
     "actor_unproven",
     "command_id_reused",
@@ -47,7 +47,7 @@ Code = Literal[
     "proposal_too_late",
     "feedback_not_allowed",
 ]
-CODES: tuple[Code, ...] = get_args(Code)
+CODES: tuple[RefusalCode, ...] = get_args(RefusalCode)
 _RANK = {code: rank for rank, code in enumerate(CODES)}
 
 # What each says to a program; it may point to a detail.
@@ -57,7 +57,7 @@ SENTENCES = texts("refusal", "message")
 class Refusal(Frozen):
     """A command that was not applied: a stable code, and details that help. It changes nothing but the record."""
 
-    code: Code
+    code: RefusalCode
     details: dict[str, Any] = {}
 
     @property
@@ -77,7 +77,7 @@ class Checks:
     def __init__(self) -> None:
         self._found: list[Refusal] = []
 
-    def refuse(self, code: Code, when: bool, **details: Any) -> None:
+    def refuse(self, code: RefusalCode, when: bool, **details: Any) -> None:
         """Note a refusal if `when` holds; details that are None are left out."""
         if when:
             self._found.append(Refusal(code=code, details={k: v for k, v in details.items() if v is not None}))

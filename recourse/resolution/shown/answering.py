@@ -10,7 +10,7 @@ from recourse.resolution.model.money import balances
 from recourse.resolution.model.order import Order
 from recourse.resolution.model.outcome import Applied, NextClock, Outcome, Refused, RequestSummary
 from recourse.resolution.model.reading import Message
-from recourse.resolution.model.refusals import SENTENCES, Code, Refusal
+from recourse.resolution.model.refusals import SENTENCES, Refusal, RefusalCode
 from recourse.resolution.model.step import RecordEntry
 from recourse.resolution.model.vocabulary import PARTIES
 from recourse.resolution.rules.clocks import Clock, next_clock
@@ -91,7 +91,7 @@ def outcome_of(
     )
 
 
-def unrecorded(order_id: str, command: str, command_id: str, code: Code, **details: Any) -> Refused:
+def unrecorded(order_id: str, command: str, command_id: str, code: RefusalCode, **details: Any) -> Refused:
     """A refusal that leaves no entry in the record: the command could not be sent, or the order answers no more."""
     return Refused(
         order_id=order_id,

@@ -13,7 +13,7 @@ from recourse.resolution.model.money import Balances, in_the_end
 from recourse.resolution.model.order import Order
 from recourse.resolution.model.reading import Message
 from recourse.resolution.model.record import Reader
-from recourse.resolution.model.refusals import Code, Refusal
+from recourse.resolution.model.refusals import Refusal, RefusalCode
 from recourse.resolution.model.vocabulary import (
     PARTIES,
     Fault,
@@ -105,7 +105,7 @@ class WouldBeRefused(View):
 
     model_config = ConfigDict(extra="allow")
 
-    refused: Code = Field(description="The code of the refusal.")
+    refused: RefusalCode = Field(description="The code of the refusal.")
     message: str = Field(description="What the code means, for people.")
 
     @property
