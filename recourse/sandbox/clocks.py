@@ -2,26 +2,32 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from pydantic import TypeAdapter, ValidationError
 from temporalio import workflow
 from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.service import RPCError, RPCStatusCode
 
 from recourse.errors import RecourseError
+from recourse.starter.client import Recourse
 from recourse.starter.simulate.order_clock import OrderClock
 
 with workflow.unsafe.imports_passed_through():
+    from recourse.resolution.model.fields import Instant
     from recourse.resolution.model.order import Opening
     from recourse.runtime.names import ORDER
     from recourse.workflows.carried import Carried
     from recourse.workflows.order import OrderWorkflow, Pending
 
 PATIENCE = 60.0  # seconds that one deadline may take to be decided
+# How a stamp by the clock of its order ends. It says UTC as well, and no other sender writes it so.
+BY_THE_ORDERS_CLOCK = "-00:00"
+_STAMP: TypeAdapter[datetime] = TypeAdapter(Instant)
 _read: ContextVar[str | None] = ContextVar("the order that a call is about", default=None)
 
 
@@ -33,8 +39,8 @@ class ClockStopped(RecourseError):
 class SandboxOrder(OrderWorkflow):
     """An order whose clock may be ahead of its senders' clocks.
 
-    Clients stamp what they send by the clock of this machine. By the order's own clock that may be days ago, so what is
-    sent counts when it comes.
+    The web server of the sandbox stamps commands by the order's clock. Other clients stamp them by the clock of this
+    machine. By the order's own clock that may be days ago, so what they send counts when it is decided.
     """
 
     @workflow.run
@@ -42,10 +48,21 @@ class SandboxOrder(OrderWorkflow):
         """Run the order from its start to its end; returns how it ended."""
         return await super().run(start)
 
-    def put(self, pending: Pending) -> None:
-        """Put a message into the inbox, as coming now."""
-        pending.message = pending.message.model_copy(update={"sent_at": None})
-        super().put(pending)
+    def receive(self, name: str, arguments: Sequence[Any], update_id: str | None = None) -> Pending:
+        """Put one message into the inbox, without a stamp by another clock."""
+        return super().receive(name, [_without_foreign_stamp(argument) for argument in arguments], update_id)
+
+
+def _without_foreign_stamp(argument: Any) -> Any:
+    if not isinstance(argument, Mapping):
+        return argument
+    try:
+        _STAMP.validate_python(argument.get("sent_at"))
+    except ValidationError:
+        return argument  # no stamp, or one that makes the message malformed
+    if argument["sent_at"].endswith(BY_THE_ORDERS_CLOCK):
+        return argument
+    return {key: value for key, value in argument.items() if key != "sent_at"}
 
 
 class Clocks:
@@ -54,6 +71,8 @@ class Clocks:
     def __init__(self, temporal: Client, pool: Any) -> None:
         self._temporal, self._pool = temporal, pool
         self._ahead: dict[str, timedelta] = {}
+        # By how much is not known while a clock moves, and after a move that did not reach its end.
+        self._moving: set[str] = set()
         self._moves: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     def now(self) -> datetime:
@@ -63,6 +82,14 @@ class Clocks:
     def of(self, order_id: str | None) -> datetime:
         """The clock of an order."""
         return datetime.now(UTC) + self._ahead.get(order_id or "", timedelta(0))
+
+    def stamp(self) -> str | None:
+        """The stamp of what is sent now to the order that the current call is about; None where its clock is not
+        known."""
+        order_id = _read.get()
+        if order_id is None or order_id in self._moving:
+            return None
+        return f"{self.of(order_id):%FT%T}{BY_THE_ORDERS_CLOCK}"
 
     @contextmanager
     def reading(self, order_id: str | None) -> Iterator[None]:
@@ -81,6 +108,7 @@ class Clocks:
         async with self._moves[order_id]:
             clock = OrderClock(self._temporal, self._pool, order_id, patience=PATIENCE)
             await _runs(clock, order_id)
+            self._moving.add(order_id)
             try:
                 await clock.move_to(to)
             except TimeoutError as error:
@@ -90,9 +118,24 @@ class Clocks:
                     "and that nothing is away."
                 ) from error
             finally:
+                here = datetime.now(UTC)
                 reads = to if clock.ended else await clock.now()
-                self._ahead[order_id] = reads - datetime.now(UTC)
+                self._ahead[order_id] = reads - here
+            self._moving.discard(order_id)
             return self.of(order_id)
+
+
+class SandboxOrders(Recourse):
+    """Orders for the web server of a sandbox: it shows and stamps by the clock of the order that a call is about."""
+
+    def __init__(self, temporal: Client, pool: Any, clocks: Clocks, *, web_url: str) -> None:
+        super().__init__(temporal, pool, now=clocks.now, web_url=web_url)
+        self._clocks = clocks
+
+    def stamped(self, fields: Mapping[str, Any]) -> dict[str, Any]:
+        """The message that is sent."""
+        message, stamp = super().stamped(fields), self._clocks.stamp()
+        return message if stamp is None else message | {"sent_at": stamp}
 
 
 async def _runs(clock: OrderClock, order_id: str) -> None:

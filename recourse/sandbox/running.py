@@ -14,7 +14,7 @@ from recourse.local.temporal import temporal_server
 from recourse.runtime.keys import KEY_SIZE, KeyRing
 from recourse.runtime.temporal_connection import connect as connect_temporal
 from recourse.sandbox.catching import Catcher
-from recourse.sandbox.clocks import Clocks, SandboxOrder
+from recourse.sandbox.clocks import Clocks, SandboxOrder, SandboxOrders
 from recourse.sandbox.outages import Outages, Part, PartName
 from recourse.sandbox.payments import NAME, SandboxPayments
 from recourse.starter.client import TASK_QUEUE, Recourse
@@ -119,7 +119,7 @@ async def running(url: str, webhook_url: str | None, *, usual: bool) -> AsyncIte
         stack.push_async_callback(outages.close)
         clocks = Clocks(temporal, pool)
         made = Sandbox(
-            recourse=Recourse(temporal, pool, now=clocks.now, web_url=url),
+            recourse=SandboxOrders(temporal, pool, clocks, web_url=url),
             clocks=clocks,
             catcher=catcher,
             payments=payments,

@@ -7,6 +7,7 @@ import pytest
 
 from recourse.resolution.model.record import Export
 from recourse.runtime.names import workflow_id
+from recourse.sandbox import clocks
 from recourse.sandbox.running import Sandbox, sign_in_links
 from recourse.starter.client import Recourse
 from tests.sandbox.conftest import Shop
@@ -74,6 +75,22 @@ async def test_a_sender_that_goes_by_another_clock_counts_when_its_command_comes
     outcome = await elsewhere.order(order_id).send("accept", {"actor": {"role": "freelancer", "id": "f-7"}})
     assert outcome.applied
     assert ahead <= outcome.at < ahead + timedelta(minutes=2)
+
+
+async def test_nothing_is_stamped_by_a_clock_that_may_still_be_moving(
+    shop: Shop, made: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order_id = await shop.start(10_002, provider="sandbox")
+    await shop.give(order_id, "client", "request", kind="cancel")
+    with made.clocks.reading(order_id):
+        assert made.clocks.stamp()
+        with monkeypatch.context() as patched:
+            patched.setattr(clocks, "PATIENCE", 1.0)
+            assert (await shop.move(order_id, advance="49h")).status_code == 409
+        assert made.clocks.stamp() is None
+        await shop.http.put(f"/sandbox/orders/{order_id}/payments", json={"answer": "pay"})
+        await shop.advance(order_id, "1m")
+        assert made.clocks.stamp()
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,10 @@ from typing import Any
 
 import pytest
 
+from recourse.resolution.model.record import Export
+from recourse.runtime.names import workflow_id
+from recourse.sandbox.running import Sandbox
+from recourse.starter.client import Recourse
 from tests.patience import PATIENCE
 from tests.sandbox.conftest import Shop
 
@@ -51,7 +55,7 @@ async def test_an_amount_that_ends_in_03_is_paid_once_though_its_first_answer_is
     order_id = await canceled(shop, 10_003)
     await shop.advance(order_id, "6h")
     assert await settlement(shop, order_id) == "settled"
-    assert await asked(shop, order_id) == [("lose_answer", True), ("lose_answer", False)]
+    assert await asked(shop, order_id) == [("lose_answer", True), ("pay", False)]
 
 
 async def test_a_payment_that_is_blocked_goes_on_when_the_provider_is_told(shop: Shop) -> None:
@@ -96,6 +100,42 @@ async def test_what_is_sent_while_the_worker_is_away_is_decided_when_it_is_back(
         assert (await shop.http.delete("/sandbox/outages/worker")).json() == {"away": {}}
     await shop.advance(order_id, "47h")
     assert (await shop.order(order_id))["request"]["status"] == "open"
+
+
+@pytest.mark.parametrize("over_http", [True, False], ids=["over HTTP", "by a client on this machine's clock"])
+async def test_what_came_first_while_the_worker_was_away_is_decided_first(
+    shop: Shop, made: Sandbox, over_http: bool
+) -> None:
+    order_id = await shop.start()
+    await shop.give(order_id, "client", "request", kind="cancel")
+    await shop.advance(order_id, "20h")
+    await shop.http.post("/sandbox/outages/worker")
+    try:
+        withdrawing = asyncio.create_task(shop.give(order_id, "client", "withdraw"))
+        workflow = made.recourse.temporal.get_workflow_handle(workflow_id(order_id))
+        while not (await workflow.describe()).raw_description.HasField("pending_workflow_task"):
+            assert not withdrawing.done(), withdrawing.result()
+        withdrawn = await clock(shop, order_id)
+        while await clock(shop, order_id) == withdrawn:
+            pass
+        if over_http:
+            sent = {"as": "freelancer"}, {"Prefer": "respond-async"}
+            await shop.http.post(f"/orders/{order_id}/commands/accept", params=sent[0], headers=sent[1], json={})
+        else:
+            elsewhere = Recourse(made.recourse.temporal, made.recourse.pool)
+            await elsewhere.order(order_id).signal("accept", {"actor": {"role": "freelancer", "id": "f-7"}})
+    finally:
+        await shop.http.delete("/sandbox/outages/worker")
+    assert (await withdrawing)["status"] == "applied"
+    await shop.advance(order_id, "1m")
+    record = Export.model_validate(await shop.get(f"/orders/{order_id}/record"))
+    given = [entry.content["command"] for entry in record.entries if entry.content and "command" in entry.content]
+    assert given == ["request", "withdraw", "accept"]
+    assert (await shop.order(order_id))["phase"] == "in_progress"
+
+
+async def clock(shop: Shop, order_id: str) -> Any:
+    return (await shop.get(f"/sandbox/orders/{order_id}/clock"))["now"]
 
 
 async def test_a_database_that_is_away_for_a_while_comes_back_by_itself(shop: Shop) -> None:
