@@ -23,9 +23,12 @@ from recourse.web.api.bodies import ExactRoute
 from recourse.web.problems import Failure, malformed
 
 
-def _own_pages_only(sec_fetch_site: Annotated[str, Header()] = "") -> None:
+def _own_pages_only(request: Request, sec_fetch_site: Annotated[str, Header()] = "") -> None:
     """Refuse what the page of another site had a browser send."""
-    if sec_fetch_site in ("cross-site", "same-site"):
+    # Not every browser sends Sec-Fetch-Site. The host is one of those that the application allows.
+    own = f"{request.url.scheme}://{request.headers['host']}"
+    foreign = request.method != "GET" and request.headers.get("origin", own) != own
+    if foreign or sec_fetch_site in ("cross-site", "same-site"):
         raise Failure(403, "foreign_page", "Only programs and pages of this sandbox may do that.")
 
 

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from recourse.local.process import free_port
 from recourse.sandbox.catching import Catcher
 from recourse.sandbox.running import Sandbox
@@ -89,3 +91,19 @@ async def test_pages_of_other_sites_get_nothing(shop: Shop) -> None:
     assert (foreign.status_code, foreign.json()["code"]) == (403, "foreign_page")
     assert (await shop.http.get("/sandbox/sent", headers={"Host": "elsewhere.example"})).status_code == 400
     assert (await shop.get("/sandbox/outages")) == {"away": {}}
+
+
+@pytest.mark.parametrize("origin", ["http://elsewhere.example", "http://127.0.0.1:1", "https://{host}", "null"])
+async def test_a_page_of_another_origin_changes_nothing(shop: Shop, origin: str) -> None:
+    headers = {"Origin": origin.format(host=shop.http.base_url.netloc.decode())}
+    for method, path in (("POST", "outages/worker"), ("DELETE", "outages/worker"), ("PUT", "orders/x/payments")):
+        foreign = await shop.http.request(method, f"/sandbox/{path}", headers=headers)
+        assert (foreign.status_code, foreign.json()["code"]) == (403, "foreign_page")
+    assert (await shop.get("/sandbox/outages")) == {"away": {}}
+
+
+async def test_a_page_of_the_sandbox_itself_may_change_things(shop: Shop, made: Sandbox) -> None:
+    for url in (made.url, made.url.replace("127.0.0.1", "localhost")):
+        headers = {"Origin": url, "Host": url.removeprefix("http://")}
+        own = await shop.http.delete("/sandbox/outages/worker", headers=headers)
+        assert own.json() == {"away": {}}
