@@ -9,6 +9,7 @@ from cyclopts import Parameter
 
 from recourse.cli.output import DONE, NO, Json, Stop, Yes, ask, complain, console, say_json
 from recourse.errors import NoSuchOrder
+from recourse.resolution.model.data_version import NeedsNewerBuild
 from recourse.resolution.model.fields import printable
 from recourse.starter.client import Recourse
 from recourse.starter.doctor import suspects
@@ -92,13 +93,19 @@ async def _with(
     if order_id is not None:
         _say([await do(recovery, order_id)], json)
         return DONE
-    found = [one async for one in _wanted(recourse, recovery, full, states)]
+    found, failed = list[Finding](), 0
+    async for one in _wanted(recourse, recovery, full, states):
+        if isinstance(one, Finding):
+            found.append(one)
+        else:
+            failed += 1
+            complain(Stop(str(one)))
     if not found:
         if json:
             say_json([])
         else:
-            console().print(f"There is no order to {verb}.")
-        return DONE
+            console().print(f"There is no {'other ' if failed else ''}order to {verb}.")
+        return NO if failed else DONE
     if not json:
         for one in found[:SHOWN]:
             console().print(f"{one.order_id}: {printable(one.says)}.", markup=False)
@@ -108,7 +115,7 @@ async def _with(
     temporal = recourse.temporal
     where = f"Temporal at {temporal.service_client.config.target_host}, namespace {temporal.namespace}"
     ask(f"{verb.capitalize()} {counted(len(found), 'order')} now, on {where}?", yes=yes)
-    all_done, failed = list[Done](), 0
+    all_done = list[Done]()
     for some in _chunks([one.order_id for one in found]):
         try:
             ends = await asyncio.gather(*(_done(do, recovery, each) for each in some))
@@ -130,36 +137,41 @@ async def _with(
 
 async def _done(
     do: Callable[[Recovery, str], Awaitable[Done]], recovery: Recovery, order_id: str
-) -> Done | CannotRecover | NoSuchOrder:
+) -> Done | CannotRecover | NeedsNewerBuild | NoSuchOrder:
     try:
         return await do(recovery, order_id)
-    except (CannotRecover, NoSuchOrder) as error:
+    except (CannotRecover, NeedsNewerBuild, NoSuchOrder) as error:
         return error
 
 
 async def _wanted(
     recourse: Recourse, recovery: Recovery, full: bool, states: tuple[State, ...]
-) -> AsyncIterator[Finding]:
+) -> AsyncIterator[Finding | NeedsNewerBuild]:
     looked_at = list[str]()
     async for order_id in suspects(recourse, each=full):
         looked_at.append(order_id)
         if len(looked_at) == AT_ONCE:
-            for finding in await _examined(recovery, looked_at):
-                if finding.state in states:
-                    yield finding
+            for end in await _examined(recovery, looked_at, states):
+                yield end
             looked_at.clear()
-    for finding in await _examined(recovery, looked_at):
-        if finding.state in states:
-            yield finding
+    for end in await _examined(recovery, looked_at, states):
+        yield end
 
 
-async def _examined(recovery: Recovery, order_ids: list[str]) -> list[Finding]:
-    """How these orders stand, without those that are gone by now: Temporal's lists lag."""
+async def _examined(
+    recovery: Recovery, order_ids: list[str], states: tuple[State, ...]
+) -> list[Finding | NeedsNewerBuild]:
+    """Those of these orders that stand so, or that only a newer build can read.
+
+    Some may be gone by now: Temporal's lists lag.
+    """
     ends = await asyncio.gather(*map(recovery.examine, order_ids), return_exceptions=True)
     for end in ends:
-        if isinstance(end, BaseException) and not isinstance(end, NoSuchOrder):
+        if isinstance(end, BaseException) and not isinstance(end, NeedsNewerBuild | NoSuchOrder):
             raise end
-    return [end for end in ends if isinstance(end, Finding)]
+    return [
+        end for end in ends if isinstance(end, NeedsNewerBuild) or (isinstance(end, Finding) and end.state in states)
+    ]
 
 
 def _chunks(order_ids: list[str]) -> list[list[str]]:

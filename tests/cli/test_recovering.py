@@ -12,7 +12,7 @@ from recourse.cli import recovering
 from recourse.database.pool import connect as connect_database
 from recourse.errors import TemporalUnreachable
 from recourse.runtime.temporal_connection import connect
-from recourse.starter.recovering import Recovery
+from recourse.starter.recovering import Done, Recovery
 from tests.cli.test_operators import answered
 from tests.cli.test_orders import environment, run, worker
 from tests.process.setting_back import held, set_back
@@ -83,6 +83,45 @@ async def test_an_order_that_is_gone_by_now_holds_up_no_other(
         monkeypatch.setenv(name, value)
     assert await recovering.revive(all_=True, yes=True) == 0
     assert f"Order {order_id} goes on" in capsys.readouterr().out
+
+
+async def test_an_order_of_a_newer_build_holds_up_no_other(
+    environment: dict[str, str],
+    worker: asyncio.subprocess.Process,
+    pool: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    orders = newer, other = [f"lost-{token_hex(3)}" for _ in range(2)]
+    client = await connect(target_host=environment["TEMPORAL_ADDRESS"])
+    for order_id in orders:
+        assert (await run(environment, "order", "start", order_id, *TERMS)).status == 0
+        said = await run(environment, "order", "message", order_id, "--as", "client", "--comment", "Hello")
+        assert said.status == 0, said.error
+        await client.get_workflow_handle(f"order-{order_id}").terminate()
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    revive = Recovery.revive
+
+    async def decided_meanwhile(recovery: Recovery, order_id: str) -> Done:
+        """What happens where a newer build decides an order after it was found."""
+        changed = """UPDATE order_states SET state = state || '{"made_for": 9, "needs": 9}' WHERE order_id = $1"""
+        await pool.execute(changed, newer)
+        return await revive(recovery, order_id)
+
+    monkeypatch.setattr(Recovery, "revive", decided_meanwhile)
+    waits = f"Order {newer} needs a build with data version 9"
+    assert await recovering.revive(all_=True, yes=True) == 1
+    output = capsys.readouterr().out
+    assert (waits in output, f"Order {other} goes on" in output) == (True, True), output
+
+    await client.get_workflow_handle(f"order-{other}").terminate()
+    assert await recovering.revive(all_=True, yes=True) == 1
+    shown = capsys.readouterr()
+    assert (waits in shown.err, f"Order {other} goes on" in shown.out) == (True, True), shown
+    assert await recovering.repair(all_=True, yes=True) == 1
+    shown = capsys.readouterr()
+    assert (waits in shown.err, "There is no other order to repair." in shown.out) == (True, True), shown
 
 
 async def test_whoever_is_interrupted_hears_which_orders_may_be_half_done(
