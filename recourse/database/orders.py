@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 from recourse.database.access import Database
 from recourse.resolution.model.notice import Notice, read_notice
 from recourse.resolution.model.order import Order, read_state
-from recourse.resolution.model.outcome import Outcome
+from recourse.resolution.model.outcome import Outcome, read_outcome
 from recourse.resolution.model.reading import fingerprint
 from recourse.resolution.model.record import Reader, export
 from recourse.resolution.model.step import Answered, RecordEntry
@@ -78,19 +78,22 @@ ANSWERED = """
 
 
 def answered(row: Mapping[str, Any]) -> Answered:
-    """A row of `ANSWERED`, read."""
+    """A row of `ANSWERED`, read. Raises NeedsNewerBuild."""
     known = row["command"] is not None and isinstance(row["fields"], dict)
     return Answered(
         step=row["step"],
         sender=row["sender"],
         command_id=row["command_id"],
-        outcome=row["outcome"],
+        outcome=read_outcome(row["outcome"]),
         fingerprint=fingerprint(row["command"], row["fields"]) if known else None,
     )
 
 
 async def read_answered(pool: Database, order_id: str, sender: str, command_id: str) -> Answered | None:
-    """The first answer to a command, also of an order that answers no more, with what it was given to."""
+    """The first answer to a command, also of an order that answers no more, with what it was given to.
+
+    Raises NeedsNewerBuild.
+    """
     row = await pool.fetchrow(
         f"{ANSWERED} WHERE a.order_id = $1 AND a.sender = $2 AND a.command_id = $3", order_id, sender, command_id
     )

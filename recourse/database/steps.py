@@ -1,12 +1,14 @@
 """Writing a step: one statement, one transaction, and nothing twice."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
 from recourse.database.access import Database
 from recourse.database.orders import ANSWERED, answered
+from recourse.resolution.model.data_version import NeedsNewerBuild
 from recourse.resolution.model.step import Adopted, Answered, Step
 
 # More answers than this are not read at once: each is looked up when its command comes again.
@@ -61,10 +63,12 @@ async def record_step(pool: Database, given: Step | bytes) -> Adopted | None:
     if follows and stored["state"]["made_for"] <= step.order["made_for"]:
         # The step before was written between the two statements.
         return await record_step(pool, given)
-    answers: tuple[Answered, ...] | None = tuple(answered(row) for row in stored["answers"])
-    if (stored["step"] < step.number and not follows) or len(stored["answers"]) > ANSWERS_AT_MOST:
-        # The steps before this one differ too, so their answers may; or there are too many to hand over.
-        answers = None
+    answers: tuple[Answered, ...] | None = None
+    # Where the steps before this one differ too, their answers may; or there may be too many answers to hand over.
+    if (stored["step"] >= step.number or follows) and len(stored["answers"]) <= ANSWERS_AT_MOST:
+        # The order may go on where only a newer build can read an answer.
+        with suppress(NeedsNewerBuild):
+            answers = tuple(answered(row) for row in stored["answers"])
     return Adopted(step=stored["step"], order={**stored["state"], "opening": stored["opening"]}, answers=answers)
 
 

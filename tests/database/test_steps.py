@@ -1,6 +1,7 @@
 """A step is written whole, once, in its turn, and what only grows only grows."""
 
 import asyncio
+import json
 from random import Random
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from recourse.database.orders import read_answer, read_balances, read_export, read_notices, read_order, read_record
 from recourse.database.pool import connect
 from recourse.database.steps import OrderIdTaken, StepOutOfOrder, record_step
-from recourse.resolution.model.data_version import DATA_VERSION
+from recourse.resolution.model.data_version import DATA_VERSION, NeedsNewerBuild
 from recourse.resolution.model.record import verify
 from recourse.resolution.model.step import Answer, LedgerLine, Step
 from recourse.resolution.shown.summary import summary
@@ -235,6 +236,24 @@ async def test_what_a_newer_build_wrote_is_read_before_it_is_written_over(pool: 
     assert stored is not None
     assert (stored.step, stored.order.made_for) == (second.number, NEWER)
     assert await record_step(pool, third.model_copy(update={"order": {**third.order, "made_for": NEWER}})) is None
+
+
+async def test_an_answer_that_only_a_newer_build_can_read_is_waited_for(pool: Any, life: Life) -> None:
+    step = next(step for step in life.steps if step.answer)
+    assert step.answer is not None
+    for before in life.steps[: step.number]:
+        await record_step(pool, before)
+    newer = step.model_dump(mode="json")
+    newer["answer"]["outcome"] |= {"status": "applied", "phase": "paused"}
+    newer["order"]["made_for"] = NEWER
+    assert await record_step(pool, json.dumps(newer).encode()) is None
+
+    # The order goes on from that state, or waits; each answer is looked up when its command comes again.
+    adopted = await record_step(pool, step.model_copy(update={"order": {**step.order, "record_hash": "0" * 64}}))
+    assert adopted is not None
+    assert (adopted.step, adopted.order["made_for"], adopted.answers) == (step.number, NEWER, None)
+    with pytest.raises(NeedsNewerBuild, match=r"The outcome of `\w+` needs a build with a newer data version"):
+        await read_answer(pool, "o-1", step.answer.sender, step.answer.command_id)
 
 
 async def test_a_step_without_an_entry_follows_like_any_other(pool: Any, life: Life) -> None:
