@@ -17,13 +17,15 @@ _COUNTED = {
     "job_success": "(SELECT jsonb_build_array(good, bad, good + bad + neither) "
     "FROM analysis.job_success WHERE freelancer = $2)",
 }
+# Named, since a newer release may have more columns.
+_CLOSED = f"(SELECT {', '.join(Facts.model_fields)} FROM analysis.closed_orders)"  # noqa: S608 - of our own parts only
 # One statement, so that counters and facts are of one instant.
 _BEHIND = """
 SELECT {counted} AS counted, (
-    SELECT coalesce(jsonb_agg(c), '[]') FROM analysis.closed_orders AS c
+    SELECT coalesce(jsonb_agg(c), '[]') FROM {closed} AS c
     WHERE c.freelancer = $2 AND c.closed_at > coalesce($5, '-infinity'::timestamptz)
 ) AS others, (
-    SELECT coalesce(jsonb_agg(c), '[]') FROM analysis.closed_orders AS c
+    SELECT coalesce(jsonb_agg(c), '[]') FROM {closed} AS c
     WHERE c.ending = 'canceled' AND c.initiator IN ('client', 'freelancer')
         AND CASE c.initiator WHEN 'client' THEN c.client ELSE c.freelancer END IN ($1, $2)
         AND c.closed_at > $4 AND c.closed_at <= $3
@@ -35,7 +37,7 @@ async def read_histories(pool: Database, client: str, freelancer: str, policy: P
     """What the two have behind them at `at`: the `history` of the terms of an order under `policy`."""
     counted = _COUNTED.get(policy.scores.calculator)
     row = await pool.fetchrow(
-        _BEHIND.format(counted=counted or "NULL"),
+        _BEHIND.format(counted=counted or "NULL", closed=_CLOSED),
         client,
         freelancer,
         at,

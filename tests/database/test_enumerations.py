@@ -5,7 +5,6 @@ from typing import Any, Literal, get_args
 
 import pytest
 
-from recourse.resolution.model.facts import Facts
 from recourse.resolution.model.notice import Receiver
 from recourse.resolution.model.outcome import Turn
 from recourse.resolution.model.step import Account
@@ -41,7 +40,7 @@ LISTS: dict[str, Any] = {
     "facts.client_public": Rating,
     "facts.client_private": Rating,
     "facts.freelancer_public": Rating,
-    "facts.unpaid_silent": Facts.model_fields["unpaid_silent"].annotation,
+    "facts.unpaid_silent": Literal["counted", "excluded"],
     "ledger_entries.account": Account,
     "notices.receiver": Receiver,
     "deliveries.channel": CHANNEL,

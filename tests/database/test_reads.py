@@ -61,3 +61,23 @@ async def test_an_order_can_be_opened_with_what_the_two_have_behind_them(pool: A
     found = await read_histories(pool, "c-1", "f-1", load_policy(policy), datetime.now(UTC))
     assert (found.freelancer.completed > 0) == (policy != "glimmer")
     assert await read_histories(pool, "c-2", "f-2", load_policy(policy), datetime.now(UTC)) == Histories()
+
+
+async def test_facts_that_a_newer_release_added_to_are_read(pool: Any) -> None:
+    life = next(life for seed in range(100) if (life := live(Random(seed))).order.phase == "canceled")
+    for step in life.steps:
+        await record_step(pool, step)
+    policy, early = load_policy("resolution_center"), life.order.terms.ordered_at
+    known = await read_histories(pool, "c-1", "f-1", policy, datetime.now(UTC))
+    view = await pool.fetchval("SELECT pg_get_viewdef('analysis.closed_orders'::regclass)")
+    assert view.count("    repeat_within_seconds\n") == 1
+    grown = view.replace("    repeat_within_seconds\n", "    repeat_within_seconds,\n    'phone'::text AS device\n")
+    await pool.execute(f"CREATE OR REPLACE VIEW analysis.closed_orders AS {grown}")
+    for column in ("how", "exempt_because", "lateness"):
+        await pool.execute(f"ALTER TABLE facts DROP CONSTRAINT facts_{column}_check")
+    async with pool.acquire() as connection, connection.transaction():
+        await connection.execute("SET LOCAL session_replication_role = replica")
+        await connection.execute("UPDATE facts SET how = 'abandoned', exempt_because = 'strike', lateness = 'lost'")
+
+    assert (await read_histories(pool, "c-1", "f-1", policy, datetime.now(UTC))).freelancer.bad == known.freelancer.bad
+    assert await read_histories(pool, "c-1", "f-1", policy, early) == Histories()

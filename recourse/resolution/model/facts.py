@@ -1,23 +1,21 @@
 """What a closed order leaves behind: the facts from which scores, marks and a marketplace's analysis are counted."""
 
-from typing import Literal
-
 from pydantic import AwareDatetime
 
 from recourse.resolution.model.lateness import lateness
 from recourse.resolution.model.money import final_gross
 from recourse.resolution.model.order import Order
-from recourse.resolution.model.vocabulary import ExemptBecause, Fault, Frozen, How, Lateness, Party, Rating, Visibility
+from recourse.resolution.model.vocabulary import Party, Rating, View, Visibility
 
 
-class Facts(Frozen):
+class Facts(View):
     """One closed order (rules, 8). They stand until the order is reopened, ruled again, exempted or reviewed.
 
     `gross` is what the freelancer gets of `price` before commission, both in minor units of `currency`.
     `lateness` is that at `closed_at`; `delivered` tells whether anything ever was. `communicated` and `explained`
     are about the initiator of a cancellation, and false for a completed order. The ratings are those left so far;
     `client_private` is for operators only. The last four are choices of the order's own policy that say how it
-    counts; `repeat_count` 0 means that no mark is set.
+    counts; `repeat_count` 0 means that no mark is set. Codes are text, since a newer build may know more of them.
     """
 
     order_id: str
@@ -28,23 +26,23 @@ class Facts(Frozen):
     price: int
     ordered_at: AwareDatetime
     closed_at: AwareDatetime
-    ending: Literal["completed", "canceled"]
-    how: How | None
-    initiator: Party | Literal["system"] | None
+    ending: str
+    how: str | None
+    initiator: str | None
     reason: str | None
-    fault: Fault
+    fault: str
     exempt: bool
-    exempt_because: ExemptBecause | None
+    exempt_because: str | None
     gross: int
-    lateness: Lateness
+    lateness: str
     delivered: bool
     communicated: bool
     explained: bool
-    client_public: Rating | None
-    client_private: Rating | None
-    freelancer_public: Rating | None
+    client_public: str | None
+    client_private: str | None
+    freelancer_public: str | None
     calculator: str
-    unpaid_silent: Literal["counted", "excluded"]
+    unpaid_silent: str
     repeat_count: int
     repeat_within_seconds: int
 
