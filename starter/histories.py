@@ -24,7 +24,6 @@ from temporalio.worker import (
 )
 
 from recourse.activities.contract import DELIVER_NOTICES, RECORD_STEP, StepRecorded
-from recourse.resolution.model.data_version import DATA_VERSION, FIRST
 from recourse.resolution.model.fields import UNNAMED
 from recourse.resolution.model.order import Opening
 from recourse.resolution.model.step import Step
@@ -46,14 +45,13 @@ class Course:
     """What one or several runs of an order did. `reached`: the last step that they know to be in the database.
 
     `begun`: whether the last run has decided anything; at first it goes on from whatever the database has.
-    `steps`: those that they wrote, by number; what an attempt wrote that was forgotten is not among them.
-    `told_upto`: the last step of which everybody took the notices. `data_version`: of the newest build that decided
-    any of them; what a newer build than this one wrote cannot be made again here.
+    `steps`: those that they wrote, by number; what an attempt wrote that was forgotten is not among them. What a build
+    of another data version decided is not as it was written: this build makes it with other keys, and other hashes.
+    `told_upto`: the last step of which everybody took the notices.
     """
 
     reached: int = -1
     told_upto: int = -1
-    data_version: int = FIRST
     begun: bool = True
     steps: dict[int, Step] = field(default_factory=dict)
 
@@ -258,7 +256,7 @@ class _Watch(WorkflowOutboundInterceptor):
     def _written(self, step: Step, recorded: StepRecorded) -> None:
         course, adopted = self._course, recorded.adopted
         course.reached = max(course.reached, step.number if adopted is None else adopted.step)
-        course.data_version = max(course.data_version, recorded.data_version)
-        if adopted is None and step.number > self._behind and recorded.data_version <= DATA_VERSION:
+        if adopted is None and step.number > self._behind:
             # Of two runs that wrote the same step the later one is asked first.
-            course.steps.setdefault(step.number, step)
+            decided_by = {"data_version": recorded.data_version}
+            course.steps.setdefault(step.number, step.model_copy(update=decided_by))

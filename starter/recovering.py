@@ -22,7 +22,7 @@ from recourse.database.orders import Stored, read_order
 from recourse.database.recovering import highest_unnamed, is_answered, mark_told
 from recourse.database.steps import StepOutOfOrder, record_step
 from recourse.errors import NoSuchOrder, RecourseError
-from recourse.resolution.model.data_version import DATA_VERSION, NeedsNewerBuild
+from recourse.resolution.model.data_version import DATA_VERSION
 from recourse.resolution.model.order import Opening, open_order
 from recourse.resolution.rules.clocks import is_over
 from recourse.runtime.database_connection import explaining_database_errors
@@ -185,7 +185,11 @@ class Recovery:
         return Done(order_id, f"Order {order_id} goes on. What was wrong: {found.says}.", sent)
 
     async def repair(self, order_id: str) -> Done:
-        """Write the steps that a database lost, as they were. Raises CannotRecover where not all of them are there."""
+        """Write the steps that a database lost, as they were.
+
+        Raises CannotRecover where not all of them are there, or where a build of another data version decided some;
+        what this build decided before those is written.
+        """
         stored, described = await self._stored(order_id), await self._described(order_id)
         if described is None:
             raise CannotRecover(
@@ -201,15 +205,16 @@ class Recovery:
                 order_id, f"Order {order_id}: the database has all {counted(at + 1, 'step')} that Temporal has."
             )
         missing = [number for number in range(at + 1, course.reached + 1) if number not in course.steps]
-        if missing and course.data_version > DATA_VERSION:
-            raise NeedsNewerBuild(f"To repair order {order_id}", course.data_version)
         if missing:
             raise CannotRecover(
                 f"Order {order_id} cannot be repaired: the database is at step {at}, and Temporal's histories lack "
                 f"step {missing[0]}. Nothing was changed."
             )
+        others = (step for _, step in sorted(course.steps.items()) if step.data_version != DATA_VERSION)
+        of_another = next(others, None)
+        upto = of_another.number - 1 if of_another else course.reached
         with explaining_database_errors():
-            for number in range(at + 1, course.reached + 1):
+            for number in range(at + 1, upto + 1):
                 try:
                     other = await record_step(self._pool, course.steps[number])
                 except StepOutOfOrder as error:
@@ -219,8 +224,13 @@ class Recovery:
                         f"Order {order_id} cannot be repaired: database and Temporal's history differ at step {number}."
                     )
             await mark_told(self._pool, order_id, course.told_upto, _channels())
-        count = course.reached - at
-        says = f"Order {order_id}: {counted(count, 'step')} restored, up to step {course.reached}."
+        count = upto - at
+        says = f"Order {order_id}: {counted(count, 'step')} restored, up to step {upto}."
+        if of_another:
+            raise CannotRecover(
+                f"{says} Step {of_another.number} was decided by a build with data version {of_another.data_version}: "
+                "run `repair` with that build."
+            )
         return Done(order_id, says, written=count)
 
     async def _send_undecided_of_former(self, order_id: str) -> int:

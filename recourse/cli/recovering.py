@@ -49,7 +49,8 @@ async def revive(
 async def repair(order_id: str | None = None, /, *, all_: All = False, yes: Yes = False, json: Json = False) -> int:
     """Restore the steps that the database lost, exactly as they were, from Temporal's histories.
 
-    If the histories do not hold all lost steps of an order, that order stays unchanged.
+    If the histories do not hold all lost steps of an order, that order stays unchanged. A build restores what builds
+    of its own data version decided, and says which other build must restore the rest.
 
     Parameters
     ----------

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import secrets
+import sys
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -16,6 +17,7 @@ from temporalio.exceptions import ApplicationError
 
 from recourse.database.orders import read_order, read_record
 from recourse.errors import Unanswered
+from recourse.local.process import start
 from recourse.policies import load_policy
 from recourse.resolution.model.data_version import NeedsNewerBuild
 from recourse.resolution.model.order import Opening, write_opening, write_state
@@ -25,9 +27,10 @@ from recourse.runtime.temporal_connection import connect
 from recourse.starter.client import Recourse
 from recourse.starter.doctor import Doctor
 from recourse.starter.recovering import CannotRecover, Recovery
+from tests.http.processes import environment
 from tests.patience import PATIENCE
 from tests.process.conftest import Marketplace
-from tests.process.setting_back import held, set_back
+from tests.process.setting_back import held, set_back, without_clocks
 from tests.process.test_long_histories import runs, short_histories
 from tests.upgrades.next_release import ROOT, next_release, run_in, worker_of
 
@@ -62,17 +65,27 @@ class Rollout:
         """An order that was started with these keys besides; its tasks are tried again after a second."""
         terms = self.market.terms()
         opening = Opening(terms=terms, policy=load_policy("resolution_center"), record_salt="0123456789abcdef")
-        start = write_opening(opening)
+        begins = write_opening(opening)
         for table, keys in more.pop("policy", {}).items():
-            start["policy"][table] |= keys
+            begins["policy"][table] |= keys
         await self.market.client.start_workflow(
             ORDER,
-            start | more,
+            begins | more,
             id=workflow_id(terms.order_id),
             task_queue=self.market.queue,
             task_timeout=timedelta(seconds=1),
         )
         return terms.order_id
+
+    async def next_build_repairs(self, order_id: str) -> str:
+        """What `recourse order repair` of the next release says."""
+        log = self.folder / f"repair-{secrets.token_hex(4)}.log"
+        servers = {"DATABASE_URL": self.dsn, "TEMPORAL_ADDRESS": self.address, "RECOURSE_TASK_QUEUE": self.market.queue}
+        command = [sys.executable, "-c", "from recourse.cli import main; main()", "order", "repair", order_id]
+        there = environment(PYTHONPATH=str(self.next_tree), COLUMNS="1000", **servers)
+        async with asyncio.timeout(PATIENCE):
+            await (await start(command, log=log, environment=there, cwd=self.next_tree)).wait()
+        return log.read_text(encoding="utf-8")
 
     async def says(self, order_id: str, comment: str) -> None:
         assert (await self.market.by("client", order_id, "message", comment=comment)).applied
@@ -205,17 +218,33 @@ async def test_it_revives_an_order_of_the_next_build_with_all_its_keys(rollout: 
     assert (state["messages"], state["opening"]["policy"]["cases"]["survey"]) == (1, "by_mail")
 
 
-async def test_it_repairs_nothing_that_the_next_build_decided(rollout: Rollout) -> None:
-    market = rollout.market
-    async with rollout.next_build:
+async def test_each_build_repairs_what_it_decided(rollout: Rollout) -> None:
+    market, pool = rollout.market, rollout.pool
+    async with rollout.this_build:
         order_id = await rollout.begun()
         await rollout.says(order_id, "kept")
-        before = await held(rollout.pool, order_id)
-        await rollout.says(order_id, "forgotten")
-        await set_back(rollout.pool, order_id, before)
+        before = await held(pool, order_id)
+        await rollout.says(order_id, "of this build")
+    async with rollout.next_build:
+        await rollout.says(order_id, "of the next build")
+        after = await held(pool, order_id)
+        assert "phone" in str(after["record_entries"][-1])
+        await set_back(pool, order_id, before)
 
-    with pytest.raises((NeedsNewerBuild, CannotRecover), match=WAITS):
+    said = await rollout.next_build_repairs(order_id)
+    assert (
+        "0 steps restored, up to step 1. Step 2 was decided by a build with data version 1: run `repair` with" in said
+    )
+    assert await held(pool, order_id) == before
+
+    with pytest.raises(CannotRecover) as stopped:
         await Recovery(market.recourse).repair(order_id)
+    assert str(stopped.value) == (
+        f"Order {order_id}: 1 step restored, up to step 2. Step 3 was decided by a build with data version 2: "
+        "run `repair` with that build."
+    )
+    assert "1 step restored, up to step 3" in await rollout.next_build_repairs(order_id)
+    assert without_clocks(await held(pool, order_id)) == without_clocks(after)
 
 
 async def test_it_leads_an_order_that_the_next_build_started_with_keys_that_change_nothing(rollout: Rollout) -> None:
