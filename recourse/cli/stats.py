@@ -52,6 +52,7 @@ _OF_ORDERS = ("order_id", "policy", "closed_at", "ending", "how", "initiator", "
 @app.default
 def stats(
     view: View,
+    /,
     *,
     limit: Limit = 50,
     zone: Zone = "UTC",

@@ -42,6 +42,8 @@ OF_THE_MESSAGE = frozenset(
         "amount_out_of_range",
     }
 )
+# What is wrong with the path or the method, by status.
+OF_PATHS = {404: "not_found", 405: "method_not_allowed"}
 _TEMPORAL_AWAY: tuple[type[Exception], ...] = (RPCError, WorkflowUpdateRPCTimeoutOrCancelledError)
 
 
@@ -169,8 +171,7 @@ def answer_with_problems(app: FastAPI) -> None:
 def _failed(error: AnyHTTPException) -> Failure:
     if error.status_code == 400:  # by FastAPI, for a body that is not JSON
         return malformed(body="is not JSON that can be used")
-    codes = {404: "not_found", 405: "method_not_allowed"}
-    code = codes.get(error.status_code, "http_error")
+    code = OF_PATHS.get(error.status_code, "http_error")
     detail = "This server has no such path; /openapi.json lists all that it has." if code == "not_found" else None
     return Failure(error.status_code, code, error.detail, detail=detail, headers=error.headers)
 

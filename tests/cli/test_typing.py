@@ -87,6 +87,7 @@ def test_money_is_taken_as_it_is_typed(option: tuple[str, Argument]) -> None:
         ("order request 1 --as client --kind", "--kind needs a value: cancel, extension, update, partial_refund."),
         ("order request 1 --as client --kind fly", '"fly"'),
         ("order accept", "`recourse order accept` needs ORDER_ID"),
+        ("stats", "`recourse stats` needs VIEW: closed_orders, completion_rate, "),
         ("order start 1 --client c --freelancer f", "`recourse order start` needs --price."),
         ("order start 1 --client c --freelancer f --price 1 --currency EURO", "not a currency that ISO 4217 has today"),
         ("order start 1 --client c --freelancer f --price 1 --currency UDS", "not a currency that ISO 4217 has today"),

@@ -1,5 +1,6 @@
 """`recourse serve` as a process, and the document about it, line by line."""
 
+import ast
 import asyncio
 import json
 import re
@@ -12,11 +13,13 @@ from typing import Any
 import pytest
 
 from recourse.local.process import free_port
+from recourse.web.problems import OF_PATHS
 from tests.http.processes import environment
 from tests.patience import PATIENCE
 from tests.process.conftest import Marketplace
 
-DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "http.md"
+ROOT = Path(__file__).resolve().parents[2]
+DOCUMENT = ROOT / "docs" / "http.md"
 KEYS = "k1=" + "A" * 43 + "="
 
 
@@ -82,6 +85,25 @@ async def test_a_token_for_nobody_is_not_made(bearer: str) -> None:
     status, _, err = await run("recourse", "token", bearer, RECOURSE_TOKEN_KEYS=KEYS)
     assert status == 2
     assert "Invalid bearer" in err
+
+
+def problems() -> set[tuple[int, str]]:
+    """Status and code of every error that the API answers with, apart from refusals."""
+    found = set(OF_PATHS.items())
+    for file in (*(ROOT / "recourse" / "web").glob("*.py"), *(ROOT / "recourse" / "web" / "api").glob("*.py")):
+        for call in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            match call:
+                case ast.Call(func=ast.Name("Failure"), args=[ast.Constant(int(status)), ast.Constant(str(code)), *_]):
+                    found.add((status, code))
+                case ast.Call(func=ast.Name("unreachable"), args=[_, ast.Constant(str(code)), *_]):
+                    found.add((503, code))
+    return found
+
+
+def test_every_error_of_the_api_is_listed() -> None:
+    table = re.findall(r"^\| (\d{3}) \| (.*) \|$", DOCUMENT.read_text(encoding="utf-8"), re.MULTILINE)
+
+    assert {(int(status), code) for status, codes in table for code in re.findall(r"`(\w+)`", codes)} == problems()
 
 
 def blocks() -> list[tuple[str, Any]]:

@@ -211,12 +211,12 @@ async def test_private_words_reach_operators_alone(marketplace: Marketplace, vis
     freelancer, operator = await visitor("freelancer"), await visitor("operator")
     await freelancer.open(f"orders/{order_id}")
     assert "hidden" not in freelancer.words.lower()
-    assert "Not done" not in freelancer.words
+    assert "Refused:" not in freelancer.words
     assert "Job success" not in freelancer.words
     await operator.open(f"orders/{order_id}")
     assert "A hidden note." in operator.words
     assert "A hidden review." in operator.words
-    assert "Not done: accept" in operator.words
+    assert "Refused: tried to accept" in operator.words
 
 
 async def test_a_closed_order_says_how_it_ended_and_takes_no_answer(

@@ -144,9 +144,9 @@ def _calculator(policy: Policy) -> str:
         case "none":
             return "No score is kept."
         case "completion_rate":
-            return "The freelancer's score is its completion rate: completed orders among all that count."
+            return "The freelancer's score is their completion rate: completed orders among all that count."
         case "job_success":
-            return "The freelancer's score is its job success, which only operators see: good outcomes less bad ones."
+            return "The freelancer's score is their job success, which only operators see: good outcomes less bad ones."
         case calculator:
             return f"The freelancer's score is kept by the calculator {calculator}."
 

@@ -24,7 +24,8 @@ def _window(party: Party) -> Sentence:
     def say(policy: Policy) -> str:
         length = span(policy.requests.cancel.window.of(party))
         return (
-            f"When the {party} is asked to agree to a cancellation, or to a counter-offer, it has {length} to answer."
+            f"When the {party} is asked to agree to a cancellation, or to a counter-offer, "
+            f"they have {length} to answer."
         )
 
     return Sentence(f"requests.cancel.window.{party}_asked", say, never_asked(party))
@@ -47,7 +48,7 @@ def _silence_in(phase: OpenPhase, party: Party) -> Sentence:
         meaning = special(policy)
         where = f"if the {party}'s time ends while the order is {PHASES[phase]}"
         if meaning is None:
-            return f"{capital(where)}, its silence means the same as elsewhere."
+            return f"{capital(where)}, their silence means the same as elsewhere."
         return f"But {where}, {_SILENCE[meaning]}."
 
     def idle(policy: Policy) -> str | None:

@@ -64,7 +64,7 @@ def _asked_of(key: str, what: str) -> Sentence:
         if not named:
             return f"Nobody has to give {what}."
         subject = "either party" if len(set(named)) == 2 else f"the {named[0]}"
-        return f"When {subject} asks to cancel, it must give {what}."
+        return f"When {subject} asks to cancel, they must give {what}."
 
     return Sentence(f"requests.cancel.{key}", say, _no_cancel)
 
@@ -107,7 +107,7 @@ def _amount(policy: Policy) -> str:
     if not named:
         return "Canceling gives the freelancer nothing beyond what was paid before, and there are no counter-offers."
     return (
-        f"When {who(named)} asks to cancel, it names what the freelancer is to get, from nothing to the price; that "
+        f"When {who(named)} asks to cancel, they name what the freelancer is to get, from nothing to the price; that "
         "may be answered with another amount."
     )
 

@@ -150,10 +150,11 @@ def _who(actor: Actor | None, reader: Reader) -> str:
 
 def _headline(content: EntryContent) -> str:
     kind = _ASKS.get(str(content.fields.get("kind")), "for something")
-    asked = f"Asked {kind}" if content.command == "request" else None
     match content:
+        case RefusedEntry() if content.command == "request":
+            return f"Refused: tried {kind}" if kind.startswith("to ") else f"Refused: tried to ask {kind}"
         case RefusedEntry():
-            return f"Not done: {(asked or capital(as_words(content.command))).lower()}"
+            return f"Refused: tried to {as_words(content.command)}"
         case ClockFired():
             return word(_CLOCKS, content.command)
         case AppliedEntry() if content.command == "request":
