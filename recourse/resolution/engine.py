@@ -9,10 +9,11 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from recourse.resolution.inbox import counts_at
+from recourse.resolution.model.data_version import DATA_VERSION, NeedsNewerBuild
 from recourse.resolution.model.events import Event, PaymentFailed
 from recourse.resolution.model.facts import facts
 from recourse.resolution.model.order import Opening, Order, Sums, open_order, read_state, write_opening, write_state
-from recourse.resolution.model.outcome import Outcome
+from recourse.resolution.model.outcome import Outcome, Refused
 from recourse.resolution.model.reading import Message
 from recourse.resolution.model.record import hidden_counts, make_entry
 from recourse.resolution.model.refusals import Refusal
@@ -136,14 +137,29 @@ class OrderEngine:
         return first.outcome
 
     def free(self, message: Message) -> Message:
-        """The message under an id that its sender has not used for anything else; refused where its own was."""
+        """The message under an id that its sender has not used for anything else; refused where its own was.
+
+        Raises NeedsNewerBuild where only a newer build can say whether it was.
+        """
         while (first := self.answers.get(message.key)) is not None and self._is_other(message, first):
+            if self._may_be_newer(message, first):
+                what = f"Command {message.command_id} of order {self.order.terms.order_id}"
+                raise NeedsNewerBuild(what, self.order.made_for, "it has an answer, and this build cannot read it")
             details = {"used_for": first.outcome.command, "entry": first.outcome.entry}
             message = message.without_its_id(Refusal(code="command_id_reused", details=details))
         return message
 
     def _is_other(self, message: Message, first: FirstAnswer) -> bool:
         return first.fingerprint not in (None, message.fingerprint)
+
+    def _may_be_newer(self, message: Message, first: FirstAnswer) -> bool:
+        """Whether this build cannot read a message that a newer build may have answered."""
+        code = message.refusal.code if message.refusal else None
+        if code not in ("malformed", "unknown_command") or self.order.made_for <= DATA_VERSION:
+            return False
+        # This build gave the answer where that is the same refusal.
+        answered = first.outcome
+        return answered.command == message.name and not (isinstance(answered, Refused) and answered.code == code)
 
     def decide(self, message: Message, now: datetime, offsets: Offsets | None = None) -> Decided:
         """What one message does that has no answer yet, with these offsets of the policy's time zone. The message may

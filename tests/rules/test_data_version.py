@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from recourse.activities.webhook import payload
 from recourse.policies import load_policy
+from recourse.resolution.engine import OrderEngine
 from recourse.resolution.model.data_version import DATA_VERSION, NeedsNewerBuild, Since, needs_of
 from recourse.resolution.model.events import RequestOpened
 from recourse.resolution.model.notice import read_notice
@@ -25,7 +26,8 @@ from recourse.resolution.model.order import (
 )
 from recourse.resolution.model.outcome import read_outcome
 from recourse.resolution.model.policy import Policy
-from recourse.resolution.model.reading import Message, read_message
+from recourse.resolution.model.reading import Message, fingerprint, read_message
+from recourse.resolution.model.step import Answered
 from recourse.resolution.rules.evolve import evolve
 from recourse.resolution.shown.notices import notices
 
@@ -212,3 +214,53 @@ def test_a_notice_that_only_a_newer_build_can_read_is_waited_for() -> None:
 def test_an_outcome_that_only_a_newer_build_can_read_says_so() -> None:
     with pytest.raises(NeedsNewerBuild, match="The outcome of `pause` needs a build with a newer data version"):
         read_outcome({"status": "applied", "command": "pause", "phase": "paused"})
+
+
+def answered_by_a_newer_build(command: str = "message", made_for: int = NEWER) -> OrderEngine:
+    """An order on which a newer build took `message` with a field that only it knows."""
+    engine = OrderEngine.of(read_state({**write_state(an_order()), "made_for": made_for}), 3)
+    given = engine.decide(sent(comment="Hello"), NOW)
+    outcome = engine.plan(given).step.answer
+    assert outcome is not None
+    applied = outcome.outcome.model_copy(update={"command": command})
+    kept = fingerprint(command, {"comment": "Hello", "channel": "sms"})
+    engine.learn(Answered(sender="client:c-1", command_id="once", outcome=applied, step=2, fingerprint=kept))
+    return engine
+
+
+def sent(name: str = "message", **fields: Any) -> Message:
+    return read_message(name, {"actor": {"role": "client", "id": "c-1"}, "command_id": "once", **fields}, "unnamed-1")
+
+
+@pytest.mark.parametrize("name", ["message", "pause"])
+def test_a_repetition_that_only_a_newer_build_can_read_is_waited_for(name: str) -> None:
+    engine, again = answered_by_a_newer_build(name), sent(name, comment="Hello", channel="sms")
+
+    assert engine.first_answer(again) is None
+    with pytest.raises(NeedsNewerBuild, match=f"Command once of order o-1 needs a build with data version {NEWER}"):
+        engine.free(again)
+
+
+@pytest.mark.parametrize(
+    ("made_for", "name", "fields", "code"),
+    [
+        (NEWER, "message", {"comment": "Bye"}, "command_id_reused"),
+        (NEWER, "request", {"comments": "Hello"}, "malformed"),
+        (DATA_VERSION, "message", {"comment": "Hello", "channel": "sms"}, "malformed"),
+    ],
+    ids=["readable", "another command", "no newer build"],
+)
+def test_any_other_use_of_an_id_is_refused(made_for: int, name: str, fields: dict[str, str], code: str) -> None:
+    refusal = answered_by_a_newer_build(made_for=made_for).free(sent(name, **fields)).refusal
+
+    assert refusal is not None
+    assert refusal.code == code
+
+
+def test_what_this_build_could_not_read_is_not_waited_for() -> None:
+    engine = OrderEngine.of(read_state({**write_state(an_order()), "made_for": NEWER}), 3)
+    engine.apply(engine.decide(sent(comments="Hello"), NOW))
+
+    refusal = engine.free(sent(comments="Bye")).refusal
+    assert refusal is not None
+    assert refusal.code == "malformed"
