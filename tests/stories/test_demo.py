@@ -144,6 +144,11 @@ async def test_a_kept_demonstration_has_live_orders_pages_and_commands_that_work
         while (await client.count_workflows(query)).count < len(LIVE):  # Temporal's search lags  # noqa: ASYNC110
             await asyncio.sleep(0)
         pasted = said.split("Paste this into another terminal:")[1].split("Everything stops")[0]
+        # The README's commands work in the same terminal.
+        readme = (ROOT / "README.md").read_text(encoding="utf-8")
+        assert "first paste the two `export` lines" in readme
+        [typed] = re.findall(r"```sh\n(recourse order start 1001.*?)```", readme, re.DOTALL)
+        pasted += typed
         shell = await asyncio.create_subprocess_exec(
             *("bash", "-euo", "pipefail", "-c", pasted),
             env={"PATH": "/usr/bin:/bin", "HOME": os.environ.get("HOME", "/")},
@@ -154,5 +159,6 @@ async def test_a_kept_demonstration_has_live_orders_pages_and_commands_that_work
         assert shell.returncode == 0, error.decode()
         assert "very late" in output.decode()
         assert f'"order_id":"{ids["waiting"] and ids["waiting"][0]}"' in output.decode()
+        assert "Starting order 1001" in output.decode()
     with pytest.raises(RuntimeError):
         await Client.connect(address[1])
