@@ -1,4 +1,4 @@
-"""What each extra of the package brings: `pip install 'recourse[web]'`.
+"""What each extra of the package brings: `pip install '/path/to/recourse[web]'`.
 
 `import recourse`, its types and a client that signals need none. tests/package/test_extras.py compares this with
 pyproject.toml.
@@ -20,6 +20,11 @@ BRINGS: dict[Extra, tuple[str, ...]] = {
 }
 
 
+def how_to_install(extra: Extra | Literal["otel"]) -> str:
+    """What to do where an extra is missing."""
+    return f"Run, with the path of a checkout of Recourse: pip install '/path/to/recourse[{extra}]'"
+
+
 class MissingExtra(BadInput):
     """A package is not installed that this part of Recourse needs; the text says how to install it."""
 
@@ -29,4 +34,4 @@ def require(*extras: Extra) -> None:
     for extra in extras:
         missing = [name for name in BRINGS[extra] if find_spec(name) is None]
         if missing:
-            raise MissingExtra(f"The package {missing[0]} is not installed. Run: pip install 'recourse[{extra}]'")
+            raise MissingExtra(f"The package {missing[0]} is not installed. {how_to_install(extra)}")

@@ -1,6 +1,6 @@
 """48 hours of silence in a test, over HTTP and with the Python client.
 
-pip install 'recourse[local]' pytest && pytest
+Recourse is not on PyPI; name a checkout: pip install '/path/to/recourse[local]' pytest && pytest
 """
 
 import asyncio

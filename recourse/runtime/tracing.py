@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from recourse.extras import how_to_install
 from recourse.runtime.settings import BadSettings, Settings
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ def tracing(settings: Settings) -> "Tracing | None":
         from recourse.runtime.spans import started
     except ImportError as error:
         raise BadSettings(
-            "OTEL_EXPORTER_OTLP_ENDPOINT asks for traces, but OpenTelemetry is not installed: "
-            'install "recourse[otel]", or unset it.'
+            "OTEL_EXPORTER_OTLP_ENDPOINT asks for traces, but OpenTelemetry is not installed. "
+            f"{how_to_install('otel')}, or unset the variable."
         ) from error
     return started()

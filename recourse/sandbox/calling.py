@@ -30,7 +30,7 @@ def move_clock(address: str, order_id: str, *, advance: str | None = None, until
     """Move the clock of an order forward: by a length such as `48h`, or to an instant.
 
     What falls due on the way happens. Raises NoSandbox; BadInput for a move that cannot be made; RecourseError for an
-    order that there is not, or whose clock stands.
+    order that there is not, or whose clock has stopped.
     """
     try:
         read_url(address, "http", user=False, path=False, query=False)

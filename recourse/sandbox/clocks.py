@@ -146,6 +146,8 @@ async def _runs(clock: OrderClock, order_id: str) -> None:
             raise
         status = None
     if status is WorkflowExecutionStatus.COMPLETED:
-        raise ClockStopped(f"Order {order_id} takes no more commands and has no deadlines left, so its clock stands.")
+        raise ClockStopped(
+            f"Order {order_id} takes no more commands and has no deadlines left, so its clock has stopped."
+        )
     if status is not WorkflowExecutionStatus.RUNNING:
         raise ClockStopped(f"Order {order_id} has lost its workflow: `recourse order revive {order_id}` restarts it.")

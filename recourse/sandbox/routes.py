@@ -121,12 +121,12 @@ async def move_clock(sandbox: TheSandbox, order_id: OrderId, move: Move) -> Cloc
     """Move the clock of an order forward. Everything that falls due on the way happens at its own instant."""
     if away := sorted(sandbox.outages.away):
         detail = f"The {away[0]} is away: `DELETE /sandbox/outages/{away[0]}` brings it back."
-        raise Failure(409, "clock_stopped", "This order's clock stands.", detail=detail)
+        raise Failure(409, "clock_stopped", "This order's clock has stopped.", detail=detail)
     await sandbox.recourse.order(order_id).state()
     try:
         await sandbox.clocks.move(order_id, _target(sandbox.clocks.of(order_id), move))
     except ClockStopped as error:
-        raise Failure(409, "clock_stopped", "This order's clock stands.", detail=str(error)) from error
+        raise Failure(409, "clock_stopped", "This order's clock has stopped.", detail=str(error)) from error
     return await _clock(sandbox, order_id)
 
 

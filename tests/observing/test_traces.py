@@ -248,7 +248,7 @@ async def test_who_asks_for_traces_without_the_extra_is_told_so_in_one_sentence(
         OTEL_EXPORTER_OTLP_TRACES_ENDPOINT="http://127.0.0.1:9/v1/traces",
     )
     assert status == 2, err
-    assert 'install "recourse[otel]"' in " ".join(err.split())
+    assert "pip install '/path/to/recourse[otel]'" in " ".join(err.split())
     assert "Traceback" not in err
 
 

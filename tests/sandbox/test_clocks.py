@@ -119,7 +119,7 @@ async def test_an_order_that_nobody_knows_has_no_clock(shop: Shop) -> None:
         assert (answer.status_code, answer.json()["code"]) == (404, "no_such_order")
 
 
-async def test_the_clock_of_an_order_that_is_over_stands(shop: Shop, made: Sandbox) -> None:
+async def test_the_clock_of_an_order_that_is_over_has_stopped(shop: Shop, made: Sandbox) -> None:
     order_id = await shop.start()
     await shop.give(order_id, "client", "request", kind="cancel")
     await shop.advance(order_id, "3660d")
@@ -129,7 +129,7 @@ async def test_the_clock_of_an_order_that_is_over_stands(shop: Shop, made: Sandb
     assert "takes no more commands" in answer.json()["detail"]
 
 
-async def test_the_clock_of_an_order_that_has_lost_its_workflow_stands(shop: Shop, made: Sandbox) -> None:
+async def test_the_clock_of_an_order_that_has_lost_its_workflow_has_stopped(shop: Shop, made: Sandbox) -> None:
     order_id = await shop.start()
     await made.recourse.temporal.get_workflow_handle(workflow_id(order_id)).terminate()
     answer = await shop.move(order_id, advance="1h")

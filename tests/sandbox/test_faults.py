@@ -93,9 +93,9 @@ async def test_what_is_sent_while_the_worker_is_away_is_decided_when_it_is_back(
         )
         assert kept.status_code == 202
         assert (await shop.order(order_id))["request"] is None
-        stands = await shop.move(order_id, advance="48h")
-        assert (stands.status_code, stands.json()["code"]) == (409, "clock_stopped")
-        assert "The worker is away" in stands.json()["detail"]
+        stopped = await shop.move(order_id, advance="48h")
+        assert (stopped.status_code, stopped.json()["code"]) == (409, "clock_stopped")
+        assert "The worker is away" in stopped.json()["detail"]
     finally:
         assert (await shop.http.delete("/sandbox/outages/worker")).json() == {"away": {}}
     await shop.advance(order_id, "47h")
