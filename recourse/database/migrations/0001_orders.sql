@@ -135,7 +135,7 @@ CREATE TABLE changes (
     order_id text NOT NULL,
     step bigint NOT NULL,
     mark uuid NOT NULL DEFAULT gen_random_uuid(),
-    era integer NOT NULL DEFAULT 0
+    era bigint NOT NULL DEFAULT 0
 );
 COMMENT ON TABLE changes IS 'One row a step of any order, in an order in which they can be followed: by era, then by transaction, then by number.';
 COMMENT ON COLUMN changes.era IS '0: written on this server. Lower: restored from another one, whose transactions are not those of this one.';
