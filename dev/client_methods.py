@@ -46,8 +46,8 @@ def _method(name: str, command: type[Command]) -> str:
     # Those that must be given first, those of every command last.
     order = sorted(fields, key=lambda field: (not fields[field].is_required(), *(field == last for last in _LAST)))
     arguments = [f'"{name}"', "by", "command_id", *(f"{field}={field}" for field in order)]
-    by = " | ".join(role.capitalize() for role in command.by)
-    given = ["self", "*", f"by: {by}", *(_parameter(field, fields[field]) for field in order)]
+    roles = " | ".join(role.capitalize() for role in command.roles)
+    given = ["self", "*", f"by: {roles}", *(_parameter(field, fields[field]) for field in order)]
     given.append("command_id: str | None = None")
     lines = [
         f"async def {name}(",

@@ -43,10 +43,10 @@ def messages_page() -> str:
     """Every command, notice and code of a refusal, each with its sentence."""
     frame = set(Command.model_fields) | {"comment"}
     commands = [
-        f"| [`{name}`](schemas/{SCHEMA_VERSION}/commands/{name}.json) | {', '.join(command.by)} | {command.about} | "
+        f"| [`{name}`](schemas/{SCHEMA_VERSION}/commands/{name}.json) | {', '.join(command.roles)} | {command.about} | "
         f"{', '.join(f'`{field}`' for field in command.model_fields if field not in frame) or '–'} |"
         for name, command in COMMANDS.items()
-        if "system" not in command.by
+        if "system" not in command.roles
     ]
     notices = [f"| `{name}` | {sentence} |" for name, sentence in NOTICES.items()]
     refusals = [f"| `{code}` | {SENTENCES[code]} |" for code in CODES]

@@ -23,7 +23,7 @@ def takes_every_command(cls: _Class) -> _Class:
     They show in the Temporal UI's own dialogs; what they are sent is taken in by the interceptor above.
     """
     for name, command in COMMANDS.items():
-        sample = json.dumps({"actor": {"role": command.by[0], "id": "…"}, **command.sample}, ensure_ascii=False)
+        sample = json.dumps({"actor": {"role": command.roles[0], "id": "…"}, **command.sample}, ensure_ascii=False)
         tell = workflow.signal(name=name, description=f"{command.about} Send {sample}")(_teller(name))
         ask = workflow.update(name=name, description=f"{command.about} Answers with the outcome. Send {sample}")(
             _asker(name)

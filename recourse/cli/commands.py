@@ -12,7 +12,7 @@ from recourse.cli.typed import Int64, Money
 from recourse.resolution.model.commands import COMMANDS, Command
 from recourse.resolution.model.order import Order
 
-ALL = [name for name, command in COMMANDS.items() if command.by != ("system",)]
+ALL = [name for name, command in COMMANDS.items() if command.roles != ("system",)]
 As = Annotated[
     str,
     Parameter(name="--as", help="The sender: `client`, `freelancer` or `operator:ID`; `client:ID` for a specific id."),

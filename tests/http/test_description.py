@@ -59,7 +59,7 @@ def operations(address: str) -> Iterator[Any]:
 def caller_of(operation: Any) -> BearerRole:
     """Who gets furthest with it."""
     command = COMMANDS.get(operation.path.rpartition("/")[2])
-    return next((role for role in command.by if role != "system"), "service") if command else "service"
+    return next((role for role in command.roles if role != "system"), "service") if command else "service"
 
 
 def misfit_body(case: Any) -> bool:

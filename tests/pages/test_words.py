@@ -16,7 +16,7 @@ TEMPLATES = Path(pages.__file__).parent / "templates"
 
 def test_every_command_of_a_person_has_a_form() -> None:
     named = {key.replace("-", "_") for key in KEYS if not key.startswith("request-")}
-    assert named | {"request"} == {name for name, command in COMMANDS.items() if set(command.by) != {"system"}}
+    assert named | {"request"} == {name for name, command in COMMANDS.items() if set(command.roles) != {"system"}}
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ ALL_ATTESTATIONS = ["discussed", "tried_to_resolve", "agreed_compensation"]
 
 def commands_of(role: Reader) -> list[str]:
     """The commands that a role may give at all."""
-    return sorted(name for name, command in COMMANDS.items() if role in command.by)
+    return sorted(name for name, command in COMMANDS.items() if role in command.roles)
 
 
 def choices(order: Order, name: str, role: Reader) -> Iterator[dict[str, Any]]:

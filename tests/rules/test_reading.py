@@ -118,7 +118,7 @@ NUMBERS = [
 @pytest.mark.parametrize(("name", "field"), NUMBERS)
 def test_a_whole_number_may_be_written_with_a_fraction_of_zero(name: str, field: str) -> None:
     def read(value: Any) -> Any:
-        fields = {"actor": {"role": COMMANDS[name].by[0], "id": "c-1"}, **COMMANDS[name].sample, field: value}
+        fields = {"actor": {"role": COMMANDS[name].roles[0], "id": "c-1"}, **COMMANDS[name].sample, field: value}
         message = read_message(name, fields, "unnamed-1")
         return message.refusal.code if message.refusal else message.fields.get(field)
 

@@ -27,7 +27,7 @@ class Command(Frozen):
     """
 
     name: ClassVar[str]
-    by: ClassVar[tuple[Role, ...]]
+    roles: ClassVar[tuple[Role, ...]]
     about: ClassVar[str]
     sample: ClassVar[dict[str, Any]] = {}
 
@@ -52,31 +52,31 @@ class Command(Frozen):
 
 class SubmitRequirements(Command):
     name = "submit_requirements"
-    by = ("client",)
+    roles = ("client",)
     about = "The client hands in what the freelancer needs; the delivery time starts."
 
 
 class Deliver(Command):
     name = "deliver"
-    by = ("freelancer",)
+    roles = ("freelancer",)
     about = "The freelancer delivers; the auto-complete clock starts."
 
 
 class AskRevision(Command):
     name = "ask_revision"
-    by = ("client",)
+    roles = ("client",)
     about = "The client sends the delivery back for a revision."
 
 
 class Complete(Command):
     name = "complete"
-    by = ("client",)
+    roles = ("client",)
     about = "The client accepts the delivery; the freelancer is paid."
 
 
 class MakeRequest(Command):
     name = "request"
-    by = ("client", "freelancer")
+    roles = ("client", "freelancer")
     about = "Asks the other side to cancel, to extend, for an update, or offers a partial refund."
     sample = {"kind": "cancel", "reason": "other", "comment": "I no longer need it."}
 
@@ -107,19 +107,19 @@ class MakeRequest(Command):
 
 class Accept(Command):
     name = "accept"
-    by = ("client", "freelancer")
+    roles = ("client", "freelancer")
     about = "Agrees to the open request, or to the operator's proposal."
 
 
 class Decline(Command):
     name = "decline"
-    by = ("client", "freelancer")
+    roles = ("client", "freelancer")
     about = "Declines the open request, or the operator's proposal."
 
 
 class Counter(Command):
     name = "counter"
-    by = ("client", "freelancer")
+    roles = ("client", "freelancer")
     about = "Answers a request with another amount."
     sample = {"amount": 5000}
 
@@ -132,13 +132,13 @@ class Counter(Command):
 
 class Withdraw(Command):
     name = "withdraw"
-    by = ("client", "freelancer")
+    roles = ("client", "freelancer")
     about = "Withdraws your own open request, or the case that you opened."
 
 
 class Settle(Command):
     name = "settle"
-    by = ("client", "freelancer")
+    roles = ("client", "freelancer")
     about = "Offers a settlement amount while a case is open."
     sample = {"amount": 5000}
 
@@ -147,19 +147,19 @@ class Settle(Command):
 
 class UndoCancellation(Command):
     name = "undo"
-    by = ("client", "freelancer")
+    roles = ("client", "freelancer")
     about = "Undoes a cancellation, if the policy allows it."
 
 
 class Escalate(Command):
     name = "escalate"
-    by = ("client", "freelancer")
+    roles = ("client", "freelancer")
     about = "Escalates a declined cancel request to an operator."
 
 
 class Propose(Command):
     name = "propose"
-    by = ("operator",)
+    roles = ("operator",)
     about = "Proposes a settlement to both parties, in mediation."
     sample = {"amount": 5000, "explanation": "Half of it is done."}
 
@@ -169,7 +169,7 @@ class Propose(Command):
 
 class Rule(Command):
     name = "rule"
-    by = ("operator",)
+    roles = ("operator",)
     about = "Decides the case."
     sample = {"outcome": "cancel", "amount": 5000, "explanation": "Half of it is done.", "fault": "none"}
 
@@ -184,14 +184,14 @@ class Rule(Command):
 
 class Appeal(Command):
     name = "appeal"
-    by = ("client", "freelancer")
+    roles = ("client", "freelancer")
     about = "Appeals the ruling, once, with new words or evidence; another operator decides."
     sample = {"comment": "Page four was left out."}
 
 
 class SendMessage(Command):
     name = "message"
-    by = ("client", "freelancer")
+    roles = ("client", "freelancer")
     about = "Sends a message to the other side; the record keeps it."
     sample = {"comment": "When will it be ready?"}
 
@@ -200,7 +200,7 @@ class SendMessage(Command):
 
 class AddEvidence(Command):
     name = "add_evidence"
-    by = ("client", "freelancer")
+    roles = ("client", "freelancer")
     about = "Records a file that is stored elsewhere: title, kind, SHA-256 and address."
     sample = {"title": "Chat", "kind": "screenshot", "sha256": "0" * 64, "address": "https://files.example/chat.png"}
 
@@ -214,7 +214,7 @@ class AddEvidence(Command):
 
 class LeaveFeedback(Command):
     name = "leave_feedback"
-    by = ("client", "freelancer")
+    roles = ("client", "freelancer")
     about = "Reviews the other side, publicly or privately, once each."
     sample = {"visibility": "public", "rating": "positive", "text": "Quick and friendly."}
 
@@ -225,7 +225,7 @@ class LeaveFeedback(Command):
 
 class OrderAgain(Command):
     name = "order_again"
-    by = ("system",)
+    roles = ("system",)
     about = "The two parties started another order; this affects scores only."
 
 

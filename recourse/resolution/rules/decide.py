@@ -76,7 +76,7 @@ def decide_clock(order: Order, clock: Clock, now: datetime, offsets: Offsets | N
 
 def _check_actor(order: Order, command: Command, checks: Checks) -> None:
     actor = command.actor
-    checks.refuse("role_not_allowed", actor.role not in command.by, allowed=list(command.by))
+    checks.refuse("role_not_allowed", actor.role not in command.roles, allowed=list(command.roles))
     if actor.role in ("client", "freelancer"):
         own = order.terms.client if actor.role == "client" else order.terms.freelancer
         checks.refuse("not_a_party", actor.id != own)

@@ -129,7 +129,7 @@ def available_actions(order: Order, role: Reader, now: datetime, operator: str =
     found: dict[str, Action] = {}
     actor = {"role": role, "id": operator if role == "operator" else order.party(role)}
     for name in sorted(COMMANDS):
-        if name in ALWAYS or role not in COMMANDS[name].by:
+        if name in ALWAYS or role not in COMMANDS[name].roles:
             continue
         tried = variants(order, name, role)
         applied = [fields for fields in tried if isinstance(_decided(order, name, actor, fields, now), Decision)]

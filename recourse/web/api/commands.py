@@ -75,7 +75,7 @@ def _looking_ahead(name: str) -> Path:
 
 
 for _name, _command in COMMANDS.items():
-    _by = f"By: {', '.join(_command.by)}."
+    _by = f"By: {', '.join(_command.roles)}."
     router.add_api_route(
         f"/orders/{{order_id}}/commands/{_name}",
         _giving(_name),

@@ -25,7 +25,7 @@ def schemas() -> dict[str, dict[str, Any]]:
         **{
             f"commands/{name}": (_command(command), command.about)
             for name, command in COMMANDS.items()
-            if "system" not in command.by
+            if "system" not in command.roles
         },
         "outcome": (_plain(Outcome), "What the update of a command answers"),
         "notice": (_plain(WebhookBody), "The body of a webhook"),
@@ -47,7 +47,7 @@ def _start() -> dict[str, Any]:
 
 def _command(command: type[Command]) -> dict[str, Any]:
     schema = command.model_json_schema()
-    schema["$defs"]["Actor"]["properties"]["role"]["enum"] = list(command.by)
+    schema["$defs"]["Actor"]["properties"]["role"]["enum"] = list(command.roles)
     proof = "Proof of the actor, where the marketplace asks for it (docs/security.md)."
     schema["properties"][TOKEN] = {"type": "string", "description": proof}
     return schema
