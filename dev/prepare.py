@@ -179,10 +179,12 @@ def prepare(level: str) -> None:
     )
     environment, flags = for_uv(settings_of_pip(listed.stdout))
     uv = (str(VENV / "bin" / "uv"), "pip", "install", "--python", PYTHON, "--no-deps", "--quiet")
+    # Tests start hundreds of processes, a demonstration a few.
+    compiled = [] if level == "demo" else ["--compile-bytecode"]
     files = [part for name in LEVELS[level] for part in ("-r", str(ROOT / "requirements" / name))]
     run(
         "installing the packages, checked against their hashes",
-        *(*uv, "--require-hashes", "--only-binary", ":all:", *flags, *files),
+        *(*uv, "--require-hashes", "--only-binary", ":all:", *compiled, *flags, *files),
         environment=environment,
     )
     run(

@@ -1,6 +1,8 @@
 """What the tests share: a real PostgreSQL with a fresh database for each test, and a real Temporal server."""
 
 import itertools
+import os
+import sys
 from collections.abc import AsyncIterator
 from urllib.parse import urlsplit
 
@@ -16,6 +18,10 @@ from recourse.local.temporal import temporal_server
 
 # Before any test module is read, so that nothing of the shell gets into one.
 forget_the_servers_of_the_shell()
+
+# As in the Makefile, for tests that run without it.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 # No example of a searching test has to be quick on a machine that does other things as well.
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
