@@ -122,6 +122,7 @@ def _summary(document: dict[str, Any]) -> dict[str, Any]:
         "for": document["for"],
         "entries": len(entries),
         "hidden": sum("hidden" in entry for entry in entries),
+        "erased": sum(bool(entry.erased) for entry in Export.model_validate(document).entries),
         "head": document["head"],
     }
 
@@ -130,7 +131,8 @@ def _sentence(document: dict[str, Any]) -> str:
     told = _summary(document)
     hidden = f" ({told['hidden']} hidden from this reader)" if told["hidden"] else ""
     count = f"{told['entries']} {'entry' if told['entries'] == 1 else 'entries'}"
+    erased = f" Words of {told['erased']} were erased; nothing proves what these still say." if told["erased"] else ""
     return (
         f"Record of order {printable(told['order_id'])} for the {told['for']}: {count}{hidden}, "
-        f"ending with {told['head']}."
+        f"ending with {told['head']}.{erased}"
     )

@@ -38,7 +38,9 @@ async def read_order(pool: Database, order_id: str) -> Stored | None:
 async def read_record(pool: Database, order_id: str) -> list[RecordEntry]:
     """All entries of an order's record, in order."""
     rows = await pool.fetch(
-        "SELECT number, at, content, previous, hash FROM record_entries WHERE order_id = $1 ORDER BY number", order_id
+        "SELECT number, at, content, previous, hash, erased, salts FROM record_entries "
+        "WHERE order_id = $1 ORDER BY number",
+        order_id,
     )
     return [RecordEntry(**dict(row)) for row in rows]
 
@@ -71,7 +73,8 @@ async def read_balances(pool: Database, order_id: str) -> dict[str, int]:
 # What was sent is in the entry that its answer names, so that no table keeps it twice.
 ANSWERED = """
     SELECT a.step, a.sender, a.command_id, a.outcome, e.content ->> 'command' AS command,
-        (e.content -> 'fields') || (e.content -> 'private') AS fields
+        -- What was erased is not what was sent.
+        CASE WHEN e.erased IS NULL THEN (e.content -> 'fields') || (e.content -> 'private') END AS fields
     FROM answers AS a
     LEFT JOIN record_entries AS e ON e.order_id = a.order_id AND e.number = (a.outcome ->> 'entry')::bigint
 """

@@ -165,6 +165,41 @@ async def test_worker_and_backends_cannot_rewrite_what_happened(lived: str) -> N
     )
 
 
+async def test_who_erases_may_do_that_and_read_and_nothing_else(lived: str) -> None:
+    found = await rights(lived, "recourse_keeper")
+    added = {"erasures": {"INSERT"}, "legal_holds": {"INSERT"}}
+    assert found == {name: {"SELECT"} | added.get(name, set()) for name in found}
+    role = as_role(lived, "recourse_keeper")
+    words = "('o-1', 'texts', ARRAY['client', 'freelancer', 'operator']"
+    await refused(
+        role,
+        [
+            "UPDATE record_entries SET content = '{}'",
+            "DELETE FROM contacts",
+            f"SELECT erase_words{words})",
+            "SELECT delete_order('o-1')",
+            "UPDATE erasures SET reason = 'none'",
+            "UPDATE legal_holds SET reason = 'none'",
+            "DELETE FROM legal_holds",
+            "INSERT INTO erased_orders (order_id, what, whose, erased, reason, legal_basis) "
+            "VALUES ('', 'texts', '{}', 0, '', '')",
+            "CREATE TABLE more ()",
+        ],
+    )
+    everybody_else = [as_role(lived, "recourse_app"), as_role(lived, "recourse_reader")]
+    for other in everybody_else:
+        await refused(other, [f"SELECT erase_order{words}, 'because', 'a law')", f"SELECT erase_words{words})"])
+        await refused(other, ["INSERT INTO legal_holds (order_id, reason) VALUES ('o-1', 'none')"])
+    keeper = await asyncpg.connect(role)
+    await keeper.execute("CREATE TEMPORARY TABLE orders (order_id text)")
+    closed = await keeper.fetchval(
+        "SELECT order_id FROM public.orders WHERE closed_at IS NOT NULL AND next_clock_at IS NULL LIMIT 1"
+    )
+    # A table of the same name in one's own session does not come before ours.
+    assert await keeper.fetchval("SELECT erase_order($1, 'notices', '{}', 'because', 'a law')", closed) is not None
+    await keeper.close()
+
+
 async def test_programs_for_the_parties_read_the_party_views_and_nothing_else(lived: str) -> None:
     found = await rights(lived, "recourse_reader")
     assert {name: may for name, may in found.items() if may} == {name: {"SELECT"} for name in PARTY_VIEWS}

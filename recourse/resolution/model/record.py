@@ -9,7 +9,7 @@ last hash from elsewhere (every reader's export ends with the same one) knows th
 import hashlib
 import hmac
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -56,9 +56,12 @@ def _leaf(salt: str, value: Any) -> str:
     return _digest("leaf", salt, canonical(value))
 
 
-def _leaves(opening: Opening, number: int, content: Mapping[str, Any]) -> dict[str, str]:
-    salts = {field: _salt(opening.record_salt, opening.terms.order_id, number, field) for field in content}
-    return {field: _leaf(salts[field], value) for field, value in content.items()}
+def _salts(opening: Opening, number: int, fields: Iterable[str]) -> dict[str, str]:
+    return {field: _salt(opening.record_salt, opening.terms.order_id, number, field) for field in fields}
+
+
+def _leaves(salts: Mapping[str, str], content: Mapping[str, Any]) -> dict[str, str]:
+    return {field: _leaf(salt, content[field]) for field, salt in salts.items()}
 
 
 def _body(leaves: Mapping[str, str]) -> str:
@@ -82,7 +85,7 @@ def make_entry(order: Order, at: datetime, said: EntryContent) -> RecordEntry:
     """The next entry of `order`'s record."""
     number, content = order.record_length + 1, said.model_dump(mode="json")
     previous = order.record_hash or _order_hash(ordered(order.opening))
-    body = _body(_leaves(order.opening, number, content))
+    body = _body(_leaves(_salts(order.opening, number, content), content))
     return RecordEntry(
         number=number, at=at, content=content, previous=previous, hash=_entry_hash(number, previous, body)
     )
@@ -123,7 +126,9 @@ def export(opening: Opening, entries: Sequence[RecordEntry], reader: Reader) -> 
 
 
 def _exported(opening: Opening, entry: RecordEntry, reader: Reader) -> dict[str, Any]:
-    leaves = _leaves(opening, entry.number, entry.content)
+    erased = entry.erased or {}
+    salts = entry.salts or _salts(opening, entry.number, entry.content)
+    leaves = erased | _leaves(salts, entry.content)
     exported: dict[str, Any] = {"number": entry.number, "previous": entry.previous, "hash": entry.hash}
     if not may_see(entry.parsed, reader):
         # Not even the names of its fields: they would distinguish private feedback from a refused attempt.
@@ -132,9 +137,10 @@ def _exported(opening: Opening, entry: RecordEntry, reader: Reader) -> dict[str,
     for field, value in entry.content.items():
         if field == PRIVATE and reader != "operator":
             fields[field] = {"hidden": leaves[field]}
+        elif field in erased:
+            fields[field] = {"hidden": erased[field], "left": value}
         else:
-            salt = _salt(opening.record_salt, opening.terms.order_id, entry.number, field)
-            fields[field] = {"salt": salt, "value": value}
+            fields[field] = {"salt": salts[field], "value": value}
     return exported | {"fields": fields}
 
 
@@ -161,6 +167,11 @@ class Hidden(_Part):
     """A field of which the reader gets nothing but its salted hash."""
 
     hidden: Hash = Field(description="The salted hash of the value.")
+    left: Any = Field(
+        default=None,
+        description="What is left of a value of which something was erased. Its hash is that of the whole value, so "
+        "nothing proves what is left.",
+    )
 
 
 class ExportedEntry(_Part):
@@ -179,7 +190,22 @@ class ExportedEntry(_Part):
         """What the reader may see of it; None where it is hidden as a whole."""
         if self.fields is None:
             return None
-        return {name: field.value for name, field in self.fields.items() if isinstance(field, Shown)}
+        return {
+            name: field.value if isinstance(field, Shown) else field.left
+            for name, field in self.fields.items()
+            if name not in self.withheld
+        }
+
+    @property
+    def withheld(self) -> set[str]:
+        """The fields of which the reader gets nothing."""
+        return {name for name, field in (self.fields or {}).items() if isinstance(field, Hidden) and field.left is None}
+
+    @property
+    def erased(self) -> set[str]:
+        """The fields of which something was erased."""
+        hidden = {name for name, field in (self.fields or {}).items() if isinstance(field, Hidden)}
+        return hidden - self.withheld
 
     @property
     def parsed(self) -> EntryContent | None:
@@ -257,7 +283,7 @@ def _wrong_entry(entry: ExportedEntry, reader: Reader) -> list[str]:
     leaves = {}
     for name, field in entry.fields.items():
         leaves[name] = field.hidden if isinstance(field, Hidden) else _leaf(field.salt, field.value)
-        if isinstance(field, Hidden) and (name != PRIVATE or reader == "operator"):
+        if name in entry.withheld and (name != PRIVATE or reader == "operator"):
             wrong.append(f".{name}: is hidden, though its reader may see it")
     if not _fits(entry, _body(leaves)):
         wrong.append(": its fields do not fit its hash")

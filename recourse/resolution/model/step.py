@@ -14,6 +14,7 @@ from recourse.resolution.model.entry import EntryContent, read_content
 from recourse.resolution.model.facts import Facts
 from recourse.resolution.model.notice import Notice
 from recourse.resolution.model.outcome import Outcome
+from recourse.resolution.model.vocabulary import if_any
 
 Account = Literal["client", "freelancer", "platform", "escrow"]
 
@@ -44,6 +45,8 @@ class RecordEntry(BaseModel):
     content: dict[str, Any] = Field(description="the fields as they are hashed, which `parsed` reads")
     previous: str
     hash: str
+    erased: dict[str, str] | None = if_any("the hashes of the fields of which something was erased since")
+    salts: dict[str, str] | None = if_any("the salts of the other fields, where the secret of the opening is another")
 
     @property
     def parsed(self) -> EntryContent:
