@@ -5,7 +5,6 @@ answer to whatever was sent. One crash point is one order that was under way whe
 """
 
 import asyncio
-import json
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -24,7 +23,6 @@ from campaigns.report import Report
 from campaigns.speed import WHOLE, Speed
 from campaigns.testbed import Testbed, running_testbed
 from campaigns.worker import BANK_URL
-from recourse.activities.webhook import payload as webhook_body
 from recourse.database.orders import read_balances, read_notices
 from recourse.database.pool import connect as connect_database
 from recourse.policies import load_policy
@@ -295,14 +293,7 @@ async def _told_and_paid(crash: Crash, driven: Driven) -> list[str]:
         if moved != paid:
             wrong.append(f"the bank paid {paid}, the ledger says {moved}")
     if crash.speed.notices:
-        notices = await read_notices(pool, driven.id)
-        heard = [one for one in crash.sink.first if one.rpartition(".")[0].rpartition(".")[0] == driven.id]
-        if heard != [notice.id for notice in notices]:
-            wrong.append(f"the receiver heard {heard}, to be told were {[notice.id for notice in notices]}")
-        for notice in notices:
-            bodies = {json.dumps(json.loads(body)) for body in crash.sink.bodies.get(notice.id, ())}
-            if bodies != {json.dumps(webhook_body(notice))}:
-                wrong.append(f"notice {notice.id} was sent as {bodies}")
+        wrong += crash.sink.differences(driven.id, await read_notices(pool, driven.id))
     return wrong
 
 

@@ -3,12 +3,14 @@
 import asyncio
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from random import Random
 from typing import Any
 
+from recourse.activities.webhook import payload
 from recourse.local.process import free_port
+from recourse.resolution.model.notice import Notice
 
 # The status to answer with; None: hang up without an answer.
 Answer = Callable[[dict[str, str], bytes], int | None]
@@ -70,6 +72,17 @@ class WebhookSink:
             self.first.append(notice)
         self.taken[notice] += 1
         return 204
+
+    def differences(self, order_id: str, notices: Sequence[Notice]) -> list[str]:
+        """What it was sent about an order, and is not what these notices are, in this order."""
+        wrong, heard = [], [one for one in self.first if one.rpartition(".")[0].rpartition(".")[0] == order_id]
+        if heard != [notice.id for notice in notices]:
+            wrong.append(f"the receiver heard {heard}, to be told were {[notice.id for notice in notices]}")
+        for notice in notices:
+            bodies = self.bodies.get(notice.id, set())
+            if bodies != {payload(notice).encode()}:
+                wrong.append(f"notice {notice.id} was sent as {bodies}")
+        return wrong
 
 
 class Bank:

@@ -29,7 +29,7 @@ from recourse.resolution.model.order import Opening
 from recourse.resolution.model.step import Step
 from recourse.running import connected_for_work, how_workflows_run
 from recourse.workflows.carried import Carried
-from recourse.workflows.inbound import message_of, start_of
+from recourse.workflows.inbound import message_of, number_of, start_of
 from recourse.workflows.order import SIGNALS, WORKFLOWS, signals_of
 
 # The memo that names the run in whose place a run was started.
@@ -60,7 +60,7 @@ class Course:
 class Sent:
     """A message as it lies in a history. `senders`: under which names the order may have answered it.
 
-    `number`: its number among the signals of its order; None for an update.
+    `number`: its number among the signals of its order, which it keeps when it is sent again; None for an update.
     """
 
     name: str
@@ -101,10 +101,11 @@ class Run:
         said = {name: (await self._converter.decode([memo[name]]))[0] for name in (SIGNALS, FORMER) if name in memo}
         went_on_from = self.started.continued_execution_run_id or former_of(said.get(FORMER))
         self._former = _reset_from(self.history.events) or went_on_from
+        self.signals_revived = signals_of(said.get(SIGNALS))
         if isinstance(self.begun, Carried):
             self.signals_before, self.steps_before = self.begun.signals, self.begun.steps
         else:
-            self.signals_before, self.steps_before = signals_of(said.get(SIGNALS)), 0
+            self.signals_before, self.steps_before = self.signals_revived, 0
         return self
 
     @property
@@ -140,13 +141,20 @@ class Run:
                 f"{result.replay_failure}"
             )
 
+    @property
+    def signals_upto(self) -> int:
+        """The highest number of a signal of its order, as far as it knows."""
+        return self.signals_before + sum(map(_is_signal, self.history.events))
+
     async def sent(self) -> list[Sent]:
         """Every message that came to it, in order: signals, and updates that it accepted."""
-        found, number = list[Sent](), self.signals_before
+        found, came = list[Sent](), self.signals_before
         for event in self.history.events:
-            if event.HasField("workflow_execution_signaled_event_attributes"):
+            if _is_signal(event):
                 signal = event.workflow_execution_signaled_event_attributes
-                number += 1
+                came += 1
+                again = number_of(signal.header.fields)
+                number = again if again and again <= self.signals_revived else came
                 found.append(await self._sent(event, signal.signal_name, signal.input, signal.header, number))
             elif event.HasField("workflow_execution_update_accepted_event_attributes"):
                 update = event.workflow_execution_update_accepted_event_attributes.accepted_request.input
@@ -166,6 +174,10 @@ class Run:
             number=number,
             event=f"{self.run_id}-{event.event_id}",
         )
+
+
+def _is_signal(event: HistoryEvent) -> bool:
+    return event.HasField("workflow_execution_signaled_event_attributes")
 
 
 def former_of(kept: Any) -> str | None:

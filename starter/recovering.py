@@ -5,7 +5,7 @@ back gets the steps that it lost from Temporal's histories (`repair`). Neither d
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -14,7 +14,7 @@ from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.enums.v1 import PendingWorkflowTaskState
 from temporalio.api.workflowservice.v1 import SignalWorkflowExecutionRequest
 from temporalio.client import WorkflowExecutionDescription, WorkflowExecutionStatus
-from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.common import WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -34,6 +34,7 @@ from recourse.starter.starting import begin, start_options
 from recourse.starter.temporal_errors import unless_not_found
 from recourse.wording.english import PHASES
 from recourse.workflows import page
+from recourse.workflows.inbound import NUMBER, numbered
 from recourse.workflows.order import SIGNALS
 
 # A workflow task that is under way may be writing a step that no history has yet.
@@ -167,13 +168,16 @@ class Recovery:
         stored = await self._stored(order_id)
         order = stored.order if stored else open_order(await self._opening(order_id, found))
         options = start_options(order.opening, self._recourse.task_queue, self._recourse.web_url)
+        if found.state == "temporal_behind":
+            await self._end(order_id, found.run_id)
+        # Nothing comes to a run that has ended, so what is read of it now is all that it has.
+        former = [run async for run in self._chain(workflow_id(order_id), found.run_id)]
         with explaining_database_errors():
-            signals = await highest_unnamed(self._pool, order_id)
+            answered = await highest_unnamed(self._pool, order_id)
+        signals = max([answered, *(run.signals_upto for run in former)])
         options["memo"] |= {SIGNALS: signals} | ({FORMER: found.run_id} if found.run_id else {})
         options["search_attributes"] = page.search_attributes(order)
         options["id_reuse_policy"] = WorkflowIDReusePolicy.ALLOW_DUPLICATE
-        if found.state == "temporal_behind":
-            options["id_conflict_policy"] = WorkflowIDConflictPolicy.TERMINATE_EXISTING
         try:
             await begin(self._recourse.temporal, options, order.opening)
         except WorkflowAlreadyStartedError:
@@ -181,7 +185,7 @@ class Recovery:
         except RPCError as error:
             unless_not_found(error, f"order {order_id} was revived")
             raise
-        sent = await self._send_undecided(order_id, found.run_id)
+        sent = await self._send_undecided(order_id, former)
         return Done(order_id, f"Order {order_id} goes on. What was wrong: {found.says}.", sent)
 
     async def repair(self, order_id: str) -> Done:
@@ -236,13 +240,17 @@ class Recovery:
     async def _send_undecided_of_former(self, order_id: str) -> int:
         described = await self._described(order_id)
         former = await described.memo_value(FORMER, None) if described else None
-        return await self._send_undecided(order_id, former_of(former))
+        chain = self._chain(workflow_id(order_id), former_of(former))
+        return await self._send_undecided(order_id, [run async for run in chain])
 
-    async def _send_undecided(self, order_id: str, run_id: str | None) -> int:
-        """Send again, in order, whatever came to a run that ended and was not answered; how many that were."""
+    async def _send_undecided(self, order_id: str, former: Sequence[Run]) -> int:
+        """Send again, in order, whatever came to runs that ended and was not answered; how many that were.
+
+        `former`: the last run, and those that it went on from. Each signal keeps its number, since a worker of a former
+        run may answer it at the same time.
+        """
         to_send = []
-        chain = [run async for run in self._chain(workflow_id(order_id), run_id)]
-        for run in reversed(chain):
+        for run in reversed(former):
             for sent in await run.sent():
                 if not sent.has_id and sent.number is None:
                     # Its sender knows that it was not answered, and may have sent it again.
@@ -250,6 +258,8 @@ class Recovery:
                 if not await is_answered(self._pool, order_id, sent.senders, sent.command_id):
                     to_send.append(sent)
         for sent in to_send:
+            if sent.number is not None:
+                sent.header.fields[NUMBER].CopyFrom(numbered(sent.number))
             await self._temporal.workflow_service.signal_workflow_execution(
                 SignalWorkflowExecutionRequest(
                     namespace=self._temporal.namespace,
@@ -271,6 +281,15 @@ class Recovery:
             yield run
             if not run.carries_messages:
                 return
+
+    async def _end(self, order_id: str, run_id: str | None) -> None:
+        """End a run that goes on from what is no longer so, unless it has ended meanwhile."""
+        try:
+            await self._temporal.get_workflow_handle(workflow_id(order_id), run_id=run_id).terminate(
+                reason="revived from the database"
+            )
+        except RPCError as error:
+            unless_not_found(error, f"order {order_id} was revived")
 
     async def _opening(self, order_id: str, found: Finding) -> Opening:
         """What an order that never was written was started with."""

@@ -12,12 +12,14 @@ marker in the history, by which a replay knows, and a replay never asks for keys
 import asyncio
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from temporalio import workflow
+from temporalio.api.common.v1 import Payload
 from temporalio.api.sdk.v1 import WorkflowMetadata
 from temporalio.exceptions import ApplicationError
 from temporalio.worker import (
@@ -46,6 +48,9 @@ with workflow.unsafe.imports_passed_through():
     from recourse.runtime.names import ORDER
     from recourse.runtime.payloads import VERDICTS, WHY_UNOPENED, Undecodable, Unopened
     from recourse.workflows.carried import Carried
+
+# The header of a signal that is sent again to a revived order: its number among the signals of the order.
+NUMBER = "number"
 
 _WHY_UNPROVEN: dict[Disproof, str] = {
     "no_token": "actor_token is missing",
@@ -140,7 +145,7 @@ class _Gate(WorkflowInboundInterceptor):
     async def handle_signal(self, input: HandleSignalInput) -> None:
         self.signals += 1
         arguments = self._as_first_taken(f"signal {self.signals}", _arguments(input.signal, input.args))
-        workflow.instance().receive(input.signal, arguments)
+        workflow.instance().receive(input.signal, arguments, number=number_of(input.headers))
 
     async def handle_query(self, input: HandleQueryInput) -> Any:
         """As ever; where the Temporal UI asks for an order's page, it is drawn now, and not at every step."""
@@ -175,6 +180,17 @@ class _Gate(WorkflowInboundInterceptor):
         if disproof is not None:
             workflow.patched(f"{name} {disproof}")
         return disproof
+
+
+def numbered(number: int) -> Payload:
+    """What says under `NUMBER` which number a signal had."""
+    return Payload(metadata={"encoding": b"json/plain"}, data=str(number).encode())
+
+
+def number_of(headers: Mapping[str, Payload]) -> int | None:
+    """The number that a signal had when it first came; None: it came for the first time. Anybody may write headers."""
+    given = headers.get(NUMBER)
+    return int(given.data) if given is not None and re.fullmatch(rb"[0-9]{1,18}", given.data) else None
 
 
 def start_of(arguments: Sequence[Any], expected: type[Opening | Carried]) -> Opening | Carried | str:

@@ -39,7 +39,7 @@ with workflow.unsafe.imports_passed_through():
 
 # What one run may hand to the next of undecided messages; Temporal takes 2 MiB with the order itself.
 CARRIED_AT_MOST = 256 * 1024  # bytes
-# The memo that says how many signals without an id the order has had before it was revived.
+# The memo that says how many signals the order has had before it was revived.
 SIGNALS = "signals"
 
 
@@ -48,7 +48,7 @@ class Pending:
     """A message in the inbox, and its outcome once it has one.
 
     `looked_up`: the key under which the database was asked for a first answer, and how often the answers had been left
-    to it by then. `signal`: the number of a signal among those of this run.
+    to it by then. `signal`: the number of a signal among those of this run, unless it is sent again.
     """
 
     message: Message
@@ -76,8 +76,8 @@ class OrderWorkflow:
         # With signal-with-start a handler runs before `run`, so everything it touches is made here.
         self.inbox: Inbox[Pending] = Inbox()
         # A run that was revived numbers its signals on from those of the run before it.
-        continued = workflow.info().continued_run_id is not None
-        self.signals = 0 if continued else signals_of(workflow.memo_value(SIGNALS, 0))
+        self.signals_before = signals_of(workflow.memo_value(SIGNALS, 0))
+        self.signals = 0 if workflow.info().continued_run_id else self.signals_before
         self.started: OrderEngine | None = None
         self.deliveries: Deliveries | None = None
         self.recent: list[str] = []
@@ -379,16 +379,21 @@ class OrderWorkflow:
         self.boundary_at = workflow.now()
         workflow.upsert_memo({"task boundary": None})
 
-    def receive(self, name: str, arguments: Sequence[Any], update_id: str | None = None) -> Pending:
+    def receive(
+        self, name: str, arguments: Sequence[Any], update_id: str | None = None, number: int | None = None
+    ) -> Pending:
         """Put one message, whatever it holds, into the inbox.
 
         One without an id goes by its update's, or by its number among the signals, whose order never changes. (That
-        of updates may, while none of them is in the history yet.)
+        of updates may, while none of them is in the history yet.) A signal that is sent again keeps its `number`, so
+        that it is known where its former run has decided it after all.
         """
-        number: int | None = None
+        signal: int | None = None
         if update_id is None:
-            self.signals = number = self.signals + 1
-        pending = Pending(message_of(name, arguments, update_id or f"{UNNAMED}{number}"), signal=number)
+            self.signals += 1
+            if number is None or not 0 < number <= self.signals_before:
+                signal = number = self.signals
+        pending = Pending(message_of(name, arguments, update_id or f"{UNNAMED}{number}"), signal=signal)
         self.put(pending)
         return pending
 

@@ -48,9 +48,11 @@ class SandboxOrder(OrderWorkflow):
         """Run the order from its start to its end; returns how it ended."""
         return await super().run(start)
 
-    def receive(self, name: str, arguments: Sequence[Any], update_id: str | None = None) -> Pending:
+    def receive(
+        self, name: str, arguments: Sequence[Any], update_id: str | None = None, number: int | None = None
+    ) -> Pending:
         """Put one message into the inbox, without a stamp by another clock."""
-        return super().receive(name, [_without_foreign_stamp(argument) for argument in arguments], update_id)
+        return super().receive(name, [_without_foreign_stamp(argument) for argument in arguments], update_id, number)
 
 
 def _without_foreign_stamp(argument: Any) -> Any:

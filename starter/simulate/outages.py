@@ -32,12 +32,14 @@ class OrderWithOutages(OrderWorkflow):
         """As ever."""
         return await super().run(start)
 
-    def receive(self, name: str, arguments: Sequence[Any], update_id: str | None = None) -> Pending:
+    def receive(
+        self, name: str, arguments: Sequence[Any], update_id: str | None = None, number: int | None = None
+    ) -> Pending:
         """Everything as ever, and until when the worker is away."""
         if name == AWAY_UNTIL:
             self.back_at = datetime.fromisoformat(arguments[0])
             return Pending(unreadable_message(name, "not for the inbox", "away"))
-        return super().receive(name, arguments, update_id)
+        return super().receive(name, arguments, update_id, number)
 
     async def decide_pending(self) -> None:
         """Nothing before the worker is back."""

@@ -8,6 +8,9 @@ import pytest
 
 from campaigns.comparing import differences
 from campaigns.random_orders import some_opening
+from campaigns.receiving import WebhookSink, listening
+from recourse.activities.webhook import WebhookChannel
+from recourse.database.orders import read_notices
 from recourse.database.steps import record_step
 from recourse.policies import load_policy
 from recourse.resolution.engine import OrderEngine
@@ -86,3 +89,21 @@ async def test_a_command_that_was_decided_after_a_later_clock_is_found(pool: Any
         await record_step(pool, engine.apply(engine.decide(message, opening.terms.ordered_at + after)))
     [found] = await differences(pool, "judged", sent)
     assert "was decided before answer_reminder, which came first" in found
+
+
+async def test_a_receiver_has_what_was_sent_and_nothing_else_and_in_order(pool: Any) -> None:
+    order_id, _ = await written(pool)
+    notices, sink = await read_notices(pool, order_id), WebhookSink(Random(1), fails=0)
+    async with listening(sink.answer) as receiver:
+        channel = WebhookChannel(receiver.url, ["whsec_" + "A" * 32])
+        for notice in notices:
+            await channel.send(notice, receiver.url)
+        assert len(notices) > 2
+        assert sink.differences(order_id, notices) == []
+
+        await channel.send(notices[0].model_copy(update={"name": "case_opened"}), receiver.url)
+        await channel.close()
+
+    [changed] = sink.differences(order_id, notices)
+    assert changed.startswith(f"notice {notices[0].id} was sent as")
+    assert "the receiver heard" in sink.differences(order_id, notices[1:])[0]

@@ -55,6 +55,16 @@ async def entries(marketplace: Marketplace, order_id: str, count: int) -> list[A
     return record
 
 
+async def waiting_for_a_lock(pool: Any) -> None:
+    """Until a statement of a worker waits for a row that is locked."""
+    waits = (
+        "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database())"
+    )
+    async with asyncio.timeout(PATIENCE):
+        while not await pool.fetchval(waits):  # noqa: ASYNC110 - it is in the database
+            await asyncio.sleep(0.02)
+
+
 async def deleted(marketplace: Marketplace, order_id: str) -> None:
     """Delete an order's workflow, and wait until it is gone."""
     handle = marketplace.handle(order_id)
@@ -131,6 +141,33 @@ async def test_what_nobody_has_decided_is_sent_again_in_order_and_once(marketpla
     said = [entry.content["fields"].get("comment") for entry in await entries(marketplace, terms.order_id, 6)]
     assert said == ["zero", "one", "two", "three", None, "last"]
     assert len({entry.content["command_id"] for entry in record}) == 5
+
+
+async def test_what_a_live_worker_still_writes_is_decided_once_and_swallows_nothing(marketplace: Marketplace) -> None:
+    pool, order_id = marketplace.recourse.pool, await marketplace.order()
+    handle, recovery = marketplace.handle(order_id), Recovery(marketplace.recourse)
+    await marketplace.recourse.order(order_id).signal("message", {"actor": CLIENT, "command_id": "1", "comment": "one"})
+    await entries(marketplace, order_id, 1)
+
+    async with pool.acquire() as connection, connection.transaction():
+        await connection.execute("SELECT FROM order_states WHERE order_id = $1 FOR UPDATE", order_id)
+        await handle.signal("message", {"actor": CLIENT, "comment": "two"})
+        await waiting_for_a_lock(pool)
+        # This one waits behind the one that the worker is writing.
+        await handle.signal("message", {"actor": CLIENT, "comment": "three"})
+        await handle.terminate()
+        done = await recovery.revive(order_id)
+        await handle.signal("message", {"actor": CLIENT, "comment": "four"})
+    await entries(marketplace, order_id, 4)
+    await handle.terminate()
+    once_more = await recovery.revive(order_id)
+    await handle.signal("message", {"actor": CLIENT, "comment": "five"})
+    await entries(marketplace, order_id, 5)
+    await marketplace.by("client", order_id, "message", comment="last")
+
+    assert (done.sent_again, once_more.sent_again) == (2, 0)
+    said = [entry.content["fields"]["comment"] for entry in await read_record(pool, order_id)]
+    assert said == ["one", "two", "three", "four", "five", "last"]
 
 
 async def test_a_revived_order_can_be_lost_and_revived_again(marketplace: Marketplace) -> None:
