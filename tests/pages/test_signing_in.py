@@ -131,6 +131,20 @@ async def test_times_are_shown_on_the_clock_that_was_chosen(visitor: Visitors, o
     assert "on the clock of Asia/Kolkata" in somebody.words
 
 
+async def test_no_other_site_and_nobody_else_chooses_the_clock(visitor: Visitors) -> None:
+    somebody = await visitor("client")
+    await somebody.open("zone")
+    foreign = await somebody.http.post("/pages/zone", data={"zone": "Asia/Kolkata"})
+    stranger = await (await visitor()).http.post("/pages/zone", data={"zone": "Asia/Kolkata"})
+    await somebody.submit(zone="Asia/Kolkata", follow=False)
+
+    assert [answer.status_code for answer in (foreign, stranger, somebody.answer)] == [403, 401, 303]
+    assert "This form cannot be used" in foreign.text
+    chosen = [answer.headers.get("set-cookie", "") for answer in (foreign, stranger, somebody.answer)]
+    assert ["recourse-zone" in cookie for cookie in chosen] == [False, False, True]
+    assert "/pages/zone" not in stranger.text
+
+
 async def test_what_the_pages_load_is_theirs_and_stays_in_the_browser(visitor: Visitors) -> None:
     somebody = await visitor()
     await somebody.open("sign-in")

@@ -63,9 +63,11 @@ async def leave(request: Request) -> Response:
 
 async def choose_zone(request: Request) -> Response:
     """The time zone in which instants are shown, where no script in the browser knows it."""
+    known = signed_in(request, site_of(request).keys)
     if request.method == "GET":
         return render(request, "zone.html", zones=sorted(zone_names()), given=zone_of(request), problem="")
     form = await read_form(request)
+    check_proof(known, first(form, "proof"))
     given = first(form, "zone").strip()
     try:
         read_zone(given)
