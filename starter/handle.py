@@ -18,6 +18,7 @@ from recourse.database.access import DatabaseMissing
 from recourse.database.orders import Stored, read_answered, read_order
 from recourse.database.steps import StepOutOfOrder
 from recourse.errors import NoSuchOrder, OrderNotRunning, TemporalUnreachable
+from recourse.resolution.engine import check_build
 from recourse.resolution.model.data_version import NeedsNewerBuild
 from recourse.resolution.model.durations import write_duration
 from recourse.resolution.model.fields import UNNAMED
@@ -170,6 +171,8 @@ class OrderHandle(StoredOrder, Commands):
             return first.outcome.model_copy(update={"repeated": True})
         if not await self._has_ended(stored):
             return None
+        if first is not None and stored is not None:
+            check_build(stored.order, message, first.outcome)
         return unrecorded(self.id, command, message.command_id, "order_closed")
 
     async def is_orphaned(self) -> bool:

@@ -142,24 +142,13 @@ class OrderEngine:
         Raises NeedsNewerBuild where only a newer build can say whether it was.
         """
         while (first := self.answers.get(message.key)) is not None and self._is_other(message, first):
-            if self._may_be_newer(message, first):
-                what = f"Command {message.command_id} of order {self.order.terms.order_id}"
-                raise NeedsNewerBuild(what, self.order.made_for, "it has an answer, and this build cannot read it")
+            check_build(self.order, message, first.outcome)
             details = {"used_for": first.outcome.command, "entry": first.outcome.entry}
             message = message.without_its_id(Refusal(code="command_id_reused", details=details))
         return message
 
     def _is_other(self, message: Message, first: FirstAnswer) -> bool:
         return first.fingerprint not in (None, message.fingerprint)
-
-    def _may_be_newer(self, message: Message, first: FirstAnswer) -> bool:
-        """Whether this build cannot read a message that a newer build may have answered."""
-        code = message.refusal.code if message.refusal else None
-        if code not in ("malformed", "unknown_command") or self.order.made_for <= DATA_VERSION:
-            return False
-        # This build gave the answer where that is the same refusal.
-        answered = first.outcome
-        return answered.command == message.name and not (isinstance(answered, Refused) and answered.code == code)
 
     def decide(self, message: Message, now: datetime, offsets: Offsets | None = None) -> Decided:
         """What one message does that has no answer yet, with these offsets of the policy's time zone. The message may
@@ -263,3 +252,16 @@ def _moved(sums: Sums) -> tuple[LedgerLine, ...]:
         LedgerLine(account="platform", amount=sums.platform),
     )
     return tuple(line for line in lines if line.amount)
+
+
+def check_build(order: Order, message: Message, answered: Outcome) -> None:
+    """Return where this build can say whether what was answered under the id of a message is something else. It cannot
+    where it cannot read the message and a newer build may have answered. Raises NeedsNewerBuild."""
+    code = message.refusal.code if message.refusal else None
+    if code not in ("malformed", "unknown_command") or order.made_for <= DATA_VERSION:
+        return
+    # This build gave the answer where that is the same refusal.
+    same = isinstance(answered, Refused) and answered.code == code
+    if answered.command == message.name and not same:
+        what = f"Command {message.command_id} of order {order.terms.order_id}"
+        raise NeedsNewerBuild(what, order.made_for, "it has an answer, and this build cannot read it")

@@ -13,6 +13,7 @@ from temporalio.client import Client
 
 from recourse.database.orders import read_record
 from recourse.resolution.model.commands import COMMANDS
+from recourse.resolution.model.data_version import NeedsNewerBuild
 from recourse.resolution.model.outcome import RequestSummary
 from recourse.runtime.names import workflow_id
 from tests.outcomes import applied, code, refused, repeated
@@ -196,6 +197,23 @@ async def test_the_same_update_id_again_gets_the_first_answer_also_after_the_ord
     assert (code(other), other.repeated) == ("order_closed", False)
     late = await marketplace.recourse.order(order_id).signal("message", {"actor": sent["actor"], "comment": "Hello?"})
     assert code(late) == "order_closed"
+
+
+async def test_a_repetition_that_only_a_newer_build_can_read_is_no_late_command(marketplace: Marketplace) -> None:
+    order_id = await marketplace.order(changes={"order.reachable_after": "0h"}, requirements="awaited")
+    sent = {"actor": {"role": "client", "id": "c-1"}, "kind": "cancel", "command_id": "bye"}
+    await marketplace.recourse.order(order_id).send("request", sent)
+    await marketplace.handle(order_id).result()
+    newer = {**sent, "survey": "by_mail"}
+    assert code(await marketplace.recourse.order(order_id).send("request", newer)) == "order_closed"
+
+    await marketplace.recourse.pool.execute(
+        """UPDATE order_states SET state = state || '{"made_for": 99}' WHERE order_id = $1""", order_id
+    )
+    with pytest.raises(NeedsNewerBuild, match="Command bye of order"):
+        await marketplace.recourse.order(order_id).send("request", newer)
+    other = {**newer, "command_id": "another"}
+    assert code(await marketplace.recourse.order(order_id).send("request", other)) == "order_closed"
 
 
 async def test_a_hundred_commands_at_once_are_all_answered(marketplace: Marketplace) -> None:
