@@ -53,6 +53,11 @@ def complain(stop: Stop) -> int:
     return stop.status
 
 
+def warn(sentence: str) -> None:
+    """Say on standard error what should be changed, though all was done."""
+    Console(stderr=True, highlight=False, soft_wrap=True, markup=False).print(f"recourse: warning: {sentence}")
+
+
 Yes = Annotated[bool, Parameter(name="--yes", negative="", help="Do not ask for confirmation.")]
 
 

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from recourse.cli.output import Json, Stop, console, say_json
+from recourse.cli.output import Json, Stop, console, say_json, warn
 from recourse.cli.typed import Port
 from recourse.database.migrate import migrate as apply_migrations
 from recourse.extras import require
-from recourse.runtime.database_connection import database, database_address, may_write_orders
+from recourse.runtime.database_connection import database, database_address, excess_rights
 from recourse.runtime.search_attributes import register_search_attributes
 from recourse.runtime.settings import read_settings
 from recourse.runtime.temporal_connection import connect
@@ -23,9 +23,12 @@ if TYPE_CHECKING:
 
 async def migrate(*, json: Json = False) -> None:
     """Apply migrations to the database at DATABASE_URL. Safe to run at any time, repeatedly and concurrently."""
-    applied = await apply_migrations(database_address(read_settings()))
+    warnings: list[str] = []
+    applied = await apply_migrations(database_address(read_settings()), warn=warnings.append)
+    for warning in warnings:
+        warn(warning)
     if json:
-        say_json({"applied": applied})
+        say_json({"applied": applied, "warnings": warnings})
     else:
         console().print(f"applied {', '.join(applied)}" if applied else "nothing to apply: up to date")
 
@@ -41,6 +44,8 @@ def worker() -> None:
 
 
 async def _lead() -> None:
+    from structlog import get_logger
+
     from recourse.activities.paying import load_providers
     from recourse.runtime.health import Health, health_app
     from recourse.runtime.logs import log_to
@@ -51,7 +56,8 @@ async def _lead() -> None:
     providers = load_providers(settings.payment_providers)
     log_to(metrics=settings.metrics_address)
     async with database(settings) as pool:
-        await may_write_orders(pool)
+        if excess := await excess_rights(pool, "app"):
+            get_logger("recourse.worker").warning("the database login has too many rights", detail=excess)
         client = await connect()
         await register_search_attributes(client)
         health = Health(client, pool, settings.task_queue)
@@ -77,6 +83,8 @@ async def serve(
         A policy file to offer in addition to the built-in policies. Repeat for several.
     """
     require("web")
+    from structlog import get_logger
+
     from recourse.runtime.logs import log_to
     from recourse.starter.client import Recourse
     from recourse.web.app import make_app
@@ -91,6 +99,8 @@ async def serve(
             Recourse.connect(settings) as recourse,
             answering(settings.metrics_address, figures_app(recourse)),
         ):
+            if excess := await excess_rights(recourse.pool, "web"):
+                get_logger("recourse.web").warning("the database login has too many rights", detail=excess)
             console().print(f"Listening on {host}:{listener.getsockname()[1]}.")
             app = make_app(recourse, keys, policies=offered(policy), frame_ancestors=ancestors)
             if traced := tracing(settings):

@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.resources import files
 from typing import Any
 
@@ -26,6 +26,13 @@ CREATE TABLE IF NOT EXISTS migrations (
 _CHANGES_ARE_THERE = "SELECT to_regclass('changes') IS NOT NULL"
 _FROM_ANOTHER_SERVER = "SELECT max(transaction) >= pg_snapshot_xmax(pg_current_snapshot()) FROM changes WHERE era = 0"
 _BEFORE_ALL_OF_THIS_SERVER = "UPDATE changes SET era = era - 1"
+# Somebody created the roles later, or nobody may yet.
+_NOT_HANDED_OVER = """
+SELECT count(*) < 4 OR EXISTS (
+    SELECT 1 FROM rights AS r INNER JOIN pg_class AS c ON r.kind = 'TABLE' AND c.oid = to_regclass(r.name)
+    WHERE pg_get_userbyid(c.relowner) <> 'recourse_migrator'
+) FROM pg_roles WHERE rolname IN ('recourse_migrator', 'recourse_app', 'recourse_web', 'recourse_reader')
+"""
 # Seconds. Waiting for another starter, or for a big table to be rewritten, is no failure.
 PATIENCE = 24 * 3600.0
 AGAIN_AFTER = 0.1
@@ -63,8 +70,16 @@ async def missing_migrations(pool: Database) -> list[str]:
     return [name for name, _ in migrations() if name not in applied]
 
 
-async def migrate(dsn: str, wanted: Sequence[tuple[str, str]] | None = None) -> list[str]:
+def _ignored(_: str) -> None:
+    """For callers that have nobody to warn."""
+
+
+async def migrate(
+    dsn: str, wanted: Sequence[tuple[str, str]] | None = None, *, warn: Callable[[str], None] = _ignored
+) -> list[str]:
     """Apply what is missing of `wanted` (every migration there is); returns the names of what was applied now.
+
+    `warn` gets a sentence where the roles of the database are missing, or do not own and may not use what they should.
 
     Where nothing is missing nothing is changed, so a user without rights to change anything may ask too.
     Raises MigrationError where an applied file has changed since, or one cannot be applied; then nothing of that one
@@ -86,6 +101,8 @@ async def migrate(dsn: str, wanted: Sequence[tuple[str, str]] | None = None) -> 
                 applied = await _apply(connection, migrations() if wanted is None else wanted)
                 if await connection.fetchval(_CHANGES_ARE_THERE) and await connection.fetchval(_FROM_ANOTHER_SERVER):
                     await connection.execute(_BEFORE_ALL_OF_THIS_SERVER, timeout=PATIENCE)
+                if await connection.fetchval("SELECT to_regclass('rights') IS NOT NULL"):
+                    await _hand_over(connection, warn)
                 return applied
             finally:
                 if not connection.is_closed():
@@ -141,6 +158,20 @@ async def _apply(connection: Any, wanted: Sequence[tuple[str, str]]) -> list[str
             raise MigrationError(f"Migration {name} cannot be applied ({error}); {left}.") from error
         fresh.append(name)
     return fresh
+
+
+async def _hand_over(connection: Any, warn: Callable[[str], None]) -> None:
+    """Give everything to the roles once they are there."""
+    if not await connection.fetchval(_NOT_HANDED_OVER):
+        return
+    said: list[str] = []
+    connection.add_log_listener(lambda _, notice: said.append(notice.message))
+    try:
+        await connection.execute("SELECT hand_to_roles()")
+    except asyncpg.InsufficientPrivilegeError as error:
+        said.append(f"This user may not give the tables to the roles of Recourse ({error}): migrate as their owner.")
+    for sentence in said:
+        warn(sentence)
 
 
 def _same(name: str, applied: str, checksum: str) -> None:

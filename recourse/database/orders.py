@@ -113,6 +113,6 @@ async def write_contacts(pool: Any, order_id: str, emails: dict[str, str]) -> No
     """Keep the parties' addresses for e-mail notices."""
     await pool.executemany(
         "INSERT INTO contacts (order_id, role, email) VALUES ($1, $2, $3) "
-        "ON CONFLICT (order_id, role) DO UPDATE SET email = excluded.email",
+        "ON CONFLICT (order_id, role) DO UPDATE SET email = $3",  # `excluded` needs a right to read addresses
         [(order_id, role, email) for role, email in emails.items()],
     )

@@ -79,7 +79,8 @@ def unreachable(error: Exception) -> DatabaseUnreachable:
         )
     if isinstance(error, asyncpg.InsufficientPrivilegeError):
         return DatabaseUnreachable(
-            f"The database does not let this user read or write that ({error}): connect as a member of recourse_app."
+            f"The database does not let this user read or write that ({error}): connect as a member of recourse_app, "
+            "or of recourse_web for a web server."
         )
     return DatabaseUnreachable(f"PostgreSQL does not answer: {_why(error)}. Check that it runs, then try again.")
 

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any
+from typing import Any, Literal
 
 from recourse.errors import DatabaseUnreachable, RecourseError
 from recourse.extras import require
@@ -33,36 +33,60 @@ async def database(settings: Settings) -> AsyncIterator[Any]:
         await pool.close()
 
 
-# A right that recourse_app has and this user lacks.
-_LACKING = """
-SELECT r.name, wanted.privilege FROM rights AS r, unnest(string_to_array(r.app, ', ')) AS wanted (privilege)
-WHERE NOT CASE r.kind
-    WHEN 'TABLE' THEN has_table_privilege(r.name, wanted.privilege)
-    WHEN 'FUNCTION' THEN has_function_privilege(r.name, wanted.privilege)
-    ELSE has_schema_privilege(r.name, wanted.privilege)
+Role = Literal["app", "web"]
+_NEEDED_BY: dict[Role, str] = {"app": "a worker", "web": "a web server"}
+
+# Each right that this user lacks of a role's, and each right to write that it has beyond them.
+_RIGHTS = """
+SELECT r.name, asked.privilege, wanted FROM rights AS r
+CROSS JOIN LATERAL (
+    SELECT privilege, true AS wanted FROM unnest(string_to_array(r.{role}, ', ')) AS listed (privilege)
+    UNION ALL
+    SELECT privilege, false FROM unnest(ARRAY['INSERT', 'UPDATE', 'DELETE', 'TRUNCATE']) AS writing (privilege)
+    WHERE r.kind = 'TABLE' AND privilege <> ALL (string_to_array(r.{role}, ', '))
+) AS asked
+WHERE wanted <> CASE
+    WHEN r.kind = 'FUNCTION' THEN has_function_privilege(r.name, asked.privilege)
+    WHEN r.kind = 'SCHEMA' THEN has_schema_privilege(r.name, asked.privilege)
+    WHEN asked.privilege LIKE 'SELECT (%' THEN
+        has_column_privilege(r.name, substring(asked.privilege FROM '\\((.*)\\)'), 'SELECT')
+    ELSE has_table_privilege(r.name, asked.privilege)
 END
-ORDER BY r.name LIMIT 1
+UNION ALL
+SELECT 'the database', 'TEMPORARY', false WHERE has_database_privilege(current_database(), 'TEMPORARY')
+ORDER BY wanted DESC, name LIMIT 1
 """
 # Locks no row, and is refused where nothing can be written: on a standby, and in a session that is read-only.
-_TAKES_WRITES = "SELECT 1 FROM order_states LIMIT 0 FOR NO KEY UPDATE"
+_TAKES_WRITES = "SELECT 1 FROM contacts LIMIT 0 FOR NO KEY UPDATE"
 
 
-async def may_write_orders(pool: Any) -> None:
-    """Return where this user may do what a worker does. Raises DatabaseUnreachable, also before a migration."""
+async def excess_rights(pool: Any, role: Role) -> str | None:
+    """What this user could do beyond the rights of a role, in a sentence; None: nothing.
+
+    Raises DatabaseUnreachable where it lacks one of these rights, also before a migration.
+    """
     with explaining_database_errors():
-        lacking = await pool.fetchrow(_LACKING)
-        if lacking is not None:
-            raise DatabaseUnreachable(
-                f"The database does not let this user write orders ({lacking['privilege']} on {lacking['name']}): "
-                "connect as a member of recourse_app."
-            )
+        found = await pool.fetchrow(_RIGHTS.format(role=role))
+    if found is None:
+        return None
+    right = f"{found['privilege']} on {found['name']}"
+    if found["wanted"]:
+        raise DatabaseUnreachable(
+            f"The database does not let this user do what {_NEEDED_BY[role]} does "
+            f"({right}): connect as a member of recourse_{role}."
+        )
+    return (
+        f"The database lets this user do more than {_NEEDED_BY[role]} needs, such as {right}: "
+        f"connect as a member of recourse_{role} and of no other role."
+    )
 
 
-async def takes_writes(pool: Any) -> None:
-    """Return where the database takes what a worker writes, now. Raises DatabaseUnreachable."""
-    await may_write_orders(pool)
+async def takes_writes(pool: Any, role: Role = "app") -> str | None:
+    """Return what `excess_rights` does, where the database takes writes now. Raises DatabaseUnreachable."""
+    excess = await excess_rights(pool, role)
     with explaining_database_errors():
         await pool.fetch(_TAKES_WRITES)
+    return excess
 
 
 @contextmanager

@@ -27,6 +27,8 @@ class Health:
     def __init__(self, client: Client, pool: Any, task_queue: str) -> None:
         self._client, self._pool, self._task_queue = client, pool, task_queue
         self.stage: Literal["starting", "working", "stopping"] = "starting"
+        # What does not keep it from working, as of the last time that it was asked.
+        self.warnings: list[str] = []
 
     async def complaints(self) -> dict[str, str]:
         """What keeps the worker from working, by what it concerns; none: it is ready.
@@ -42,11 +44,12 @@ class Health:
     async def _database(self) -> str | None:
         try:
             async with asyncio.timeout(PATIENCE):
-                await takes_writes(self._pool)
+                excess = await takes_writes(self._pool, "app")
         except TimeoutError:
             return f"does not answer within {PATIENCE:g} s"
         except DatabaseUnreachable as error:
             return str(error)
+        self.warnings = [excess] if excess else []
         return None
 
     async def _temporal(self) -> str | None:
@@ -74,6 +77,7 @@ def health_app(health: Health) -> Starlette:
 
     async def readyz(_: Request) -> JSONResponse:
         wrong = await health.complaints()
-        return JSONResponse(wrong or {"status": "ok"}, 503 if wrong else 200)
+        fine = {"status": "ok", **({"warnings": health.warnings} if health.warnings else {})}
+        return JSONResponse(wrong or fine, 503 if wrong else 200)
 
     return Starlette(routes=[Route("/healthz", healthz), Route("/readyz", readyz)])

@@ -5,6 +5,7 @@ import itertools
 import os
 import tempfile
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -19,7 +20,7 @@ from recourse.database.pool import connect
 from recourse.database.steps import record_step
 from recourse.errors import DatabaseUnreachable
 from recourse.local.postgres import LocalPostgres
-from recourse.runtime.database_connection import may_write_orders
+from recourse.runtime.database_connection import Role, excess_rights
 from tests.facts.lives import live
 from tests.patience import PATIENCE
 
@@ -78,10 +79,21 @@ async def lived(dsn: str) -> str:
         for step in life.steps:
             await record_step(pool, step)
         assert await read_record(pool, f"o-{seed}") == life.entries
+    await record_step(pool, live(Random(9), order_id="new").steps[0])
     await write_contacts(pool, "o-1", {"client": "c@example.org"})
     await write_contacts(pool, "o-1", {"client": "new@example.org"})
     await pool.close()
     return dsn
+
+
+@asynccontextmanager
+async def connected(dsn: str) -> AsyncIterator[Any]:
+    """Connections that end with the block."""
+    pool = await connect(dsn)
+    try:
+        yield pool
+    finally:
+        await pool.close()
 
 
 async def permitted(connection: Any, statement: str) -> bool:
@@ -127,18 +139,52 @@ async def test_worker_and_backends_may_add_to_everything_and_change_only_what_ch
     assert {"migrations", *PARTY_VIEWS, "analysis.job_success"} <= set(found)
 
 
-async def test_a_worker_does_not_begin_without_any_of_its_rights(lived: str) -> None:
-    owner, role = await connect(lived), as_role(lived, "recourse_app")
-    pool = await connect(role)
-    await may_write_orders(pool)
-    for table, held in (await rights(lived, "recourse_app")).items():
-        for right in held - {"SELECT"}:
-            await owner.execute(f"REVOKE {right} ON {table} FROM recourse_app")
-            with pytest.raises(DatabaseUnreachable, match=f"{right} on {table}"):
-                await may_write_orders(pool)
-            await owner.execute(f"GRANT {right} ON {table} TO recourse_app")
-    await pool.close()
-    await owner.close()
+async def test_web_servers_read_what_they_show_and_write_what_they_keep(lived: str) -> None:
+    found = {name: may for name, may in (await rights(lived, "recourse_web")).items() if may}
+    assert {name for name, may in found.items() if may != {"SELECT"}} == {"contacts"}
+    assert found["contacts"] == {"INSERT", "UPDATE"}
+    role = as_role(lived, "recourse_web")
+    await refused(role, ["SELECT email FROM contacts", "SELECT * FROM changes", "SELECT count_facts(1)"])
+    async with connected(role) as pool:
+        await write_contacts(pool, "o-2", {"client": "c@example.org"})
+        await write_contacts(pool, "o-2", {"client": "new@example.org"})
+
+
+@pytest.mark.parametrize("role", ["app", "web"])
+async def test_a_server_does_not_begin_without_any_of_its_rights(lived: str, role: Role) -> None:
+    async with connected(lived) as owner, connected(as_role(lived, f"recourse_{role}")) as pool:
+        await owner.execute(f"REVOKE TEMPORARY ON DATABASE {urlsplit(lived).path[1:]} FROM PUBLIC")
+        assert await excess_rights(pool, role) is None
+        for table, held in (await rights(lived, f"recourse_{role}")).items():
+            for right in held if table != "rights" else ():
+                await owner.execute(f"REVOKE {right} ON {table} FROM recourse_{role}")
+                with pytest.raises(DatabaseUnreachable, match=rf"\({right} on {table}\): .* recourse_{role}\."):
+                    await excess_rights(pool, role)
+                await owner.execute(f"GRANT {right} ON {table} TO recourse_{role}")
+
+
+@pytest.mark.parametrize(
+    ("more", "named"),
+    [
+        ("GRANT DELETE ON answers TO recourse_web", "DELETE on answers"),
+        ("GRANT INSERT ON order_states TO recourse_web", "INSERT on order_states"),
+        ("GRANT recourse_migrator TO recourse_web", " on "),
+        ("GRANT TEMPORARY ON DATABASE {} TO PUBLIC", "TEMPORARY on the database"),
+    ],
+)
+async def test_a_server_with_a_right_too_many_says_so(lived: str, more: str, named: str) -> None:
+    database = urlsplit(lived).path[1:]
+    async with connected(lived) as owner, connected(as_role(lived, "recourse_web")) as pool:
+        await owner.execute(f"REVOKE TEMPORARY ON DATABASE {database} FROM PUBLIC")
+        assert await excess_rights(pool, "web") is None
+        await owner.execute(more.format(database))
+        try:
+            said = await excess_rights(pool, "web")
+        finally:
+            # A role is the whole cluster's.
+            await owner.execute("REVOKE recourse_migrator FROM recourse_web")
+    assert said is not None
+    assert named in said
 
 
 async def test_worker_and_backends_cannot_rewrite_what_happened(lived: str) -> None:
@@ -224,8 +270,40 @@ async def test_everything_there_is_has_its_rights_in_the_one_list(lived: str) ->
         "UNION ALL SELECT 'SCHEMA', 'analysis'"
     )
     listed = await connection.fetch("SELECT kind, replace(name, ', ', ',') AS name FROM rights")
+    undecided = await connection.fetch("SELECT name FROM rights WHERE num_nulls(app, web, reader) > 0")
     await connection.close()
     assert {tuple(row) for row in listed} == {tuple(row) for row in there}
+    assert [row["name"] for row in undecided] == [], "the migration that makes it says what each role may, also nothing"
+
+
+async def test_every_function_of_ours_looks_for_names_where_its_migration_did(lived: str) -> None:
+    connection = await asyncpg.connect(lived)
+    loose = await connection.fetch(
+        "SELECT oid::regprocedure::text AS name FROM pg_proc "
+        "WHERE pronamespace IN ('public'::regnamespace, 'analysis'::regnamespace) AND prosqlbody IS NULL "
+        "AND NOT 'search_path=public, pg_temp' = ANY (coalesce(proconfig, '{}'))"
+    )
+    await connection.close()
+    assert [row["name"] for row in loose] == []
+
+
+async def test_the_ledger_cannot_be_filled_past_its_record(lived: str) -> None:
+    """Neither behind a temporary table that the balance is looked up in, nor with lines that do balance."""
+    lines = "INSERT INTO public.ledger_entries (order_id, step, line, account, amount, at) VALUES"
+    unbalanced, record = "do not add up to zero", "are not what its record says"
+    for hidden in ("ledger_entries", "record_entries"):
+        connection = await asyncpg.connect(as_role(lived, "recourse_app"))
+        await connection.execute(f"CREATE TEMPORARY TABLE {hidden} (LIKE public.{hidden})")
+        for attack, complaint in (
+            ("('o-1', 901, 1, 'freelancer', 999999, now())", unbalanced),
+            ("('o-1', 901, 1, 'freelancer', 5, now()), ('o-1', 901, 2, 'escrow', -5, now())", record),
+            ("('o-1', 0, 8, 'freelancer', 5, now()), ('o-1', 0, 9, 'escrow', -5, now())", record),
+            ("('o-1', 0, 8, 'client', -5, now()), ('o-1', 0, 9, 'escrow', 5, now())", record),
+            ("('new', 0, 8, 'freelancer', 5, now()), ('new', 0, 9, 'escrow', -5, now())", record),
+        ):
+            with pytest.raises(asyncpg.RaiseError, match=complaint):
+                await connection.execute(f"{lines} {attack}")
+        await connection.close()
 
 
 async def test_every_thing_of_ours_belongs_to_the_migrator(lived: str) -> None:
@@ -280,6 +358,13 @@ async def test_a_role_that_another_database_is_just_creating_is_waited_for(fresh
     assert (await rights(dsn, "recourse_app"))["facts"] == {"SELECT", "INSERT"}
 
 
+async def warned(dsn: str) -> list[str]:
+    """What there is to say of a database that is brought up to date."""
+    heard: list[str] = []
+    await migrate(dsn, warn=heard.append)
+    return heard
+
+
 async def said(dsn: str, query: str) -> Any:
     connection = await asyncpg.connect(dsn)
     try:
@@ -305,7 +390,18 @@ async def test_without_the_right_to_create_roles_all_works_for_the_owner_alone(f
     await said(fresh_cluster, "CREATE ROLE owner LOGIN")
     database = await made(fresh_cluster, owner="owner")
     owner = as_user(database, "owner")
-    assert await migrate(owner) == [name for name, _ in migrations()]
+    skipped = (
+        "owner may not create the role recourse_migrator, so workers and web servers can only connect as owner, which "
+        "may change every record. Create the roles recourse_migrator, recourse_app, recourse_web and recourse_reader, "
+        "then migrate again."
+    )
+    owned = (
+        'owner may not give its tables to recourse_migrator (permission denied to grant role "recourse_migrator"), so '
+        "only owner can migrate this database. Grant it that role, then migrate again."
+    )
+    assert await warned(owner) == [skipped]
+    assert await said(owner, "SELECT count(*) FROM migrations") == len(migrations())
+    assert await warned(owner) == [skipped]
     assert await said(fresh_cluster, "SELECT count(*) FROM pg_roles WHERE rolname LIKE 'recourse%'") == 0
     pool = await connect(owner)
     life = live(Random(1))
@@ -315,12 +411,12 @@ async def test_without_the_right_to_create_roles_all_works_for_the_owner_alone(f
     await pool.close()
 
     # Somebody who may creates them later; the owner catches up.
-    for role in ("recourse_migrator", "recourse_app", "recourse_reader"):
+    for role in ("recourse_migrator", "recourse_app", "recourse_web", "recourse_reader"):
         await said(fresh_cluster, f"CREATE ROLE {role} NOLOGIN")
-    assert await said(owner, "SELECT hand_to_roles()") == "granted; owned by owner"
+    assert await warned(owner) == [owned]
     assert (await rights(database, "recourse_app"))["answers"] == {"SELECT", "INSERT"}
     await said(fresh_cluster, "GRANT recourse_migrator TO owner")
-    assert await said(owner, "SELECT hand_to_roles()") == "granted and handed over"
+    assert await warned(owner) == []
     assert await said(owner, "SELECT tableowner FROM pg_tables WHERE tablename = 'orders'") == "recourse_migrator"
     assert await migrate(owner, [*migrations(), ("9999_more.sql", "CREATE TABLE more ()")]) == ["9999_more.sql"]
 

@@ -320,15 +320,15 @@ async def test_what_only_grows_cannot_be_changed_or_deleted(pool: Any, life: Lif
     assert await everything(pool) == before
 
 
-async def test_ledger_lines_that_do_not_add_up_cannot_be_added(pool: Any, life: Life) -> None:
+async def test_ledger_lines_that_do_not_add_up_or_that_no_entry_says_cannot_be_added(pool: Any, life: Life) -> None:
     await written(pool, life)
     line = (
         "INSERT INTO ledger_entries (order_id, step, line, account, amount, at) VALUES ('o-1', 900, $1, $2, $3, now())"
     )
     with pytest.raises(asyncpg.RaiseError, match="the ledger lines of order o-1, step 900 do not add up to zero"):
         await pool.execute(line, 1, "client", 1)
-    async with pool.acquire() as connection, connection.transaction():
-        await connection.execute(line, 1, "client", 1)
-        await connection.execute(line, 2, "escrow", -1)
+    both = line.replace("now())", "now()), ('o-1', 900, 2, 'escrow', -1, now())")
+    with pytest.raises(asyncpg.RaiseError, match="of order o-1, step 900 are not what its record says"):
+        await pool.execute(both, 1, "client", 1)
     with pytest.raises(asyncpg.CheckViolationError):
         await pool.execute(line, 3, "client", 0)

@@ -111,10 +111,23 @@ def test_the_example_names_each_variable_that_is_read_and_sets_none(root: Path, 
 def test_our_services_are_told_all_that_settings_read_and_nothing_else(services: dict[str, Any]) -> None:
     for name in OURS:
         passed = {key for key in services[name]["environment"] if not key.startswith(("TEMPORAL_", "OTEL_"))}
+        if name == "migrate":
+            assert passed == {"DATABASE_URL"}
+            continue
         needed = ALSO_OF_WEB | set(variables(WebSettings)) if name == "web" else set(variables())
         assert passed == needed - {"RECOURSE_DATABASE_URL"}
         assert {"TEMPORAL_ADDRESS", "TEMPORAL_NAMESPACE"} <= set(services[name]["environment"])
         assert "OTEL_EXPORTER_OTLP_ENDPOINT" in services[name]["environment"]
+
+
+def test_each_program_has_a_login_and_its_password_is_told_to_nobody_else(services: dict[str, Any]) -> None:
+    urls = {name: services[name]["environment"]["DATABASE_URL"] for name in OURS}
+    logins = {name: url.split("//")[1].split(":")[0] for name, url in urls.items()}
+    assert logins == {"migrate": "recourse_migrator", "worker": "recourse_app", "web": "recourse_web"}
+    for name, url in urls.items():
+        [(variable, _)] = VARIABLE.findall(url)
+        holders = {other for other, service in services.items() if variable in str(service.get("environment"))}
+        assert holders == {name, "postgres"}
 
 
 def test_a_worker_is_healthy_when_it_says_so_where_it_listens(services: dict[str, Any]) -> None:

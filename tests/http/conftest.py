@@ -9,7 +9,9 @@ import httpx2
 import pytest
 from fastapi import FastAPI
 
+from recourse.database.pool import connect
 from recourse.runtime.keys import KeyRing
+from recourse.starter.client import Recourse
 from recourse.web.app import make_app
 from recourse.web.tokens import Bearer, BearerRole, sign_token
 from tests.process.conftest import Marketplace, client, marketplace
@@ -48,8 +50,13 @@ class Caller:
 
 
 @pytest.fixture
-def app(marketplace: Marketplace) -> FastAPI:
-    return make_app(marketplace.recourse, KEYS)
+async def app(marketplace: Marketplace, dsn: str) -> AsyncIterator[FastAPI]:
+    """The application with the rights that a web server has, and no more."""
+    pool = await connect(f"{dsn}?role=recourse_web")
+    try:
+        yield make_app(Recourse(marketplace.client, pool, task_queue=marketplace.queue), KEYS)
+    finally:
+        await pool.close()
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import asyncio
 from typing import Literal
 
 from fastapi import APIRouter
+from pydantic import Field
 from temporalio.service import RPCError
 
 from recourse.resolution.model.vocabulary import View
@@ -26,6 +27,7 @@ class Ready(View):
 
     database: Literal["ok"] = "ok"
     temporal: Literal["ok"] = "ok"
+    warnings: list[str] = Field(default=[], description="What should be changed, though it works.")
 
 
 @router.get("/healthz")
@@ -37,14 +39,14 @@ async def healthz() -> Alive:
 @router.get("/readyz", responses={503: {"description": "Temporal does not answer, or PostgreSQL takes no writes."}})
 async def readyz(site: TheSite) -> Ready:
     """Whether orders can be reached: Temporal answers, and the database takes writes. It needs no token."""
-    await asyncio.gather(_database(site), _temporal(site))
-    return Ready()
+    excess, _ = await asyncio.gather(_database(site), _temporal(site))
+    return Ready(warnings=[excess] if excess else [])
 
 
-async def _database(site: Site) -> None:
+async def _database(site: Site) -> str | None:
     try:
         async with asyncio.timeout(PATIENCE):
-            await takes_writes(site.recourse.pool)
+            return await takes_writes(site.recourse.pool, "web")
     except TimeoutError as error:
         raise database_unreachable() from error
 
