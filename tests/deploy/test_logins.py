@@ -115,7 +115,7 @@ async def test_no_program_can_rewrite_what_happened(logins: dict[str, str], prog
 async def test_migrations_change_tables_and_nothing_outside_of_their_database(logins: dict[str, str]) -> None:
     await refused(logins["migrate"], *BEYOND)
     with pytest.raises(asyncpg.InsufficientPrivilegeError):
-        await asyncpg.connect(logins["migrate"].replace("/recourse", "/temporal"))
+        await asyncpg.connect(logins["migrate"].removesuffix("recourse") + "temporal")
 
 
 async def test_a_web_server_cannot_write_steps_or_read_addresses(logins: dict[str, str], web: Any) -> None:

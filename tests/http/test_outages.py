@@ -26,6 +26,11 @@ def problem(answer: httpx2.Response) -> tuple[int, Any]:
     return answer.status_code, answer.json()["code"]
 
 
+def ok(answer: httpx2.Response) -> bool:
+    """Whether all that the server needs answers, whatever it warns of."""
+    return bool(answer.json().items() >= {"database": "ok", "temporal": "ok"}.items())
+
+
 async def test_without_temporal_orders_are_read_but_not_acted_on(
     marketplace: Marketplace, order: Orders, temporal_address: str
 ) -> None:
@@ -36,7 +41,7 @@ async def test_without_temporal_orders_are_read_but_not_acted_on(
         recourse = Recourse(through, marketplace.recourse.pool, task_queue=marketplace.queue)
         async with calling(recourse) as http:
             client = Caller(http, token("client"))
-            assert (await http.get("/readyz")).json() == {"database": "ok", "temporal": "ok"}
+            assert ok(await http.get("/readyz"))
             await to_temporal.cut()
             away = await client.post(
                 f"/orders/{order_id}/commands/request", {"kind": "cancel"}, Idempotency_Key="again"
@@ -95,7 +100,7 @@ async def test_a_database_that_takes_no_writes_is_away_until_it_does_and_no_addr
         await run_on(postgres_server, f"ALTER DATABASE {database} RESET default_transaction_read_only")
         for _ in range(2):  # the first to ask may still get a former session, and lets go of all
             ready = await http.get("/readyz")
-        assert ready.json() == {"database": "ok", "temporal": "ok"}
+        assert ok(ready)
         assert (await shop.post("/orders", body)).status_code == 201
     assert await pool.fetchval("SELECT email FROM contacts") == "c@example.org"
     await pool.close()
