@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from importlib.util import cache_from_source
 from pathlib import Path
 from random import Random
 
@@ -27,7 +28,7 @@ LOG = "tests.log"
 OWN_TEST = "tests/campaigns/test_mutants.py"
 NARROW, WHOLE = 600.0, 5400.0  # seconds; what takes longer with a fault has no end, and is found by that
 _PYTEST = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "--dist", "loadfile", f"--ignore={OWN_TEST}")
-_ENVIRONMENT = {"PYTHONDONTWRITEBYTECODE": "1", "PYTEST_ADDOPTS": ""}
+_ENVIRONMENT = {"PYTEST_ADDOPTS": ""}
 FAILED = (1, 2)  # exit statuses of pytest: a test failed, or could not even be read
 
 
@@ -52,7 +53,9 @@ def mutated(mutant: Mutant, root: Path = ROOT) -> str:
     return source.replace(mutant.before, mutant.after)
 
 
-async def mutants(report: Report, *, planted: Sequence[Mutant] = PLANTED, suite: Sequence[str] = SUITE) -> None:
+async def mutants(
+    report: Report, *, planted: Sequence[Mutant] = PLANTED, suite: Sequence[str] = SUITE, workers: int = 2
+) -> None:
     """Plant `report.size` faults, chosen and ordered by the seed, each alone. Raises DoesNotApply, CannotTest."""
     chosen = Random(report.seed).sample(planted, min(report.size, len(planted)))
     for mutant in chosen:
@@ -60,7 +63,7 @@ async def mutants(report: Report, *, planted: Sequence[Mutant] = PLANTED, suite:
     with _copy() as tree:
         expected = sorted({test for mutant in chosen for test in mutant.tests})
         # What fails without a fault finds none, and is left out.
-        wrong = await _failing(tree, expected, WHOLE, workers=2, all_of_them=True)
+        wrong = await _failing(tree, expected, WHOLE, workers=workers, all_of_them=True)
         last = last_words(tree.parent / LOG, 40) if wrong else None
         report.judge("the tests pass before anything is planted", wrong, last)
         for number, mutant in enumerate(chosen, start=1):
@@ -69,7 +72,7 @@ async def mutants(report: Report, *, planted: Sequence[Mutant] = PLANTED, suite:
                 found, by = await _failing(tree, mutant.tests, NARROW, without=wrong), "expected tests"
             while not found:
                 with _planted(mutant, tree):
-                    found, by = await _failing(tree, suite, WHOLE, without=wrong, workers=2), "whole suite"
+                    found, by = await _failing(tree, suite, WHOLE, without=wrong, workers=workers), "whole suite"
                 if not found:
                     break
                 fails_anyway = "::" in found[0] and await _failing(tree, found[:1], WHOLE)
@@ -113,11 +116,15 @@ def _copy() -> Iterator[Path]:
 def _planted(mutant: Mutant, tree: Path) -> Iterator[None]:
     path = tree / mutant.file
     source = path.read_text(encoding="utf-8")
+    # Python takes bytecode for that of a source of the same second and size.
+    bytecode = Path(cache_from_source(str(path)))
     path.write_text(mutated(mutant, tree), encoding="utf-8")
+    bytecode.unlink(missing_ok=True)
     try:
         yield
     finally:
         path.write_text(source, encoding="utf-8")
+        bytecode.unlink(missing_ok=True)
 
 
 async def _failing(

@@ -41,7 +41,7 @@ async def test_a_fault_is_found_or_survives_and_the_source_stays_as_it_is(capsys
     report = Report("mutants", seed=1, size=2)
     suite = ("tests/rules/test_money.py::test_half_a_unit_is_rounded_up", "tests/rules/test_durations.py")
 
-    await mutants(report, planted=(found, survives), suite=suite)
+    await mutants(report, planted=(found, survives), suite=suite, workers=0)
 
     assert [verdict.what for verdict in report.failed] == ["rules: nothing"]
     assert report.figures["found by"][f"rules: {found.breaks}"].startswith("tests/rules/test_money.py::")
