@@ -56,6 +56,7 @@ _COMMANDS = {
             "Check that the database and Temporal agree, and print the fix for each finding.",
         ),
         "outbox": ("outbox:app", "Show undelivered notices and retry them."),
+        "privacy": ("privacy:app", "Show, erase and keep what is known of a person."),
         "codec": ("codec:codec", "Serve decrypted payloads to the Temporal UI."),
     },
 }

@@ -109,6 +109,12 @@ async def read_answer(pool: Database, order_id: str, sender: str, command_id: st
     return first.outcome if first else None
 
 
+async def read_contacts(pool: Database, order_id: str) -> dict[str, str]:
+    """The parties' addresses for e-mail notices, by role."""
+    rows = await pool.fetch("SELECT role, email FROM contacts WHERE order_id = $1", order_id)
+    return {row["role"]: row["email"] for row in rows}
+
+
 async def write_contacts(pool: Any, order_id: str, emails: dict[str, str]) -> None:
     """Keep the parties' addresses for e-mail notices."""
     await pool.executemany(

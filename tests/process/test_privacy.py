@@ -1,0 +1,238 @@
+"""A person asks to be forgotten: marked texts are planted wherever somebody can write one, and then looked for."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from temporalio.client import Client
+from temporalio.service import RPCError
+
+from recourse.cli.timeline import timeline
+from recourse.database.erasing import set_hold
+from recourse.database.orders import write_contacts
+from recourse.errors import NoSuchOrder
+from recourse.resolution.model.notice import Notice
+from recourse.resolution.model.record import Export, Reader, verify
+from recourse.starter.doctor import Doctor
+from recourse.starter.privacy import Piece, Privacy, UnderLegalHold, export_party
+from recourse.starter.recovering import Recovery
+from recourse.starter.simulate.order_clock import OrderClock
+from recourse.web.pages.timeline import timeline as page_timeline
+from tests.outcomes import code
+from tests.patience import PATIENCE
+from tests.process.conftest import Marketplace, working
+
+READERS: tuple[Reader, ...] = ("client", "freelancer", "operator")
+WHY = {"reason": "asked by mail", "legal_basis": "Art. 17(1)(b) GDPR"}
+FREE = {"order.reachable_after": "2d"}
+
+
+class Marks:
+    """Texts that nobody else has, by who wrote them."""
+
+    def __init__(self) -> None:
+        self.of: dict[str, list[str]] = {"client": [], "freelancer": [], "operator": []}
+
+    def __call__(self, role: str) -> str:
+        self.of[role].append(f"Q{role[0]}{len(self.of[role])}Q")
+        return self.of[role][-1]
+
+    def found(self, text: str, *roles: str) -> list[str]:
+        return [mark for role in roles for mark in self.of[role] if mark in text]
+
+
+class Taking:
+    """Takes every notice."""
+
+    name = "webhook"
+
+    def receivers(self, contacts: Any) -> dict[Reader, str]:
+        return dict.fromkeys(READERS, "somebody")
+
+    async def send(self, notice: Notice, receiver: str) -> None:
+        pass
+
+    async def close(self) -> None:
+        pass
+
+
+async def quarrel(marketplace: Marketplace, mark: Marks, **terms: Any) -> str:
+    """An order in which everybody writes whatever can be written; it ends by a ruling and a review."""
+    by = marketplace.by
+    order_id = await marketplace.order(changes=FREE, **terms)
+    await write_contacts(
+        marketplace.recourse.pool,
+        order_id,
+        {"client": f"{mark('client')}@home.test", "freelancer": f"{mark('freelancer')}@home.test"},
+    )
+    for role in ("client", "freelancer"):
+        assert (await by(role, order_id, "message", comment=mark(role))).applied
+        evidence = {"title": mark(role), "kind": mark(role), "sha256": "0" * 64}
+        assert (await by(role, order_id, "add_evidence", **evidence, address=f"https://x.test/{mark(role)}")).applied
+    assert (await by("freelancer", order_id, "deliver", comment=mark("freelancer"))).applied
+    ask = {"kind": "cancel", "reason": "not_as_agreed", "attestations": [mark("client")]}
+    assert (await by("client", order_id, "request", **ask, comment=mark("client"), private_note=mark("client"))).applied
+    assert code(await by("client", order_id, "request", **ask, comment=mark("client"))) == "request_open"
+    assert code(await by("client", order_id, "request", kind="cancel", reason=mark("client"))) == "request_open"
+    assert (
+        code(await by("client", order_id, "request", **{mark("client"): 1, "comment": mark("client")})) == "malformed"
+    )
+    refused = await marketplace.recourse.order(order_id).signal(
+        mark("client"), {"actor": {"role": "client", "id": "c-1"}, "comment": mark("client"), "command_id": "u"}
+    )
+    assert refused is None
+    assert (await by("freelancer", order_id, "decline", comment=mark("freelancer"))).applied
+    assert (await by("client", order_id, "escalate", comment=mark("client"))).applied
+    assert (await by("operator", order_id, "propose", amount=5_000, explanation=mark("operator"))).applied
+    assert (await by("freelancer", order_id, "decline", comment=mark("freelancer"))).applied
+    ruling = {"outcome": "cancel", "amount": 0, "explanation": mark("operator")}
+    assert (await by("operator", order_id, "rule", **ruling)).applied
+    review = {"visibility": "public", "rating": "negative"}
+    assert (await by("client", order_id, "leave_feedback", **review, text=mark("client"))).applied
+    # What a receiver answered is kept, and may repeat what it was sent.
+    await marketplace.recourse.pool.execute(
+        "UPDATE deliveries SET last_error = $1 FROM notices WHERE id = notice_id AND body::text LIKE '%Qc%'",
+        f"you said {mark('client')}",
+    )
+    return order_id
+
+
+def later() -> datetime:
+    """When no order of a test can be reached any more."""
+    return datetime.now(UTC) + timedelta(days=3)
+
+
+async def over(marketplace: Marketplace, order_id: str) -> None:
+    """Let time pass until the order answers no more."""
+    clock = OrderClock(marketplace.client, marketplace.recourse.pool, order_id, patience=PATIENCE)
+    await clock.skip_to(later())
+    async with asyncio.timeout(PATIENCE):
+        await marketplace.handle(order_id).result()
+
+
+async def database(pool: Any) -> str:
+    """Everything that the database holds."""
+    tables = await pool.fetch(
+        "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables WHERE schemaname IN ('public', 'analysis')"
+    )
+    return "\n".join([row[0] for (table,) in tables for row in await pool.fetch(f"SELECT t::text FROM {table} AS t")])
+
+
+async def temporal(client: Client, order_ids: list[str]) -> str:
+    """Everything that Temporal holds of these orders, and what it lists."""
+    found = [str(run.raw_info) async for run in client.list_workflows()]
+    for order_id in order_ids:
+        try:
+            handle = client.get_workflow_handle(f"order-{order_id}")
+            found += [str(event) async for event in handle.fetch_history_events()]
+            found.append(str((await handle.describe()).raw_description))
+        except RPCError:
+            pass
+    return "\n".join(found)
+
+
+async def all_of(pieces: AsyncIterator[Piece]) -> list[Piece]:
+    return [piece async for piece in pieces]
+
+
+@pytest.fixture
+async def telling(temporal_address: str, pool: Any) -> AsyncIterator[Marketplace]:
+    async with working(temporal_address, pool, Taking()) as marketplace:
+        yield marketplace
+
+
+async def test_nothing_of_an_erased_person_is_found_anywhere(
+    telling: Marketplace, pool: Any, capfd: pytest.CaptureFixture[str]
+) -> None:
+    mark, recourse = Marks(), telling.recourse
+    order_id = await quarrel(telling, mark)
+    open_one = await telling.order()
+    await write_contacts(pool, open_one, {"client": f"{mark('client')}@home.test"})
+    assert (await telling.by("client", open_one, "message", comment="said in an open order")).applied
+    exported = "".join([piece async for piece in export_party(recourse, "client", "c-1")])
+    heads = {reader: (await recourse.order(order_id).record(reader))["head"] for reader in READERS}
+    own = json.loads(exported)["orders"]
+    assert [one["order_id"] for one in own] == sorted([order_id, open_one])
+    assert all(verify(one["record"]) == [] for one in own)
+    unknown = set(mark.of["client"]) - set(mark.found(exported, "client"))
+    assert unknown == {mark.of["client"][-2]}  # what a receiver answered
+
+    # While the order can be reached, its words stay, but the addresses go.
+    privacy = Privacy(recourse)
+    planned = await all_of(privacy.preview("client", "c-1", others_too=False))
+    done = await all_of(privacy.erase("client", "c-1", others_too=False, **WHY))
+    waits = {(piece.order_id, piece.what, piece.left) for piece in done}
+    assert waits == {
+        (order_id, "contacts", None),
+        (order_id, "texts", "reachable"),
+        (open_one, "contacts", None),
+        (open_one, "texts", "open"),
+    }
+    assert {(piece.order_id, piece.what, piece.left) for piece in planned} == waits
+    kept = await database(pool)
+    assert "@home.test" in kept
+    assert mark.found(kept, "client") == [
+        one for one in mark.of["client"] if one not in (mark.of["client"][0], mark.of["client"][-1])
+    ]
+    assert mark.found(await temporal(telling.client, [order_id]), "client")
+
+    await over(telling, order_id)
+    (went,) = [piece for piece in await all_of(privacy.sweep()) if piece.left is None]
+    assert (went.order_id, went.what) == (order_id, "texts")
+    left = await database(pool)
+    assert mark.found(left, "client") == []
+    # What nobody could prove or read went with it, and the others' words are there.
+    assert mark.found(left, "freelancer", "operator") == mark.of["freelancer"] + mark.of["operator"]
+    said = capfd.readouterr()
+    assert mark.found(said.out + said.err, "client") == []
+    async with asyncio.timeout(PATIENCE):
+        # Temporal deletes in the background.
+        while mark.found(await temporal(telling.client, [order_id]), "client", "freelancer", "operator"):
+            pass
+    assert "said in an open order" in left
+
+    # Everything that reads the order works, and the record is the one whose heads were known.
+    for reader in READERS:
+        record = await recourse.order(order_id).record(reader)
+        assert verify(record, heads[reader]) == []
+        export = Export.model_validate(record)
+        assert timeline(export).row_count == len(export.entries)
+        assert page_timeline(export.entries, reader, "USD")
+        assert (await recourse.order(order_id).show(reader)).phase == "canceled"
+        await recourse.order(order_id).notices(reader)
+        await recourse.order(order_id).actions(reader)
+    # By the clock of this machine it can still be reached.
+    assert [found.kind async for found in Doctor(recourse).one(order_id)] == ["orphaned"]
+    assert "over" in (await Recovery(recourse, now=later).revive(order_id)).says
+
+    # An order that comes back to life goes on with the same chain.
+    await Recovery(recourse).revive(order_id)
+    assert (await telling.by("freelancer", order_id, "decline", comment=mark("freelancer"))).entry
+    again = await recourse.order(order_id).record("freelancer")
+    assert verify(again) == []
+    assert len(again["entries"]) == len(export.entries) + 1
+    await over(telling, order_id)
+    with pytest.raises(NoSuchOrder):
+        await all_of(privacy.preview("freelancer", "nobody", others_too=False))
+    await all_of(privacy.erase("freelancer", "f-1", others_too=True, **WHY))
+    assert mark.found(await database(pool), "client", "freelancer", "operator") == []
+    assert verify(await recourse.order(order_id).record("operator"), again["head"]) == []
+
+
+async def test_of_a_party_under_a_legal_hold_nothing_is_erased(marketplace: Marketplace, pool: Any) -> None:
+    assert await marketplace.recourse.order(await marketplace.order()).soon_written()
+    privacy = Privacy(marketplace.recourse)
+    await set_hold(pool, "a lawsuit", role="client", party="c-1")
+    with pytest.raises(UnderLegalHold, match=r"The client c-1 is under a legal hold since .*: a lawsuit"):
+        await all_of(privacy.erase("client", "c-1", others_too=False, **WHY))
+    assert await pool.fetchval("SELECT count(*) FROM erasures") == 0
+    # The other side may be erased, but not in the orders that the two share.
+    await pool.execute("INSERT INTO contacts SELECT order_id, 'freelancer', 'f@home.test' FROM orders")
+    (piece, _) = await all_of(privacy.erase("freelancer", "f-1", others_too=False, **WHY))
+    assert (piece.what, piece.left) == ("contacts", "held")
+    await pool.execute("UPDATE legal_holds SET lifted_at = now()")
+    (piece, _) = await all_of(privacy.sweep())
+    assert (piece.what, piece.left) == ("contacts", None)
