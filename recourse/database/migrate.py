@@ -28,10 +28,12 @@ _FROM_ANOTHER_SERVER = "SELECT max(transaction) >= pg_snapshot_xmax(pg_current_s
 _BEFORE_ALL_OF_THIS_SERVER = "UPDATE changes SET era = era - 1"
 # Somebody created the roles later, or nobody may yet.
 _NOT_HANDED_OVER = """
-SELECT count(*) < 4 OR EXISTS (
+SELECT count(*) < 5 OR EXISTS (
     SELECT 1 FROM rights AS r INNER JOIN pg_class AS c ON r.kind = 'TABLE' AND c.oid = to_regclass(r.name)
     WHERE pg_get_userbyid(c.relowner) <> 'recourse_migrator'
-) FROM pg_roles WHERE rolname IN ('recourse_migrator', 'recourse_app', 'recourse_web', 'recourse_reader')
+) FROM pg_roles WHERE rolname = ANY(
+    '{recourse_migrator, recourse_app, recourse_web, recourse_reader, recourse_keeper}'
+)
 """
 # Seconds. Waiting for another starter, or for a big table to be rewritten, is no failure.
 PATIENCE = 24 * 3600.0
@@ -165,11 +167,17 @@ async def _hand_over(connection: Any, warn: Callable[[str], None]) -> None:
     if not await connection.fetchval(_NOT_HANDED_OVER):
         return
     said: list[str] = []
-    connection.add_log_listener(lambda _, notice: said.append(notice.message))
+
+    def listen(_: Any, notice: Any) -> None:
+        said.append(notice.message)
+
+    connection.add_log_listener(listen)
     try:
         await connection.execute("SELECT hand_to_roles()")
     except asyncpg.InsufficientPrivilegeError as error:
         said.append(f"This user may not give the tables to the roles of Recourse ({error}): migrate as their owner.")
+    finally:
+        connection.remove_log_listener(listen)
     for sentence in said:
         warn(sentence)
 

@@ -270,7 +270,7 @@ async def test_everything_there_is_has_its_rights_in_the_one_list(lived: str) ->
         "UNION ALL SELECT 'SCHEMA', 'analysis'"
     )
     listed = await connection.fetch("SELECT kind, replace(name, ', ', ',') AS name FROM rights")
-    undecided = await connection.fetch("SELECT name FROM rights WHERE num_nulls(app, web, reader) > 0")
+    undecided = await connection.fetch("SELECT name FROM rights WHERE num_nulls(app, web, reader, keeper) > 0")
     await connection.close()
     assert {tuple(row) for row in listed} == {tuple(row) for row in there}
     assert [row["name"] for row in undecided] == [], "the migration that makes it says what each role may, also nothing"
@@ -392,8 +392,8 @@ async def test_without_the_right_to_create_roles_all_works_for_the_owner_alone(f
     owner = as_user(database, "owner")
     skipped = (
         "owner may not create the role recourse_migrator, so workers and web servers can only connect as owner, which "
-        "may change every record. Create the roles recourse_migrator, recourse_app, recourse_web and recourse_reader, "
-        "then migrate again."
+        "may change every record. Create the roles recourse_migrator, recourse_app, recourse_web, recourse_reader and "
+        "recourse_keeper, then migrate again."
     )
     owned = (
         'owner may not give its tables to recourse_migrator (permission denied to grant role "recourse_migrator"), so '
@@ -411,7 +411,7 @@ async def test_without_the_right_to_create_roles_all_works_for_the_owner_alone(f
     await pool.close()
 
     # Somebody who may creates them later; the owner catches up.
-    for role in ("recourse_migrator", "recourse_app", "recourse_web", "recourse_reader"):
+    for role in ("recourse_migrator", "recourse_app", "recourse_web", "recourse_reader", "recourse_keeper"):
         await said(fresh_cluster, f"CREATE ROLE {role} NOLOGIN")
     assert await warned(owner) == [owned]
     assert (await rights(database, "recourse_app"))["answers"] == {"SELECT", "INSERT"}

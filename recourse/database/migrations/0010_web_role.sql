@@ -1,11 +1,11 @@
--- A fourth role: recourse_web, for the web servers. It reads what they show and writes what they keep, but no steps.
+-- One more role: recourse_web, for the web servers. It reads what they show and writes what they keep, but no steps.
 -- A function of ours means our tables, whatever a session puts before them; ledger lines agree with the record.
 SET LOCAL lock_timeout = '30s';
 SET LOCAL statement_timeout = '5min';
 
 -- A migration with a lower number that is newer than this one adds the column too, in the same words.
 ALTER TABLE rights ADD COLUMN IF NOT EXISTS web text;
-COMMENT ON TABLE rights IS 'Everything of Recourse, and what each role may do with it. A migration that makes something adds it here, with a decision for app, web and reader ('''' is none), and calls hand_to_roles().';
+COMMENT ON TABLE rights IS 'Everything of Recourse, and what each role may do with it. A migration that makes something adds it here, with a decision for each of them ('''' is none), and calls hand_to_roles().';
 
 UPDATE rights SET web = '' WHERE web IS NULL;
 UPDATE rights SET web = 'USAGE' WHERE name = 'analysis';
@@ -20,8 +20,11 @@ CREATE OR REPLACE FUNCTION hand_to_roles() RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
     wanted text;
     command text;
+    roles text[] := '{}';
 BEGIN
-    FOREACH wanted IN ARRAY ARRAY['recourse_migrator', 'recourse_app', 'recourse_web', 'recourse_reader'] LOOP
+    FOREACH wanted IN ARRAY ARRAY[
+        'recourse_migrator', 'recourse_app', 'recourse_reader', 'recourse_web', 'recourse_keeper'
+    ] LOOP
         IF NOT EXISTS (SELECT 1 FROM pg_catalog.pg_roles WHERE rolname = wanted) THEN
             BEGIN
                 EXECUTE format('CREATE ROLE %I NOLOGIN', wanted);
@@ -29,20 +32,24 @@ BEGIN
                 WHEN duplicate_object OR unique_violation THEN
                     NULL; -- another database of this cluster was faster
                 WHEN insufficient_privilege THEN
-                    RAISE NOTICE '% may not create the role %, so workers and web servers can only connect as %, which may change every record. Create the roles recourse_migrator, recourse_app, recourse_web and recourse_reader, then migrate again.', current_user, wanted, current_user;
+                    IF wanted IN ('recourse_web', 'recourse_keeper') THEN
+                        RAISE NOTICE '% may not create the role %, so only the owner of the tables can do what it is for. Create it, then migrate again.', current_user, wanted;
+                        CONTINUE;
+                    END IF;
+                    RAISE NOTICE '% may not create the role %, so workers and web servers can only connect as %, which may change every record. Create the roles recourse_migrator, recourse_app, recourse_web, recourse_reader and recourse_keeper, then migrate again.', current_user, wanted, current_user;
                     RETURN 'skipped: the roles are missing and may not be created';
             END;
         END IF;
+        roles := roles || wanted;
+        EXECUTE format('GRANT USAGE ON SCHEMA %I TO %I', current_schema(), wanted);
     END LOOP;
 
-    EXECUTE format('GRANT USAGE ON SCHEMA %I TO recourse_migrator, recourse_app, recourse_web, recourse_reader', current_schema());
     FOREACH command IN ARRAY ARRAY(
         SELECT format('GRANT %s ON %s %s TO %s', g.rights, r.kind, r.name, g.role)
-        FROM rights AS r
-        CROSS JOIN LATERAL (
-            VALUES ('recourse_app', r.app), ('recourse_web', r.web), ('recourse_reader', r.reader)
+        FROM rights AS r CROSS JOIN LATERAL (VALUES
+            ('recourse_app', r.app), ('recourse_web', r.web), ('recourse_reader', r.reader), ('recourse_keeper', r.keeper)
         ) AS g (role, rights)
-        WHERE g.rights <> ''
+        WHERE g.rights <> '' AND g.role = ANY(roles)
     ) LOOP
         EXECUTE command;
     END LOOP;
@@ -61,6 +68,7 @@ BEGIN
                 WHEN 'FUNCTION' THEN (SELECT proowner FROM pg_proc WHERE oid = to_regprocedure(name))
                 ELSE (SELECT nspowner FROM pg_namespace WHERE nspname = name)
             END
+            ORDER BY kind <> 'SCHEMA' -- who is to own a table must be allowed to make it there
         ) LOOP
             EXECUTE command;
         END LOOP;
@@ -110,8 +118,10 @@ BEGIN
     FOREACH command IN ARRAY ARRAY(
         SELECT CASE l.lanname
             WHEN 'sql' THEN format(
-                'CREATE OR REPLACE FUNCTION %s(%s) RETURNS %s LANGUAGE sql IMMUTABLE BEGIN ATOMIC %s; END',
-                p.proname, pg_get_function_arguments(p.oid), pg_get_function_result(p.oid), p.prosrc
+                'CREATE OR REPLACE FUNCTION %s(%s) RETURNS %s LANGUAGE sql %s %s BEGIN ATOMIC %s; END',
+                p.proname, pg_get_function_arguments(p.oid), pg_get_function_result(p.oid),
+                CASE p.provolatile WHEN 'i' THEN 'IMMUTABLE' ELSE 'STABLE' END,
+                CASE WHEN p.proisstrict THEN 'STRICT' ELSE 'CALLED ON NULL INPUT' END, p.prosrc
             )
             ELSE format('ALTER FUNCTION %s SET search_path = %I, pg_temp', p.oid::regprocedure, current_schema())
         END
