@@ -2,7 +2,7 @@
 
 import asyncio
 import gc
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -17,6 +17,8 @@ from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
 from temporalio.runtime import Runtime
 from temporalio.worker import Worker, WorkerDeploymentConfig
 
+from recourse.activities.believing import BelievesWorkers, checked
+from recourse.activities.contract import DELIVER_NOTICES, FIND_ANSWER, HAS_STARTED, PAY, READ_OFFSETS, RECORD_STEP
 from recourse.activities.mail import MailChannel
 from recourse.activities.notifying import Channel, Notifying
 from recourse.activities.paying import Paying, PaymentProvider
@@ -31,6 +33,7 @@ from recourse.runtime.actors import Actors
 from recourse.runtime.health import Health
 from recourse.runtime.keys import read_secrets
 from recourse.runtime.metrics import Counts
+from recourse.runtime.proofs import Proofs
 from recourse.runtime.settings import Settings
 from recourse.runtime.stopping import until_stopped
 from recourse.workflows.order import WORKFLOWS
@@ -44,6 +47,9 @@ LAST_ORDERS = timedelta(seconds=20)
 # The SDK sometimes never ends where an order is terminated at the moment at which its worker stops. Nothing is lost.
 STOPPED_WITHIN = timedelta(seconds=28)
 COUNTS_EVERY = 10  # seconds
+BELIEVES_ANYBODY = (
+    "RECOURSE_WORKER_KEYS is not set: whoever can write to the namespace can have this worker pay and write records."
+)
 NOT_COUNTED: tuple[type[Exception], ...] = (*AWAY, asyncpg.PostgresError)
 
 
@@ -71,11 +77,13 @@ def make_worker(
     workflows: Sequence[type] = WORKFLOWS,
     refuse_plain: bool = False,
     actors: Actors | None = None,
+    proofs: Proofs | None = None,
     **options: Any,
 ) -> Worker:
     """A worker on one task queue, with the keys of its client.
 
     `refuse_plain`: messages that are not encrypted are refused. `actors`: commands must prove who gives them.
+    `proofs`: activities run only where a worker with these keys asks.
     `options` go to `temporalio.worker.Worker` as they are.
     """
     register_installed_calculators()
@@ -84,18 +92,22 @@ def make_worker(
     recording = Recording(pool, delivers=bool(channels), counts=counts)
     notifying = Notifying(pool, channels, counts)
     paying = Paying(providers or {}, counts)
+    how = how_workflows_run(actors, proofs)
+    how["interceptors"].append(BelievesWorkers(proofs))
+    activities: dict[str, Callable[..., Any]] = {
+        RECORD_STEP: recording.record_step,
+        FIND_ANSWER: recording.find_answer,
+        HAS_STARTED: recording.has_started,
+        READ_OFFSETS: read_offsets,
+        DELIVER_NOTICES: notifying.deliver_notices,
+        PAY: paying.pay,
+    }
     worker = Worker(
         connected_for_work(client, refuse_plain=refuse_plain),
         task_queue=task_queue,
         workflows=workflows,
-        activities=[
-            recording.record_step,
-            recording.find_answer,
-            read_offsets,
-            notifying.deliver_notices,
-            paying.pay,
-        ],
-        **how_workflows_run(actors),
+        activities=[checked(name, one) for name, one in activities.items()],
+        **how,
         # A huge payload is refused by the order itself; the limit would wedge its workflow task instead.
         disable_payload_error_limit=True,
         # There is no external store. With more than one at once, the SDK makes a task for each payload to look.
@@ -147,6 +159,9 @@ async def run_worker(
     """Work until SIGINT or SIGTERM; `health` gets every change of its stage."""
     health = health or Health(client, pool, settings.task_queue)
     log = structlog.get_logger("recourse.worker")
+    if not settings.worker_ring:
+        health.unsafe.append(BELIEVES_ANYBODY)
+        log.warning(BELIEVES_ANYBODY)
     channels = channels_of(settings)
     counting = asyncio.create_task(keep_counting(pool))
     try:
@@ -163,6 +178,7 @@ async def run_worker(
                 graceful_shutdown_timeout=LAST_ORDERS,
                 deployment_config=version_of(settings.deployment, settings.build_id),
                 actors=Actors(settings.actor_ring) if settings.actor_ring else None,
+                proofs=Proofs(settings.worker_ring) if settings.worker_ring else None,
             ),
         ):
             log.info(

@@ -7,9 +7,12 @@ from recourse.resolution.model.step import Adopted
 
 RECORD_STEP = "record_step"
 FIND_ANSWER = "find_answer"
+HAS_STARTED = "has_started"
 READ_OFFSETS = "read_offsets"
 DELIVER_NOTICES = "deliver_notices"
 PAY = "pay"
+# The type of the error by which an activity refuses who asks for it.
+UNPROVEN = "input_unproven"
 
 
 class StepRecorded(BaseModel):

@@ -1,17 +1,21 @@
 """The activities by which an order reaches the database."""
 
+from functools import lru_cache
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
+from pydantic_core import to_json
 from temporalio import activity
 from temporalio.common import RawValue
 from temporalio.exceptions import ApplicationError
 
-from recourse.activities.contract import FIND_ANSWER, RECORD_STEP, StepRecorded
+from recourse.activities.contract import FIND_ANSWER, HAS_STARTED, RECORD_STEP, StepRecorded
 from recourse.database.lists import read_parties
 from recourse.database.orders import read_answered
 from recourse.database.steps import OrderIdTaken, StepOutOfOrder, record_step
+from recourse.policies.linting import policy_errors
 from recourse.resolution.model.entry import EntryOutcome
+from recourse.resolution.model.policy import Policy
 from recourse.resolution.model.step import Answered
 from recourse.runtime.currencies import UnusableCurrency, check_currency
 from recourse.runtime.metrics import Counts
@@ -37,6 +41,7 @@ class _Terms(BaseModel):
 
 class _Opening(BaseModel):
     terms: _Terms
+    policy: dict[str, Any]
 
 
 class _First(BaseModel):
@@ -59,6 +64,16 @@ class _Glance(BaseModel):
     order: _State
     entry: _Entry | None = None
     notices: tuple[_Named, ...] = ()
+
+
+@lru_cache(maxsize=64)
+def _wrong_policy(policy: bytes) -> str:
+    """What a lint calls an error in a policy that nobody has loaded from a file."""
+    try:
+        return "; ".join(f"policy.{error}" for error in policy_errors(Policy.model_validate_json(policy)))
+    except ValidationError:
+        # A newer build knows more of it, and has linted it.
+        return ""
 
 
 class Recording:
@@ -99,12 +114,18 @@ class Recording:
     async def _may_start(self, first: _First) -> None:
         # Here and not in the workflow, so that the answer is in the history whatever a later list has. What the
         # database knows has started, and only begins anew.
+        wrong = _wrong_policy(to_json(first.opening.policy))
         try:
             check_currency(first.opening.terms.currency)
         except UnusableCurrency as error:
-            if await read_parties(self._pool, first.order_id) is None:
-                why = f"The order cannot start: terms.currency: {error}"
-                raise ApplicationError(why, type="bad_opening", non_retryable=True) from error
+            wrong = f"terms.currency: {error}"
+        if wrong and await read_parties(self._pool, first.order_id) is None:
+            raise ApplicationError(f"The order cannot start: {wrong}", type="bad_opening", non_retryable=True)
+
+    @activity.defn(name=HAS_STARTED)
+    async def has_started(self, order_id: str) -> bool:
+        """Whether the database knows an order."""
+        return await read_parties(self._pool, order_id) is not None
 
     @activity.defn(name=FIND_ANSWER)
     async def find_answer(self, order_id: str, sender: str, command_id: str) -> Answered | None:

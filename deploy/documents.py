@@ -35,6 +35,9 @@ MEANINGS = {
     "RECOURSE_PAYLOADS_PLAIN": "`accept`, or `refuse` to refuse unencrypted messages.",
     "RECOURSE_ACTOR_KEYS": "If set, each command needs a token signed by one of these keys: "
     "`name=base64,name2=base64`, 32 bytes each. If not set, actors are not verified. See [security.md](security.md).",
+    "RECOURSE_WORKER_KEYS": "Keys that only workers have: `name=base64,name2=base64`, 32 bytes each. If set, an "
+    "activity runs only where an order of these workers asks for it. If not set, any program that can write to the "
+    "namespace can have a worker pay. See [security.md](security.md).",
     "RECOURSE_TOKEN_KEYS": "The keys that sign tokens, links and sessions: "
     "`name=base64,name2=base64`, 32 bytes each. The first key signs. Required.",
     "RECOURSE_FRAME_ANCESTORS": "The origins that may embed the pages in a frame, such as `https://market.example`, "

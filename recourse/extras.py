@@ -12,7 +12,7 @@ from recourse.errors import BadInput
 Extra = Literal["backend", "worker", "web", "cli", "local"]
 # By the names under which they are imported.
 BRINGS: dict[Extra, tuple[str, ...]] = {
-    "backend": ("asyncpg", "cryptography", "jwt", "standardwebhooks"),
+    "backend": ("asyncpg", "cryptography", "jwt", "rfc8785", "standardwebhooks"),
     "worker": ("aiosmtplib", "jinja2", "starlette", "structlog", "uvicorn", "uvloop"),
     "web": ("fastapi", "jinja2", "starlette", "structlog", "uvicorn"),
     "cli": ("cyclopts", "rich", "yaml"),

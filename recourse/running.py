@@ -7,6 +7,7 @@ from temporalio.worker import UnsandboxedWorkflowRunner
 
 from recourse.runtime.actors import Actors
 from recourse.runtime.encryption import for_work
+from recourse.runtime.proofs import Proofs
 from recourse.workflows.inbound import RefuseBadMessages
 
 
@@ -17,11 +18,11 @@ def connected_for_work(client: Client, *, refuse_plain: bool = False) -> Client:
     return Client(**config)
 
 
-def how_workflows_run(actors: Actors | None = None) -> dict[str, Any]:
+def how_workflows_run(actors: Actors | None = None, proofs: Proofs | None = None) -> dict[str, Any]:
     """What a worker and a replay of its histories must have in common, in addition to the converter of
     `connected_for_work`."""
     return {
-        "interceptors": [RefuseBadMessages(actors.disprove if actors else None)],
+        "interceptors": [RefuseBadMessages(actors, proofs)],
         # The sandbox guards nothing in packages that are passed through it, as ours must be to be fast; it still costs
         # a sixth of the worker's time. What it would guard, a test does (tests/process/test_determinism.py).
         "workflow_runner": UnsandboxedWorkflowRunner(),

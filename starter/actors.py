@@ -1,9 +1,14 @@
 """Who gives a command, by the id that your marketplace knows them by."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from datetime import datetime
+from typing import Any, ClassVar
 
 from recourse.resolution.model.vocabulary import Role
+from recourse.runtime.actors import Actors
+from recourse.runtime.keys import KeyRing
+from recourse.runtime.names import workflow_id
 
 
 @dataclass(frozen=True)
@@ -41,3 +46,20 @@ class System(_OfRole):
 
 
 AnyActor = Client | Freelancer | Operator | System
+
+
+def actor_token(
+    keys: KeyRing,
+    order_id: str,
+    command: str,
+    message: Mapping[str, Any],
+    *,
+    expires_at: datetime | None = None,
+    stamps: bool = False,
+) -> str:
+    """The `actor_token` of one message to an order, for a program that sends the message and does not have the keys.
+
+    `message`: all that is sent, with `actor` and `command_id`; no part of it may change afterwards. `stamps`: you
+    vouch for its `sent_at`; otherwise it counts when Temporal gets it. Raises ValueError where it cannot be signed.
+    """
+    return Actors(keys).sign(command, message, workflow_id=workflow_id(order_id), expires_at=expires_at, stamps=stamps)

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic_core import to_json
 
 from recourse.resolution.model.commands import Actor
+from recourse.runtime.actors import TOKEN
 
 # Temporal itself stops at 2 MiB; no honest message comes near.
 LARGEST_MESSAGE = 1024 * 1024
@@ -16,8 +17,11 @@ LARGEST_MESSAGE = 1024 * 1024
 def stamped(fields: Mapping[str, Any], now: datetime) -> dict[str, Any]:
     """A message as it is sent: with an id, and the instant at which it came to us, whatever its sender says.
 
-    An answer that waits for us through an outage still counts when it came.
+    An answer that waits for us through an outage still counts when it came. A message that is signed already is sent as
+    it was signed.
     """
+    if TOKEN in fields:
+        return {"command_id": None, **fields}
     payload = {**fields, "sent_at": now.isoformat(timespec="seconds")}
     if payload.get("command_id") is None:
         payload["command_id"] = uuid.uuid4().hex

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
+from temporalio.api.history.v1 import WorkflowExecutionStartedEventAttributes
 from temporalio.client import (
     Client,
     WithStartWorkflowOperation,
@@ -15,13 +16,14 @@ from temporalio.client import (
     WorkflowUpdateRPCTimeoutOrCancelledError,
 )
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.converter import WorkflowSerializationContext
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError
 
 from recourse.database.access import DatabaseMissing
 from recourse.database.facts import read_histories
 from recourse.errors import DatabaseUnreachable, NoSuchOrder, OrderExists, TemporalUnreachable
-from recourse.resolution.model.order import Histories, Opening, Terms, open_order, write_opening
+from recourse.resolution.model.order import Histories, Opening, Terms, open_order, read_opening, write_opening
 from recourse.resolution.model.outcome import Outcome, read_outcome
 from recourse.resolution.model.policy import Policy
 from recourse.resolution.model.record import canonical
@@ -77,7 +79,9 @@ async def start(
     """Start an order, unless it has started with the same terms. `first` is sent with the start; returns its outcome,
     or None where it is still to be sent."""
     # Both at once, so that a start waits for the database once.
-    started, history = await asyncio.gather(_has_started(order, terms), _history(order, terms, policy))
+    started, history = await asyncio.gather(
+        _has_started(order, terms, policy, provider), _history(order, terms, policy)
+    )
     if started:
         await _runs(order)
         return None
@@ -88,7 +92,7 @@ async def start(
     try:
         return await begin(order.temporal, start_options(opening, task_queue, web_url), opening, first, start_delay)
     except WorkflowAlreadyStartedError:
-        await _same_terms(order, terms)
+        await _same_start(order, opening)
     except WorkflowUpdateRPCTimeoutOrCancelledError as error:
         raise unanswered_update(error, doing, first[1] if first else {}) from error
     except WorkflowUpdateFailedError:
@@ -137,16 +141,25 @@ async def _begin_with(
     return read_outcome(answer)
 
 
-async def _has_started(order: OrderHandle, terms: Terms) -> bool:
+async def _has_started(order: OrderHandle, terms: Terms, policy: Policy, provider: str) -> bool:
     """Whether the database knows the order; Temporal forgets closed ones. Raises OrderExists."""
     try:
-        known = (await order.state()).terms
+        known = (await order.state()).opening
     except (NoSuchOrder, DatabaseUnreachable, DatabaseMissing):
         # An order can start while the database is away; what it then knows stops a second one of its id.
         return False
-    if _lasting(known) != _lasting(terms):
-        raise _exists(terms)
+    _is_same(known, terms, policy, provider)
     return True
+
+
+def _is_same(known: Opening, terms: Terms, policy: Policy, provider: str) -> None:
+    """Return where an order has started as it would now. Raises OrderExists."""
+    if _lasting(known.terms) != _lasting(terms):
+        raise _exists(terms, "terms")
+    if _written(known.policy) != _written(policy):
+        raise _exists(terms, f"rules ({known.policy.name})")
+    if known.provider != provider:
+        raise _exists(terms, f"payments ({known.provider})")
 
 
 async def _history(order: OrderHandle, terms: Terms, policy: Policy) -> Histories:
@@ -160,17 +173,38 @@ async def _history(order: OrderHandle, terms: Terms, policy: Policy) -> Historie
         return terms.history
 
 
-async def _same_terms(order: OrderHandle, terms: Terms) -> None:
+async def _same_start(order: OrderHandle, opening: Opening) -> None:
+    """Return where the workflow of this id has started as it would now. The database does not know it yet.
+
+    What counts is the start itself: a memo is whatever its writer says. Raises OrderExists, OrderNotRunning.
+    """
+    terms = opening.terms
     try:
         described = await order.workflow.describe()
-        known = await described.memo_value("terms", None)
+        first = await anext(order.workflow.fetch_history_events(page_size=1))
     except RPCError as error:
         unless_not_found(error, f"order {terms.order_id} has started")
         raise
-    if known is not None and known != fingerprint(terms):
-        raise _exists(terms)
+    known = await _started_with(order, first.workflow_execution_started_event_attributes)
+    if isinstance(known, Opening):
+        _is_same(known, terms, opening.policy, opening.provider)
+    elif known is None:
+        raise _exists(terms, "content, which cannot be read here")
     if described.status not in _RUNS_OR_ENDED_BY_ITSELF:
         raise ended_unwritten(terms.order_id)
+
+
+async def _started_with(order: OrderHandle, started: WorkflowExecutionStartedEventAttributes) -> Opening | str | None:
+    """What a workflow started with; a text: it goes on from a former run; None: nothing that can be read here."""
+    if started.continued_execution_run_id:
+        return "a former run"
+    context = WorkflowSerializationContext(order.temporal.namespace, workflow_id(order.id))
+    try:
+        [value] = await order.temporal.data_converter.with_context(context).decode(started.input.payloads)
+        return read_opening(value)
+    # Whatever somebody else put there.
+    except Exception:  # noqa: BLE001
+        return None
 
 
 async def _runs(order: OrderHandle) -> None:
@@ -187,5 +221,10 @@ def _lasting(terms: Terms) -> dict[str, Any]:
     return terms.model_dump(mode="json", exclude={"ordered_at", "history"}, exclude_defaults=True)
 
 
-def _exists(terms: Terms) -> OrderExists:
-    return OrderExists(f"Order {terms.order_id} exists with other terms; an order id can never be reused.")
+def _written(policy: Policy) -> dict[str, Any]:
+    """What of a policy must be the same, also for another build with more keys."""
+    return policy.model_dump(mode="json", exclude_defaults=True)
+
+
+def _exists(terms: Terms, other: str) -> OrderExists:
+    return OrderExists(f"Order {terms.order_id} exists with other {other}; an order id can never be reused.")

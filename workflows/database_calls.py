@@ -8,6 +8,9 @@ from temporalio import workflow
 from temporalio.common import RetryPolicy
 from temporalio.exceptions import ActivityError, ApplicationError, FailureError
 
+with workflow.unsafe.imports_passed_through():
+    from recourse.workflows.proving import ask
+
 # What takes milliseconds is a local activity, which costs no task of its own. When the database does not answer for
 # this long, the same goes to a regular activity, which waits for as long as it takes.
 AT_ONCE = timedelta(seconds=10)
@@ -34,7 +37,7 @@ async def ask_database(activity: str, args: Sequence[Any], result_type: type, ti
         cause = error.cause if isinstance(error, ActivityError) else error
         if isinstance(cause, ApplicationError) and cause.non_retryable:
             raise
-        return await workflow.execute_activity(
+        return await ask(
             activity,
             args=args,
             result_type=result_type,

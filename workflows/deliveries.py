@@ -9,6 +9,7 @@ from temporalio.exceptions import ActivityError
 
 with workflow.unsafe.imports_passed_through():
     from recourse.activities.contract import DELIVER_NOTICES
+    from recourse.workflows.proving import ask
 
 ONE_ATTEMPT = timedelta(minutes=2)
 NOTICES_FOR = timedelta(days=7)
@@ -60,7 +61,7 @@ class Deliveries:
     async def _try(self, upto: int, *, once: bool = False) -> bool:
         """Whether every receiver took what waits up to a step."""
         try:
-            await workflow.execute_activity(
+            await ask(
                 DELIVER_NOTICES,
                 args=[self._order_id, upto],
                 start_to_close_timeout=ONE_ATTEMPT,

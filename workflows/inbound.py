@@ -30,9 +30,11 @@ from temporalio.worker import (
     Interceptor,
     WorkflowInboundInterceptor,
     WorkflowInterceptorClassInput,
+    WorkflowOutboundInterceptor,
 )
 
 with workflow.unsafe.imports_passed_through():
+    from recourse.activities.contract import HAS_STARTED
     from recourse.resolution.model.commands import COMMANDS
     from recourse.resolution.model.data_version import DATA_VERSION, NeedsNewerBuild
     from recourse.resolution.model.fields import UNNAMED
@@ -44,10 +46,13 @@ with workflow.unsafe.imports_passed_through():
         unproven_message,
         unreadable_message,
     )
-    from recourse.runtime.actors import TOKEN, Disproof, Disproving
+    from recourse.runtime.actors import START_HEADER, TOKEN, Actors, Disproof, Verdict
     from recourse.runtime.names import ORDER
     from recourse.runtime.payloads import VERDICTS, WHY_UNOPENED, Undecodable, Unopened
+    from recourse.runtime.proofs import Proofs
     from recourse.workflows.carried import Carried
+    from recourse.workflows.database_calls import ask_database
+    from recourse.workflows.proving import Proving
 
 # The header of a signal that is sent again to a revived order: its number among the signals of the order.
 NUMBER = "number"
@@ -56,8 +61,12 @@ _WHY_UNPROVEN: dict[Disproof, str] = {
     "no_token": "actor_token is missing",
     "bad_token": "actor_token is not one that was signed with a key that is known here",
     "not_now": "actor_token is not valid at this time",
-    "not_this": "actor_token is for another actor, order or command",
+    "not_this": "actor_token is for another actor, order, command or content",
+    "no_id": "command_id is missing, and needed where actors are proven",
 }
+
+_UNPROVEN_START = "start unproven"
+_VERDICTS: tuple[Verdict, ...] = (*_WHY_UNPROVEN, "unstamped")
 
 
 @dataclass(frozen=True)
@@ -112,7 +121,11 @@ class _Gate(WorkflowInboundInterceptor):
     """Every message goes to `receive` or `answer` of the workflow, whatever handler its name belongs to."""
 
     signals = 0
-    disproves: Disproving | None = None
+    actors: Actors | None = None
+    proofs: Proofs | None = None
+
+    def init(self, outbound: WorkflowOutboundInterceptor) -> None:
+        super().init(Proving(outbound, self.proofs) if self.proofs else outbound)
 
     async def execute_workflow(self, input: ExecuteWorkflowInput) -> Any:
         if workflow.info().workflow_type == ORDER:
@@ -120,9 +133,32 @@ class _Gate(WorkflowInboundInterceptor):
             start = start_of(_opening(input.args, [expected]), expected)
             if isinstance(start, str):
                 raise ApplicationError(f"The order cannot start: {start}", type="bad_opening", non_retryable=True)
+            if isinstance(start, Opening) and self._start_is_unproven(start, input.headers):
+                await self._has_started(start.terms.order_id)
             input.args = [start]
             return await self._live_on(asyncio.create_task(super().execute_workflow(input)))
         return await super().execute_workflow(input)
+
+    def _start_is_unproven(self, opening: Opening, headers: Mapping[str, Payload]) -> bool:
+        if workflow.unsafe.is_replaying():
+            return workflow.patched(_UNPROVEN_START)
+        if self.actors is None:
+            return False
+        token = headers[START_HEADER].data.decode(errors="replace") if START_HEADER in headers else None
+        if self.actors.prove_start(opening, token, workflow.info().workflow_id):
+            return False
+        workflow.patched(_UNPROVEN_START)
+        return True
+
+    async def _has_started(self, order_id: str) -> None:
+        """Return where an order only begins anew, such as after a reset. Raises ApplicationError."""
+        if not await ask_database(HAS_STARTED, [order_id], bool, "has this order started before?"):
+            raise ApplicationError(
+                "The order cannot start: its start is not signed, or for something else. A program with "
+                "RECOURSE_ACTOR_KEYS signs it.",
+                type="bad_opening",
+                non_retryable=True,
+            )
 
     async def _live_on(self, life: "asyncio.Task[Any]") -> Any:
         """The end of an order, which a request to cancel its workflow does not bring about.
@@ -144,7 +180,8 @@ class _Gate(WorkflowInboundInterceptor):
 
     async def handle_signal(self, input: HandleSignalInput) -> None:
         self.signals += 1
-        arguments = self._as_first_taken(f"signal {self.signals}", _arguments(input.signal, input.args))
+        arguments = _arguments(input.signal, input.args)
+        arguments = self._as_first_taken(f"signal {self.signals}", input.signal, arguments)
         workflow.instance().receive(input.signal, arguments, number=number_of(input.headers))
 
     async def handle_query(self, input: HandleQueryInput) -> Any:
@@ -160,26 +197,28 @@ class _Gate(WorkflowInboundInterceptor):
     async def handle_update_handler(self, input: HandleUpdateInput) -> Any:
         # Somebody else chose the id, and how long it is.
         name = f"update {_digest(input.id)[:16]}"
-        arguments = self._as_first_taken(name, _arguments(input.update, input.args))
+        arguments = self._as_first_taken(name, input.update, _arguments(input.update, input.args))
         return await workflow.instance().answer(input.update, arguments, command_id_of(input.id))
 
-    def _as_first_taken(self, name: str, arguments: list[Any]) -> list[Any]:
+    def _as_first_taken(self, name: str, command: str, arguments: list[Any]) -> list[Any]:
         arguments = _as_first_read(name, arguments)
         if len(arguments) != 1 or not isinstance(arguments[0], Mapping):
             return arguments
         message = {key: value for key, value in arguments[0].items() if key != TOKEN}
-        disproof = self._as_first_judged(name, arguments[0])
-        return [message if disproof is None else Unproven(message, disproof)]
+        verdict = self._as_first_judged(name, command, arguments[0])
+        if verdict == "unstamped":
+            return [{key: value for key, value in message.items() if key != "sent_at"}]
+        return [message if verdict is None else Unproven(message, verdict)]
 
-    def _as_first_judged(self, name: str, message: Mapping[str, Any]) -> Disproof | None:
+    def _as_first_judged(self, name: str, command: str, message: Mapping[str, Any]) -> Verdict | None:
         if workflow.unsafe.is_replaying():
-            return next((one for one in _WHY_UNPROVEN if workflow.patched(f"{name} {one}")), None)
-        if self.disproves is None or message.get("actor") is None:
+            return next((one for one in _VERDICTS if workflow.patched(f"{name} {one}")), None)
+        if self.actors is None or message.get("actor") is None:
             return None
-        disproof = self.disproves(message, workflow.info().workflow_id, workflow.now())
-        if disproof is not None:
-            workflow.patched(f"{name} {disproof}")
-        return disproof
+        verdict = self.actors.judge(command, message, workflow.info().workflow_id, workflow.now())
+        if verdict is not None:
+            workflow.patched(f"{name} {verdict}")
+        return verdict
 
 
 def numbered(number: int) -> Payload:
@@ -268,12 +307,13 @@ def _arguments(name: str, arguments: Sequence[Any]) -> list[Any]:
 class RefuseBadMessages(Interceptor):
     """The worker interceptor that turns every malformed message into a recorded refusal.
 
-    `disproves` tells which messages do not come from the actor that they name; without it all of them are believed.
+    `actors` judges whether starts and messages come from whom they name; without it all of them are believed.
+    `proofs`: with what an order proves to activities that a worker of ours asks.
     """
 
-    def __init__(self, disproves: Disproving | None = None) -> None:
-        self._disproves = disproves
+    def __init__(self, actors: Actors | None = None, proofs: Proofs | None = None) -> None:
+        self._actors, self._proofs = actors, proofs
 
     def workflow_interceptor_class(self, input: WorkflowInterceptorClassInput) -> type[WorkflowInboundInterceptor]:
         """The gate of one workflow."""
-        return type("Gate", (_Gate,), {"disproves": staticmethod(self._disproves) if self._disproves else None})
+        return type("Gate", (_Gate,), {"actors": self._actors, "proofs": self._proofs})

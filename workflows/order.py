@@ -35,6 +35,7 @@ with workflow.unsafe.imports_passed_through():
     from recourse.workflows.deliveries import Deliveries
     from recourse.workflows.handlers import takes_every_command
     from recourse.workflows.inbound import message_of
+    from recourse.workflows.proving import ask
     from recourse.workflows.unknown import UnknownWorkflow
 
 # What one run may hand to the next of undecided messages; Temporal takes 2 MiB with the order itself.
@@ -235,9 +236,9 @@ class OrderWorkflow:
         """Ask the payment provider, once."""
         total = payment.client + payment.freelancer + payment.platform
         try:
-            await workflow.execute_activity(
+            await ask(
                 PAY,
-                payment,
+                args=[payment],
                 start_to_close_timeout=ONE_TRY,
                 retry_policy=RetryPolicy(maximum_attempts=1),
                 summary=f"pay {write_amount(total, payment.currency)} out of escrow",

@@ -28,6 +28,12 @@ def lint(file: PolicyFile) -> tuple[Policy, list[Finding]]:
     return policy, sorted(_once(findings), key=lambda found: (found.file != file.name, found.line or 0))
 
 
+def policy_errors(policy: Policy) -> list[str]:
+    """What is wrong with a policy that came without a file, although each of its values is allowed."""
+    found = (*key_errors(policy), *_of_the_course(policy))
+    return [f"{'.'.join(one.keys[0])}: {one.reason}" for one in found if one.severity == "error"]
+
+
 def _once(findings: Iterable[Finding]) -> list[Finding]:
     """Each finding once, and no warning where there is an error: fixing that may fix both."""
     found = list(dict.fromkeys(findings))

@@ -27,7 +27,9 @@ class Health:
     def __init__(self, client: Client, pool: Any, task_queue: str) -> None:
         self._client, self._pool, self._task_queue = client, pool, task_queue
         self.stage: Literal["starting", "working", "stopping"] = "starting"
-        # What does not keep it from working, as of the last time that it was asked.
+        # What is dangerous about how it was set up; it works all the same.
+        self.unsafe: list[str] = []
+        # All that does not keep it from working, as of the last time that it was asked.
         self.warnings: list[str] = []
 
     async def complaints(self) -> dict[str, str]:
@@ -49,7 +51,7 @@ class Health:
             return f"does not answer within {PATIENCE:g} s"
         except DatabaseUnreachable as error:
             return str(error)
-        self.warnings = [excess] if excess else []
+        self.warnings = [*self.unsafe, *([excess] if excess else [])]
         return None
 
     async def _temporal(self) -> str | None:
@@ -70,7 +72,7 @@ class Health:
 
 
 def health_app(health: Health) -> Starlette:
-    """`/healthz`: the process answers; `/readyz`: the worker works, or 503 with what is wrong."""
+    """`/healthz`: the process answers; `/readyz`: the worker works, with its warnings, or 503 with what is wrong."""
 
     async def healthz(_: Request) -> JSONResponse:
         return JSONResponse({"status": "ok"})

@@ -59,6 +59,8 @@ class Settings(BaseSettings):
     health_address: Annotated[str | None, Field(validation_alias="RECOURSE_HEALTH_ADDRESS"), _LISTENER] = None
     actor_keys: Annotated[SecretStr, Field(validation_alias="RECOURSE_ACTOR_KEYS")] = SecretStr("")
 
+    worker_keys: Annotated[SecretStr, Field(validation_alias="RECOURSE_WORKER_KEYS")] = SecretStr("")
+
     deployment: Annotated[str, Field(validation_alias="RECOURSE_DEPLOYMENT", pattern=r"^[^.\s]{1,200}$|^$")] = ""
     build_id: Annotated[str, Field(validation_alias="RECOURSE_BUILD_ID", max_length=200)] = ""
 
@@ -78,6 +80,11 @@ class Settings(BaseSettings):
     def actor_ring(self) -> KeyRing:
         """The keys by which actors are proven. Raises BadSettings."""
         return read_ring("RECOURSE_ACTOR_KEYS", self.actor_keys)
+
+    @property
+    def worker_ring(self) -> KeyRing:
+        """The keys by which workers prove to each other that they ask for an activity. Raises BadSettings."""
+        return read_ring("RECOURSE_WORKER_KEYS", self.worker_keys)
 
 
 def read_ring(variable: str, text: SecretStr) -> KeyRing:

@@ -233,18 +233,25 @@ async def actors_unproven(on: Ground) -> list[Kept]:
     market = await keyed.marketplace(NONE)
     async with keyed.working(NONE, actors=actors):
         order_id = await market.order()
-        past = actors.sign("client", "c-1", expires_at=datetime(2025, 1, 1, tzinfo=UTC))
-        other = actors.sign("client", "c-1", workflow_id="order-of-others", command_id="c-not_this")
-        good = actors.sign("client", "c-1", workflow_id=workflow_id(order_id), command_id="c-good")
-        tokens = {"no_token": None, "bad_token": "x", "not_now": past, "not_this": other, "good": good}
-        for name, token in tokens.items():
-            sent = {"actor": CLIENT, "command_id": f"c-{name}", "comment": "Hello"}
-            sent |= {"actor_token": token} if token else {}
-            await market.recourse.order(order_id).send("message", sent)
-            await market.recourse.order(order_id).signal(
-                "message", {**sent, "command_id": f"{sent['command_id']}-told"}
-            )
-            await recorded(market, order_id, 2 * (list(tokens).index(name) + 1))
+
+        def token(name: str, sent: dict[str, Any]) -> dict[str, str]:
+            if name in ("no_token", "bad_token"):
+                return {"actor_token": "x"} if name == "bad_token" else {}
+            bounds: dict[str, dict[str, Any]] = {
+                "not_now": {"expires_at": datetime(2025, 1, 1, tzinfo=UTC)},
+                "not_this": {"workflow_id": "order-of-others"},
+                "unstamped": {"workflow_id": workflow_id(order_id)},
+                "good": {"workflow_id": workflow_id(order_id), "stamps": True},
+            }
+            return {"actor_token": actors.sign("message", sent, **bounds[name])}
+
+        for number, name in enumerate(("no_token", "bad_token", "not_now", "not_this", "unstamped", "good"), 1):
+            for way in ("send", "signal"):
+                sent = {"actor": CLIENT, "command_id": f"c-{name}-{way}", "comment": "Hello"}
+                sent["sent_at"] = datetime.now(UTC).isoformat()
+                order = market.recourse.order(order_id)
+                await getattr(order, way)("message", {**sent, **token(name, sent)})
+            await recorded(market, order_id, 2 * number)
         return [await history(market.handle(order_id))]
 
 

@@ -36,6 +36,10 @@ class Keyed:
         """A connection with `keys`."""
         return await connect(target_host=self._address, data_converter=for_callers(keys))
 
+    async def stranger(self) -> Client:
+        """A connection of a program that is not ours, and knows nothing of our payloads."""
+        return await Client.connect(self._address)
+
     async def marketplace(self, keys: KeyRing) -> Marketplace:
         """A caller with `keys`."""
         return Marketplace(Recourse(await self.client(keys), self._pool, task_queue=self.queue), self.queue)

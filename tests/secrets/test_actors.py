@@ -11,10 +11,13 @@ from temporalio.api.common.v1 import Payload
 
 from recourse.database.orders import read_record
 from recourse.policies import load_policy
+from recourse.resolution.model.commands import COMMANDS
 from recourse.resolution.model.outcome import Outcome
 from recourse.resolution.model.record import verify
-from recourse.runtime.actors import Actors
+from recourse.runtime.actors import Actors, SignsCommands, digest
+from recourse.runtime.names import workflow_id
 from recourse.runtime.temporal_connection import connect
+from recourse.starter.actors import actor_token
 from tests.outcomes import code, refused
 from tests.process.conftest import Marketplace
 from tests.process.test_messages import JSON, signal
@@ -23,7 +26,15 @@ from tests.secrets.conftest import NEW, NONE, OLD, ONLY_NEW, ONLY_OLD, RING, Key
 NOW = datetime(2026, 3, 4, tzinfo=UTC)
 SOON = NOW + timedelta(minutes=5)
 CLIENT = {"role": "client", "id": "c-1"}
-CLAIMS = {"aud": "recourse-actor", "role": "client", "sub": "c-1", "exp": int(SOON.timestamp())}
+MESSAGE = {"actor": CLIENT, "command_id": "one", "comment": "Hello", "extend_by": 1.5}
+CLAIMS = {
+    "aud": "recourse-actor",
+    "role": "client",
+    "sub": "c-1",
+    "exp": int(SOON.timestamp()),
+    "cmd": "message",
+    "body": digest(MESSAGE),
+}
 ACTORS = Actors(RING)
 
 
@@ -33,8 +44,7 @@ def token(key: bytes = NEW, kid: str = "new", algorithm: str = "HS256", **over: 
 
 
 def disproof(given: Any, now: datetime = NOW, **over: Any) -> str | None:
-    message = {"actor": CLIENT, "command_id": "one", "actor_token": given, **over}
-    return ACTORS.disprove(message, "order-17", now)
+    return ACTORS.judge("message", {**MESSAGE, "actor_token": given, **over}, "order-17", now)
 
 
 @pytest.mark.parametrize(
@@ -60,8 +70,11 @@ def disproof(given: Any, now: datetime = NOW, **over: Any) -> str | None:
         ({"command_id": "two"}, NOW, "not_this"),
         ({"exp": None}, NOW, "bad_token"),
         ({"exp": None, "command_id": "one"}, NOW, "bad_token"),
-        ({"exp": None, "workflow": "order-17"}, NOW, "bad_token"),
-        ({"exp": None, "workflow": "order-17", "command_id": "one"}, NOW, None),
+        ({"exp": None, "workflow": "order-17"}, NOW, None),
+        ({"cmd": None}, NOW, "bad_token"),
+        ({"body": None}, NOW, "bad_token"),
+        ({"cmd": "accept"}, NOW, "not_this"),
+        ({"body": digest({**MESSAGE, "comment": "hello"})}, NOW, "not_this"),
     ],
     ids=repr,
 )
@@ -84,21 +97,66 @@ def test_a_message_that_names_its_actor_otherwise_is_not_proven() -> None:
         assert disproof(token(), actor=actor) == "not_this"
 
 
-def test_our_own_tokens_are_good_for_one_command_or_for_a_while() -> None:
-    one = ACTORS.sign("client", "c-1", workflow_id="order-17", command_id="one")
-    a_while = ACTORS.sign("client", "c-1", expires_at=SOON)
+@pytest.mark.parametrize("asked", sorted(COMMANDS))
+def test_a_token_is_good_for_no_other_command_and_no_other_content(asked: str) -> None:
+    actor = {"role": COMMANDS[asked].by[0], "id": "x-1"}
+    message = {"actor": actor, "command_id": "one", "sent_at": "2026-03-04T00:00:00+00:00", **COMMANDS[asked].sample}
+    signed = {**message, "actor_token": ACTORS.sign(asked, message, workflow_id="order-17", stamps=True)}
 
-    assert disproof(one, NOW + timedelta(days=30)) is None
-    assert disproof(one, command_id="two") == "not_this"
-    assert disproof(a_while, command_id="two") is None
+    for name in COMMANDS:
+        found = ACTORS.judge(name, signed, "order-17", NOW + timedelta(days=30))
+        assert found == (None if name == asked else "not_this")
+    for field in message:
+        for other in (
+            {**signed, field: "something else"},
+            {name: value for name, value in signed.items() if name != field},
+        ):
+            assert ACTORS.judge(asked, other, "order-17", NOW) == "not_this"
+    assert ACTORS.judge(asked, {**signed, "further": 1}, "order-17", NOW) == "not_this"
+
+
+def test_a_token_for_a_while_is_good_on_every_order_until_then() -> None:
+    a_while = ACTORS.sign("message", MESSAGE, expires_at=SOON)
+
+    assert disproof(a_while) is None
     assert disproof(a_while, SOON + timedelta(minutes=1)) == "not_now"
-    for order, command in ((None, None), (None, "one"), ("order-17", None)):
-        with pytest.raises(ValueError, match="must expire"):
-            ACTORS.sign("client", "c-1", workflow_id=order, command_id=command)
+    with pytest.raises(ValueError, match="must expire"):
+        ACTORS.sign("message", MESSAGE)
+
+
+def test_a_command_needs_an_id_so_that_its_token_is_good_once() -> None:
+    without = {name: value for name, value in MESSAGE.items() if name != "command_id"}
+    signed = {**without, "actor_token": ACTORS.sign("message", without, expires_at=SOON)}
+
+    assert ACTORS.judge("message", signed, "order-17", NOW) == "no_id"
+
+
+def test_only_who_may_stamp_is_believed_when_something_was_sent() -> None:
+    sent = {**MESSAGE, "sent_at": "2026-02-25T00:00:00Z"}
+    by_a_party = actor_token(RING, "17", "message", sent)
+    by_a_backend = actor_token(RING, "17", "message", sent, stamps=True)
+
+    assert ACTORS.judge("message", {**sent, "actor_token": by_a_party}, "order-17", NOW) == "unstamped"
+    assert ACTORS.judge("message", {**sent, "actor_token": by_a_backend}, "order-17", NOW) is None
+    assert disproof(token()) is None
+
+
+def test_what_has_no_canonical_form_is_signed_by_nobody() -> None:
+    huge = {**MESSAGE, "extend_by": 2**53}
+    with pytest.raises(ValueError, match=str(2**53)):
+        ACTORS.sign("message", huge, workflow_id="order-17")
+    assert disproof(token(), extend_by=2**53) == "bad_token"
 
 
 async def contents(marketplace: Marketplace, order_id: str) -> list[dict[str, Any]]:
     return [entry.content for entry in await read_record(marketplace.recourse.pool, order_id)]
+
+
+def spoken(*, by: dict[str, str] = CLIENT, **fields: Any) -> dict[str, Any]:
+    """A message whose token, for an hour, is that of `by`."""
+    message = {"actor": CLIENT, "command_id": "one", "comment": "Hello", **fields}
+    soon = datetime.now(UTC) + timedelta(hours=1)
+    return {**message, "actor_token": ACTORS.sign("message", {**message, "actor": by}, expires_at=soon)}
 
 
 async def said(marketplace: Marketplace, order_id: str, **fields: Any) -> Outcome:
@@ -107,14 +165,12 @@ async def said(marketplace: Marketplace, order_id: str, **fields: Any) -> Outcom
 
 async def test_a_command_without_proof_is_refused_and_recorded_under_nobodys_name(keyed: Keyed) -> None:
     marketplace = await keyed.marketplace(NONE)
-    for_another = ACTORS.sign("freelancer", "f-1", expires_at=datetime.now(UTC) + timedelta(hours=1))
-    for_it = ACTORS.sign("client", "c-1", expires_at=datetime.now(UTC) + timedelta(hours=1))
     async with keyed.working(NONE, actors=ACTORS):
         order_id = await marketplace.order()
         without = await said(marketplace, order_id, command_id="one")
-        wrong = await said(marketplace, order_id, command_id="one", actor_token=for_another)
-        right = await said(marketplace, order_id, command_id="one", actor_token=for_it)
-        again = await said(marketplace, order_id, command_id="one", actor_token=for_it)
+        wrong = await said(marketplace, order_id, **spoken(by={"role": "freelancer", "id": "f-1"}))
+        right = await said(marketplace, order_id, **spoken())
+        again = await said(marketplace, order_id, **spoken())
 
     assert (code(without), refused(without).details["problem"]) == ("actor_unproven", "actor_token is missing")
     assert code(wrong) == "actor_unproven"
@@ -123,7 +179,7 @@ async def test_a_command_without_proof_is_refused_and_recorded_under_nobodys_nam
     assert not right.repeated
     assert again.repeated
     recorded = await contents(marketplace, order_id)
-    assert [entry.get("code", "applied") for entry in recorded] == ["actor_unproven", "applied"]
+    assert [entry.get("code", "applied") for entry in recorded] == ["actor_unproven", "actor_unproven", "applied"]
     assert recorded[0]["actor"] is None
     assert (await marketplace.recourse.order(order_id).show("client")).record_length == 1
     for reader in ("client", "operator"):
@@ -153,16 +209,15 @@ async def test_nothing_that_names_an_actor_goes_without_proof(keyed: Keyed) -> N
 
 async def test_the_verdict_stands_when_keys_and_time_have_gone_by(keyed: Keyed) -> None:
     marketplace = await keyed.marketplace(NONE)
-    brief = ACTORS.sign("client", "c-1", expires_at=datetime.now(UTC) + timedelta(hours=1))
     async with keyed.working(NONE, actors=ACTORS):
         order_id = await marketplace.order()
         assert code(await said(marketplace, order_id)) == "actor_unproven"
-        assert (await said(marketplace, order_id, actor_token=brief)).applied
+        assert (await said(marketplace, order_id, **spoken())).applied
     # Neither a worker that asks nobody for proof, nor one with other keys, sees any of it otherwise.
     async with keyed.working(NONE):
         assert (await said(marketplace, order_id)).applied
     async with keyed.working(NONE, actors=Actors(ONLY_OLD)):
-        assert code(await said(marketplace, order_id, actor_token=brief)) == "actor_unproven"
+        assert code(await said(marketplace, order_id, **spoken(command_id="two"))) == "actor_unproven"
 
     recorded = [entry.get("code", "applied") for entry in await contents(marketplace, order_id)]
     assert recorded == ["actor_unproven", "applied", "applied", "actor_unproven"]
@@ -198,23 +253,63 @@ async def test_where_nobody_asks_for_proof_a_token_is_neither_needed_nor_in_the_
     async with keyed.working(NONE):
         order_id = await marketplace.order()
         assert (await said(marketplace, order_id)).applied
-        assert (await said(marketplace, order_id, actor_token="anything")).applied
+        assert (await said(marketplace, order_id, command_id="two", actor_token="anything")).applied
     assert len(await contents(marketplace, order_id)) == 2
 
 
 async def test_a_token_is_kept_nowhere_but_in_the_message(keyed: Keyed) -> None:
     marketplace = await keyed.marketplace(NONE)
-    good = ACTORS.sign("client", "c-1", expires_at=datetime.now(UTC) + timedelta(hours=1))
+    good, soon = "eyJ", datetime.now(UTC) + timedelta(hours=1)
     async with keyed.working(NONE, actors=ACTORS):
         order_id = await marketplace.order()
-        assert (await said(marketplace, order_id, actor_token=good)).applied
-        assert code(await said(marketplace, order_id, actor_token=good, nonsense=1)) == "malformed"
-        assert code(await said(marketplace, order_id, actor={"role": "client", "id": "c-2"}, actor_token=good))
-        sent = {"actor": CLIENT, "comment": "by signal", "actor_token": good}
+        assert (await said(marketplace, order_id, **spoken())).applied
+        assert code(await said(marketplace, order_id, **spoken(command_id="two", nonsense=1))) == "malformed"
+        assert code(await said(marketplace, order_id, **spoken(by={"role": "client", "id": "c-2"})))
+        message = {"actor": CLIENT, "command_id": "three", "comment": "by signal"}
+        sent = {**message, "actor_token": ACTORS.sign("message", message, expires_at=soon)}
         await signal(marketplace.client, order_id, "message", [Payload(metadata=JSON, data=json.dumps(sent).encode())])
-        await said(marketplace, order_id, actor_token=good)
+        await said(marketplace, order_id, **spoken(command_id="four"))
 
     pool = marketplace.recourse.pool
     for table in ("orders", "record_entries", "answers", "notices"):
         rows = await pool.fetch(f"SELECT t::text FROM {table} AS t WHERE order_id = $1", order_id)
         assert not any(good in row[0] or "actor_token" in row[0].replace("actor_token is", "") for row in rows), table
+
+
+async def test_a_token_that_is_read_off_a_history_turns_no_decline_into_an_accept(
+    keyed: Keyed, temporal_address: str
+) -> None:
+    signing = await connect(target_host=temporal_address, interceptors=[SignsCommands(ACTORS)])
+    plain = await keyed.marketplace(NONE)
+    marketplace = Marketplace(type(plain.recourse)(signing, plain.recourse.pool, task_queue=keyed.queue), keyed.queue)
+    freelancer = {"role": "freelancer", "id": "f-1"}
+    async with keyed.working(NONE, actors=ACTORS):
+        order_id = await marketplace.order()
+        assert (await marketplace.by("client", order_id, "request", kind="cancel")).applied
+    # No worker is there. What the freelancer says waits in the history, where the attacker reads it.
+    declined = {"actor": freelancer, "comment": "No, I have done the work."}
+    await marketplace.recourse.order(order_id).signal("decline", declined)
+    [*_, event] = [
+        event.workflow_execution_signaled_event_attributes
+        async for event in plain.handle(order_id).fetch_history_events()
+        if event.HasField("workflow_execution_signaled_event_attributes")
+    ]
+    stolen = json.loads(event.input.payloads[0].data)
+    await plain.handle(order_id).signal("accept", {**stolen, "sent_at": "2026-01-01T00:00:00Z"})
+    await plain.handle(order_id).signal("accept", stolen)
+    # Signed for something else under the id of the decline, it is no repetition of that either.
+    other = {**stolen, "comment": "Yes."}
+    other["actor_token"] = ACTORS.sign("accept", other, workflow_id=workflow_id(order_id), stamps=True)
+    await plain.handle(order_id).signal("accept", other)
+    async with keyed.working(NONE, actors=ACTORS):
+        assert (await marketplace.by("client", order_id, "message", comment="Well?")).applied
+
+    recorded = [(entry["command"], entry.get("code", "applied")) for entry in await contents(plain, order_id)]
+    assert recorded == [
+        ("request", "applied"),
+        ("decline", "applied"),
+        ("accept", "actor_unproven"),
+        ("accept", "actor_unproven"),
+        ("accept", "command_id_reused"),
+        ("message", "applied"),
+    ]

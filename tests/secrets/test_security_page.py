@@ -1,17 +1,21 @@
 """docs/security.md says what is so."""
 
+import base64
+import hashlib
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import jwt
+import rfc8785
 
 from recourse.cli.codec import CodecSettings
 from recourse.runtime.actors import Actors
 from recourse.runtime.encryption import ENCRYPTED, KEY_ID, WORKFLOW_ID
 from recourse.runtime.settings import Settings
-from tests.secrets.conftest import NEW, RING
+from recourse.starter.actors import actor_token
+from tests.secrets.conftest import NEW, ONLY_NEW, RING
 
 PAGE = (Path(__file__).parent.parent.parent / "docs" / "security.md").read_text()
 
@@ -30,12 +34,15 @@ def test_the_variables_that_it_names_are_read() -> None:
 def test_the_token_of_its_example_proves_the_command_of_its_example() -> None:
     [example] = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
     now = datetime.now(UTC)
-    names: dict[str, Any] = {"jwt": jwt, "key": NEW, "key_id": "new", "in_five_minutes": now + timedelta(minutes=5)}
+    modules = {"base64": base64, "hashlib": hashlib, "jwt": jwt, "rfc8785": rfc8785}
+    names: dict[str, Any] = {**modules, "key": NEW, "key_id": "new"}
     exec(example, names)
 
-    assert Actors(RING).disprove(names["command"], "order-17", now) is None
-    assert Actors(RING).disprove(names["command"], "order-18", now) == "not_this"
-    assert Actors(RING).disprove(names["command"], "order-17", now + timedelta(minutes=7)) == "not_now"
+    judge = Actors(RING).judge
+    assert judge("request", names["command"], "order-17", now) is None
+    assert judge("request", names["command"], "order-18", now) == "not_this"
+    assert judge("accept", names["command"], "order-17", now) == "not_this"
+    assert names["command"]["actor_token"] == actor_token(ONLY_NEW, "17", "request", names["message"])
 
 
 def test_the_format_that_other_languages_write_is_ours() -> None:

@@ -107,9 +107,14 @@ def _number(stored: Any, name: str) -> int:
     return found if isinstance(found, int) else FIRST
 
 
-def dump_stored(value: BaseModel, *, newer: bool = True, without: frozenset[str] = frozenset()) -> dict[str, Any]:
-    """A value as JSON has it, with the keys that only a newer build knows; `newer`: whether there can be any."""
-    dumped = value.model_dump(mode="json", exclude=set(without))
+def dump_stored(
+    value: BaseModel, *, newer: bool = True, without: frozenset[str] = frozenset(), defaults: bool = True
+) -> dict[str, Any]:
+    """A value as JSON has it, with the keys that only a newer build knows; `newer`: whether there can be any.
+
+    `defaults`: also the keys that have their default values.
+    """
+    dumped = value.model_dump(mode="json", exclude=set(without), exclude_defaults=not defaults)
     if newer:
         _add_unknown(value, dumped)
     return dumped

@@ -298,6 +298,12 @@ def read_opening(opening: Mapping[str, Any]) -> Opening:
     return read_stored(Opening, opening, "The order")
 
 
-def write_opening(opening: Opening) -> dict[str, Any]:
-    """What a workflow is started with, which `read_opening` reads."""
-    return dump_stored(opening.model_copy(update={"needs": needs_of(opening)}), newer=opening.made_for > DATA_VERSION)
+def write_opening(opening: Opening, *, defaults: bool = True) -> dict[str, Any]:
+    """What a workflow is started with, which `read_opening` reads.
+
+    Without `defaults`, and without the data versions, it is the same in each build that can read it.
+    """
+    newer = opening.made_for > DATA_VERSION
+    if not defaults:
+        return dump_stored(opening, newer=newer, without=frozenset({"needs", "made_for"}), defaults=False)
+    return dump_stored(opening.model_copy(update={"needs": needs_of(opening)}), newer=newer)
