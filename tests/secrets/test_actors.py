@@ -99,7 +99,7 @@ def test_a_message_that_names_its_actor_otherwise_is_not_proven() -> None:
 
 @pytest.mark.parametrize("asked", sorted(COMMANDS))
 def test_a_token_is_good_for_no_other_command_and_no_other_content(asked: str) -> None:
-    actor = {"role": COMMANDS[asked].by[0], "id": "x-1"}
+    actor = {"role": COMMANDS[asked].roles[0], "id": "x-1"}
     message = {"actor": actor, "command_id": "one", "sent_at": "2026-03-04T00:00:00+00:00", **COMMANDS[asked].sample}
     signed = {**message, "actor_token": ACTORS.sign(asked, message, workflow_id="order-17", stamps=True)}
 

@@ -42,7 +42,8 @@ def test_the_token_of_its_example_proves_the_command_of_its_example() -> None:
     assert judge("request", names["command"], "order-17", now) is None
     assert judge("request", names["command"], "order-18", now) == "not_this"
     assert judge("accept", names["command"], "order-17", now) == "not_this"
-    assert names["command"]["actor_token"] == actor_token(ONLY_NEW, "17", "request", names["message"])
+    ours = {**names["message"], "actor_token": actor_token(ONLY_NEW, "17", "request", names["message"])}
+    assert judge("request", ours, "order-17", now) is None
 
 
 def test_the_format_that_other_languages_write_is_ours() -> None:
