@@ -92,7 +92,7 @@ def make_worker(
     recording = Recording(pool, delivers=bool(channels), counts=counts)
     notifying = Notifying(pool, channels, counts)
     paying = Paying(providers or {}, counts)
-    how = how_workflows_run(actors, proofs)
+    how = how_workflows_run(actors, proofs, refuse_plain=refuse_plain)
     how["interceptors"].append(BelievesWorkers(proofs))
     activities: dict[str, Callable[..., Any]] = {
         RECORD_STEP: recording.record_step,

@@ -18,11 +18,13 @@ def connected_for_work(client: Client, *, refuse_plain: bool = False) -> Client:
     return Client(**config)
 
 
-def how_workflows_run(actors: Actors | None = None, proofs: Proofs | None = None) -> dict[str, Any]:
+def how_workflows_run(
+    actors: Actors | None = None, proofs: Proofs | None = None, *, refuse_plain: bool = False
+) -> dict[str, Any]:
     """What a worker and a replay of its histories must have in common, in addition to the converter of
     `connected_for_work`."""
     return {
-        "interceptors": [RefuseBadMessages(actors, proofs)],
+        "interceptors": [RefuseBadMessages(actors, proofs, refuse_plain=refuse_plain)],
         # The sandbox guards nothing in packages that are passed through it, as ours must be to be fast; it still costs
         # a sixth of the worker's time. What it would guard, a test does (tests/process/test_determinism.py).
         "workflow_runner": UnsandboxedWorkflowRunner(),

@@ -46,9 +46,9 @@ with workflow.unsafe.imports_passed_through():
         unproven_message,
         unreadable_message,
     )
-    from recourse.runtime.actors import START_HEADER, TOKEN, Actors, Disproof, Verdict
+    from recourse.runtime.actors import START_HEADER, TOKEN, Actors, Disproof, Judgment
     from recourse.runtime.names import ORDER
-    from recourse.runtime.payloads import VERDICTS, WHY_UNOPENED, Undecodable, Unopened
+    from recourse.runtime.payloads import VERDICTS, WHY_UNOPENED, Bound, Undecodable, Unopened, Verdict
     from recourse.runtime.proofs import Proofs
     from recourse.workflows.carried import Carried
     from recourse.workflows.database_calls import ask_database
@@ -66,7 +66,7 @@ _WHY_UNPROVEN: dict[Disproof, str] = {
 }
 
 _UNPROVEN_START = "start unproven"
-_VERDICTS: tuple[Verdict, ...] = (*_WHY_UNPROVEN, "unstamped")
+_JUDGMENTS: tuple[Judgment, ...] = (*_WHY_UNPROVEN, "unstamped")
 
 
 @dataclass(frozen=True)
@@ -123,6 +123,7 @@ class _Gate(WorkflowInboundInterceptor):
     signals = 0
     actors: Actors | None = None
     proofs: Proofs | None = None
+    refuse_plain = False
 
     def init(self, outbound: WorkflowOutboundInterceptor) -> None:
         super().init(Proving(outbound, self.proofs) if self.proofs else outbound)
@@ -181,7 +182,7 @@ class _Gate(WorkflowInboundInterceptor):
     async def handle_signal(self, input: HandleSignalInput) -> None:
         self.signals += 1
         arguments = _arguments(input.signal, input.args)
-        arguments = self._as_first_taken(f"signal {self.signals}", input.signal, arguments)
+        arguments = self._as_first_taken(f"signal {self.signals}", "signal", input.signal, arguments)
         workflow.instance().receive(input.signal, arguments, number=number_of(input.headers))
 
     async def handle_query(self, input: HandleQueryInput) -> Any:
@@ -197,11 +198,11 @@ class _Gate(WorkflowInboundInterceptor):
     async def handle_update_handler(self, input: HandleUpdateInput) -> Any:
         # Somebody else chose the id, and how long it is.
         name = f"update {_digest(input.id)[:16]}"
-        arguments = self._as_first_taken(name, input.update, _arguments(input.update, input.args))
+        arguments = self._as_first_taken(name, "update", input.update, _arguments(input.update, input.args))
         return await workflow.instance().answer(input.update, arguments, command_id_of(input.id))
 
-    def _as_first_taken(self, name: str, command: str, arguments: list[Any]) -> list[Any]:
-        arguments = _as_first_read(name, arguments)
+    def _as_first_taken(self, name: str, way: str, command: str, arguments: list[Any]) -> list[Any]:
+        arguments = self._as_first_read(name, f"{way}:{command}", arguments)
         if len(arguments) != 1 or not isinstance(arguments[0], Mapping):
             return arguments
         message = {key: value for key, value in arguments[0].items() if key != TOKEN}
@@ -210,9 +211,38 @@ class _Gate(WorkflowInboundInterceptor):
             return [{key: value for key, value in message.items() if key != "sent_at"}]
         return [message if verdict is None else Unproven(message, verdict)]
 
-    def _as_first_judged(self, name: str, command: str, message: Mapping[str, Any]) -> Verdict | None:
+    def _as_first_read(self, name: str, purpose: str, arguments: list[Any]) -> list[Any]:
+        """The arguments as they were, or were not, read when the message came, whichever keys there are now."""
         if workflow.unsafe.is_replaying():
-            return next((one for one in _VERDICTS if workflow.patched(f"{name} {one}")), None)
+            for first in VERDICTS:
+                if workflow.patched(f"{name} {first}"):
+                    return [Undecodable(WHY_UNOPENED[first])]
+            arguments = [value for argument in arguments for value in _read_again(argument)]
+            return [value.value if isinstance(value, Bound) else value for value in arguments]
+        unopened = next((value for value in arguments if isinstance(value, Unopened)), None)
+        verdict = unopened.verdict if unopened else self._misplaced(purpose, arguments)
+        if verdict is None:
+            return [value.value if isinstance(value, Bound) else value for value in arguments]
+        workflow.patched(f"{name} {verdict}")
+        workflow.logger.warning("%s is refused: %s", name, unopened.error if unopened else WHY_UNOPENED[verdict])
+        return [Undecodable(WHY_UNOPENED[verdict])]
+
+    def _misplaced(self, purpose: str, arguments: list[Any]) -> Verdict | None:
+        """Why a message that was opened is not one for this purpose; None: it is, or nobody can say."""
+        for argument in arguments:
+            if isinstance(argument, Bound):
+                if argument.purpose != purpose:
+                    return "other"
+                # A copy of it is a repetition, by its id.
+                if not isinstance(argument.value, Mapping) or argument.value.get("command_id") is None:
+                    return "unbound"
+            elif self.refuse_plain and not isinstance(argument, Undecodable):
+                return "unbound"
+        return None
+
+    def _as_first_judged(self, name: str, command: str, message: Mapping[str, Any]) -> Judgment | None:
+        if workflow.unsafe.is_replaying():
+            return next((one for one in _JUDGMENTS if workflow.patched(f"{name} {one}")), None)
         if self.actors is None or message.get("actor") is None:
             return None
         verdict = self.actors.judge(command, message, workflow.info().workflow_id, workflow.now())
@@ -260,21 +290,6 @@ def _read_newer(found: Undecodable) -> Opening | Undecodable:
     return found
 
 
-def _as_first_read(name: str, arguments: list[Any]) -> list[Any]:
-    """The arguments as they were, or were not, read when the message came, whichever keys there are now."""
-    unopened = next((value for value in arguments if isinstance(value, Unopened)), None)
-    if workflow.unsafe.is_replaying():
-        for verdict in VERDICTS:
-            if workflow.patched(f"{name} {verdict}"):
-                return [Undecodable(WHY_UNOPENED[verdict])]
-        return [value for argument in arguments for value in _read_again(argument)]
-    if unopened is None:
-        return arguments
-    workflow.patched(f"{name} {unopened.verdict}")
-    workflow.logger.warning("%s is refused, its payload was not opened: %s", name, unopened.error)
-    return [Undecodable(WHY_UNOPENED[unopened.verdict])]
-
-
 def _opening(arguments: Sequence[Any], hints: list[type[Any]]) -> list[Any]:
     """The arguments of a start. Where a key is missing the start waits for it: no order is lost by a mistake."""
     unopened = next((value for value in arguments if isinstance(value, Unopened)), None)
@@ -308,12 +323,15 @@ class RefuseBadMessages(Interceptor):
     """The worker interceptor that turns every malformed message into a recorded refusal.
 
     `actors` judges whether starts and messages come from whom they name; without it all of them are believed.
-    `proofs`: with what an order proves to activities that a worker of ours asks.
+    `proofs`: with what an order proves to activities that a worker of ours asks. `refuse_plain`: a message must say
+    what it is for.
     """
 
-    def __init__(self, actors: Actors | None = None, proofs: Proofs | None = None) -> None:
-        self._actors, self._proofs = actors, proofs
+    def __init__(
+        self, actors: Actors | None = None, proofs: Proofs | None = None, *, refuse_plain: bool = False
+    ) -> None:
+        self._gate = {"actors": actors, "proofs": proofs, "refuse_plain": refuse_plain}
 
     def workflow_interceptor_class(self, input: WorkflowInterceptorClassInput) -> type[WorkflowInboundInterceptor]:
         """The gate of one workflow."""
-        return type("Gate", (_Gate,), {"actors": self._actors, "proofs": self._proofs})
+        return type("Gate", (_Gate,), self._gate)

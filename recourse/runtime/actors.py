@@ -39,7 +39,7 @@ from recourse.runtime.names import ORDER, workflow_id
 TOKEN = "actor_token"  # noqa: S105 - the name of a field
 Disproof = Literal["no_token", "bad_token", "not_now", "not_this", "no_id"]
 # "unstamped": it comes from whom it names, but nobody who may say so vouches for `sent_at`.
-Verdict = Disproof | Literal["unstamped"]
+Judgment = Disproof | Literal["unstamped"]
 AUDIENCE, START_AUDIENCE = "recourse-actor", "recourse-start"
 # The header in which the start of an order carries its token.
 START_HEADER = "recourse-start"
@@ -133,7 +133,7 @@ class Actors:
             return False
         return (claims.get("workflow"), claims.get("body")) == (workflow_id, body)
 
-    def judge(self, command: str, message: Mapping[str, Any], workflow_id: str, now: datetime) -> Verdict | None:
+    def judge(self, command: str, message: Mapping[str, Any], workflow_id: str, now: datetime) -> Judgment | None:
         """Why a message does not come from the actor that it names, or not at the time that it says; None: it does."""
         import jwt
 

@@ -52,6 +52,11 @@ class Encryption(PayloadCodec, WithSerializationContext):
         self._ciphers = {key_id: _cipher(key) for key_id, key in keys.keys.items()}
         self._workflow_id = workflow_id
 
+    @property
+    def has_keys(self) -> bool:
+        """Whether it encrypts at all."""
+        return bool(self._keys)
+
     def with_context(self, context: SerializationContext) -> Self:
         """For the payloads of one workflow and its activities."""
         if not self._keys or not isinstance(context, WorkflowSerializationContext | ActivitySerializationContext):
@@ -188,6 +193,11 @@ def for_callers(keys: KeyRing) -> DataConverter:
         payload_codec=Encryption(keys),
         failure_converter_class=DefaultFailureConverterWithEncodedAttributes if keys else DefaultFailureConverter,
     )
+
+
+def encrypts(converter: DataConverter) -> bool:
+    """Whether a converter of callers encrypts."""
+    return isinstance(converter.payload_codec, Encryption) and converter.payload_codec.has_keys
 
 
 def for_work(callers: DataConverter, *, refuse_plain: bool = False) -> DataConverter:

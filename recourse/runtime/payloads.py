@@ -14,14 +14,18 @@ from temporalio.contrib.pydantic import PydanticPayloadConverter
 
 from recourse.resolution.model.unfit import unfit
 
-Verdict = Literal["no_key", "changed", "plain"]
+Verdict = Literal["no_key", "changed", "plain", "other", "unbound"]
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 # What is recorded: it may not change with the keys, so it names none of them.
 WHY_UNOPENED: dict[Verdict, str] = {
     "no_key": "it is encrypted with a key that is not known here",
     "changed": "it is encrypted for another order, or with another key, or was changed",
     "plain": "it is not encrypted, which is refused here",
+    "other": "it was made for another command, or to be sent another way",
+    "unbound": "it does not say which command it was made for, or has no command_id, which is refused here",
 }
+# The metadata of a message by which it says what it is for, such as `signal:accept`; encryption covers it.
+MEANT_FOR = "recourse-for"
 _UNOPENED = b"recourse/unopened"
 
 
@@ -38,6 +42,14 @@ class Unopened(Undecodable):
     """Payloads of which at least one was not opened by the codec."""
 
     verdict: Verdict = "plain"
+
+
+@dataclass(frozen=True)
+class Bound:
+    """The value of a message that says what it is for."""
+
+    value: Any
+    purpose: str
 
 
 def left_unopened(payload: Payload, verdict: Verdict, why: str) -> Payload:
@@ -69,9 +81,12 @@ class ForgivingConverter(PydanticPayloadConverter):
         if not raw and any(is_unopened(payload) for payload in payloads):
             return [_unopened(payloads)]
         try:
-            return super().from_payloads(payloads, type_hints)
+            values = super().from_payloads(payloads, type_hints)
         except Exception as error:  # noqa: BLE001 - whatever a payload does, it must not wedge the order
             return [Undecodable(_in_words(error, type_hints or []), tuple(payloads))]
+        if raw or len(payloads) != 1 or MEANT_FOR not in payloads[0].metadata:
+            return values
+        return [Bound(values[0], payloads[0].metadata[MEANT_FOR].decode(errors="replace"))]
 
 
 def _in_words(error: Exception, hints: Sequence[Any]) -> str:

@@ -6,13 +6,14 @@ import time
 from functools import cache
 from typing import Any
 
-from temporalio.client import Client
+from temporalio.client import Client, Interceptor
 from temporalio.envconfig import ClientConfig
 from temporalio.service import RPCError
 
 from recourse.errors import TemporalUnreachable
 from recourse.runtime.actors import Actors, SignsCommands
-from recourse.runtime.encryption import for_callers
+from recourse.runtime.binding import BindsMessages
+from recourse.runtime.encryption import encrypts, for_callers
 from recourse.runtime.settings import BadSettings, read_settings
 from recourse.runtime.tracing import tracing
 from recourse.runtime.urls import read_url
@@ -30,9 +31,11 @@ async def connect(**over: Any) -> Client:
     """
     settings = read_settings()
     over.setdefault("data_converter", for_callers(settings.payload_ring))
-    signing = [SignsCommands(Actors(settings.actor_ring))] if settings.actor_ring else []
+    ours: list[Interceptor] = [SignsCommands(Actors(settings.actor_ring))] if settings.actor_ring else []
+    # Behind the signature, which is over what is said.
+    ours += [BindsMessages()] if encrypts(over["data_converter"]) else []
     traced = tracing(settings)
-    over.setdefault("interceptors", [*signing, traced] if traced else signing)
+    over.setdefault("interceptors", [*ours, traced] if traced else ours)
     try:
         config: dict[str, Any] = {**ClientConfig.load_client_connect_config(), **over}
     except (RuntimeError, ValueError, OSError) as error:
