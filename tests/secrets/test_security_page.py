@@ -49,3 +49,17 @@ def test_the_token_of_its_example_proves_the_command_of_its_example() -> None:
 def test_the_format_that_other_languages_write_is_ours() -> None:
     for name in (ENCRYPTED.decode(), KEY_ID, WORKFLOW_ID, "recourse-payload-1"):
         assert f"`{name}`" in PAGE
+
+
+def test_each_line_about_an_attacker_names_tests_that_are_there() -> None:
+    rows = [line.split("|")[1:-1] for line in PAGE.splitlines() if line.startswith("|") and ".py" in line]
+    said = [name for row in rows for name in re.findall(r"`([a-z_/]+\.py(?:::\w+)?)`", row[-1])]
+    promises = PAGE[PAGE.index("## Attackers") :].split("\n\n")[1].splitlines()[2:]
+
+    assert said
+    for name in said:
+        file, _, test = name.partition("::")
+        text = (Path(__file__).parent.parent / file).read_text()
+        assert not test or f"def {test}(" in text, name
+    for cannot, tests in ([part.strip() for part in row.split("|")[3:5]] for row in promises):
+        assert bool(cannot) == bool(tests), cannot

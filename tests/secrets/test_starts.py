@@ -10,7 +10,7 @@ from recourse.database.orders import read_record
 from recourse.errors import OrderExists, OrderNotRunning
 from recourse.policies import load_policy
 from recourse.resolution.model.order import Opening, write_opening
-from recourse.runtime.actors import START_HEADER, Actors, SignsCommands
+from recourse.runtime.actors import Actors, SignsCommands
 from recourse.runtime.keys import KeyRing
 from recourse.runtime.names import ORDER, workflow_id
 from recourse.runtime.temporal_connection import connect
@@ -145,7 +145,3 @@ async def test_an_order_id_that_a_stranger_took_is_said_to_be_taken(keyed: Keyed
     await began(marketplace, other, memo=honest["memo"])
     with pytest.raises(OrderExists, match="other rules"):
         await marketplace.recourse.start(other.terms, POLICY)
-
-
-def test_the_header_of_a_start_is_named() -> None:
-    assert START_HEADER == "recourse-start"
