@@ -232,7 +232,7 @@ async def actors_unproven(on: Ground) -> list[Kept]:
     keyed, actors = on.keyed(), Actors(RING)
     market = await keyed.marketplace(NONE)
     async with keyed.working(NONE, actors=actors):
-        order_id = await market.order()
+        order_id = await (await keyed.signing(actors)).order()
 
         def token(name: str, sent: dict[str, Any]) -> dict[str, str]:
             if name in ("no_token", "bad_token"):

@@ -10,6 +10,7 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client, WorkflowHandle
 from temporalio.worker import Replayer, UnsandboxedWorkflowRunner
 
+from recourse.runtime.actors import Actors, SignsCommands
 from recourse.runtime.encryption import for_callers, for_work
 from recourse.runtime.keys import KeyRing
 from recourse.runtime.temporal_connection import connect
@@ -43,6 +44,11 @@ class Keyed:
     async def marketplace(self, keys: KeyRing) -> Marketplace:
         """A caller with `keys`."""
         return Marketplace(Recourse(await self.client(keys), self._pool, task_queue=self.queue), self.queue)
+
+    async def signing(self, actors: Actors) -> Marketplace:
+        """A caller whose starts and commands are signed, and not encrypted."""
+        client = await connect(target_host=self._address, interceptors=[SignsCommands(actors)])
+        return Marketplace(Recourse(client, self._pool, task_queue=self.queue), self.queue)
 
     @asynccontextmanager
     async def working(self, keys: KeyRing, **options: Any) -> AsyncIterator[None]:

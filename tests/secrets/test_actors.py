@@ -14,7 +14,7 @@ from recourse.policies import load_policy
 from recourse.resolution.model.commands import COMMANDS
 from recourse.resolution.model.outcome import Outcome
 from recourse.resolution.model.record import verify
-from recourse.runtime.actors import Actors, SignsCommands, digest
+from recourse.runtime.actors import Actors, digest
 from recourse.runtime.names import workflow_id
 from recourse.runtime.temporal_connection import connect
 from recourse.starter.actors import actor_token
@@ -166,7 +166,7 @@ async def said(marketplace: Marketplace, order_id: str, **fields: Any) -> Outcom
 async def test_a_command_without_proof_is_refused_and_recorded_under_nobodys_name(keyed: Keyed) -> None:
     marketplace = await keyed.marketplace(NONE)
     async with keyed.working(NONE, actors=ACTORS):
-        order_id = await marketplace.order()
+        order_id = await (await keyed.signing(ACTORS)).order()
         without = await said(marketplace, order_id, command_id="one")
         wrong = await said(marketplace, order_id, **spoken(by={"role": "freelancer", "id": "f-1"}))
         right = await said(marketplace, order_id, **spoken())
@@ -191,7 +191,7 @@ async def test_nothing_that_names_an_actor_goes_without_proof(keyed: Keyed) -> N
     marketplace = await keyed.marketplace(NONE)
     operator, system = {"role": "operator", "id": "op-1"}, {"role": "system", "id": "scores"}
     async with keyed.working(NONE, actors=ACTORS):
-        order_id = await marketplace.order()
+        order_id = await (await keyed.signing(ACTORS)).order()
         codes = [
             code(await marketplace.recourse.order(order_id).send(command, fields))
             for command, fields in (
@@ -210,7 +210,7 @@ async def test_nothing_that_names_an_actor_goes_without_proof(keyed: Keyed) -> N
 async def test_the_verdict_stands_when_keys_and_time_have_gone_by(keyed: Keyed) -> None:
     marketplace = await keyed.marketplace(NONE)
     async with keyed.working(NONE, actors=ACTORS):
-        order_id = await marketplace.order()
+        order_id = await (await keyed.signing(ACTORS)).order()
         assert code(await said(marketplace, order_id)) == "actor_unproven"
         assert (await said(marketplace, order_id, **spoken())).applied
     # Neither a worker that asks nobody for proof, nor one with other keys, sees any of it otherwise.
@@ -261,7 +261,7 @@ async def test_a_token_is_kept_nowhere_but_in_the_message(keyed: Keyed) -> None:
     marketplace = await keyed.marketplace(NONE)
     good, soon = "eyJ", datetime.now(UTC) + timedelta(hours=1)
     async with keyed.working(NONE, actors=ACTORS):
-        order_id = await marketplace.order()
+        order_id = await (await keyed.signing(ACTORS)).order()
         assert (await said(marketplace, order_id, **spoken())).applied
         assert code(await said(marketplace, order_id, **spoken(command_id="two", nonsense=1))) == "malformed"
         assert code(await said(marketplace, order_id, **spoken(by={"role": "client", "id": "c-2"})))
@@ -276,12 +276,8 @@ async def test_a_token_is_kept_nowhere_but_in_the_message(keyed: Keyed) -> None:
         assert not any(good in row[0] or "actor_token" in row[0].replace("actor_token is", "") for row in rows), table
 
 
-async def test_a_token_that_is_read_off_a_history_turns_no_decline_into_an_accept(
-    keyed: Keyed, temporal_address: str
-) -> None:
-    signing = await connect(target_host=temporal_address, interceptors=[SignsCommands(ACTORS)])
-    plain = await keyed.marketplace(NONE)
-    marketplace = Marketplace(type(plain.recourse)(signing, plain.recourse.pool, task_queue=keyed.queue), keyed.queue)
+async def test_a_token_that_is_read_off_a_history_turns_no_decline_into_an_accept(keyed: Keyed) -> None:
+    plain, marketplace = await keyed.marketplace(NONE), await keyed.signing(ACTORS)
     freelancer = {"role": "freelancer", "id": "f-1"}
     async with keyed.working(NONE, actors=ACTORS):
         order_id = await marketplace.order()

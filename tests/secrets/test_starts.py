@@ -10,11 +10,9 @@ from recourse.database.orders import read_record
 from recourse.errors import OrderExists, OrderNotRunning
 from recourse.policies import load_policy
 from recourse.resolution.model.order import Opening, write_opening
-from recourse.runtime.actors import Actors, SignsCommands
+from recourse.runtime.actors import Actors
 from recourse.runtime.keys import KeyRing
 from recourse.runtime.names import ORDER, workflow_id
-from recourse.runtime.temporal_connection import connect
-from recourse.starter.client import Recourse
 from recourse.starter.starting import start_options
 from tests.process.conftest import Marketplace
 from tests.secrets.conftest import NONE, OLD, RING, Keyed
@@ -27,11 +25,9 @@ HASTY = POLICY.model_copy(update={"order": POLICY.order.model_copy(update={"dorm
 
 
 @pytest.fixture
-async def signing(keyed: Keyed, temporal_address: str) -> Marketplace:
+async def signing(keyed: Keyed) -> Marketplace:
     """A marketplace whose backend has the keys."""
-    plain = await keyed.marketplace(NONE)
-    client = await connect(target_host=temporal_address, interceptors=[SignsCommands(ACTORS)])
-    return Marketplace(Recourse(client, plain.recourse.pool, task_queue=keyed.queue), keyed.queue)
+    return await keyed.signing(ACTORS)
 
 
 async def began(marketplace: Marketplace, opening: Opening, **over: Any) -> WorkflowHandle[Any, Any]:
