@@ -6,6 +6,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from recourse.resolution.model.amounts import write_amount
 from recourse.resolution.model.durations import write_duration
+from recourse.resolution.model.fields import visible
 from recourse.resolution.model.instants import write_instant
 from recourse.resolution.model.notice import Amounts, Notice
 from recourse.wording import texts
@@ -19,13 +20,17 @@ _HOW = texts("how", "past")
 _OUTCOMES = texts("outcome", "done")
 _ASKING = frozenset({"request_opened", "request_countered", "answer_reminder"})
 _template = Environment(  # noqa: S701 - plain text, there is no markup to escape
-    loader=PackageLoader("recourse.activities"), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    loader=PackageLoader("recourse.activities"),
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+    finalize=lambda value: visible(value, lines=True) if isinstance(value, str) else value,
 ).get_template("notice.txt.j2")
 
 
 def subject(notice: Notice) -> str:
     """The subject of the letter; it holds nothing that a party wrote."""
-    return f"Order {notice.body.order_id}: {as_words(notice.name)}"
+    return f"Order {visible(notice.body.order_id)}: {as_words(notice.name)}"
 
 
 def letter(notice: Notice) -> str:

@@ -51,7 +51,9 @@ MEANINGS = {
     "RECOURSE_BUILD_ID": "This worker's build id in the deployment. The image has one if it was built with one. "
     "Required with `RECOURSE_DEPLOYMENT`.",
     "RECOURSE_WEB_URL": "The public URL of `recourse serve`, such as `https://orders.example`. If set, the Temporal "
-    "UI shows a link to the order's page.",
+    "UI shows a link to the order's page, and `recourse open` opens it.",
+    "RECOURSE_TEMPORAL_UI_URL": "The URL of the Temporal UI, such as `https://temporal.example`, for `recourse open "
+    "--workflow`.",
     "RECOURSE_MAIL_FROM": "The sender of mails. Here and in parties' addresses, non-ASCII characters before the `@` "
     "need a mail server with SMTPUTF8. In the domain they always work: it is sent as `xn--…`.",
     "RECOURSE_OPERATOR_EMAIL": "The address for notices to operators. If not set, operators get no mail.",

@@ -8,7 +8,7 @@ import io
 import json
 import re
 import shlex
-from contextlib import redirect_stdout
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,13 +16,14 @@ from typing import Any
 
 from recourse.cli.app import app
 from recourse.cli.commands import actor
+from recourse.cli.lists import say_list
 from recourse.cli.orders import read_terms
 from recourse.cli.output import console, plain
 from recourse.cli.pages import (
-    actions_table,
+    actions_list,
     announced,
     has_started,
-    notices_table,
+    notices_list,
     order_page,
     outcome_page,
     outlook_page,
@@ -84,7 +85,7 @@ class Walk:
         if self.engine:
             await self.engine.move_to(self.now)
         shown = io.StringIO()
-        with redirect_stdout(shown):
+        with redirect_stdout(shown), redirect_stderr(shown):
             await self._give(words, key)
         return "\n".join(line.rstrip() for line in shown.getvalue().splitlines())
 
@@ -105,16 +106,16 @@ class Walk:
         if name == "show":
             page = view(order, reader, self.now)
             if key:
-                console().print(json.dumps(plain(page)[key], separators=(",", ":")), markup=False)
+                console().print(json.dumps(plain(page)[key], separators=(",", ":")))
             else:
                 console().print(order_page(page, "UTC"))
         elif name == "actions":
             later = {} if reader == "operator" else opens_later(order, reader, self.now)
             found = Actions(actions=available_actions(order, reader, self.now), available_at=later)
-            console().print(actions_table(found, reader, order.terms.currency))
+            say_list(actions_list(found, reader, order.terms.currency), json=False)
         elif name == "notices":
             told = [notice for notice in await self.engine.notices() if notice.to == reader]
-            console().print(notices_table(told, reader))
+            say_list(notices_list(told, reader), json=False)
         else:
             await self._command(name, order, options, ahead="preview" in words, decided=words[0] == "cases")
 
@@ -128,7 +129,7 @@ class Walk:
             console().print(outlook_page(look, order.terms.currency, amount))
             ahead = ahead or isinstance(look, WouldBeRefused)
         if amount and not ahead and not decided:
-            console().print(announced(name, order.terms.order_id, amount), markup=False)
+            console().print(announced(name, order.terms.order_id, amount))
         if not ahead and self.engine:
             [outcome] = await self.engine.send([(name, payload)]) or []
             console().print(outcome_page(outcome, order.terms.currency, amount))
@@ -140,8 +141,8 @@ class Walk:
         agreed = {key: value for key, value in options.items() if key in Terms.model_fields}
         terms = read_terms(order_id, ordered_at=self.now, history=history, **agreed)
         self.engine = PureEngine(Opening(terms=terms, policy=policy, record_salt=SALT))
-        console().print(starting(terms), markup=False)
-        console().print(has_started(policy.name), markup=False)
+        console().print(starting(terms))
+        console().print(has_started(policy.name))
 
 
 async def answered(text: str) -> str:

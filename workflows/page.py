@@ -5,14 +5,13 @@ import shlex
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
-from urllib.parse import quote
 
 from temporalio.common import SearchAttributePair, TypedSearchAttributes
 
 from recourse.resolution.model.amounts import write_amount
 from recourse.resolution.model.commands import COMMANDS
 from recourse.resolution.model.entry import ClockFired, RefusedEntry
-from recourse.resolution.model.fields import printable
+from recourse.resolution.model.fields import visible
 from recourse.resolution.model.instants import write_instant
 from recourse.resolution.model.lateness import lateness
 from recourse.resolution.model.money import held
@@ -24,6 +23,7 @@ from recourse.resolution.rules.ruling import fallback_of
 from recourse.resolution.rules.windows import silence_means
 from recourse.resolution.shown.looking_ahead import if_nobody_acts
 from recourse.resolution.shown.turn import turn
+from recourse.runtime.names import page_address
 from recourse.runtime.search_attributes import CASE_STAGE, NEXT_DUE_AT, PHASE, POLICY, TURN
 from recourse.wording import texts
 from recourse.wording.english import PHASES, as_words, capital
@@ -51,7 +51,7 @@ def _foreign(text: str) -> str:
 
 def _code(text: str) -> str:
     """A text as code: nothing in it is Markdown, and what is no letter on the screen shows as such."""
-    shown = printable(text)
+    shown = visible(text)
     fence = "`" * (max(map(len, re.findall("`+", shown)), default=0) + 1)
     return f"{fence} {shown} {fence}" if "`" in shown else f"`{shown}`"
 
@@ -59,7 +59,7 @@ def _code(text: str) -> str:
 def details(terms: Terms, policy: str, web_url: str = "") -> str:
     """What does not change about an order, and where to look further; `web_url` is where the pages are."""
     price, fee = (write_amount(minor, terms.currency) for minor in (terms.price, terms.service_fee))
-    page = f", or [its page]({web_url.rstrip('/')}/pages/orders/{quote(terms.order_id, safe='')})" if web_url else ""
+    page = f", or [its page]({page_address(web_url, terms.order_id)})" if web_url else ""
     show = _code(f"recourse order show {shlex.quote(terms.order_id)}")
     return f"""- **Client** {_code(terms.client)}, **freelancer** {_code(terms.freelancer)}
 - **Policy** {_code(policy)}

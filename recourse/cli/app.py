@@ -1,6 +1,7 @@
 """`recourse`: its groups of commands, and how every failure ends in one sentence and an exit status."""
 
 import sys
+from collections.abc import Sequence
 
 from cyclopts import App, CycloptsError, Group
 
@@ -16,13 +17,14 @@ from recourse.cli.output import (
 )
 from recourse.errors import RecourseError
 
+EXIT_STATUS = (
+    "Exit status: 0 success; 1 a refusal, a failed story or a finding; 2 invalid input; 3 Temporal or PostgreSQL "
+    "cannot be reached, or the order has lost its workflow; 130 interrupted; 141 broken pipe."
+)
 app = App(
     name="recourse",
     help="Durable order cancellation and dispute resolution for freelance marketplaces.",
-    help_epilogue=(
-        "Exit status: 0 success; 1 a refusal, a failed story or a finding; 2 invalid input; 3 Temporal or PostgreSQL "
-        "cannot be reached, or the order has lost its workflow; 130 interrupted; 141 broken pipe."
-    ),
+    help_epilogue=EXIT_STATUS,
     version="0.1.0",
     result_action="return_value",
     help_format="markdown",
@@ -43,6 +45,7 @@ _COMMANDS = {
         "order": ("orders:app", "Start orders, send commands to them, see their state."),
         "orders": ("finding:app", "Find orders by phase, party, settlement or due time."),
         "cases": ("cases:app", "Handle cases as an operator: list, show, propose, rule."),
+        "open": ("opening:open_order", "Open an order's page, or its workflow in the Temporal UI."),
         "record": ("records:app", "Export, verify and read the records of orders."),
         "stats": ("stats:app", "Show scores, outcomes, reasons and flags over all closed orders."),
     },
@@ -79,9 +82,20 @@ def main() -> None:
         sys.exit(BROKEN_PIPE)
 
 
+def _below_the_help(typed: Sequence[str]) -> None:
+    """Have the help that is asked for, if any, end with examples of its command."""
+    if not {"--help", "-h"} & set(typed):
+        return
+    from recourse.cli.examples import as_markdown
+
+    command = [word for word in app.parse_commands(typed)[0] if not word.startswith("-")]
+    app.help_epilogue = as_markdown(" ".join(command)) if command else EXIT_STATUS
+
+
 def _run() -> int:
     try:
         check_text(sys.argv)
+        _below_the_help(sys.argv[1:])
         # Its own screen for help would end the process where the reader has read enough.
         status = app(sys.argv[1:], exit_on_error=False, print_error=False, console=help_screen())
     except CycloptsError as error:

@@ -6,10 +6,9 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 from cyclopts import App, Parameter
 from rich.console import Group
-from rich.table import Table
-from rich.text import Text
 
 from recourse.cli.finding import place, read_place
+from recourse.cli.lists import Listed, Watch, keep_saying
 from recourse.cli.output import (
     DONE,
     NO,
@@ -21,18 +20,19 @@ from recourse.cli.output import (
     Zone,
     ask,
     console,
+    more,
     plain,
     say_json,
-    say_more,
 )
-from recourse.cli.pages import between, order_page, outcome_page, outlook_page, rows
+from recourse.cli.pages import between, order_page, outcome_page, outlook_page
+from recourse.cli.tables import Cell, Column, Listing, pairs, toned
 from recourse.cli.times import away, due
 from recourse.cli.typed import Limit, Money, with_amount
 from recourse.database.lists import WaitingCase, read_orders, undecided_cases
 from recourse.database.orders import read_record
 from recourse.resolution.model.amounts import write_amount
 from recourse.resolution.model.entry import AppliedEntry
-from recourse.resolution.model.fields import printable
+from recourse.resolution.model.fields import visible
 from recourse.resolution.model.instants import write_instant
 from recourse.resolution.model.money import held
 from recourse.resolution.model.order import Order
@@ -62,6 +62,7 @@ async def list_open(
     policy: str | None = None,
     after: After = "",
     limit: Limit = 50,
+    watch: Watch = False,
     json: Json = False,
 ) -> None:
     """List open cases, next due first: whose turn it is, the money at stake, and what silence means.
@@ -77,34 +78,34 @@ async def list_open(
     policy
         Only cases under the policy of this name.
     """
-    at = now()
+    narrowed = overdue or waiting or stage or policy
     async with Orders.connect() as orders:
-        with explaining_database_errors():
-            found = await undecided_cases(
-                orders.pool,
-                after=read_place(after),
-                limit=limit,
-                stage=stage,
-                turn="operator" if waiting else None,
-                policy=policy,
-                due_by=at if overdue else None,
+
+        async def read() -> Listed:
+            at = now()
+            with explaining_database_errors():
+                found = await undecided_cases(
+                    orders.pool,
+                    after=read_place(after),
+                    limit=limit,
+                    stage=stage,
+                    turn="operator" if waiting else None,
+                    policy=policy,
+                    due_by=at if overdue else None,
+                )
+                known = await read_orders(orders.pool, [row.order_id for row in found])
+            shown = [(row, known.get(row.order_id)) for row in found]
+            return Listed(
+                [_told(row, order, at) for row, order in shown],
+                Listing(
+                    ("order", "case", "turn", Column("at stake", right=True), "if nobody acts"),
+                    [_cells(row, order, at) for row, order in shown],
+                ),
+                "No matching cases." if narrowed else "No case is open.",
+                [more(place(found[-1].due_at, found[-1].order_id))] if len(found) == limit else [],
             )
-            known = await read_orders(orders.pool, [row.order_id for row in found])
-    shown = [(row, known.get(row.order_id)) for row in found]
-    if json:
-        say_json([_told(row, order, at) for row, order in shown])
-        return
-    if not found:
-        console().print("No case is open." if not (overdue or waiting or stage or policy) else "No matching cases.")
-        return
-    table = Table(show_edge=False, pad_edge=False, show_lines=True)
-    for heading in ("order", "case", "turn", "at stake", "if nobody acts"):
-        table.add_column(heading, overflow="fold")
-    for row, order in shown:
-        table.add_row(*(Text(printable(cell)) for cell in _cells(row, order, at)))
-    console().print(table)
-    if len(found) == limit:
-        say_more(place(found[-1].due_at, found[-1].order_id))
+
+        await keep_saying(read, json=json, watch=watch)
 
 
 def _told(row: WaitingCase, order: Order | None, at: datetime) -> dict[str, Any]:
@@ -112,12 +113,15 @@ def _told(row: WaitingCase, order: Order | None, at: datetime) -> dict[str, Any]
     return {**plain(row), "overdue": row.due_at <= at, **more}
 
 
-def _cells(row: WaitingCase, order: Order | None, at: datetime) -> Iterator[str]:
-    yield f"{row.order_id} ({row.policy})"
-    yield f"{row.stage}, {due(row.due_at, at)}"
-    yield row.turn + (f", {away(row.turn_until, at)}" if row.turn_until != row.due_at else "")
-    yield write_amount(held(order), row.currency) if order else ""
-    yield silence(order, at) if order else "needs a newer build of Recourse"
+def _cells(row: WaitingCase, order: Order | None, at: datetime) -> Sequence[Cell]:
+    turn = row.turn + (f", {away(row.turn_until, at)}" if row.turn_until != row.due_at else "")
+    return (
+        f"{row.order_id} ({row.policy})",
+        toned(f"{row.stage}, {due(row.due_at, at)}", "red" if row.due_at <= at else ""),
+        toned(turn, "bold" if row.turn == "operator" else ""),
+        write_amount(held(order), row.currency) if order else "",
+        silence(order, at) if order else "needs a newer build of Recourse",
+    )
 
 
 def silence(order: Order, at: datetime) -> str:
@@ -149,7 +153,7 @@ async def show(order_id: OrderId, /, *, zone: Zone = "UTC", json: Json = False) 
     async with Orders.connect() as orders:
         order = await orders.order(order_id).state()
         if order.case is None:
-            raise Stop(f"Order {printable(order_id)} never had a case; see it with `recourse order show`.", NO)
+            raise Stop(f"Order {visible(order_id)} never had a case; see it with `recourse order show`.", NO)
         page, can = await orders.order(order_id).show("operator"), await orders.order(order_id).actions("operator")
         with explaining_database_errors():
             said = list(_said(await read_record(orders.pool, order_id)))
@@ -157,7 +161,7 @@ async def show(order_id: OrderId, /, *, zone: Zone = "UTC", json: Json = False) 
         silent = if_nobody_acts(order, "operator")
         say_json({**plain(page), "said": [one._asdict() for one in said], **plain(can), "if_nobody_acts": silent})
         return
-    console().print(Group(order_page(page, zone), rows(_case_lines(order, can, said, at, zone))))
+    console().print(Group(order_page(page, zone), pairs(_case_lines(order, can, said, at, zone))))
 
 
 def _case_lines(order: Order, can: Actions, said: list[Statement], at: datetime, zone: str) -> Any:
@@ -178,10 +182,10 @@ def _case_lines(order: Order, can: Actions, said: list[Statement], at: datetime,
     if case.ruling:
         yield (
             "ruled",
-            f"{as_words(case.ruling.outcome)} by {case.ruling.operator}: {printable(case.ruling.explanation)}",
+            f"{as_words(case.ruling.outcome)} by {case.ruling.operator}: {case.ruling.explanation}",
         )
     for one in said:
-        yield f"{one.who} said", f"“{printable(one.said)}”"
+        yield f"{one.who} said", f"“{one.said}”"
     yield "if nobody acts", silence(order, at)
     for name in ("propose", "rule"):
         if name not in can.actions:

@@ -70,7 +70,7 @@ async def dev(
             if json:
                 say_json(described(made))
             else:
-                console().print(introduction(made), markup=False, soft_wrap=True)
+                console().print(introduction(made), soft_wrap=True)
             sys.stdout.flush()
             await stop.wait()
             say("Stopping everything …")
@@ -116,7 +116,7 @@ def advance(
         return
     deadline = moved.next_deadline
     then = f"its next deadline is {write_instant(deadline)}" if deadline else "it has no deadline left"
-    console().print(f"The clock of order {order_id} reads {write_instant(moved.now)}; {then}.", markup=False)
+    console().print(f"The clock of order {order_id} reads {write_instant(moved.now)}; {then}.")
 
 
 def described(made: Any) -> dict[str, Any]:

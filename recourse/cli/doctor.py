@@ -7,7 +7,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from recourse.cli.output import DONE, NO, Json, console, say_json
-from recourse.resolution.model.fields import printable
+from recourse.resolution.model.fields import visible
 from recourse.starter.client import Recourse
 from recourse.starter.doctor import Ailment, Doctor
 from recourse.starter.recovering import counted
@@ -46,8 +46,8 @@ async def doctor(
             elif kinds[ailment.kind] <= SHOWN:
                 about = f"Order {ailment.order_id}: " if ailment.order_id else ""
                 says = f"{about}{ailment.says}."
-                console().print(f"{says[0].upper()}{printable(says[1:])}", markup=False)
-                console().print(f"  {ailment.do}", markup=False)
+                console().print(f"{says[0].upper()}{visible(says[1:])}")
+                console().print(f"  {ailment.do}")
     if json:
         say_json({"healthy": not kinds, "orders": looking.checked, "findings": [asdict(one) for one in found]})
         return NO if kinds else DONE

@@ -1,18 +1,18 @@
 """`recourse orders`: find orders among many."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
-from rich.table import Table
-from rich.text import Text
 
-from recourse.cli.output import After, Json, Stop, console, say_json, say_more
+from recourse.cli.lists import Listed, Watch, keep_saying
+from recourse.cli.output import After, Json, Stop, more
+from recourse.cli.tables import Cell, Column, Listing, toned
 from recourse.cli.times import away
 from recourse.cli.typed import Limit
 from recourse.database.lists import ListedOrder, Wanted, list_orders, orders_due
 from recourse.resolution.model.durations import parse_duration
-from recourse.resolution.model.fields import printable
 from recourse.resolution.model.vocabulary import How, Phase, SettlementStatus
 from recourse.runtime.database_connection import explaining_database_errors
 from recourse.starter.reading import STUCK_AFTER, Orders, now
@@ -75,6 +75,7 @@ async def list_some(
     stuck: Annotated[bool, Parameter(negative="")] = False,
     after: After = "",
     limit: Limit = 50,
+    watch: Watch = False,
     json: Json = False,
 ) -> None:
     """List orders by id or by due time, a page at a time.
@@ -98,37 +99,46 @@ async def list_some(
     """
     if stuck and due_before:
         raise Stop("--stuck and --due-before cannot be combined: use one of them.")
-    wanted, at = Wanted(phase, policy, client, freelancer, settlement, how), now()
-    clock: Literal["due_at", "next_clock_at"] = "next_clock_at" if stuck else "due_at"
+    wanted = Wanted(phase, policy, client, freelancer, settlement, how)
     async with Orders.connect() as orders:
-        with explaining_database_errors():
-            if stuck or due_before:
-                before = at - STUCK_AFTER if stuck else read_instant(due_before or "", "--due-before", at=at)
-                rows = await orders_due(orders.pool, clock, before, wanted, after=read_place(after), limit=limit)
-            else:
-                rows = await list_orders(orders.pool, wanted, after=after, limit=limit)
-    if json:
-        say_json(rows)
-        return
-    if not rows:
-        console().print("No matching orders.")
-        return
-    console().print(orders_table(rows, at))
-    if len(rows) == limit:
-        last = rows[-1]
-        due = last.next_clock_at if stuck else last.due_at
-        say_more(place(due, last.order_id) if stuck or due_before else last.order_id)
+
+        async def read() -> Listed:
+            at = now()
+            with explaining_database_errors():
+                if stuck or due_before:
+                    clock: Literal["due_at", "next_clock_at"] = "next_clock_at" if stuck else "due_at"
+                    before = at - STUCK_AFTER if stuck else read_instant(due_before or "", "--due-before", at=at)
+                    rows = await orders_due(orders.pool, clock, before, wanted, after=read_place(after), limit=limit)
+                else:
+                    rows = await list_orders(orders.pool, wanted, after=after, limit=limit)
+            remarks = []
+            if len(rows) == limit:
+                last = rows[-1]
+                due = last.next_clock_at if stuck else last.due_at
+                remarks.append(more(place(due, last.order_id) if stuck or due_before else last.order_id))
+            return Listed(rows, orders_table(rows, at), "No matching orders.", remarks)
+
+        await keep_saying(read, json=json, watch=watch)
 
 
-def orders_table(rows: list[ListedOrder], at: datetime) -> Table:
-    """A page of orders, within 80 columns: where each stands, whose turn it is, and what time does next."""
-    table = Table(show_edge=False, pad_edge=False)
-    for heading in ("order", "policy", "phase", "turn", "next", "money"):
-        table.add_column(heading, overflow="fold", no_wrap=heading == "policy")
-    for row in rows:
-        turn = row.turn + (f", {away(row.turn_until, at)}" if row.turn_until else "")
-        clock = f"{as_words(row.next_clock)} {away(row.next_clock_at, at)}" if row.next_clock else "-"
-        case = f", case: {row.case_stage}" if row.case_stage not in (None, "closed") else ""
-        cells = (row.order_id, row.policy, PHASES[row.phase] + case, turn, clock, row.settlement)
-        table.add_row(*(Text(printable(cell)) for cell in cells))
-    return table
+def orders_table(rows: list[ListedOrder], at: datetime) -> Listing:
+    """A page of orders: where each stands, whose turn it is, and what time does next."""
+    return Listing(
+        ("order", Column("policy", extra=True), "phase", "turn", "next", "settlement"),
+        [_cells(row, at) for row in rows],
+    )
+
+
+def _cells(row: ListedOrder, at: datetime) -> Sequence[Cell]:
+    turn = row.turn + (f", {away(row.turn_until, at)}" if row.turn_until else "")
+    clock = f"{as_words(row.next_clock)} {away(row.next_clock_at, at)}" if row.next_clock else "-"
+    case = f", case: {row.case_stage}" if row.case_stage not in (None, "closed") else ""
+    late = row.next_clock_at is not None and row.next_clock_at < at - STUCK_AFTER
+    return (
+        row.order_id,
+        row.policy,
+        PHASES[row.phase] + case,
+        turn,
+        toned(clock, "red" if late else ""),
+        toned(as_words(row.settlement), "yellow" if row.settlement == "retrying" else ""),
+    )

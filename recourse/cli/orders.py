@@ -9,12 +9,13 @@ from cyclopts import App, Parameter
 from pydantic import ValidationError
 
 from recourse.cli.commands import ALL, As, actor, add_commands
+from recourse.cli.lists import say_list, say_table
 from recourse.cli.output import DONE, NO, Json, OrderId, Stop, Zone, console, say_json
 from recourse.cli.pages import (
-    actions_table,
+    actions_list,
     announced,
     has_started,
-    notices_table,
+    notices_list,
     order_page,
     outcome_page,
     outlook_page,
@@ -23,7 +24,6 @@ from recourse.cli.pages import (
 from recourse.cli.refusing import readable
 from recourse.cli.timeline import timeline
 from recourse.cli.typed import Money, read_money, with_amount
-from recourse.policies import load_policy
 from recourse.resolution.model.amounts import write_amount
 from recourse.resolution.model.durations import parse_duration
 from recourse.resolution.model.order import Terms
@@ -33,7 +33,6 @@ from recourse.resolution.model.unfit import unfit
 from recourse.resolution.model.vocabulary import Party
 from recourse.resolution.shown.looking_ahead import WouldBeRefused
 from recourse.runtime.currencies import check_currency
-from recourse.starter.client import Recourse
 from recourse.starter.reading import Orders
 
 app = App(name="order", help="Start orders, send commands to them, see their state.")
@@ -92,6 +91,10 @@ async def start(
     freelancer_email
         The freelancer's email address.
     """
+    # Only commands need Temporal and policies; what is read is there in a moment.
+    from recourse.policies import load_policy
+    from recourse.starter.client import Recourse
+
     terms = read_terms(
         order_id,
         client=client,
@@ -107,7 +110,7 @@ async def start(
     given: dict[Party, str | None] = {"client": client_email, "freelancer": freelancer_email}
     emails = {role: email for role, email in given.items() if email}
     if not json:
-        console().print(starting(terms), markup=False)
+        console().print(starting(terms))
     async with Recourse.connect() as recourse:
         try:
             await recourse.start(terms, chosen, provider=provider, emails=emails)
@@ -125,10 +128,10 @@ async def start(
             }
         )
     else:
-        console().print(has_started(chosen.name), markup=False)
+        console().print(has_started(chosen.name))
         if not taken_up:
             queue = recourse.task_queue
-            console().print(f"No worker has picked it up yet: run one on the task queue {queue}.", markup=False)
+            console().print(f"No worker has picked it up yet: run one on the task queue {queue}.")
     return DONE
 
 
@@ -181,7 +184,7 @@ async def show_timeline(
     if json:
         say_json(record)
     else:
-        console().print(timeline(Export.model_validate(record), zone=zone))
+        say_table(timeline(Export.model_validate(record), zone=zone))
 
 
 @app.command
@@ -190,10 +193,7 @@ async def actions(order_id: OrderId, /, *, reader: For = "client", json: Json = 
     async with Orders.connect() as orders:
         order = await orders.order(order_id).state()
         found = await orders.order(order_id).actions(reader)
-    if json:
-        say_json(found)
-    else:
-        console().print(actions_table(found, reader, order.terms.currency))
+    say_list(actions_list(found, reader, order.terms.currency), json=json)
 
 
 @app.command
@@ -201,20 +201,19 @@ async def notices(order_id: OrderId, /, *, reader: For = "client", json: Json = 
     """Show the notices that a role received about an order."""
     async with Orders.connect() as orders:
         told = await orders.order(order_id).notices(reader)
-    if json:
-        say_json(told)
-    else:
-        console().print(notices_table(told, reader))
+    say_list(notices_list(told, reader), json=json)
 
 
 async def _give(command: str, order_id: str, sender: As, fields: Mapping[str, Any], signal: bool, json: bool) -> int:
+    from recourse.starter.client import Recourse
+
     async with Recourse.connect() as recourse:
         handle = recourse.order(order_id)
         order = await handle.state()
         given, amount = with_amount(order, command, fields)
         message = readable(command, {"actor": actor(order, sender), **given})
         if amount and not json:
-            console().print(announced(command, order_id, amount), markup=False)
+            console().print(announced(command, order_id, amount))
         outcome = await (handle.signal if signal else handle.send)(command, message)
     if json:
         say_json(outcome or {"status": "sent"})

@@ -1,16 +1,16 @@
 """`recourse outbox`: the notices that nobody has taken, why, to try them again, and to enable what is disabled."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 from cyclopts import App, Parameter
-from rich.table import Table
-from rich.text import Text
 
 from recourse.activities.notifying import GIVEN_UP_AFTER, Notifying
-from recourse.cli.output import DONE, NO, After, Json, Stop, Yes, ask, console, say_json, say_more
+from recourse.cli.lists import Listed, Watch, keep_saying
+from recourse.cli.output import DONE, NO, After, Json, Stop, Yes, ask, console, more, say_json
+from recourse.cli.tables import Cell, Column, Listing, toned
 from recourse.cli.times import away, length
 from recourse.cli.typed import Limit
 from recourse.database.outbox import (
@@ -20,7 +20,7 @@ from recourse.database.outbox import (
     orders_with_undelivered,
     undelivered,
 )
-from recourse.resolution.model.fields import printable
+from recourse.resolution.model.fields import visible
 from recourse.runtime.database_connection import explaining_database_errors
 from recourse.runtime.settings import read_settings
 from recourse.starter.reading import Orders, now
@@ -36,7 +36,7 @@ IN_A_ROW = 5
 
 @app.command(name="list")
 async def list_undelivered(
-    order_id: str | None = None, /, *, after: After = "", limit: Limit = 50, json: Json = False
+    order_id: str | None = None, /, *, after: After = "", limit: Limit = 50, watch: Watch = False, json: Json = False
 ) -> None:
     """List undelivered notices that were tried, oldest first.
 
@@ -45,28 +45,30 @@ async def list_undelivered(
     order_id
         Only notices of this order.
     """
-    at = now()
     async with Orders.connect() as orders:
         if order_id is not None:
             await orders.order(order_id).state()
-        with explaining_database_errors():
-            found = await undelivered(orders.pool, order_id=order_id, after=_place(after), limit=limit)
-            disabled = await disabled_channels(orders.pool)
-    if json:
-        say_json([row.model_dump(exclude={"written_at"}) | {"given_up_at": _given_up_at(row)} for row in found])
-        return
-    if found:
-        console().print(_table(found, at))
-    else:
-        console().print("Nothing waits: every notice that was tried has been delivered.")
-    for channel, since in disabled.items():
-        console().print(
-            f"The {channel} is disabled: its receiver answered 410 Gone {away(since, at)}. "
-            "Nothing is sent there until you run `recourse outbox enable`, or give the workers another address."
-        )
+
+        async def read() -> Listed:
+            with explaining_database_errors():
+                found = await undelivered(orders.pool, order_id=order_id, after=_place(after), limit=limit)
+                disabled = await disabled_channels(orders.pool)
+            return _listed(found, disabled, now(), limit)
+
+        await keep_saying(read, json=json, watch=watch)
+
+
+def _listed(found: list[Undelivered], disabled: Mapping[str, datetime], at: datetime, limit: int) -> Listed:
+    remarks = [
+        f"The {channel} is disabled: its receiver answered 410 Gone {away(since, at)}. "
+        "Nothing is sent there until you run `recourse outbox enable`, or give the workers another address."
+        for channel, since in disabled.items()
+    ]
     if found and len(found) == limit:
         since, *rest = found[-1].place
-        say_more(" ".join((since.isoformat(), *rest)))
+        remarks.append(more(" ".join((since.isoformat(), *rest))))
+    values = [row.model_dump(exclude={"written_at"}) | {"given_up_at": _given_up_at(row)} for row in found]
+    return Listed(values, _table(found, at), "Nothing waits: every notice that was tried has been delivered.", remarks)
 
 
 def _place(text: str) -> tuple[datetime, str, str] | None:
@@ -86,20 +88,21 @@ def _given_up_at(row: Undelivered) -> datetime:
     return row.written_at + GIVEN_UP_AFTER
 
 
-def _table(found: list[Undelivered], at: datetime) -> Table:
-    table = Table(show_edge=False, pad_edge=False)
-    for heading in ("order", "notice", "first tried", "tries", "then", "why"):
-        table.add_column(heading, overflow="fold", justify="right" if heading == "tries" else "left")
-    for row in found:
-        behind = f" and {row.behind} behind it" if row.behind else ""
-        notice = f"{as_words(row.name)} to {row.receiver} by {row.channel}{behind}"
-        left = _given_up_at(row) - at
-        then = f"tried for {length(left)} more" if left > timedelta(0) else f"given up {length(left)} ago"
-        then = f"waits: {row.channel} is disabled" if row.disabled_since else then
-        then = "being sent now" if row.sending else then
-        cells = (row.order_id, notice, away(row.since, at), str(row.attempts), then, row.last_error or "-")
-        table.add_row(*(Text(printable(cell)) for cell in cells))
-    return table
+def _table(found: list[Undelivered], at: datetime) -> Listing:
+    tries = Column("tries", right=True)
+    return Listing(("order", "notice", "first tried", tries, "then", "why"), [_cells(row, at) for row in found])
+
+
+def _cells(row: Undelivered, at: datetime) -> Sequence[Cell]:
+    behind = f" and {row.behind} behind it" if row.behind else ""
+    notice = f"{as_words(row.name)} to {row.receiver} by {row.channel}{behind}"
+    left = _given_up_at(row) - at
+    tried = left > timedelta(0)
+    then = f"tried for {length(left)} more" if tried else f"given up {length(left)} ago"
+    then = f"waits: {row.channel} is disabled" if row.disabled_since else then
+    then = "being sent now" if row.sending else then
+    stands = toned(then, "" if row.sending else "yellow" if tried and not row.disabled_since else "red")
+    return row.order_id, notice, away(row.since, at), str(row.attempts), stands, row.last_error or "-"
 
 
 @app.command
@@ -163,7 +166,7 @@ async def retry(
         return NO if told["failures"] else DONE
     console().print(f"{told['orders']} of {len(ids)} orders tried; {told['waited']} notices waited in them.")
     for one in told["failures"]:
-        console().print(f"{one['order_id']}: {printable(one['why'])}", markup=False)
+        console().print(f"{one['order_id']}: {visible(one['why'])}")
     if told["orders"] < len(ids):
         console().print("Stopped: the receiver accepts nothing. See the errors above, then try again.")
     return NO if told["failures"] else DONE

@@ -18,7 +18,7 @@ from rich.text import Text
 
 from recourse.errors import ExitStatus
 from recourse.resolution.model.durations import write_duration
-from recourse.resolution.model.fields import printable
+from recourse.resolution.model.fields import visible
 from recourse.resolution.model.zones import read_zone
 
 DONE = 0
@@ -49,13 +49,19 @@ class Stop(Exception):
 
 def complain(stop: Stop) -> int:
     """Say on standard error why a command stops; returns its exit status."""
-    Console(stderr=True, highlight=False, soft_wrap=True, markup=False).print(f"recourse: {stop}")
+    _Screen(stderr=True, soft_wrap=True).print(Text("recourse: ", "bold red"), f"{stop}", sep="")
     return stop.status
 
 
 def warn(sentence: str) -> None:
     """Say on standard error what should be changed, though all was done."""
-    Console(stderr=True, highlight=False, soft_wrap=True, markup=False).print(f"recourse: warning: {sentence}")
+    _Screen(stderr=True, soft_wrap=True).print(Text("recourse: warning: ", "bold yellow"), sentence, sep="")
+
+
+def remark(sentence: str) -> None:
+    """Say something about a list: below it, or on standard error where a program reads the list."""
+    screen = console() if sys.stdout.isatty() else _Screen(stderr=True, soft_wrap=True)
+    screen.print(sentence)
 
 
 Yes = Annotated[bool, Parameter(name="--yes", negative="", help="Do not ask for confirmation.")]
@@ -67,11 +73,20 @@ def ask(question: str, *, yes: bool) -> None:
         return
     if not sys.stdin.isatty():
         raise Stop("Aborted: cannot ask for confirmation without a terminal. Pass --yes to proceed.")
-    if console().input(Text(f"{question} [y/N] ")).strip().lower() not in ("y", "yes"):
+    if console().input(Text(f"{visible(question)} [y/N] ")).strip().lower() not in ("y", "yes"):
         raise Stop("Nothing was done.", NO)
 
 
 class _Screen(Console):
+    """Where people read. A text is only ever shown: no markup, nothing in it that hides or steers the terminal."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(highlight=False, markup=False, **options)
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        """As rich prints."""
+        super().print(*(visible(one, lines=True) if isinstance(one, str) else one for one in objects), **options)
+
     def on_broken_pipe(self) -> None:
         """Leave it to `main`, for every output alike: rich would end the process with a refusal's status."""
         raise BrokenPipeError
@@ -80,19 +95,19 @@ class _Screen(Console):
 def console() -> Console:
     """Where people read. Long lines are kept whole when the output is not a terminal."""
     terminal = sys.stdout.isatty()
-    return _Screen(highlight=False, soft_wrap=not terminal, width=None if terminal else 160)
+    return _Screen(soft_wrap=not terminal, width=None if terminal else 160)
 
 
 def check_text(arguments: Sequence[str]) -> None:
     """Raise Stop for an argument that is no text: bytes that the terminal's encoding does not have."""
     for argument in arguments:
         if any("\ud800" <= letter <= "\udfff" for letter in argument):
-            raise Stop(f"{printable(argument)!r} cannot be read: it is not text in the encoding of this terminal.")
+            raise Stop(f"'{visible(argument)}' cannot be read: it is not text in the encoding of this terminal.")
 
 
 def help_screen() -> Console:
     """Where help is read, as wide as the terminal or as COLUMNS says."""
-    return _Screen(highlight=False)
+    return _Screen()
 
 
 def let_everything_be_written() -> None:
@@ -113,9 +128,9 @@ def exports(environment: Mapping[str, str]) -> str:
     return f"""  export PATH="{Path(sys.executable).parent}:$PATH"\n  export {settings}"""
 
 
-def say_more(end: str) -> None:
-    """Say how to go on behind a full page."""
-    console().print(f"There may be more: --after '{printable(end)}'", markup=False)
+def more(end: str) -> str:
+    """How to go on behind a full page."""
+    return f"There may be more: --after '{visible(end)}'"
 
 
 def say_json(value: Any) -> None:
@@ -124,9 +139,9 @@ def say_json(value: Any) -> None:
 
 
 def as_json(value: Any, indent: int | None = None) -> str:
-    """JSON for standard output: in ASCII where that is not UTF-8, so that it stays JSON."""
+    """JSON for standard output: in ASCII where that is not UTF-8, so that it stays JSON; nothing in it hides."""
     ascii_only = (sys.stdout.encoding or "").lower().replace("-", "") != "utf8"
-    return json.dumps(value, ensure_ascii=ascii_only, indent=indent)
+    return visible(json.dumps(value, ensure_ascii=ascii_only, indent=indent), lines=True)
 
 
 def plain(value: Any) -> Any:

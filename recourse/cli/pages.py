@@ -1,15 +1,17 @@
 """What people see of an order on a terminal: its page, what can be done, what a command leads to."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from recourse.cli.lists import Listed
 from recourse.cli.refusing import explain
+from recourse.cli.tables import Listing, pairs
 from recourse.resolution.model.amounts import write_amount
-from recourse.resolution.model.fields import printable
+from recourse.resolution.model.fields import visible
 from recourse.resolution.model.instants import write_instant
 from recourse.resolution.model.money import Balances
 from recourse.resolution.model.notice import Notice
@@ -22,16 +24,6 @@ from recourse.wording import texts
 from recourse.wording.english import PHASES, as_words
 
 _SILENCE = texts("silence", "short")
-
-
-def rows(pairs: Iterable[tuple[str, str]]) -> Table:
-    """Names and values in two columns, without lines."""
-    table = Table.grid(padding=(0, 2))
-    table.add_column(style="bold")
-    table.add_column()
-    for name, value in pairs:
-        table.add_row(name, Text(value))
-    return table
 
 
 def starting(terms: Terms) -> str:
@@ -68,7 +60,7 @@ def order_page(page: OrderView, zone: str) -> RenderableType:
     if ended:
         lines.append(("ended", f"{as_words(ended.how)}, started by {ended.initiator}, fault {ended.fault}"))
     lines.append(("settlement", _settlement(page, zone)))
-    return Group(rows(lines), money_table(page.money, currency, page.price + page.service_fee))
+    return Group(pairs(lines), money_lines(page.money, currency, page.price + page.service_fee))
 
 
 def _request(request: RequestView, currency: str, zone: str) -> str:
@@ -86,24 +78,20 @@ def _settlement(page: OrderView, zone: str) -> str:
     return as_words(page.settlement) + (f", moves at {write_instant(at, zone)}" if at else "")
 
 
-def money_table(money: Balances, currency: str, paid: int) -> Table:
+def money_lines(money: Balances, currency: str, paid: int) -> Table:
     """Where the money is, and that it adds up to what the client paid in."""
-    table = Table(title="money", title_justify="left", show_edge=False)
-    table.add_column("who")
-    table.add_column("has", justify="right")
-    for who, amount in money.parts.items():
-        table.add_row("held in escrow" if who == "held" else who, write_amount(amount, currency))
-    table.add_section()
-    table.add_row("together", write_amount(sum(money.parts.values()), currency))
-    table.add_row("paid in", write_amount(paid, currency))
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="bold")
+    table.add_column(justify="right")
+    sums = {"held in escrow" if who == "held" else who: amount for who, amount in money.parts.items()}
+    for who, amount in (sums | {"total": sum(money.parts.values()), "paid in": paid}).items():
+        table.add_row(who, write_amount(amount, currency))
     return table
 
 
-def actions_table(found: Actions, reader: str, currency: str) -> RenderableType:
+def actions_list(found: Actions, reader: str, currency: str) -> Listed:
     """What a role can do now, and what opens later."""
-    table = Table(title=f"what the {reader} can do now", title_justify="left", show_edge=False)
-    for heading in ("command", "what it does", "bounds", "until"):
-        table.add_column(heading)
+    cells = []
     for name, action in found.actions.items():
         bounds = [", ".join(action.kinds)] if action.kinds else []
         bounds += [
@@ -111,9 +99,10 @@ def actions_table(found: Actions, reader: str, currency: str) -> RenderableType:
             for what, said in (("amount", action.amount), ("refund", action.refund))
             if said
         ]
-        table.add_row(name, action.about, "; ".join(bounds), write_instant(action.until))
-    later = [f"{as_words(what)} from {write_instant(at)}" for what, at in found.available_at.items()]
-    return Group(table, *(Text(f"later: {line}") for line in later))
+        cells.append((name, action.about, "; ".join(bounds), write_instant(action.until)))
+    table = Listing(("command", "what it does", "bounds", "until"), cells, title=f"what the {reader} can do now")
+    later = [f"later: {as_words(what)} from {write_instant(at)}" for what, at in found.available_at.items()]
+    return Listed(found, table, "Nothing.", later)
 
 
 def between(bounds: Bounds, currency: str) -> str:
@@ -121,17 +110,14 @@ def between(bounds: Bounds, currency: str) -> str:
     return f"{write_amount(bounds.at_least, currency)} to {write_amount(bounds.at_most, currency)}"
 
 
-def notices_table(told: Sequence[Notice], reader: str) -> Table:
-    """Everything that one role was told."""
-    table = Table(title=f"what the {reader} was told", title_justify="left", show_edge=False)
-    for heading in ("when", "notice", "deadline", "answers"):
-        table.add_column(heading)
-    for notice in told:
-        body = notice.body
-        table.add_row(
-            write_instant(notice.at), as_words(notice.name), write_instant(body.deadline), ", ".join(body.answers)
-        )
-    return table
+def notices_list(told: Sequence[Notice], reader: str) -> Listed:
+    """Everything that a role was told."""
+    cells = [
+        (write_instant(one.at), as_words(one.name), write_instant(one.body.deadline), ", ".join(one.body.answers))
+        for one in told
+    ]
+    table = Listing(("when", "notice", "deadline", "answers"), cells, title=f"what the {reader} was told")
+    return Listed(told, table, f"The {reader} was told nothing.")
 
 
 def outcome_page(outcome: Outcome | None, currency: str, amount: str | None) -> RenderableType:
@@ -147,26 +133,26 @@ def outcome_page(outcome: Outcome | None, currency: str, amount: str | None) -> 
     lines.append(("turn", as_words(turn.who) + (f" until {write_instant(turn.until)}" if turn.until else "")))
     if following:
         lines.append(("next", f"{as_words(following.name)} at {write_instant(following.at)}"))
-    return Group(Text(f"applied{again}"), rows(lines))
+    return Group(Text(f"applied{again}"), pairs(lines))
 
 
 def refusal_page(verb: str, code: str, details: Mapping[str, Any], currency: str) -> RenderableType:
     """Why a command is refused: a sentence, and what it does not say yet."""
     sentence, more = explain(code, details, currency)
-    return Group(Text(f"{verb} ({code}): {printable(sentence)}"), rows(more))
+    return Group(Text(f"{verb} ({code}): {visible(sentence)}"), pairs(more))
 
 
 def outlook_page(answer: Ahead | WouldBeRefused, currency: str, amount: str | None) -> RenderableType:
     """What a command would lead to; `amount` is in words what it gives to whom."""
-    said: list[RenderableType] = [rows([("amount", amount)])] if amount else []
+    said: list[RenderableType] = [pairs([("amount", amount)])] if amount else []
     if isinstance(answer, WouldBeRefused):
         return Group(*said, refusal_page("would be refused", answer.refused, answer.details, currency))
-    parts = [*said, Text("at once"), rows(_outlook(answer, currency))]
+    parts = [*said, Text("at once"), pairs(_outlook(answer, currency))]
     if answer.if_accepted:
-        parts += [Text("if it is accepted"), rows(_outlook(answer.if_accepted, currency))]
+        parts += [Text("if it is accepted"), pairs(_outlook(answer.if_accepted, currency))]
     if answer.if_nobody_acts:
         silent = answer.if_nobody_acts
-        parts += [Text(f"if nobody acts, at {write_instant(silent.at)}"), rows(_outlook(silent, currency))]
+        parts += [Text(f"if nobody acts, at {write_instant(silent.at)}"), pairs(_outlook(silent, currency))]
     return Group(*parts)
 
 

@@ -7,7 +7,9 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import App, Parameter
 
+from recourse.cli.lists import Listed, say_list
 from recourse.cli.output import BAD_INPUT, DONE, NO, Json, Stop, console, say_json
+from recourse.cli.tables import Listing
 from recourse.policies.chart import Chart, chart
 from recourse.policies.comparing import compare, in_words
 from recourse.policies.explain import explained
@@ -30,16 +32,14 @@ Name = Annotated[str, Parameter(help="The name of a built-in policy, or the path
 def list_policies(*, json: Json = False) -> None:
     """List the built-in policies."""
     presets = [{"name": name, "about": preset_about(name)} for name in PRESETS]
-    if json:
-        say_json(presets)
-        return
-    for preset in presets:
-        _say(f"{preset['name']:20}{preset['about']}")
+    table = Listing(("policy", "what it does"), [(preset["name"], preset["about"]) for preset in presets])
+    say_list(Listed(presets, table, ""), json=json)
 
 
 @app.command
 def show(
     name: Name,
+    /,
     *,
     defaults: Annotated[bool, Parameter(negative="", help="Also show keys that no file sets.")] = False,
     json: Json = False,
@@ -55,7 +55,7 @@ def show(
 
 
 @app.command
-def payload(name: Name) -> None:
+def payload(name: Name, /) -> None:
     """Print the effective policy as JSON, as starting an order needs it in other languages.
 
     It holds every value, so later changes to defaults do not affect the order.
@@ -109,6 +109,7 @@ def lint_policies(
 @app.command
 def diagram(
     name: Name,
+    /,
     *,
     format: Annotated[Literal["mermaid", "svg"], Parameter(help="Mermaid text or an SVG picture.")] = "mermaid",
     json: Json = False,
@@ -133,7 +134,7 @@ def _as_json(drawn: Chart) -> dict[str, object]:
 
 
 @app.command
-def explain(name: Name, *, json: Json = False) -> None:
+def explain(name: Name, /, *, json: Json = False) -> None:
     """Explain a policy in plain sentences."""
     _, policy = _usable(name)
     if json:
@@ -148,7 +149,7 @@ def explain(name: Name, *, json: Json = False) -> None:
 
 
 @app.command
-def diff(old: Name, new: Name, *, json: Json = False) -> None:
+def diff(old: Name, new: Name, /, *, json: Json = False) -> None:
     """Show what changes from one policy to another, in words."""
     comparison = compare(_usable(old)[1], _usable(new)[1])
     if json:
@@ -177,7 +178,7 @@ def _usable(name: str) -> tuple[PolicyFile, Policy]:
 
 
 def _say(line: str, end: str = "\n") -> None:
-    console().print(line, end=end, markup=False)
+    console().print(line, end=end)
 
 
 def _count(number: int, one: str, many: str | None = None) -> str:

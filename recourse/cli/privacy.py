@@ -9,7 +9,7 @@ from cyclopts import App, Parameter
 
 from recourse.cli.output import DONE, NO, Json, OrderId, Stop, Yes, ask, console, say_json
 from recourse.database.erasing import check_keeper, erased_of, holds, lift_holds, set_hold
-from recourse.resolution.model.fields import printable
+from recourse.resolution.model.fields import visible
 from recourse.resolution.model.instants import write_instant
 from recourse.resolution.model.vocabulary import Party
 from recourse.runtime.database_connection import explaining_database_errors
@@ -60,7 +60,7 @@ async def export(party: Who, /, *, out: Path | None = None) -> None:
                     file.write(piece)
         except OSError as error:
             raise Stop(f"{out} cannot be written: {error.strerror}.") from error
-    console().print(f"Written to {out}.", markup=False)
+    console().print(f"Written to {out}.")
 
 
 @app.command(name="erase")
@@ -129,14 +129,14 @@ def _answer(done: Tally, json: bool, of_whom: str, verb: str = "went") -> int:
 
 
 def _say(tally: Tally, verb: str, of_whom: str) -> None:
-    about = f" {printable(of_whom)}" if of_whom else ""
+    about = f" {visible(of_whom)}" if of_whom else ""
     if not tally.pieces and not tally.left:
-        console().print(f"There is nothing to erase{about}.", markup=False)
+        console().print(f"There is nothing to erase{about}.")
     for what, count in sorted(tally.pieces.items()):
         name = "whole orders" if what == "order" else f"{what} of {count} {'order' if count == 1 else 'orders'}"
-        console().print(f"{name[0].upper()}{name[1:]}{f': {count}' if what == 'order' else ''}: {verb}.", markup=False)
+        console().print(f"{name[0].upper()}{name[1:]}{f': {count}' if what == 'order' else ''}: {verb}.")
     for piece in tally.named:
-        console().print(f"{printable(piece.order_id)}, {piece.what}: {printable(piece.says)}.", markup=False)
+        console().print(f"{visible(piece.order_id)}, {piece.what}: {visible(piece.says)}.")
     if (more := tally.left.total() - len(tally.named)) > 0:
         console().print(f"And {more} more wait.")
 
@@ -157,7 +157,7 @@ async def hold(target: OrderOrWho, /, *, reason: Reason) -> None:
         with explaining_database_errors():
             await check_keeper(orders.pool)
             await set_hold(orders.pool, reason, **on)  # type: ignore[arg-type]
-    console().print(f"{printable(target)} is under a legal hold.", markup=False)
+    console().print(f"{visible(target)} is under a legal hold.")
 
 
 @app.command
@@ -169,9 +169,9 @@ async def lift(target: OrderOrWho, /) -> int:
             standing = await holds(orders.pool, **_target(target))  # type: ignore[arg-type]
             await lift_holds(orders.pool, [one.number for one in standing])
     if not standing:
-        console().print(f"{printable(target)} is under no legal hold.", markup=False)
+        console().print(f"{visible(target)} is under no legal hold.")
         return NO
-    console().print(f"{printable(target)} is under no legal hold any more.", markup=False)
+    console().print(f"{visible(target)} is under no legal hold any more.")
     return DONE
 
 
@@ -190,13 +190,10 @@ async def show(order_id: OrderId, /, *, json: Json = False) -> None:
     for one in erased:
         whose = f" of {' and '.join(one.whose)}" if one.what in ("texts", "addresses", "contacts") else ""
         console().print(
-            f"{write_instant(one.at)}: {as_words(one.what)}{whose} ({one.erased}), by {printable(one.erased_by)}. "
-            f"Reason: {printable(one.reason)}. Legal basis: {printable(one.legal_basis)}.",
-            markup=False,
+            f"{write_instant(one.at)}: {as_words(one.what)}{whose} ({one.erased}), by {visible(one.erased_by)}. "
+            f"Reason: {visible(one.reason)}. Legal basis: {visible(one.legal_basis)}."
         )
     for held in standing:
-        console().print(
-            f"Under a legal hold since {write_instant(held.since)}: {printable(held.reason)}.", markup=False
-        )
+        console().print(f"Under a legal hold since {write_instant(held.since)}: {visible(held.reason)}.")
     if not erased and not standing:
         console().print("Nothing was erased.")

@@ -7,9 +7,10 @@ from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 
-from recourse.cli.output import NO, Json, Stop, Zone, console, say_json
+from recourse.cli.lists import say_table
+from recourse.cli.output import NO, Json, Stop, Zone, console, remark, say_json
 from recourse.cli.timeline import timeline
-from recourse.resolution.model.fields import printable
+from recourse.resolution.model.fields import visible
 from recourse.resolution.model.record import Export, Reader, verify
 from recourse.runtime.exact_json import read_json
 
@@ -27,7 +28,7 @@ Head = Annotated[
 
 
 @app.command
-def export(order_id: str, *, for_: For, out: Path | None = None, json: Json = False) -> None:
+def export(order_id: str, /, *, for_: For, out: Path | None = None, json: Json = False) -> None:
     """Export an order's record from PostgreSQL (DATABASE_URL), as one JSON document.
 
     Parameters
@@ -48,7 +49,7 @@ def export(order_id: str, *, for_: For, out: Path | None = None, json: Json = Fa
     if json:
         say_json(_summary(document) | {"file": str(out)})
     else:
-        console().print(f"{_sentence(document)} Written to {out}.", markup=False)
+        console().print(f"{_sentence(document)} Written to {out}.")
 
 
 async def _read(order_id: str, reader: Reader) -> dict[str, Any]:
@@ -60,7 +61,7 @@ async def _read(order_id: str, reader: Reader) -> dict[str, Any]:
 
 
 @app.command(name="verify")
-def verify_file(file: Path, *, head: Head = None, json: Json = False) -> int:
+def verify_file(file: Path, /, *, head: Head = None, json: Json = False) -> int:
     """Verify an exported record offline: nothing was altered, removed, added or moved since it was recorded.
 
     Without a `--head` from another source, a completely forged record looks genuine.
@@ -75,14 +76,14 @@ def verify_file(file: Path, *, head: Head = None, json: Json = False) -> int:
         say_json({"verifies": not wrong, "problems": wrong, **({} if wrong else _summary(document))})
     elif wrong:
         for problem in wrong:
-            console().print(f"{file}: {printable(problem)}", markup=False)
+            console().print(f"{file}: {visible(problem)}")
     else:
-        console().print(f"It verifies. {_sentence(document)}", markup=False)
+        console().print(f"It verifies. {_sentence(document)}")
     return NO if wrong else 0
 
 
 @app.command
-def show(file: Path, *, zone: Zone = "UTC", head: Head = None) -> int:
+def show(file: Path, /, *, zone: Zone = "UTC", head: Head = None) -> int:
     """Show an exported record as a timeline. A record that does not verify is not shown.
 
     Parameters
@@ -93,8 +94,8 @@ def show(file: Path, *, zone: Zone = "UTC", head: Head = None) -> int:
     document, wrong = _checked(file, head)
     if wrong:
         return verify_file(file, head=head)
-    console().print(timeline(Export.model_validate(document), zone=zone))
-    console().print(_sentence(document), markup=False)
+    say_table(timeline(Export.model_validate(document), zone=zone))
+    remark(_sentence(document))
     return 0
 
 
@@ -133,6 +134,6 @@ def _sentence(document: dict[str, Any]) -> str:
     count = f"{told['entries']} {'entry' if told['entries'] == 1 else 'entries'}"
     erased = f" Words of {told['erased']} were erased; nothing proves what these still say." if told["erased"] else ""
     return (
-        f"Record of order {printable(told['order_id'])} for the {told['for']}: {count}{hidden}, "
+        f"Record of order {visible(told['order_id'])} for the {told['for']}: {count}{hidden}, "
         f"ending with {told['head']}.{erased}"
     )

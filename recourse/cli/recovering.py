@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -10,7 +10,7 @@ from cyclopts import Parameter
 from recourse.cli.output import DONE, NO, Json, Stop, Yes, ask, complain, console, say_json
 from recourse.errors import NoSuchOrder
 from recourse.resolution.model.data_version import NeedsNewerBuild
-from recourse.resolution.model.fields import printable
+from recourse.resolution.model.fields import visible
 from recourse.starter.client import Recourse
 from recourse.starter.doctor import suspects
 from recourse.starter.recovering import CannotRecover, Done, Finding, Recovery, State, counted
@@ -41,9 +41,7 @@ async def revive(
     full
         With --all: compare every order with its history. Needed after Temporal was restored from a backup.
     """
-    return await _bring_together(
-        order_id, all_, full, yes, json, "revive", ("orphaned", "temporal_behind"), Recovery.revive
-    )
+    return await _bring_together(_REVIVE, order_id, full, _Asked(all_, yes, json))
 
 
 async def repair(order_id: str | None = None, /, *, all_: All = False, yes: Yes = False, json: Json = False) -> int:
@@ -60,42 +58,47 @@ async def repair(order_id: str | None = None, /, *, all_: All = False, yes: Yes 
         Every order that needs it. Checks each, lists them and asks for confirmation.
     """
     # What a database lost need not show in what Temporal lists.
-    return await _bring_together(order_id, all_, True, yes, json, "repair", ("database_behind",), Recovery.repair)
+    return await _bring_together(_REPAIR, order_id, True, _Asked(all_, yes, json))
 
 
-async def _bring_together(
-    order_id: str | None,
-    every: bool,
-    full: bool,
-    yes: bool,
-    json: bool,
-    verb: str,
-    states: tuple[State, ...],
-    do: Callable[[Recovery, str], Awaitable[Done]],
-) -> int:
-    if (order_id is None) != every:
+@dataclass(frozen=True)
+class _Way:
+    """A way to bring orders and their workflows together: its verb, which orders need it, and what it does to each."""
+
+    verb: str
+    states: tuple[State, ...]
+    do: Callable[[Recovery, str], Awaitable[Done]]
+
+
+_REVIVE = _Way("revive", ("orphaned", "temporal_behind"), lambda recovery, order_id: recovery.revive(order_id))
+_REPAIR = _Way("repair", ("database_behind",), lambda recovery, order_id: recovery.repair(order_id))
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What was typed about many orders, and how to answer."""
+
+    every: bool
+    yes: bool
+    json: bool
+
+
+async def _bring_together(way: _Way, order_id: str | None, full: bool, asked: _Asked) -> int:
+    if (order_id is None) != asked.every:
         raise Stop("Name an order or pass --all.")
     async with Recourse.connect() as recourse:
         with explaining_temporal_errors():
-            return await _with(Recovery(recourse), recourse, order_id, full, yes, json, verb, states, do)
+            recovery = Recovery(recourse)
+            if order_id is None:
+                return await _every_order(way, recovery, recourse, full, asked)
+            _say([await way.do(recovery, order_id)], asked.json)
+            return DONE
 
 
-async def _with(
-    recovery: Recovery,
-    recourse: Recourse,
-    order_id: str | None,
-    full: bool,
-    yes: bool,
-    json: bool,
-    verb: str,
-    states: tuple[State, ...],
-    do: Callable[[Recovery, str], Awaitable[Done]],
-) -> int:
-    if order_id is not None:
-        _say([await do(recovery, order_id)], json)
-        return DONE
+async def _every_order(way: _Way, recovery: Recovery, recourse: Recourse, full: bool, asked: _Asked) -> int:
+    json, verb = asked.json, way.verb
     found, failed = list[Finding](), 0
-    async for one in _wanted(recourse, recovery, full, states):
+    async for one in _wanted(recourse, recovery, full, way.states):
         if isinstance(one, Finding):
             found.append(one)
         else:
@@ -109,17 +112,17 @@ async def _with(
         return NO if failed else DONE
     if not json:
         for one in found[:SHOWN]:
-            console().print(f"{one.order_id}: {printable(one.says)}.", markup=False)
+            console().print(f"{one.order_id}: {visible(one.says)}.")
         if len(found) > SHOWN:
             console().print(f"And {len(found) - SHOWN} more.")
     # At the wrong Temporal every order seems lost.
     temporal = recourse.temporal
     where = f"Temporal at {temporal.service_client.config.target_host}, namespace {temporal.namespace}"
-    ask(f"{verb.capitalize()} {counted(len(found), 'order')} now, on {where}?", yes=yes)
+    ask(f"{verb.capitalize()} {counted(len(found), 'order')} now, on {where}?", yes=asked.yes)
     all_done = list[Done]()
     for some in _chunks([one.order_id for one in found]):
         try:
-            ends = await asyncio.gather(*(_done(do, recovery, each) for each in some))
+            ends = await asyncio.gather(*(_done(way, recovery, each) for each in some))
         except BaseException:
             # One that began again, and was not sent what nobody had decided, is no longer found as one that needs it.
             named = ", ".join(some)
@@ -136,11 +139,9 @@ async def _with(
     return NO if failed else DONE
 
 
-async def _done(
-    do: Callable[[Recovery, str], Awaitable[Done]], recovery: Recovery, order_id: str
-) -> Done | CannotRecover | NeedsNewerBuild | NoSuchOrder:
+async def _done(way: _Way, recovery: Recovery, order_id: str) -> Done | CannotRecover | NeedsNewerBuild | NoSuchOrder:
     try:
-        return await do(recovery, order_id)
+        return await way.do(recovery, order_id)
     except (CannotRecover, NeedsNewerBuild, NoSuchOrder) as error:
         return error
 
@@ -185,4 +186,4 @@ def _say(done: list[Done], json: bool) -> None:
         return
     for one in done:
         again = f" Sent again: {counted(one.sent_again, 'undecided message')}." if one.sent_again else ""
-        console().print(f"{printable(one.says)}{again}", markup=False)
+        console().print(f"{visible(one.says)}{again}")

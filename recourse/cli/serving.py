@@ -170,4 +170,4 @@ def token(
     if json:
         say_json({name: made, "expires_at": expires_at})
     else:
-        console().print(made, markup=False)
+        console().print(made)

@@ -59,7 +59,7 @@ async def simulate(
         if json:
             say_json(result.as_json())
         else:
-            console().print(result.sentence, markup=False)
+            console().print(result.sentence)
     if not json:
         console().print(closing_line(results))
     return DONE if all(result.outcome == "ok" for result in results) else NO

@@ -1,21 +1,16 @@
 """`recourse stats`: what the views for analysis say (docs/analysis.md)."""
 
-import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Literal
 
 from cyclopts import App
-from rich.console import Group, RenderableType
-from rich.padding import Padding
-from rich.table import Table
-from rich.text import Text
 
-from recourse.cli.output import Json, Zone, console, say_json
-from recourse.cli.pages import rows
+from recourse.cli.lists import Listed, Watch, keep_saying
+from recourse.cli.output import Json, Zone
+from recourse.cli.tables import Column, Listing
 from recourse.cli.typed import Limit
 from recourse.resolution.model.amounts import write_amount
-from recourse.resolution.model.fields import printable
 from recourse.resolution.model.instants import write_instant
 from recourse.runtime.database_connection import explaining_database_errors
 from recourse.starter.reading import Orders
@@ -50,12 +45,13 @@ _OF_ORDERS = ("order_id", "policy", "closed_at", "ending", "how", "initiator", "
 
 
 @app.default
-def stats(
+async def stats(
     view: View,
     /,
     *,
     limit: Limit = 50,
     zone: Zone = "UTC",
+    watch: Watch = False,
     json: Json = False,
 ) -> None:
     """Show one view of the schema `analysis`. For operators only: it includes private feedback.
@@ -67,18 +63,14 @@ def stats(
     view
         The view.
     """
-    found = asyncio.run(_read(view, limit))
-    if json:
-        say_json(found)
-        return
-    if not found:
-        console().print("Nothing yet: no closed order counts here.")
-        return
-    names = _OF_ORDERS if view == "closed_orders" else tuple(found[0])
-    cells = [[_shown(name, row, zone) for name in names] for row in found]
-    right = [isinstance(found[0][name], int | Decimal) for name in names]
-    screen = console()
-    screen.print(_shaped([as_words(name) for name in names], cells, right, screen.width))
+    async with Orders.connect() as orders:
+
+        async def read() -> Listed:
+            with explaining_database_errors():
+                found = await read_view(orders.pool, view, limit)
+            return Listed(found, _table(view, found, zone), "Nothing yet: no closed order counts here.")
+
+        await keep_saying(read, json=json, watch=watch)
 
 
 async def read_view(pool: Any, view: View, limit: int) -> list[dict[str, Any]]:
@@ -87,25 +79,12 @@ async def read_view(pool: Any, view: View, limit: int) -> list[dict[str, Any]]:
     return [dict(row) for row in await pool.fetch(query, max(limit, 0))]
 
 
-async def _read(view: View, limit: int) -> list[dict[str, Any]]:
-    async with Orders.connect() as orders:
-        with explaining_database_errors():
-            return await read_view(orders.pool, view, limit)
-
-
-def _shaped(names: list[str], cells: list[list[str]], right: list[bool], width: int) -> RenderableType:
-    """A table, where its values fit on a line; else each row as lines of its own, so that no value is broken."""
-    columns = list(zip(names, zip(*cells, strict=True), strict=True))
-    # A heading breaks between its words.
-    needed = sum(max(map(len, (*name.split(), *column))) + 3 for name, column in columns) + 1
-    if needed > width:
-        return Group(*(Padding(rows(zip(names, row, strict=True)), (0, 0, 1, 0)) for row in cells))
-    table = Table()
-    for name, to_the_right in zip(names, right, strict=True):
-        table.add_column(name, justify="right" if to_the_right else "left")
-    for row in cells:
-        table.add_row(*(Text(cell, no_wrap=True) for cell in row))
-    return table
+def _table(view: View, found: Sequence[Mapping[str, Any]], zone: str) -> Listing:
+    names = _OF_ORDERS if view == "closed_orders" or not found else tuple(found[0])
+    columns = [
+        Column(as_words(name), right=any(isinstance(row[name], int | Decimal) for row in found)) for name in names
+    ]
+    return Listing(columns, [[_shown(name, row, zone) for name in names] for row in found])
 
 
 def _shown(name: str, row: Mapping[str, Any], zone: str) -> str:
@@ -114,4 +93,4 @@ def _shown(name: str, row: Mapping[str, Any], zone: str) -> str:
         return "-"
     if name in _MONEY:
         return write_amount(value, row["currency"])
-    return write_instant(value, zone) if hasattr(value, "tzinfo") else printable(str(value))
+    return write_instant(value, zone) if hasattr(value, "tzinfo") else str(value)

@@ -5,10 +5,9 @@ from datetime import datetime
 from typing import Any
 
 from pydantic import ValidationError
-from rich.box import SIMPLE_HEAD
-from rich.table import Table
 from rich.text import Text
 
+from recourse.cli.tables import Cell, Column, Listing
 from recourse.resolution.model.amounts import write_amount
 from recourse.resolution.model.entry import EntryContent, OtherEvent, RefusedEntry
 from recourse.resolution.model.events import (
@@ -21,7 +20,7 @@ from recourse.resolution.model.events import (
     RulingMade,
     SettlementOffered,
 )
-from recourse.resolution.model.fields import printable
+from recourse.resolution.model.fields import visible
 from recourse.resolution.model.instants import write_instant
 from recourse.resolution.model.record import Export, ExportedEntry
 from recourse.resolution.model.step import RecordEntry
@@ -33,8 +32,8 @@ _TONES = {"refused": "yellow", "order_canceled": "red", "completed": "green", "m
 _TOLD = ("status", "because", "how", "outcome", "due_at", "answer_due_at")
 
 
-def timeline(record: Export | Sequence[RecordEntry], *, currency: str | None = None, zone: str = "UTC") -> Table:
-    """The record as a table for `rich`, instants on the clock of `zone`.
+def timeline(record: Export | Sequence[RecordEntry], *, currency: str | None = None, zone: str = "UTC") -> Listing:
+    """The record as a table, instants on the clock of `zone`.
 
     `record` is an export or the entries themselves; those do not know their `currency`, and without it amounts stay
     minor units. Hidden entries are shown as such. Raises ValueError where there is no such zone.
@@ -43,14 +42,9 @@ def timeline(record: Export | Sequence[RecordEntry], *, currency: str | None = N
     entries: Sequence[ExportedEntry | RecordEntry] = record.entries if isinstance(record, Export) else record
     if isinstance(record, Export):
         currency = currency or str(record.order.get("currency") or "") or None
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    table.add_column("#", justify="right", no_wrap=True)
-    table.add_column(f"When ({zone})" if zone != "UTC" else "When", no_wrap=True)
-    for title in ("Who", "What", "What came of it", "Money"):
-        table.add_column(title, overflow="fold")
-    for entry in entries:
-        table.add_row(str(entry.number), *_row(entry, currency, zone))
-    return table
+    when = f"when ({zone})" if zone != "UTC" else "when"
+    rows: list[tuple[Cell, ...]] = [(str(entry.number), *_row(entry, currency, zone)) for entry in entries]
+    return Listing((Column("#", right=True), when, "who", "what", "what came of it", "money"), rows)
 
 
 def _row(entry: ExportedEntry | RecordEntry, currency: str | None, zone: str) -> Iterator[Text]:
@@ -127,4 +121,4 @@ def _amount(minor: Any, currency: str | None) -> str:
 
 def _text(text: str, style: str = "") -> Text:
     """A text that only ever shows: no markup, no escape sequence of a party reaches the terminal."""
-    return Text("\n".join(printable(line) for line in text.split("\n")), style)
+    return Text(visible(text, lines=True), style)

@@ -1,7 +1,14 @@
-"""The names by which Temporal knows orders."""
+"""The names by which Temporal knows orders, and where their pages are."""
+
+from urllib.parse import quote
 
 ORDER = "Order"  # the workflow type of every order
 PREFIX = "order-"
+
+
+def page_address(web_url: str, order_id: str) -> str:
+    """The address of an order's page; `web_url` is where the pages are."""
+    return f"{web_url.rstrip('/')}/pages/orders/{quote(order_id, safe='')}"
 
 
 def workflow_id(order_id: str) -> str:

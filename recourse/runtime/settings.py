@@ -53,6 +53,7 @@ class Settings(BaseSettings):
     payload_keys: Annotated[SecretStr, Field(validation_alias="RECOURSE_PAYLOAD_KEYS")] = SecretStr("")
     payloads_plain: Annotated[Literal["accept", "refuse"], Field(validation_alias="RECOURSE_PAYLOADS_PLAIN")] = "accept"
     web_url: Annotated[str, Field(validation_alias="RECOURSE_WEB_URL"), _PAGES] = ""
+    temporal_ui_url: Annotated[str, Field(validation_alias="RECOURSE_TEMPORAL_UI_URL"), _PAGES] = ""
     payment_providers: Annotated[str, Field(validation_alias="RECOURSE_PAYMENT_PROVIDERS")] = ""
 
     metrics_address: Annotated[str | None, Field(validation_alias="RECOURSE_METRICS_ADDRESS"), _LISTENER] = None

@@ -72,6 +72,7 @@ def environment(sandbox: Sandbox) -> dict[str, str]:
         "RECOURSE_TOKEN_KEYS": sandbox.token_keys,
         "RECOURSE_WEB_URL": sandbox.url,
         "RECOURSE_SANDBOX": sandbox.url,
+        **({"RECOURSE_TEMPORAL_UI_URL": sandbox.temporal_ui} if sandbox.temporal_ui else {}),
         "RECOURSE_TOKEN": tokens(sandbox)["service"],
     }
 

@@ -152,6 +152,15 @@ async def test_a_request_to_cancel_reads_like_this() -> None:
     )
 
 
+async def test_nothing_in_a_letter_hides() -> None:
+    [notice] = await Written().by("client", "message", comment="a\u202eb\u009bc\nAnd so on.")
+    assert r"> a\u202eb\u009bc" in letter(notice)
+    assert "\n> And so on.\n" in letter(notice)
+    foreign = notice.model_copy(update={"body": notice.body.model_copy(update={"order_id": "o\u202e1"})})
+    assert r"o\u202e1" in letter(foreign)
+    assert subject(foreign).startswith(r"Order o\u202e1: ")
+
+
 async def test_an_extension_says_how_long_and_a_refund_who_gets_it_back() -> None:
     order = Written()
     [notice] = await order.by(

@@ -56,7 +56,7 @@ async def test_a_case_is_found_seen_and_decided(
     listed = await run(environment, "cases", "list", "--policy", "glimmer")
     for told in (name, "due in 13 d", "operator", "100.00 USD", "canceled; client 50.00 USD, freelancer 40.00 USD"):
         assert told in listed.output
-    assert (await run(environment, "cases", "list", "--overdue")).output == "No matching cases.\n"
+    assert (await run(environment, "cases", "list", "--overdue")).error == "No matching cases.\n"
     (found,) = (await run(environment, "cases", "list", "--waiting", "--json")).json
     assert (found["order_id"], found["held"], found["overdue"]) == (name, 10_000, False)
     assert found["if_nobody_acts"]["money"]["client"] == 5_000
@@ -94,7 +94,7 @@ async def test_a_case_is_found_seen_and_decided(
     assert (again.status, again.json["refused"]) == (1, "order_closed")
     ended = await run(environment, "orders", "list", "--how", "ruling", "--json")
     assert [row["order_id"] for row in ended.json] == [name]
-    assert (await run(environment, "orders", "list", "--phase", "delivered")).output == "No matching orders.\n"
+    assert (await run(environment, "orders", "list", "--phase", "delivered")).error == "No matching orders.\n"
     nobody = await run(environment, "cases", "rule", name, "--as", "client", *ruling[4:])
     assert (nobody.status, "operator:ID" in nobody.error) == (2, True)
 
@@ -106,7 +106,7 @@ async def test_orders_are_found_by_what_is_late_and_what_stands_still(environmen
         rows = await run(environment, "orders", "list", "--due-before", wanted, "--json")
         assert [row["order_id"] for row in rows.json] == found
     page = await run(environment, "orders", "list", "--due-before", "2d", "--limit", "1")
-    after = page.output.rsplit("--after '", 1)[1].split("'")[0]
+    after = page.error.rsplit("--after '", 1)[1].split("'")[0]
     rows = await run(environment, "orders", "list", "--due-before", "2d", "--after", after, "--json")
     assert [row["order_id"] for row in rows.json] == [soon.order_id]
     stuck = await run(environment, "orders", "list", "--stuck", "--json")
@@ -147,7 +147,7 @@ async def test_what_was_given_up_is_sent_again_also_for_a_closed_order(environme
         assert (sent.status, sent.json["failures"]) == (0, []), sent.error
         taken = [request for request in web.ids if request not in early]
         assert [one for one in dict.fromkeys(taken) if one in told] == told
-        assert "Nothing waits" in (await run(environment, "outbox", "list")).output
+        assert "Nothing waits" in (await run(environment, "outbox", "list")).error
         count = len(web.ids)
         assert (await run(sending, "outbox", "retry", order.order_id)).status == 0
         assert len(web.ids) == count
@@ -164,7 +164,7 @@ async def test_a_webhook_that_is_gone_is_seen_and_enabled_again(environment: dic
         assert (again.status, "recourse outbox enable" in " ".join(again.output.split())) == (1, True)
         assert web.ids == told[:1]
 
-        listed = " ".join((await run(environment, "outbox", "list")).output.split())
+        listed = (await run(environment, "outbox", "list")).error
         assert "The webhook is disabled: its receiver answered 410 Gone" in listed
         [row] = (await run(environment, "outbox", "list", "--json")).json
         assert row["disabled_since"]

@@ -1,5 +1,7 @@
 """What is typed on the command line: every option has help, numbers are whole, money is money, errors are sentences."""
 
+import re
+import shlex
 import sys
 from collections.abc import Iterator
 from typing import Any, get_args
@@ -9,10 +11,9 @@ from cyclopts import App, CycloptsError
 from cyclopts.argument import Argument
 
 from recourse.cli.app import app, main
+from recourse.cli.examples import EXAMPLES, examples
 from recourse.cli.output import Stop
 from recourse.cli.refusing import explain, readable, usage_problem
-from recourse.cli.stats import _shaped
-from recourse.resolution.model.amounts import write_amount
 from recourse.resolution.model.refusals import SENTENCES
 from tests.cli.internals import INTERNALS
 
@@ -176,15 +177,41 @@ def test_amounts_in_a_refusal_are_money_and_counts_are_not() -> None:
     )
 
 
-@pytest.mark.parametrize("width", [40, 60, 80, 120, 160])
-def test_no_width_breaks_a_word_of_a_table(width: int) -> None:
-    from io import StringIO
+@pytest.mark.parametrize("command", ALL)
+def test_every_command_has_examples_that_can_be_typed(command: str) -> None:
+    found = examples(command)
+    assert found
+    for example in found:
+        assert max(map(len, example.splitlines())) <= 78
+        typed = example.replace("\\\n", " ").partition(" > ")[0]
+        _, *words = shlex.split(re.sub(r"\$\(.*\)", "0" * 64, typed))
+        called, *_ = app.parse_args(words, exit_on_error=False, print_error=False)
+        assert callable(called)
+        assert " ".join(app.parse_commands(words)[0]) == command
 
-    from rich.console import Console
 
-    names = ["policy", "ending", "exempt because", "orders", "gross"]
-    cells = [["resolution_center", "canceled", "waiting_requirements", "12", write_amount(5_000, "USD")]]
-    screen = Console(file=StringIO(), width=width)
-    screen.print(_shaped(names, cells, [False, False, False, True, True], width))
-    shown = screen.file.getvalue()  # type: ignore[attr-defined]
-    assert all(word in shown for word in (*cells[0][:4], "50.00"))
+def test_no_example_is_of_a_command_that_is_gone() -> None:
+    assert set(EXAMPLES) <= set(ALL)
+
+
+@pytest.mark.parametrize(
+    ("words", "says", "not_said"),
+    [
+        ("order start --help", "recourse order start 1001 --client c-3", "Exit status"),
+        (
+            "order preview request --help",
+            "recourse order preview request 1001 --as client --kind cancel",
+            "Exit status",
+        ),
+        ("order --help", "Commands", "Exit status"),
+        ("--help", "Exit status: 0 success", "Examples"),
+    ],
+)
+def test_help_ends_with_what_can_be_typed(
+    words: str, says: str, not_said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["recourse", *words.split()])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    said = capsys.readouterr().out
+    assert (ended.value.code, says in said, not_said in said) == (0, True, False), said

@@ -12,6 +12,7 @@ from tests.cli.test_orders import environment, run, worker
 
 PAGE = (FOLDER / "glimmer.md").read_text(encoding="utf-8")
 TYPED = re.compile(r"^\$ recourse ((?:.*\\\n)*.*)\n((?:(?![$#] ).*\n)*)", re.MULTILINE)
+LATE = re.compile(r"No worker has picked it up yet.*\n")
 INSTANT = re.compile(r"(\w{3} )?\d{4}-\d\d-\d\d[T ][\d:]+( UTC|Z)?")
 
 __all__ = ["environment", "worker"]
@@ -27,6 +28,8 @@ async def test_glimmers_story_goes_as_told(environment: dict[str, str]) -> None:
             ran = await run(environment, *(order_id if word == "2003" else word for word in shlex.split(command)))
             assert ran.error == ""
             said = "\n".join(line.rstrip() for line in ran.output.splitlines()) + "\n"
+            # On a busy machine the worker is late.
+            said = LATE.sub("", said)
             if key:
                 said = json.dumps(ran.json[key], separators=(",", ":")) + "\n"
             assert INSTANT.sub("…", said.replace(order_id, "2003")) == INSTANT.sub("…", answer)

@@ -1,11 +1,13 @@
 """Forms, previews and confirmations: what is sent is what was seen, once."""
 
 import asyncio
+import re
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
 
+from recourse.resolution.model.record import Export
 from tests.http.conftest import Orders
 from tests.pages.conftest import Visitors, started
 from tests.process.conftest import Marketplace
@@ -196,6 +198,46 @@ async def test_what_a_party_writes_is_only_ever_text(
         assert "<script>alert" not in somebody.text
         assert "<img" not in somebody.text
         assert 'href="javascript' not in somebody.text
+
+
+async def test_no_text_hides_or_turns_what_stands_around_it(
+    marketplace: Marketplace, visitor: Visitors, order: Orders
+) -> None:
+    hiding, shown = "a\u202eb\u009bc", r"a\u202eb\u009bc"
+    good, turned = "https://good.example\\@files.example/x", "https://files.example/\u202egpj.exe"
+    evidence = {"kind": hiding, "sha256": "0" * 64}
+    order_id = await started(
+        marketplace,
+        order,
+        ("client", "add_evidence", {**evidence, "title": hiding, "address": good.replace("\\", "")}),
+        ("client", "add_evidence", {**evidence, "title": "Second", "address": turned}),
+        ("client", "add_evidence", {**evidence, "title": "Third", "address": good}),
+        ("client", "message", {"comment": f"{hiding}\nsecond line"}),
+    )
+    reader = await visitor("freelancer")
+    await reader.open(f"orders/{order_id}")
+    assert not set("\u202e\u009b") & set(reader.text)
+    assert f"<bdi>{shown}</bdi>" in reader.text
+    assert f'<blockquote dir="auto">{shown}\nsecond line</blockquote>' in reader.text
+    # What a browser asks is named; what hides in an address makes it no link.
+    hosts = re.findall(r'href="https://([^"]*)".*?</a> <span class="faint">on <bdi>(.*?)</bdi>', reader.text)
+    assert hosts == [
+        ("good.example@files.example/x", "files.example"),
+        ("good.example\\@files.example/x", "good.example"),
+    ]
+
+
+async def test_what_hides_is_sent_as_it_was_typed(marketplace: Marketplace, visitor: Visitors, order: Orders) -> None:
+    order_id, client = await order(), await visitor("client")
+    await client.open(f"orders/{order_id}/message")
+    await client.submit("preview", comment="a\u202eb")
+    assert r"a\u202eb" in client.words
+    await client.submit("edit")
+    assert client.fields()[1]["comment"] == ["a\u202eb"]
+    await client.submit("preview")
+    await client.submit("confirm")
+    record = Export.model_validate(await marketplace.recourse.order(order_id).record("operator"))
+    assert [entry.parsed.fields["comment"] for entry in record.entries if entry.parsed] == ["a\u202eb"]
 
 
 async def test_private_words_reach_operators_alone(marketplace: Marketplace, visitor: Visitors, order: Orders) -> None:

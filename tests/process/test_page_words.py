@@ -10,7 +10,7 @@ from markdown_it import MarkdownIt
 
 from recourse.policies import load_policy
 from recourse.resolution.model.commands import COMMANDS
-from recourse.resolution.model.fields import printable
+from recourse.resolution.model.fields import visible
 from recourse.resolution.model.order import Opening, Terms
 from recourse.starter.simulate.engine import SALT, PureEngine
 from recourse.workflows import page
@@ -142,6 +142,6 @@ def test_names_that_people_choose_are_never_markdown(order_id: str, client: str,
     }
     assert {token.type for token in tokens} <= allowed | blocks
     in_code = [token.content for token in tokens if token.type == "code_inline"]
-    assert printable(client).strip() in [code.strip() for code in in_code]
+    assert visible(client).strip() in [code.strip() for code in in_code]
     plain = "".join(token.content for token in tokens if token.type == "text")
     assert "://" not in plain

@@ -199,7 +199,7 @@ async def test_nothing_of_an_erased_person_is_found_anywhere(
         record = await recourse.order(order_id).record(reader)
         assert verify(record, heads[reader]) == []
         export = Export.model_validate(record)
-        assert timeline(export).row_count == len(export.entries)
+        assert len(timeline(export).rows) == len(export.entries)
         assert page_timeline(export.entries, reader, "USD")
         assert (await recourse.order(order_id).show(reader)).phase == "canceled"
         await recourse.order(order_id).notices(reader)

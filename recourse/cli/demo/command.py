@@ -41,7 +41,7 @@ async def demo(
     quiet()
     screen, chosen = console(), stories(story)
     if not brief:
-        screen.print(introduction(), markup=False)
+        screen.print(introduction())
     if not on_my_servers:
         forget_the_servers_of_the_shell()
         say("\nStarting PostgreSQL, a Temporal server and a worker, all on loopback …")

@@ -102,7 +102,7 @@ async def looking_around(staged: Stage, screen: Console) -> AsyncIterator[None]:
     recourse = Recourse(staged.client, staged.pool, task_queue=staged.queue, web_url=address)
     orders = await start_live(recourse, f"{staged.name}-{next(staged.numbers)}")
     async with answering(f"127.0.0.1:{port}", make_app(recourse, keys)):
-        screen.print(_said(staged, orders, address, secret, keys), markup=False, soft_wrap=True)
+        screen.print(_said(staged, orders, address, secret, keys), soft_wrap=True)
         yield
 
 
@@ -122,6 +122,8 @@ def _said(staged: Stage, orders: dict[str, str], address: str, secret: str, keys
         "RECOURSE_TOKEN_KEYS": secret,
         "RECOURSE_WEB_URL": address,
     }
+    if staged.ui_url:
+        environment["RECOURSE_TEMPORAL_UI_URL"] = staged.ui_url
     # Servers of the shell have no UI that is known here, and stay.
     stopping = "Everything stops, and is gone," if staged.ui_url else "The worker and the pages stop"
     width = max(map(len, orders))
@@ -141,6 +143,7 @@ Paste this into another terminal:
 
 {exports(environment)}
   recourse orders list --client c-3
+  recourse open {waiting}
   recourse order show {late}
   recourse order preview request {late} --as client --kind cancel
   recourse cases show {mediation}

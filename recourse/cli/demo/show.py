@@ -15,7 +15,7 @@ from rich.text import Text
 
 from recourse.errors import BadInput
 from recourse.resolution.model.amounts import write_amount
-from recourse.resolution.model.fields import printable
+from recourse.resolution.model.fields import visible
 from recourse.resolution.model.instants import write_instant
 from recourse.resolution.model.money import Balances
 from recourse.resolution.model.record import Export, verify
@@ -119,9 +119,9 @@ def happened(chapter: TimelineEntry, screen: Console) -> Text:
     """One entry of a record: when, who, and what came of it, with what somebody wrote."""
     who = "The clock" if chapter.party == "system" else chapter.who
     line = Text.assemble("  ", (write_instant(chapter.at).removesuffix(" UTC"), "cyan"), "  ", (f"{who:<14}  ", "bold"))
-    said = Text(printable(" ".join([f"{chapter.headline}.", *chapter.details])), "yellow" if chapter.refused else "")
+    said = Text(visible(" ".join([f"{chapter.headline}.", *chapter.details])), "yellow" if chapter.refused else "")
     for title, quote in chapter.quotes:
-        said.append(f"{' ' + title + ':' if title else ''} “{printable(quote)}”", "italic")
+        said.append(f"{' ' + title + ':' if title else ''} “{visible(quote)}”", "italic")
     # A long text stays below itself.
     margin = line.cell_len
     lines = said.wrap(screen, max(30, min(screen.width, WIDEST) - margin))

@@ -1,6 +1,7 @@
 """The types of a command's fields, and the excerpt that is kept of what cannot be read."""
 
 import re
+import unicodedata
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -10,6 +11,8 @@ from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field
 _LARGEST_FLOAT = 2**53
 _NUMBER = re.compile(r"[-+._eE0-9\s]*")
 _KEPT_OF_THE_UNREADABLE = 2_000
+# Unicode's categories of controls, formats, surrogates, and separators of lines and paragraphs.
+_HIDING = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 # What a message without an id of its own is called; no sender may use it, or it could be taken for another's.
 UNNAMED = "unnamed-"
 
@@ -25,9 +28,26 @@ def storable(text: str) -> str:
     return text
 
 
-def printable(text: str) -> str:
-    """A foreign text on one line: what has no glyph, such as controls and direction marks, shows as U+FFFD."""
-    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
+def visible(text: str, *, lines: bool = False) -> str:
+    """A foreign text in which nothing hides: controls, direction marks and other invisible letters show as escapes.
+
+    An escape is that of JSON, such as `\\u202e`, so that JSON stays what it was. `lines`: line breaks stay line breaks.
+    """
+    if text.isprintable():
+        return text
+    if lines:
+        return "\n".join(map(visible, text.replace("\r\n", "\n").split("\n")))
+    return "".join(_escape(letter) if _hides(letter) else letter for letter in text)
+
+
+def _hides(letter: str) -> bool:
+    # The two joiners shape words of Persian, Hindi and others, and join pictures.
+    return unicodedata.category(letter) in _HIDING and letter not in "\u200c\u200d"
+
+
+def _escape(letter: str) -> str:
+    units = letter.encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{units[at] << 8 | units[at + 1]:04x}" for at in range(0, len(units), 2))
 
 
 def _not_ours(command_id: str) -> str:

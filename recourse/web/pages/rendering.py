@@ -7,11 +7,13 @@ from typing import Any
 from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from recourse.resolution.model.amounts import write_amount
 from recourse.resolution.model.durations import parse_duration
+from recourse.resolution.model.fields import visible
 from recourse.resolution.model.instants import in_zone
 from recourse.resolution.model.zones import read_zone
 from recourse.web.access import Site
@@ -59,6 +61,16 @@ def _address(name: str) -> str:
     return f"static/{name}?v={_VERSIONS[name]}"
 
 
+def _shown(value: Any) -> Any:
+    """What a page shows of a value: in a text nothing hides. Only `as_it_is` is left alone."""
+    return visible(value, lines=True) if type(value) is str else value
+
+
+def _foreign(text: str) -> Markup:
+    """A text that others wrote, whose direction does not turn what stands around it."""
+    return Markup("<bdi>{}</bdi>").format(visible(text))
+
+
 def _in_address(text: str) -> str:
     return quote(text, safe="")
 
@@ -70,6 +82,7 @@ _environment = Environment(
     # A line break in a template is a blank on the page, also behind a tag of the template.
     trim_blocks=False,
     lstrip_blocks=True,
+    finalize=_shown,
 )
 _environment.filters |= {
     "amount": write_amount,
@@ -77,6 +90,9 @@ _environment.filters |= {
     "plain": as_words,
     "sentence": lambda code: capital(as_words(code)),
     "in_address": _in_address,
+    "foreign": _foreign,
+    # For a field that is sent back.
+    "as_it_is": escape,
 }
 _environment.globals |= {"static": _address, "left": left, "longer": longer, "texts": texts, "word": word}
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 from recourse.resolution.model.amounts import write_amount
 from recourse.resolution.model.commands import Actor
@@ -28,6 +29,7 @@ from recourse.resolution.model.events import (
     RulingNeeded,
     SettlementOffered,
 )
+from recourse.resolution.model.fields import visible
 from recourse.resolution.model.money import Balances
 from recourse.resolution.model.order import Sums
 from recourse.resolution.model.record import ExportedEntry, Reader
@@ -58,7 +60,18 @@ class Evidence:
     @property
     def link(self) -> str | None:
         """The address, if it leads to a page by TLS; anything else, such as a script, is only ever shown."""
-        return self.address if self.address.startswith("https://") else None
+        return self.address if self.host else None
+
+    @property
+    def host(self) -> str | None:
+        """The machine that a browser asks for it; the address may name another one before an `@`."""
+        if not self.address.startswith("https://") or visible(self.address) != self.address:
+            return None
+        try:
+            # Browsers take a backslash for a slash.
+            return urlsplit(self.address.replace("\\", "/")).hostname
+        except ValueError:
+            return None
 
 
 @dataclass(frozen=True)
