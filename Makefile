@@ -5,7 +5,10 @@ export PYTHONDONTWRITEBYTECODE :=
 prepare = $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
 	{ echo 'Setup: Python 3.11 or later is needed. Name one: `make PYTHON=python3.13 …`.' >&2; exit 1; }; $(PYTHON) dev/prepare.py
 
-.PHONY: client histories demo dev test check format cluster-smoke screenshots audit docs bench bench-quick bench-reads faults races fuzz soak mutants setup help
+# Files in the order of tests/conftest.py, not of how many tests they have.
+pytest = .venv/bin/pytest -n 2 --dist loadfile --no-loadscope-reorder
+
+.PHONY: client histories demo dev test check check-fast format cluster-smoke screenshots audit docs bench bench-quick bench-reads faults races fuzz soak mutants setup help
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
@@ -22,12 +25,15 @@ dev:  ## a sandbox to build against, with a clock for each order; PORT (8000)
 	@.venv/bin/recourse dev $(if $(PORT),--port $(PORT))
 
 test: setup  ## run every test on a real PostgreSQL and a real Temporal server; ARGS="-k silence" picks some
-	@.venv/bin/pytest -n 2 --dist loadfile $(ARGS)
+	@$(pytest) $(ARGS)
 
 check: setup  ## lint, formatting, strict types
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
 	@.venv/bin/mypy .
+
+check-fast: check  ## the same and the tests of the rules, within a minute: for between two edits
+	@$(pytest) -q tests/rules
 
 cluster-smoke: setup  ## play orders on a production-like Temporal on PostgreSQL; the first time builds it
 	@RECOURSE_CLUSTER=1 .venv/bin/pytest tests/deploy/test_cluster.py $(ARGS)

@@ -31,6 +31,30 @@ settings.register_profile("unhurried", deadline=None, suppress_health_check=[Hea
 settings.load_profile("unhurried")
 
 _numbers = itertools.count(1)
+# Files that take the longest, which must not be left for the end.
+_LONG = (
+    "stories/test_stories.py",
+    "stories/test_own_servers.py",
+    "stories/test_demo.py",
+    "campaigns/test_faults.py",
+    "campaigns/test_soak.py",
+    "examples/test_orders.py",
+    "cli/test_recovering.py",
+    "cli/test_orders.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
+    """What needs no server goes first, and then the longest files."""
+    long = [Path(__file__).parent / name for name in _LONG]
+    served = {item.path for item in items if {"postgres_server", "temporal_address"} & set(item.fixturenames)}
+
+    def place(item: pytest.Function) -> int:
+        if item.path in long:
+            return long.index(item.path) + 1
+        return len(long) + 1 if item.path in served else 0
+
+    items.sort(key=place)
 
 
 @pytest.fixture(scope="session")

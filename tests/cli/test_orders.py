@@ -5,14 +5,21 @@ import json
 import os
 import re
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from dataclasses import dataclass
+from io import BytesIO, StringIO, TextIOWrapper
 from pathlib import Path
 from secrets import token_hex
 from typing import Any
+from unittest import mock
 
 import pytest
+from temporalio.api.enums.v1 import TaskQueueType
+from temporalio.api.taskqueue.v1 import TaskQueue
+from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 
+from recourse.cli import main
+from recourse.runtime.temporal_connection import connect
 from tests.cli.internals import INTERNALS
 from tests.patience import PATIENCE
 
@@ -35,20 +42,46 @@ class Ran:
 Run = Callable[..., Coroutine[Any, Any, Ran]]
 
 
-async def run(environment: dict[str, str], *words: str) -> Ran:
-    """Run `recourse`, with nothing of ours in its environment but what is given."""
-    inherited = {key: value for key, value in os.environ.items() if not key.startswith(("TEMPORAL_", "RECOURSE_"))}
-    inherited.pop("DATABASE_URL", None)
+async def run(environment: dict[str, str], *words: str, encoding: str = "utf-8") -> Ran:
+    """Run `recourse` in this process, with nothing of ours in its environment but what is given."""
+    return await asyncio.to_thread(_run, environment, words, encoding)
+
+
+def _run(environment: dict[str, str], words: Sequence[str], encoding: str) -> Ran:
+    output, error = (TextIOWrapper(BytesIO(), encoding=encoding) for _ in range(2))
+    with (
+        mock.patch.dict(os.environ, without_ours(environment), clear=True),
+        mock.patch.multiple(sys, argv=["recourse", *words], stdin=StringIO(), stdout=output, stderr=error),
+        pytest.raises(SystemExit) as ended,
+    ):
+        main()
+    said = []
+    for stream in (output, error):
+        stream.flush()
+        said.append(stream.detach().getvalue().decode(encoding))
+    assert isinstance(ended.value.code, int)
+    return Ran(ended.value.code, *said)
+
+
+async def run_program(environment: dict[str, str], *words: str) -> Ran:
+    """Run the program `recourse` in the same way, as a process of its own: for what sets up its whole process."""
     process = await asyncio.create_subprocess_exec(
         RECOURSE,
         *words,
-        env={**inherited, **environment},
+        env=without_ours(environment),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
     async with asyncio.timeout(PATIENCE):
         output, error = await process.communicate()
     return Ran(process.returncode or 0, output.decode(), error.decode())
+
+
+def without_ours(environment: dict[str, str]) -> dict[str, str]:
+    """This process's environment without settings of ours, and these."""
+    inherited = {key: value for key, value in os.environ.items() if not key.startswith(("TEMPORAL_", "RECOURSE_"))}
+    inherited.pop("DATABASE_URL", None)
+    return {**inherited, **environment}
 
 
 @pytest.fixture
@@ -58,10 +91,18 @@ def environment(dsn: str, temporal_address: str) -> dict[str, str]:
 
 @pytest.fixture
 async def worker(environment: dict[str, str]) -> AsyncIterator[asyncio.subprocess.Process]:
-    """`recourse worker`, told to stop at the end."""
+    """`recourse worker`, which has begun to work, told to stop at the end."""
     process = await asyncio.create_subprocess_exec(
         RECOURSE, "worker", env={**os.environ, **environment}, stderr=asyncio.subprocess.DEVNULL
     )
+    server = (await connect(target_host=environment["TEMPORAL_ADDRESS"])).workflow_service
+    asked = DescribeTaskQueueRequest(
+        namespace="default",
+        task_queue=TaskQueue(name=environment["RECOURSE_TASK_QUEUE"]),
+        task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
+    )
+    while process.returncode is None and not (await server.describe_task_queue(asked)).pollers:  # noqa: ASYNC110
+        await asyncio.sleep(0.05)
     yield process
     if process.returncode is None:
         process.terminate()
@@ -185,7 +226,7 @@ async def test_what_cannot_be_done_is_said_in_a_sentence(
 async def test_a_server_that_is_not_there_is_named(
     environment: dict[str, str], over: dict[str, str], words: tuple[str, ...], status: int, says: str
 ) -> None:
-    ended = await run({**environment, **over}, *words)
+    ended = await (run_program if words == ("worker",) else run)({**environment, **over}, *words)
     assert (ended.status, says in ended.error) == (status, True), ended.error
     assert not INTERNALS.search(ended.error)
     assert ended.error.count("\n") == 1
@@ -200,11 +241,11 @@ async def test_an_address_that_cannot_be_read_is_not_repeated(environment: dict[
 
 async def test_a_worker_that_may_not_write_orders_does_not_begin(environment: dict[str, str]) -> None:
     reader = {**environment, "DATABASE_URL": f"{environment['DATABASE_URL']}?role=recourse_reader"}
-    ended = await run(reader, "worker")
+    ended = await run_program(reader, "worker")
     assert (ended.status, "member of recourse_app" in ended.error) == (3, True), ended.error
 
 
 async def test_a_worker_does_not_begin_before_the_database_is_migrated(environment: dict[str, str]) -> None:
     empty = {**environment, "DATABASE_URL": f"{environment['DATABASE_URL']}?search_path=pg_catalog"}
-    ended = await run(empty, "worker")
+    ended = await run_program(empty, "worker")
     assert (ended.status, "recourse migrate" in ended.error) == (3, True), ended.error

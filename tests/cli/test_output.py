@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.activities.conftest import Written
-from tests.cli.test_orders import RECOURSE
+from tests.cli.test_orders import RECOURSE, run
 from tests.patience import PATIENCE
 
 # More than a pipe holds, so that the reader is gone while it is written.
@@ -56,7 +56,6 @@ async def spoken(dsn: str, pool: Any) -> tuple[str, str]:
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252", "latin-1", "utf-8"])
 async def test_letters_that_the_output_lacks_are_written_as_escapes(spoken: tuple[str, str], encoding: str) -> None:
     dsn, order_id = spoken
-    told = environment(DATABASE_URL=dsn, PYTHONIOENCODING=encoding)
     texts = {}
     for words in (
         ("order", "timeline", order_id),
@@ -68,18 +67,32 @@ async def test_letters_that_the_output_lacks_are_written_as_escapes(spoken: tupl
         ("policy", "show", "resolution_center"),
         ("--help",),
     ):
-        process = await asyncio.create_subprocess_exec(
-            RECOURSE, *words, env=told, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
-        )
-        async with asyncio.timeout(PATIENCE):
-            output, error = await process.communicate()
-        assert (process.returncode, error.decode()) == (0, ""), words
-        texts[" ".join(words)] = output.decode(encoding)
-    shown = SAID.encode(encoding, "backslashreplace").decode(encoding)
-    assert shown in texts[f"order timeline {order_id}"]
+        ran = await run({"DATABASE_URL": dsn}, *words, encoding=encoding)
+        assert (ran.status, ran.error) == (0, ""), words
+        texts[" ".join(words)] = ran.output
+    assert escaped(encoding) in texts[f"order timeline {order_id}"]
     exported = json.loads(texts[f"record export {order_id} --for client"])
     assert SAID in json.dumps(exported, ensure_ascii=False)
     json.loads(texts["schema page"])
+
+
+def escaped(encoding: str) -> str:
+    return SAID.encode(encoding, "backslashreplace").decode(encoding)
+
+
+async def test_the_program_writes_in_the_encoding_of_its_terminal(spoken: tuple[str, str]) -> None:
+    dsn, order_id = spoken
+    told = environment(DATABASE_URL=dsn, PYTHONIOENCODING="cp1252")
+    process = await asyncio.create_subprocess_exec(
+        *(RECOURSE, "order", "timeline", order_id),
+        env=told,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    async with asyncio.timeout(PATIENCE):
+        output, error = await process.communicate()
+    assert (process.returncode, error.decode()) == (0, "")
+    assert escaped("cp1252") in output.decode("cp1252")
 
 
 def test_an_argument_that_is_no_text_is_said_to_be_none() -> None:
