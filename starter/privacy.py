@@ -149,7 +149,7 @@ class Privacy:
                 # An address goes at once: nothing but mails needs it.
                 wanted: list[tuple[What, Sequence[Author]]] = []
                 wanted += [("contacts", (wish.role,))] if wish.role in order.contacts else []
-                wanted += [] if order.done else [("texts", wish.whose)]
+                wanted += [] if order.texts_gone else [("texts", wish.whose)]
                 for what, whose in wanted:
                     piece = await self._piece(order, what, whose, wish.reason, wish.legal_basis, dry_run)
                     waiting |= piece.left is not None
@@ -162,9 +162,9 @@ class Privacy:
         """What of an order has been kept for long enough, with the key that says so."""
         there = {
             "contacts": bool(order.contacts),
-            "addresses": not order.done,
+            "addresses": not order.addresses_gone,
             "notices": order.notices,
-            "texts": not order.done,
+            "texts": not order.texts_gone,
             "order": True,
         }
         over: list[tuple[What, str]] = []

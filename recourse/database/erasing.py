@@ -64,7 +64,8 @@ class Candidate(View):
     next_clock_at: AwareDatetime | None
     keeping: dict[str, str] | None
     held: bool
-    done: bool
+    texts_gone: bool
+    addresses_gone: bool
     contacts: list[Party]
     notices: bool
 
@@ -94,7 +95,11 @@ SELECT o.order_id, o.closed_at, o.next_clock_at, g.opening #> '{policy,keeping}'
     EXISTS (
         SELECT 1 FROM erased_orders AS e
         WHERE e.order_id = o.order_id AND e.what = 'texts' AND e.whose @> $3 AND ($4::timestamptz IS NULL OR e.at >= $4)
-    ) AS done,
+    ) AS texts_gone,
+    EXISTS (
+        SELECT 1 FROM erased_orders AS e
+        WHERE e.order_id = o.order_id AND e.what IN ('texts', 'addresses') AND e.whose @> $3
+    ) AS addresses_gone,
     ARRAY(SELECT c.role FROM contacts AS c WHERE c.order_id = o.order_id AND c.role = ANY($3) ORDER BY c.role)
         AS contacts,
     EXISTS (SELECT 1 FROM notices AS n WHERE n.order_id = o.order_id) AS notices
@@ -135,14 +140,14 @@ async def orders_of(pool: Database, role: Party, party: str) -> AsyncIterator[li
 
 
 async def orders_to_erase(pool: Database, erasure: Erasure) -> AsyncIterator[list[Candidate]]:
-    """Pages of the orders that a party had when its erasure was asked for; `done`: its words are gone since."""
+    """Pages of the orders that a party had when its erasure was asked for; `texts_gone`: since then."""
     condition = f"o.{erasure.role} = $5 AND g.opened_at <= $4"
     async for page in _pages(pool, condition, erasure.whose, erasure.asked_at, erasure.party):
         yield page
 
 
 async def orders_with_keeping(pool: Database) -> AsyncIterator[list[Candidate]]:
-    """Pages of closed orders whose policy says how long anything is kept; `done`: all words are gone."""
+    """Pages of closed orders whose policy says how long anything is kept."""
     condition = "o.closed_at IS NOT NULL AND g.opening #> '{policy,keeping}' IS NOT NULL"
     async for page in _pages(pool, condition, EVERYBODY, None):
         yield page

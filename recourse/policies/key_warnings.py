@@ -210,6 +210,29 @@ def said_twice(policy: Policy) -> Iterator[Remark]:
             yield warning("said-twice", f"{', '.join(twice)} stands more than once in this list", key)
 
 
+def kept_too_shortly(policy: Policy) -> Iterator[Remark]:
+    """What is erased before it is of no more use, or is to be erased before it can be."""
+    keeping, reachable, flag = policy.keeping, policy.order.reachable_after, policy.flags.repeat_canceler
+    for key in ("texts", "addresses", "notices", "orders"):
+        kept = getattr(keeping, key)
+        if kept is not None and kept < reachable:
+            yield warning(
+                "kept-while-reachable",
+                f"nothing but contacts is erased while an order can be reached, for {span(reachable)} "
+                "(order.reachable_after): make it as long, so that it says what happens",
+                f"keeping.{key}",
+                "order.reachable_after",
+            )
+    if keeping.orders is not None and flag.count and keeping.orders < flag.within:
+        yield warning(
+            "cancellations-forgotten",
+            f"the mark of repeat cancelers counts the cancellations of {span(flag.within)} "
+            "(flags.repeat_canceler.within), and orders that are erased are not counted: keep them as long",
+            "keeping.orders",
+            "flags.repeat_canceler.within",
+        )
+
+
 Check = Callable[[Policy], Iterator[Remark]]
 CHECKS: tuple[Check, ...] = (
     no_effect,
@@ -223,4 +246,5 @@ CHECKS: tuple[Check, ...] = (
     nothing_left,
     proposals_at_once,
     said_twice,
+    kept_too_shortly,
 )

@@ -75,7 +75,7 @@ a file replaces it."""
 
 def written(policy: Policy) -> dict[Key, Any]:
     """Each key's value as a policy file would write it; None where the policy has none (`silence_in`)."""
-    document = policy.model_dump(mode="json")
+    document = policy.model_dump(mode="json") | {"keeping": policy.keeping.model_dump(mode="json")}
     return {key: _inside(document, key) for key in KEYS}
 
 

@@ -163,6 +163,9 @@ WARNINGS: list[tuple[str, Changes, str, str]] = [
     ("glimmer", {"money.commission": "100%"}, "all-commission", "money.commission"),
     ("upwork", {"cases.proposal_window": "14d"}, "proposal-outlasts-case", "cases.proposal_window"),
     ("upwork", {"undo.by": ["client", "client"], "undo.window": "1h"}, "said-twice", "undo.by"),
+    ("upwork", {"keeping.texts": "13d"}, "kept-while-reachable", "keeping.texts"),
+    ("upwork", {"keeping.orders": "59d"}, "cancellations-forgotten", "keeping.orders"),
+    ("upwork", {"keeping.orders": "100d", "keeping.addresses": "100d"}, "no-effect", "keeping.addresses"),
 ]
 
 

@@ -17,7 +17,7 @@ from recourse.errors import NoSuchOrder
 from recourse.resolution.model.notice import Notice
 from recourse.resolution.model.record import Export, Reader, verify
 from recourse.starter.doctor import Doctor
-from recourse.starter.privacy import Piece, Privacy, UnderLegalHold, export_party
+from recourse.starter.privacy import KEPT, Piece, Privacy, UnderLegalHold, export_party
 from recourse.starter.recovering import Recovery
 from recourse.starter.simulate.order_clock import OrderClock
 from recourse.web.pages.timeline import timeline as page_timeline
@@ -236,3 +236,50 @@ async def test_of_a_party_under_a_legal_hold_nothing_is_erased(marketplace: Mark
     await pool.execute("UPDATE legal_holds SET lifted_at = now()")
     (piece, _) = await all_of(privacy.sweep())
     assert (piece.what, piece.left) == ("contacts", None)
+
+
+async def test_a_sweep_erases_what_a_policy_keeps_no_longer(telling: Marketplace, pool: Any) -> None:
+    keeping = {"contacts": "1d", "addresses": "5d", "notices": "10d", "texts": "30d", "orders": "90d"}
+    changes = {"order.reachable_after": "0h", **{f"keeping.{key}": kept for key, kept in keeping.items()}}
+    order_id = await telling.order(changes=changes)
+    kept_for_ever = await telling.order(changes={"order.reachable_after": "0h"})
+    evidence = {"title": "QtitleQ", "kind": "file", "sha256": "0" * 64, "address": "https://x.test/QaddressQ"}
+    for one in (order_id, kept_for_ever):
+        await write_contacts(pool, one, {"client": "QmailQ@home.test"})
+        assert (await telling.by("client", one, "add_evidence", **evidence)).applied
+        assert (await telling.by("freelancer", one, "deliver", comment="QcommentQ")).applied
+        assert (await telling.by("client", one, "complete")).applied
+        async with asyncio.timeout(PATIENCE):
+            await telling.handle(one).result()
+    head = (await telling.recourse.order(order_id).record("operator"))["head"]
+
+    async def rows() -> str:
+        found = await database(pool)
+        return "\n".join(line for line in found.splitlines() if order_id in line)
+
+    async def swept(days: float, *, dry_run: bool = False) -> list[str]:
+        at = datetime.now(UTC) + timedelta(days=days)
+        return [piece.what async for piece in Privacy(telling.recourse, now=lambda: at).sweep(dry_run=dry_run)]
+
+    assert await swept(0.5) == []
+    for days, what, gone in (
+        (1.1, "contacts", "QmailQ"),
+        (5.1, "addresses", "QaddressQ"),
+        (10.1, "notices", "order_delivered"),
+        (30.1, "texts", "QtitleQ"),
+    ):
+        before = await rows()
+        assert (await swept(days, dry_run=True), await rows()) == ([what], before)
+        assert await swept(days) == [what]
+        assert await swept(days) == []
+        assert gone not in await rows()
+        assert verify(await telling.recourse.order(order_id).record("client"), head) == []
+    await pool.execute("SELECT count_facts(100)")
+    assert await swept(90.1) == ["order"]
+    assert await swept(90.1) == []
+    with pytest.raises(NoSuchOrder):
+        await telling.recourse.order(order_id).state()
+    assert {what for (what,) in await pool.fetch("SELECT what FROM erased_orders")} == {*KEPT}
+    left = await database(pool)
+    for text in ("QmailQ", "QaddressQ", "QtitleQ", "QcommentQ"):
+        assert text in left  # of the other order

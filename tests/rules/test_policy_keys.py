@@ -9,7 +9,7 @@ import pytest
 from pydantic import BaseModel
 
 from recourse.resolution.model.durations import parse_duration
-from recourse.resolution.model.policy import Policy
+from recourse.resolution.model.policy import Keeping, Policy
 from tests.rules.given import ATTESTED, Given, hours
 from tests.rules.test_cases import declined, in_mediation
 
@@ -474,8 +474,9 @@ KEYS: dict[str, tuple[Any, Seen, Any, Any]] = {
     "notices.follow_up": ("1h", lambda c: asked(c).freelancer("accept").steps and _follow_up(c), False, True),
     "reasons": ({"changed_my_mind": {"by": ["client"]}}, reason_codes, "unknown_reason", None),
 }
-# Who counts `canceled_recently` goes by this one; the rules are given the count.
-ELSEWHERE = {"flags.repeat_canceler.within"}
+# Who counts `canceled_recently` goes by the first; the rules are given the count. Sweeps go by the others
+# (tests/process/test_privacy.py).
+ELSEWHERE = {"flags.repeat_canceler.within", *(f"keeping.{name}" for name in Keeping.model_fields)}
 
 
 def _follow_up(changes: Changes) -> bool:

@@ -1,7 +1,7 @@
 """Every key of a policy as a plain sentence, in the order and the groups in which one would ask about them."""
 
 from recourse.policies.keys import Key
-from recourse.policies.sentences.afterwards import CASES, MONEY, NOTICES, SCORES, UNDO
+from recourse.policies.sentences.afterwards import CASES, KEEPING, MONEY, NOTICES, SCORES, UNDO
 from recourse.policies.sentences.answering import ANSWERING, SILENCES
 from recourse.policies.sentences.canceling import CANCELING
 from recourse.policies.sentences.order import ORDER
@@ -21,5 +21,6 @@ GROUPS: dict[str, tuple[Sentence, ...]] = {
     "Money": MONEY,
     "Scores, reviews and marks": SCORES,
     "Notices": NOTICES,
+    "Keeping": KEEPING,
 }
 SENTENCES: dict[Key, Sentence] = {sentence.key: sentence for group in GROUPS.values() for sentence in group}

@@ -1,4 +1,4 @@
-"""Undo, cases, money, scores, reviews and notices, in sentences."""
+"""Undo, cases, money, scores, reviews, notices and keeping, in sentences."""
 
 from datetime import timedelta
 from typing import assert_never
@@ -232,3 +232,30 @@ def _follow_up(policy: Policy) -> str:
 
 
 NOTICES = (Sentence("notices.follow_up", _follow_up),)
+
+
+def _kept(key: str, what: str) -> Sentence:
+    def say(policy: Policy) -> str:
+        kept = getattr(policy.keeping, key)
+        if kept is None:
+            return f"{what} are kept until somebody erases them."
+        return f"{what} are erased {span(kept)} after the order closed."
+
+    def idle(policy: Policy) -> str | None:
+        kept = getattr(policy.keeping, key)
+        for wider in ("texts", "orders") if key == "addresses" else () if key == "orders" else ("orders",):
+            sooner = getattr(policy.keeping, wider)
+            if kept is not None and sooner is not None and sooner <= kept:
+                return f"keeping.{wider} erases them no later"
+        return None
+
+    return Sentence(f"keeping.{key}", say, idle)
+
+
+KEEPING = (
+    _kept("texts", "What people wrote in an order, and the history of its workflow,"),
+    _kept("addresses", "The addresses of evidence"),
+    _kept("notices", "The notices of an order"),
+    _kept("contacts", "The email addresses of the parties"),
+    _kept("orders", "Orders, with their records and ledgers,"),
+)

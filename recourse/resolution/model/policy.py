@@ -158,6 +158,16 @@ class NoticeTimes(Frozen):
     )
 
 
+class Keeping(Frozen):
+    """How long what people wrote is kept once an order has closed; `recourse privacy sweep` erases it then."""
+
+    texts: DurationOrNever = Field(default=None, description="How long the words of an order are kept, in all places.")
+    addresses: DurationOrNever = Field(default=None, description="How long the addresses of evidence are kept.")
+    notices: DurationOrNever = Field(default=None, description="How long the notices are kept.")
+    contacts: DurationOrNever = Field(default=None, description="How long the parties' email addresses are kept.")
+    orders: DurationOrNever = Field(default=None, description="How long anything of the order is kept.")
+
+
 class Reason(Frozen):
     """A reason code: who may give it, and whose fault it admits. A claim against the other side carries none."""
 
@@ -195,6 +205,12 @@ class Policy(Frozen):
     reviews: Reviews = Field(default=Reviews(), description="Who may review an order after a cancellation.")
     flags: Flags = Field(default=Flags(), description="Marks on profiles.")
     notices: NoticeTimes = Field(default=NoticeTimes(), description="When notices come by the clock alone.")
+    # Left out where nothing of it is chosen: an order that does not use it carries none of it.
+    keeping: Keeping = Field(
+        default=Keeping(),
+        exclude_if=lambda keeping: keeping == Keeping(),
+        description="How long closed orders and what people wrote in them are kept.",
+    )
     reasons: dict[Name, Reason] = Field(default=REASONS, description="The reason codes, by name.")
 
 
