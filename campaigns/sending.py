@@ -17,8 +17,7 @@ from campaigns.malformed import Malformed
 from recourse.resolution.model.commands import COMMANDS
 from recourse.resolution.model.reading import Message
 from recourse.running import connected_for_work
-from recourse.runtime.actors import TOKEN
-from recourse.runtime.names import workflow_id
+from recourse.runtime.names import TOKEN, workflow_id
 from recourse.runtime.payloads import WHY_UNOPENED, Undecodable, Unopened
 from recourse.starter.temporal_errors import takes_nothing_now
 from recourse.workflows.inbound import message_of

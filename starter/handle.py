@@ -26,9 +26,8 @@ from recourse.resolution.model.outcome import Outcome, Refused, read_outcome
 from recourse.resolution.model.reading import read_message
 from recourse.resolution.rules.clocks import is_over
 from recourse.resolution.shown.answering import unrecorded
-from recourse.runtime.actors import TOKEN
 from recourse.runtime.database_connection import explaining_database_errors
-from recourse.runtime.names import workflow_id
+from recourse.runtime.names import TOKEN, workflow_id
 from recourse.starter.actors import AnyActor
 from recourse.starter.commands import Commands
 from recourse.starter.messages import unsendable

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic_core import to_json
 
 from recourse.resolution.model.commands import Actor
-from recourse.runtime.actors import TOKEN
+from recourse.runtime.names import TOKEN
 
 # Temporal itself stops at 2 MiB; no honest message comes near.
 LARGEST_MESSAGE = 1024 * 1024

@@ -46,8 +46,8 @@ with workflow.unsafe.imports_passed_through():
         unproven_message,
         unreadable_message,
     )
-    from recourse.runtime.actors import START_HEADER, TOKEN, Actors, Disproof, Judgment
-    from recourse.runtime.names import ORDER
+    from recourse.runtime.actors import START_HEADER, Actors, Disproof, Judgment
+    from recourse.runtime.names import ORDER, TOKEN
     from recourse.runtime.payloads import VERDICTS, WHY_UNOPENED, Bound, Undecodable, Unopened, Verdict
     from recourse.runtime.proofs import Proofs
     from recourse.workflows.carried import Carried

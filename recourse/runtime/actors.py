@@ -34,9 +34,8 @@ from recourse.extras import require
 from recourse.resolution.model.data_version import NeedsNewerBuild
 from recourse.resolution.model.order import Opening, read_opening, write_opening
 from recourse.runtime.keys import KeyRing
-from recourse.runtime.names import ORDER, workflow_id
+from recourse.runtime.names import ORDER, TOKEN, workflow_id
 
-TOKEN = "actor_token"  # noqa: S105 - the name of a field
 Disproof = Literal["no_token", "bad_token", "not_now", "not_this", "no_id"]
 # "unstamped": it comes from whom it names, but nobody who may say so vouches for `sent_at`.
 Judgment = Disproof | Literal["unstamped"]

@@ -4,6 +4,7 @@ from urllib.parse import quote
 
 ORDER = "Order"  # the workflow type of every order
 PREFIX = "order-"
+TOKEN = "actor_token"  # noqa: S105 - the name of the field in which a command carries its proof
 
 
 def page_address(web_url: str, order_id: str) -> str:

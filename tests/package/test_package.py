@@ -103,6 +103,11 @@ def test_the_bare_import_loads_neither_temporal_nor_the_database_driver() -> Non
     assert run(program) == "set()\n"
 
 
+def test_reading_on_the_command_line_waits_for_no_temporal_sdk() -> None:
+    program = "import sys, recourse.cli.orders, recourse.cli.finding; sys.exit('temporalio.client' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
 def test_every_error_that_is_raised_on_purpose_has_the_one_base() -> None:
     from recourse.activities.webhook import BadSignature
     from recourse.database.migrate import MigrationError

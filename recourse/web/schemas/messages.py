@@ -12,7 +12,7 @@ from recourse.resolution.model.notice import WebhookBody
 from recourse.resolution.model.order import Opening
 from recourse.resolution.model.outcome import Outcome
 from recourse.resolution.shown.views import OrderView
-from recourse.runtime.actors import TOKEN
+from recourse.runtime.names import TOKEN
 
 # What is sent to an order is taken only as described; what comes from one may gain more within a version.
 SAID_BY_ORDERS = ("outcome", "notice", "page")
