@@ -17,8 +17,17 @@ from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
 from temporalio.runtime import Runtime
 from temporalio.worker import Worker, WorkerDeploymentConfig
 
+from recourse.activities.arrivals import read_arrivals
 from recourse.activities.believing import BelievesWorkers, checked
-from recourse.activities.contract import DELIVER_NOTICES, FIND_ANSWER, HAS_STARTED, PAY, READ_OFFSETS, RECORD_STEP
+from recourse.activities.contract import (
+    DELIVER_NOTICES,
+    FIND_ANSWER,
+    HAS_STARTED,
+    PAY,
+    READ_ARRIVALS,
+    READ_OFFSETS,
+    RECORD_STEP,
+)
 from recourse.activities.mail import MailChannel
 from recourse.activities.notifying import Channel, Notifying
 from recourse.activities.paying import Paying, PaymentProvider
@@ -99,6 +108,7 @@ def make_worker(
         FIND_ANSWER: recording.find_answer,
         HAS_STARTED: recording.has_started,
         READ_OFFSETS: read_offsets,
+        READ_ARRIVALS: read_arrivals,
         DELIVER_NOTICES: notifying.deliver_notices,
         PAY: paying.pay,
     }

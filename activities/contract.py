@@ -8,6 +8,7 @@ from recourse.resolution.model.step import Adopted
 RECORD_STEP = "record_step"
 FIND_ANSWER = "find_answer"
 HAS_STARTED = "has_started"
+READ_ARRIVALS = "read_arrivals"
 READ_OFFSETS = "read_offsets"
 DELIVER_NOTICES = "deliver_notices"
 PAY = "pay"

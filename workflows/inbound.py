@@ -50,6 +50,7 @@ with workflow.unsafe.imports_passed_through():
     from recourse.runtime.names import ORDER, TOKEN
     from recourse.runtime.payloads import VERDICTS, WHY_UNOPENED, Bound, Undecodable, Unopened, Verdict
     from recourse.runtime.proofs import Proofs
+    from recourse.workflows.arrivals import STAMP, Arrivals, is_old
     from recourse.workflows.carried import Carried
     from recourse.workflows.database_calls import ask_database
     from recourse.workflows.proving import Proving
@@ -126,6 +127,7 @@ class _Gate(WorkflowInboundInterceptor):
     refuse_plain = False
 
     def init(self, outbound: WorkflowOutboundInterceptor) -> None:
+        self.arrivals = Arrivals()
         super().init(Proving(outbound, self.proofs) if self.proofs else outbound)
 
     async def execute_workflow(self, input: ExecuteWorkflowInput) -> Any:
@@ -182,7 +184,16 @@ class _Gate(WorkflowInboundInterceptor):
     async def handle_signal(self, input: HandleSignalInput) -> None:
         self.signals += 1
         arguments = _arguments(input.signal, input.args)
-        arguments = self._as_first_taken(f"signal {self.signals}", "signal", input.signal, arguments)
+        name, number = f"signal {self.signals}", self.signals
+        arguments = self._as_first_taken(name, "signal", input.signal, arguments)
+        if self._needs_evidence(name, arguments):
+            # Nothing is decided meanwhile that this may come before.
+            order = workflow.instance()
+            order.arriving += 1
+            try:
+                arguments = [await self.arrivals.dated(arguments[0], number)]
+            finally:
+                order.arriving -= 1
         workflow.instance().receive(input.signal, arguments, number=number_of(input.headers))
 
     async def handle_query(self, input: HandleQueryInput) -> Any:
@@ -199,7 +210,19 @@ class _Gate(WorkflowInboundInterceptor):
         # Somebody else chose the id, and how long it is.
         name = f"update {_digest(input.id)[:16]}"
         arguments = self._as_first_taken(name, "update", input.update, _arguments(input.update, input.args))
+        if self._needs_evidence(name, arguments):
+            # No history has it before now.
+            workflow.instance().mark_task_boundary()
+            arguments = [{**arguments[0], STAMP: workflow.now().isoformat()}]
         return await workflow.instance().answer(input.update, arguments, command_id_of(input.id))
+
+    def _needs_evidence(self, name: str, arguments: list[Any]) -> bool:
+        """Whether the stamp of a message is older than clocks may differ, where actors must be proven."""
+        if workflow.unsafe.is_replaying():
+            return workflow.patched(f"{name} dated")
+        if self.actors is None or len(arguments) != 1 or not is_old(arguments[0], workflow.now()):
+            return False
+        return workflow.patched(f"{name} dated")
 
     def _as_first_taken(self, name: str, way: str, command: str, arguments: list[Any]) -> list[Any]:
         arguments = self._as_first_read(name, f"{way}:{command}", arguments)

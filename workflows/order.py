@@ -90,6 +90,8 @@ class OrderWorkflow:
         self.offsets: Offsets | None = None
         self.cancel_requested_at: datetime | None = None
         self.boundary_at: datetime | None = None
+        # So many messages have come of which it is being looked up since when they are there.
+        self.arriving = 0
 
     @workflow.run
     async def run(self, start: Opening | Carried) -> str:
@@ -137,6 +139,9 @@ class OrderWorkflow:
         while not self.should_continue_as_new():
             if self.inbox or engine.due(self.now):
                 await self.read_offsets()
+            if self.arriving:
+                await workflow.wait_condition(lambda: not self.arriving)
+                continue
             first = self.inbox.take(self.now, engine.order.decided_at)
             clock = engine.due(self.now, first.item.message if first else None)
             if clock is not None:

@@ -11,7 +11,7 @@ from recourse.cli.output import Json, Stop, console, say_json, warn
 from recourse.cli.typed import Port
 from recourse.database.migrate import migrate as apply_migrations
 from recourse.extras import require
-from recourse.runtime.database_connection import database, database_address, excess_rights
+from recourse.runtime.database_connection import database, database_address, fit_for_work
 from recourse.runtime.search_attributes import register_search_attributes
 from recourse.runtime.settings import read_settings
 from recourse.runtime.temporal_connection import connect
@@ -56,7 +56,7 @@ async def _lead() -> None:
     providers = load_providers(settings.payment_providers)
     log_to(metrics=settings.metrics_address)
     async with database(settings) as pool:
-        if excess := await excess_rights(pool, "app"):
+        if excess := await fit_for_work(pool, "app"):
             get_logger("recourse.worker").warning("the database login has too many rights", detail=excess)
         client = await connect()
         await register_search_attributes(client)
@@ -99,7 +99,7 @@ async def serve(
             Recourse.connect(settings) as recourse,
             answering(settings.metrics_address, figures_app(recourse)),
         ):
-            if excess := await excess_rights(recourse.pool, "web"):
+            if excess := await fit_for_work(recourse.pool, "web"):
                 get_logger("recourse.web").warning("the database login has too many rights", detail=excess)
             console().print(f"Listening on {host}:{listener.getsockname()[1]}.")
             app = make_app(recourse, keys, policies=offered(policy), frame_ancestors=ancestors)

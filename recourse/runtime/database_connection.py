@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from recourse.errors import DatabaseUnreachable, RecourseError
 from recourse.extras import require
+from recourse.runtime.clocks import Clock, apart, clock
 from recourse.runtime.settings import BadSettings, Settings
 
 
@@ -83,9 +84,22 @@ async def excess_rights(pool: Any, role: Role) -> str | None:
     )
 
 
-async def takes_writes(pool: Any, role: Role = "app") -> str | None:
-    """Return what `excess_rights` does, where the database takes writes now. Raises DatabaseUnreachable."""
+async def fit_for_work(pool: Any, role: Role, now: Clock = clock) -> str | None:
+    """Return what `excess_rights` does, where the clocks of the database and of this machine agree.
+
+    Raises DatabaseUnreachable.
+    """
     excess = await excess_rights(pool, role)
+    with explaining_database_errors():
+        wrong = apart("the database", await pool.fetchval("SELECT clock_timestamp()"), now())
+    if wrong:
+        raise DatabaseUnreachable(wrong, wrong)
+    return excess
+
+
+async def takes_writes(pool: Any, role: Role = "app", now: Clock = clock) -> str | None:
+    """Return what `fit_for_work` does, where the database takes writes now. Raises DatabaseUnreachable."""
+    excess = await fit_for_work(pool, role, now)
     with explaining_database_errors():
         await pool.fetch(_TAKES_WRITES)
     return excess

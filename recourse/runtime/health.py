@@ -1,7 +1,7 @@
 """Whether a worker lives, and whether it can work: what a container's probes ask it over HTTP."""
 
 import asyncio
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, timedelta
 from typing import Any, Literal
 
 from starlette.applications import Starlette
@@ -14,6 +14,7 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 
 from recourse.errors import DatabaseUnreachable
+from recourse.runtime.clocks import Clock, apart, clock
 from recourse.runtime.database_connection import takes_writes
 
 PATIENCE = 3.0  # seconds
@@ -24,8 +25,8 @@ POLLS_EVERY = timedelta(minutes=2)
 class Health:
     """The health of one worker. Its program sets `stage`."""
 
-    def __init__(self, client: Client, pool: Any, task_queue: str) -> None:
-        self._client, self._pool, self._task_queue = client, pool, task_queue
+    def __init__(self, client: Client, pool: Any, task_queue: str, now: Clock = clock) -> None:
+        self._client, self._pool, self._task_queue, self._now = client, pool, task_queue, now
         self.stage: Literal["starting", "working", "stopping"] = "starting"
         # What is dangerous about how it was set up; it works all the same.
         self.unsafe: list[str] = []
@@ -46,7 +47,7 @@ class Health:
     async def _database(self) -> str | None:
         try:
             async with asyncio.timeout(PATIENCE):
-                excess = await takes_writes(self._pool, "app")
+                excess = await takes_writes(self._pool, "app", self._now)
         except TimeoutError:
             return f"does not answer within {PATIENCE:g} s"
         except DatabaseUnreachable as error:
@@ -67,7 +68,11 @@ class Health:
         polls = [poller.last_access_time.ToDatetime(tzinfo=UTC) for poller in known.pollers if poller.identity == ours]
         if not polls:
             return "has not seen this worker poll yet"
-        age = datetime.now(UTC) - max(polls)
+        now, latest = self._now(), max(polls)
+        # No poll begins later than now. How far behind Temporal is does not show in a poll, which lasts for a minute.
+        if latest > now and (ahead := apart("Temporal", latest, now)):
+            return ahead
+        age = now - latest
         return None if age < POLLS_EVERY else f"saw this worker poll {age.total_seconds():.0f} s ago"
 
 

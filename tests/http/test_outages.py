@@ -1,11 +1,13 @@
 """Temporal or PostgreSQL away: the caller is told to try again, and what can still be answered is answered."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
 import httpx2
 
 from recourse.database.pool import connect
+from recourse.runtime.clocks import Clock, clock
 from recourse.runtime.temporal_connection import connect as connect_temporal
 from recourse.starter.client import Recourse
 from recourse.web.app import make_app
@@ -16,8 +18,8 @@ from tests.patience import PATIENCE
 from tests.process.conftest import Marketplace
 
 
-def calling(recourse: Recourse, patience: float = 1.0) -> httpx2.AsyncClient:
-    app = make_app(recourse, KEYS, patience=patience)
+def calling(recourse: Recourse, patience: float = 1.0, now: Clock = clock) -> httpx2.AsyncClient:
+    app = make_app(recourse, KEYS, patience=patience, now=now)
     return httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://recourse.test")
 
 
@@ -138,3 +140,11 @@ async def test_an_order_that_a_newer_build_wrote_is_listed_and_waits(
         assert problem(answer) == (503, "needs_newer_build")
     listed = (await by("operator").get("/orders")).json()["orders"]
     assert [(row["order_id"], row["phase"]) for row in listed] == [(order_id, "paused")]
+
+
+async def test_a_server_whose_clock_is_behind_is_not_ready(marketplace: Marketplace) -> None:
+    async with calling(marketplace.recourse, now=lambda: datetime.now(UTC) - timedelta(hours=1)) as http:
+        answer = await http.get("/readyz")
+
+    assert problem(answer) == (503, "database_unreachable")
+    assert "synchronize both" in answer.json()["detail"]

@@ -69,6 +69,7 @@ def inputs(order_id: str) -> dict[str, list[Any]]:
         "record_step": [{"order_id": order_id, "number": 0, "data_version": 1, "order": {"needs": 1}}],
         "find_answer": [order_id, "client:c-1", "one"],
         "has_started": [order_id],
+        "read_arrivals": [order_id, 1],
         "read_offsets": ["Europe/Zurich", "2026-01-01T00:00:00Z"],
         "deliver_notices": [order_id, 7],
         "pay": [{"idempotency_key": "mine", "order_id": order_id, "provider": "noted", "currency": "USD", **money}],

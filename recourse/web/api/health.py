@@ -46,7 +46,7 @@ async def readyz(site: TheSite) -> Ready:
 async def _database(site: Site) -> str | None:
     try:
         async with asyncio.timeout(PATIENCE):
-            return await takes_writes(site.recourse.pool, "web")
+            return await takes_writes(site.recourse.pool, "web", site.now)
     except TimeoutError as error:
         raise database_unreachable() from error
 
