@@ -20,7 +20,7 @@ from recourse.runtime.names import ORDER, workflow_id
 from recourse.runtime.payloads import Undecodable
 from recourse.runtime.proofs import HEADER, Caller, ProofKeyMissing, Proofs
 
-# What only computes, for whoever asks.
+# What only computes, for anybody.
 _OF_NO_ORDER = {READ_OFFSETS}
 
 

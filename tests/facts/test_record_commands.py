@@ -1,9 +1,9 @@
 """`recourse record`: exporting from the database, verifying and showing with nothing but a file [R66]."""
 
 import json
-import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import pytest
 
 from recourse.database.steps import record_step
 from recourse.resolution.model.record import export
+from tests.cli.test_orders import run_here, without_ours
 from tests.facts.lives import READERS, Life
 from tests.facts.stories import played
 from tests.patience import PATIENCE
@@ -27,11 +28,15 @@ finally:
 """
 
 
-def recourse(*arguments: str, program: str = "from recourse.cli import main; main()", **environment: str) -> Any:
-    clean = {key: value for key, value in os.environ.items() if "DATABASE" not in key and "TEMPORAL" not in key}
+def recourse(*arguments: str, program: str = "", **environment: str) -> Any:
+    """What `recourse` does in this process, or what `program` does in one of its own."""
+    if not program:
+        with ThreadPoolExecutor(1) as thread:
+            ran = thread.submit(run_here, environment, arguments).result()
+        return subprocess.CompletedProcess(arguments, ran.status, ran.output, ran.error)
     return subprocess.run(
         [sys.executable, "-c", program, *arguments],
-        env={**clean, **environment},
+        env=without_ours(environment),
         capture_output=True,
         text=True,
         timeout=PATIENCE,
