@@ -10,10 +10,11 @@ from pydantic import ValidationError
 
 from recourse.cli.commands import ALL, As, actor, add_commands
 from recourse.cli.lists import say_list, say_table
-from recourse.cli.output import DONE, NO, Json, OrderId, Stop, Zone, console, say_json
+from recourse.cli.output import DONE, NO, Json, OrderId, Stop, Zone, console, remark, say_json
 from recourse.cli.pages import (
     actions_list,
     announced,
+    erased_sentence,
     has_started,
     notices_list,
     order_page,
@@ -24,6 +25,7 @@ from recourse.cli.pages import (
 from recourse.cli.refusing import readable
 from recourse.cli.timeline import timeline
 from recourse.cli.typed import Money, read_money, with_amount
+from recourse.database.erasing import erased_of
 from recourse.resolution.model.amounts import write_amount
 from recourse.resolution.model.durations import parse_duration
 from recourse.resolution.model.order import Terms
@@ -33,6 +35,7 @@ from recourse.resolution.model.unfit import unfit
 from recourse.resolution.model.vocabulary import Party
 from recourse.resolution.shown.looking_ahead import WouldBeRefused
 from recourse.runtime.currencies import check_currency
+from recourse.runtime.database_connection import explaining_database_errors
 from recourse.starter.reading import Orders
 
 app = App(name="order", help="Start orders, send commands to them, see their state.")
@@ -181,10 +184,14 @@ async def show_timeline(
     """Show the history of an order, as a role may see it."""
     async with Orders.connect() as orders:
         record = await orders.order(order_id).record(reader)
+        with explaining_database_errors():
+            erased = await erased_of(orders.pool, order_id) if reader == "operator" else []
     if json:
         say_json(record)
-    else:
-        say_table(timeline(Export.model_validate(record), zone=zone))
+        return
+    say_table(timeline(Export.model_validate(record), zone=zone))
+    for one in erased:
+        remark(erased_sentence(one, zone))
 
 
 @app.command

@@ -10,6 +10,7 @@ from rich.text import Text
 from recourse.cli.lists import Listed
 from recourse.cli.refusing import explain
 from recourse.cli.tables import Listing, pairs
+from recourse.database.erasing import Erased
 from recourse.resolution.model.amounts import write_amount
 from recourse.resolution.model.fields import visible
 from recourse.resolution.model.instants import write_instant
@@ -21,7 +22,7 @@ from recourse.resolution.shown.looking_ahead import Actions, Ahead, Outlook, Wou
 from recourse.resolution.shown.trying import Bounds
 from recourse.resolution.shown.views import OrderView, RequestView
 from recourse.wording import texts
-from recourse.wording.english import PHASES, as_words
+from recourse.wording.english import PHASES, as_words, listed
 
 _SILENCE = texts("silence", "short")
 
@@ -160,3 +161,12 @@ def _outlook(outlook: Outlook, currency: str) -> list[tuple[str, str]]:
     shares = ", ".join(f"{who} {write_amount(amount, currency)}" for who, amount in outlook.money.parts.items())
     how = f" ({as_words(outlook.how)})" if outlook.how else ""
     return [("  phase", f"{PHASES[outlook.phase]}{how}"), ("  money", shares)]
+
+
+def erased_sentence(one: Erased, zone: str = "UTC") -> str:
+    """What was erased of an order, when, by whom and why."""
+    whose = f" of {listed([f'the {who}' for who in one.whose])}" if one.what not in ("notices", "order") else ""
+    return (
+        f"Erased: {one.what}{whose}, {write_instant(one.at, zone)}, by {visible(one.erased_by)}. "
+        f"Reason: {visible(one.reason).rstrip('.')}. Legal basis: {visible(one.legal_basis).rstrip('.')}."
+    )

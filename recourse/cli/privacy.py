@@ -8,6 +8,7 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from recourse.cli.output import DONE, NO, Json, OrderId, Stop, Yes, ask, console, say_json
+from recourse.cli.pages import erased_sentence
 from recourse.database.erasing import check_keeper, erased_of, holds, lift_holds, set_hold
 from recourse.resolution.model.fields import visible
 from recourse.resolution.model.instants import write_instant
@@ -16,7 +17,6 @@ from recourse.runtime.database_connection import explaining_database_errors
 from recourse.starter.client import Recourse
 from recourse.starter.privacy import Piece, Privacy, Tally, export_party
 from recourse.starter.reading import Orders
-from recourse.wording.english import as_words
 
 app = App(name="privacy", help="Show, erase and keep what is known of a person.")
 
@@ -188,11 +188,7 @@ async def show(order_id: OrderId, /, *, json: Json = False) -> None:
         say_json({"erased": erased, "legal_holds": standing})
         return
     for one in erased:
-        whose = f" of {' and '.join(one.whose)}" if one.what in ("texts", "addresses", "contacts") else ""
-        console().print(
-            f"{write_instant(one.at)}: {as_words(one.what)}{whose} ({one.erased}), by {visible(one.erased_by)}. "
-            f"Reason: {visible(one.reason)}. Legal basis: {visible(one.legal_basis)}."
-        )
+        console().print(erased_sentence(one))
     for held in standing:
         console().print(f"Under a legal hold since {write_instant(held.since)}: {visible(held.reason)}.")
     if not erased and not standing:
