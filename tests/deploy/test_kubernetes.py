@@ -9,10 +9,12 @@ from starlette.routing import Route
 from temporalio.client import Client
 
 from deploy.documents import variables
+from recourse.cli.app import app
 from recourse.runtime.health import Health, health_app
 
 API = {
     "ConfigMap": "v1",
+    "CronJob": "batch/v1",
     "Deployment": "apps/v1",
     "Job": "batch/v1",
     "PodDisruptionBudget": "policy/v1",
@@ -36,9 +38,9 @@ def manifests(root: Path) -> dict[tuple[str, str], dict[str, Any]]:
 @pytest.fixture(scope="module")
 def pods(manifests: dict[tuple[str, str], dict[str, Any]]) -> dict[str, dict[str, Any]]:
     """What each of our programs runs in, by the command it is given."""
-    templates = [
-        found["spec"]["template"]["spec"] for (kind, _), found in manifests.items() if kind in ("Job", "Deployment")
-    ]
+    made = [found["spec"] for (kind, _), found in manifests.items() if kind in ("Job", "Deployment")]
+    made += [found["spec"]["jobTemplate"]["spec"] for (kind, _), found in manifests.items() if kind == "CronJob"]
+    templates = [one["template"]["spec"] for one in made]
     return {template["containers"][0]["args"][0]: template for template in templates}
 
 
@@ -78,12 +80,16 @@ def test_the_web_server_listens_where_its_service_and_probes_look(
     assert [probe["path"] for probe in looked_at] == ["/readyz", "/healthz"]
 
 
-def test_there_is_one_program_to_migrate_one_to_work_and_one_to_serve(pods: dict[str, dict[str, Any]]) -> None:
-    assert sorted(pods) == ["migrate", "serve", "worker"]
-    assert pods["migrate"]["restartPolicy"] == "OnFailure"
+def test_there_is_one_program_to_migrate_one_to_work_one_to_serve_and_one_to_erase(
+    manifests: dict[tuple[str, str], dict[str, Any]], pods: dict[str, dict[str, Any]]
+) -> None:
+    assert sorted(pods) == ["migrate", "privacy", "serve", "worker"]
+    assert pods["migrate"]["restartPolicy"] == pods["privacy"]["restartPolicy"] == "OnFailure"
+    assert manifests["CronJob", "recourse-sweep"]["spec"]["concurrencyPolicy"] == "Forbid"
+    assert callable(app.parse_args(pods["privacy"]["containers"][0]["args"], exit_on_error=False)[0])
 
 
-@pytest.mark.parametrize("program", ["migrate", "serve", "worker"])
+@pytest.mark.parametrize("program", ["migrate", "privacy", "serve", "worker"])
 def test_a_pod_has_no_right_that_it_does_not_need(pods: dict[str, dict[str, Any]], program: str) -> None:
     pod = pods[program]
     assert pod["automountServiceAccountToken"] is False
@@ -101,12 +107,17 @@ def test_a_pod_has_no_right_that_it_does_not_need(pods: dict[str, dict[str, Any]
     assert [volume["name"] for volume in pod["volumes"]] == [mount["name"] for mount in container["volumeMounts"]]
 
 
-@pytest.mark.parametrize("program", ["migrate", "serve", "worker"])
+@pytest.mark.parametrize("program", ["migrate", "privacy", "serve", "worker"])
 def test_settings_come_from_the_map_and_secrets_from_the_secret(
     manifests: dict[tuple[str, str], dict[str, Any]], pods: dict[str, dict[str, Any]], program: str, root: Path
 ) -> None:
     # None has the secrets of another: what signs tokens, what signs webhooks, the login that owns the tables.
-    secret = {"migrate": "recourse-migrate", "worker": "recourse-worker", "serve": "recourse-web"}[program]
+    secret = {
+        "migrate": "recourse-migrate",
+        "worker": "recourse-worker",
+        "serve": "recourse-web",
+        "privacy": "recourse-keeper",
+    }[program]
     assert pods[program]["containers"][0]["envFrom"] == [
         {"configMapRef": {"name": "recourse"}},
         {"secretRef": {"name": secret}},
