@@ -57,7 +57,7 @@ LAST_ORDERS = timedelta(seconds=20)
 STOPPED_WITHIN = timedelta(seconds=28)
 COUNTS_EVERY = 10  # seconds
 BELIEVES_ANYBODY = (
-    "RECOURSE_WORKER_KEYS is not set: whoever can write to the namespace can have this worker pay and write records."
+    "RECOURSE_WORKER_KEYS is not set: a program that can write to the namespace can have this worker pay."
 )
 NOT_COUNTED: tuple[type[Exception], ...] = (*AWAY, asyncpg.PostgresError)
 
