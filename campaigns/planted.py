@@ -178,9 +178,9 @@ PLANTED = (
     Mutant(
         "steps",
         "an entry's hash leaves out the entry before it",
-        "recourse/resolution/model/record.py",
-        'return _digest("entry", str(number), previous, body)',
-        'return _digest("entry", str(number), body)',
+        "recourse/verify_record.py",
+        'return digest("entry", str(number), previous, fields)',
+        'return digest("entry", str(number), fields)',
         ("tests/facts/test_record.py", "tests/rules/test_record.py"),
     ),
     Mutant(

@@ -30,6 +30,9 @@ MEANINGS = {
     "characters such as `/ # ? @` as `%2F %23 %3F %40`. If not set, no mail is sent.",
     "RECOURSE_PAYMENT_PROVIDERS": "Your own payment providers: `name=package.module:factory`, separated by spaces. An "
     "order names the provider that executes its settlements.",
+    "RECOURSE_RECORD_SIGNER": "What signs exported records and the roots of days: `ID=FILE`, with an Ed25519 private "
+    "key in PEM, or `package.module:factory`. If not set, nothing is signed. See "
+    "[security.md](security.md#what-a-record-proves).",
     "RECOURSE_PAYLOAD_KEYS": "The payload encryption keys: `name=base64,name2=base64`, 32 bytes each. The first key "
     "encrypts, all keys decrypt. If not set, payloads are not encrypted.",
     "RECOURSE_PAYLOADS_PLAIN": "`accept`, or `refuse` to refuse unencrypted messages.",

@@ -17,6 +17,7 @@ from recourse.resolution.model.vocabulary import Party
 from recourse.runtime.addresses import UnusableAddress, read_address
 from recourse.runtime.database_connection import database, explaining_database_errors
 from recourse.runtime.settings import Settings, read_settings
+from recourse.runtime.signing import RecordSigner, read_signer
 from recourse.runtime.temporal_connection import connect as connect_temporal
 from recourse.starter.handle import OrderHandle
 from recourse.starter.messages import stamped, unsendable
@@ -32,7 +33,7 @@ class Recourse(Orders):
 
     `temporal` and `pool` are connections to the servers on which the orders run; without a `pool` it starts orders and
     sends commands, and whatever needs the database raises BadInput. `now` is the clock by which commands are stamped on
-    arrival; `web_url` is where the pages are, for a link in the Temporal UI.
+    arrival; `web_url` is where the pages are, for a link in the Temporal UI; `signer` signs exported records.
     """
 
     def __init__(
@@ -43,8 +44,9 @@ class Recourse(Orders):
         task_queue: str = TASK_QUEUE,
         now: Callable[[], datetime] = now,
         web_url: str = "",
+        signer: RecordSigner | None = None,
     ) -> None:
-        super().__init__(NoDatabase() if pool is None else pool, now=now)
+        super().__init__(NoDatabase() if pool is None else pool, now=now, signer=signer)
         register_installed_calculators()
         self.temporal = temporal
         self.task_queue = task_queue
@@ -56,19 +58,29 @@ class Recourse(Orders):
         """Orders, on the servers that the environment names, for as long as the block runs.
 
         DATABASE_URL names the database, the standard TEMPORAL_* variables lead to Temporal, RECOURSE_TASK_QUEUE is the
-        workers' task queue (`recourse`), RECOURSE_WEB_URL the address of the pages. Raises BadSettings,
-        DatabaseUnreachable, TemporalUnreachable.
+        workers' task queue (`recourse`), RECOURSE_WEB_URL the address of the pages, RECOURSE_RECORD_SIGNER what signs
+        exported records. Raises BadSettings, BadSigner, DatabaseUnreachable, TemporalUnreachable.
         """
         chosen = settings or read_settings()
+        signer = read_signer(chosen.record_signer)
         async with database(chosen) as pool:
-            yield cls(await connect_temporal(), pool, task_queue=chosen.task_queue, web_url=chosen.web_url)
+            temporal = await connect_temporal()
+            yield cls(temporal, pool, task_queue=chosen.task_queue, web_url=chosen.web_url, signer=signer)
 
     def order(self, order_id: str, *, patience: timedelta = PATIENCE) -> OrderHandle:
         """The order of this id: its commands, and where it stands. Nothing is asked or read yet.
 
         `patience`: how long a command waits for its outcome.
         """
-        return OrderHandle(self.temporal, self.pool, order_id, now=self._now, stamped=self.stamped, patience=patience)
+        return OrderHandle(
+            self.temporal,
+            self.pool,
+            order_id,
+            now=self._now,
+            stamped=self.stamped,
+            patience=patience,
+            signer=self.signer,
+        )
 
     async def start(
         self,

@@ -262,10 +262,12 @@ class Doctor:
         for _ in range(2):  # between the two reads the order may have gone on
             try:
                 stored = await read_order(self._recourse.pool, order_id)
-                exported = await read_export(self._recourse.pool, order_id, "operator")
+                exported = await read_export(self._recourse.pool, order_id, "operator", now())
             except NeedsNewerBuild:  # which is a finding of its own
                 return None
-            wrong = verify(exported, stored.order.record_hash or None) if stored else []
+            wrong = verify(exported) if stored else []
+            if stored and exported and exported["head"] != (stored.order.record_hash or exported["head"]):
+                wrong.append("it does not end with the hash that the order says")
             if not wrong:
                 return None
         return wrong[0]

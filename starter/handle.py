@@ -28,6 +28,7 @@ from recourse.resolution.rules.clocks import is_over
 from recourse.resolution.shown.answering import unrecorded
 from recourse.runtime.database_connection import explaining_database_errors
 from recourse.runtime.names import TOKEN, workflow_id
+from recourse.runtime.signing import RecordSigner
 from recourse.starter.actors import AnyActor
 from recourse.starter.commands import Commands
 from recourse.starter.messages import unsendable
@@ -67,8 +68,9 @@ class OrderHandle(StoredOrder, Commands):
         now: Callable[[], datetime],
         stamped: Callable[[Mapping[str, Any]], dict[str, Any]],
         patience: timedelta,
+        signer: RecordSigner | None = None,
     ) -> None:
-        super().__init__(pool, order_id, now)
+        super().__init__(pool, order_id, now, signer)
         self.temporal = temporal
         self._stamped = stamped
         self._patience = patience

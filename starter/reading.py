@@ -24,6 +24,7 @@ from recourse.resolution.shown.looking_ahead import (
 from recourse.resolution.shown.views import OrderView, view
 from recourse.runtime.database_connection import database, explaining_database_errors
 from recourse.runtime.settings import Settings, read_settings
+from recourse.runtime.signing import RecordSigner, read_signer, sign_export
 from recourse.starter.messages import stamped
 
 SOON_WRITTEN = 2.0  # seconds
@@ -39,10 +40,13 @@ def now() -> datetime:
 class StoredOrder:
     """One order, as PostgreSQL has it. All methods raise DatabaseUnreachable where the database does not answer."""
 
-    def __init__(self, pool: Any, order_id: str, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self, pool: Any, order_id: str, now: Callable[[], datetime], signer: RecordSigner | None = None
+    ) -> None:
         self.pool = pool
         self.id = order_id
         self._now = now
+        self._signer = signer
 
     async def state(self) -> Order:
         """The order as of its last step. Raises NoSuchOrder."""
@@ -87,13 +91,16 @@ class StoredOrder:
         reader: Reader = "client" if role == "system" else role
         return preview(await self.state(), message, now, reader)
 
-    async def record(self, reader: Reader) -> dict[str, Any]:
-        """The record as one role may read it; it verifies offline. Raises NoSuchOrder."""
+    async def record(self, reader: Reader, *, signed: bool = True) -> dict[str, Any]:
+        """The record as one role may read it; it verifies offline. Raises NoSuchOrder.
+
+        `signed`: with the proofs that somebody else needs, and signatures if a signer is set.
+        """
         with explaining_database_errors():
-            exported = await read_export(self.pool, self.id, reader)
+            exported = await read_export(self.pool, self.id, reader, self._now(), proofs=signed)
         if exported is None:
             raise NoSuchOrder(f"There is no order {self.id}.")
-        return exported
+        return await sign_export(exported, self._signer if signed else None)
 
     async def notices(self, reader: Reader) -> list[Notice]:
         """What one role was told. Raises NoSuchOrder."""
@@ -106,12 +113,13 @@ class StoredOrder:
 class Orders:
     """Orders as PostgreSQL has them; to read them needs no Temporal, and works for closed ones as well.
 
-    `pool` leads to the database that other backends read from too; `now` is the clock by which pages are shown. All
-    methods raise DatabaseUnreachable where it does not answer.
+    `pool` leads to the database that other backends read from too; `now` is the clock by which pages are shown;
+    `signer` signs exported records. All methods raise DatabaseUnreachable where the database does not answer.
     """
 
-    def __init__(self, pool: Any, *, now: Callable[[], datetime] = now) -> None:
+    def __init__(self, pool: Any, *, now: Callable[[], datetime] = now, signer: RecordSigner | None = None) -> None:
         self.pool = pool
+        self.signer = signer
         self._now = now
 
     @classmethod
@@ -119,14 +127,16 @@ class Orders:
     async def connect(cls, settings: Settings | None = None) -> AsyncIterator[Self]:
         """Orders to read, from the database that DATABASE_URL names, for as long as the block runs.
 
-        Raises BadSettings, DatabaseUnreachable.
+        RECOURSE_RECORD_SIGNER names the signer. Raises BadSettings, BadSigner, DatabaseUnreachable.
         """
-        async with database(settings or read_settings()) as pool:
-            yield cls(pool)
+        chosen = settings or read_settings()
+        signer = read_signer(chosen.record_signer)
+        async with database(chosen) as pool:
+            yield cls(pool, signer=signer)
 
     def order(self, order_id: str) -> StoredOrder:
         """The order of this id, to read. Nothing is read yet."""
-        return StoredOrder(self.pool, order_id, self._now)
+        return StoredOrder(self.pool, order_id, self._now, self.signer)
 
     async def list(self, wanted: Wanted = ANY, *, after: str = "", limit: int = 50) -> list[ListedOrder]:
         """A page of orders by id, behind `after`: where each stands and what comes next."""

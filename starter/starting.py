@@ -26,7 +26,6 @@ from recourse.errors import DatabaseUnreachable, NoSuchOrder, OrderExists, Tempo
 from recourse.resolution.model.order import Histories, Opening, Terms, open_order, read_opening, write_opening
 from recourse.resolution.model.outcome import Outcome, read_outcome
 from recourse.resolution.model.policy import Policy
-from recourse.resolution.model.record import canonical
 from recourse.runtime.currencies import check_currency
 from recourse.runtime.database_connection import explaining_database_errors
 from recourse.runtime.names import ORDER, workflow_id
@@ -37,6 +36,7 @@ from recourse.starter.temporal_errors import (
     unanswered_update,
     unless_not_found,
 )
+from recourse.verify_record import canonical
 from recourse.workflows import page
 
 _RUNS_OR_ENDED_BY_ITSELF = (WorkflowExecutionStatus.RUNNING, WorkflowExecutionStatus.COMPLETED)
@@ -87,7 +87,13 @@ async def start(
         return None
     check_currency(terms.currency)
     terms = terms.model_copy(update={"history": history})
-    opening = Opening(terms=terms, policy=policy, record_salt=secrets.token_hex(16), provider=provider)
+    opening = Opening(
+        terms=terms,
+        policy=policy,
+        record_salt=secrets.token_hex(16),
+        opening_salt=secrets.token_hex(16),
+        provider=provider,
+    )
     doing = f"order {terms.order_id} has started"
     try:
         return await begin(order.temporal, start_options(opening, task_queue, web_url), opening, first, start_delay)

@@ -41,7 +41,7 @@ def timeline(record: Export | Sequence[RecordEntry], *, currency: str | None = N
     read_zone(zone)
     entries: Sequence[ExportedEntry | RecordEntry] = record.entries if isinstance(record, Export) else record
     if isinstance(record, Export):
-        currency = currency or str(record.order.get("currency") or "") or None
+        currency = currency or record.currency
     when = f"when ({zone})" if zone != "UTC" else "when"
     rows: list[tuple[Cell, ...]] = [(str(entry.number), *_row(entry, currency, zone)) for entry in entries]
     return Listing((Column("#", right=True), when, "who", "what", "what came of it", "money"), rows)

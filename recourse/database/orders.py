@@ -1,11 +1,13 @@
 """Reading orders, their record, their money and their notices."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
 from recourse.database.access import Database
+from recourse.database.days import read_keys, read_proof
 from recourse.resolution.model.notice import Notice, read_notice
 from recourse.resolution.model.order import Order, read_state
 from recourse.resolution.model.outcome import Outcome, read_outcome
@@ -45,10 +47,21 @@ async def read_record(pool: Database, order_id: str) -> list[RecordEntry]:
     return [RecordEntry(**dict(row)) for row in rows]
 
 
-async def read_export(pool: Database, order_id: str, reader: Reader) -> dict[str, Any] | None:
-    """The record as one role may read it; it verifies offline. None where there is no such order."""
+async def read_export(
+    pool: Database, order_id: str, reader: Reader, at: datetime, *, proofs: bool = False
+) -> dict[str, Any] | None:
+    """The record as one role may read it at this time; it verifies offline. None where there is no such order.
+
+    `proofs`: with the public keys of all signatures, and the proof that the root of a day holds it.
+    """
     stored = await read_order(pool, order_id)
-    return export(stored.order.opening, await read_record(pool, order_id), reader) if stored else None
+    if stored is None:
+        return None
+    known: dict[str, Any] = {}
+    if proofs:
+        # Before the record, which may have grown since.
+        known = {"day": await read_proof(pool, order_id), "keys": await read_keys(pool)}
+    return export(stored.order.opening, await read_record(pool, order_id), reader, at=at, **known)
 
 
 async def read_notices(pool: Database, order_id: str) -> list[Notice]:

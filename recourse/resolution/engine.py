@@ -12,10 +12,18 @@ from recourse.resolution.inbox import counts_at
 from recourse.resolution.model.data_version import DATA_VERSION, NeedsNewerBuild
 from recourse.resolution.model.events import Event, PaymentFailed
 from recourse.resolution.model.facts import facts
-from recourse.resolution.model.order import Opening, Order, Sums, open_order, read_state, write_opening, write_state
+from recourse.resolution.model.order import (
+    Opening,
+    Order,
+    Sums,
+    open_order,
+    read_state,
+    write_opening,
+    write_state,
+)
 from recourse.resolution.model.outcome import Outcome, Refused
 from recourse.resolution.model.reading import Message
-from recourse.resolution.model.record import hidden_counts, make_entry
+from recourse.resolution.model.record import as_sent, beginning, hidden_counts, make_entry
 from recourse.resolution.model.refusals import Refusal
 from recourse.resolution.model.step import Adopted, Answer, Answered, LedgerLine, Step
 from recourse.resolution.model.zones import Offsets
@@ -92,8 +100,10 @@ class OrderEngine:
         return engine
 
     def opening(self) -> Plan:
-        """Step 0: the order exists, all of its money is in escrow."""
+        """Step 0: the order exists, all of its money is in escrow, and its record has begun."""
         order = self.order
+        if order.opening.opening_salt is not None:
+            order = order.model_copy(update={"record_hash": beginning(order.opening)})
         paid = order.terms.price + order.terms.service_fee
         lines = (LedgerLine(account="client", amount=-paid), LedgerLine(account="escrow", amount=paid))
         return Plan(self._step(order, order.terms.ordered_at, ledger=lines), order)
@@ -236,11 +246,16 @@ class OrderEngine:
             number=self.steps,
             at=at,
             record_salt=order.opening.record_salt,
-            opening=None if self.steps else write_opening(order.opening),
+            opening=None if self.steps else _written(order.opening),
             order=write_state(order, without=frozenset({"opening"})),
             summary=summary(order),
             **parts,
         )
+
+
+def _written(opening: Opening) -> dict[str, Any]:
+    """The opening as it is stored: where the record begins with it, as it was sent."""
+    return write_opening(opening) if opening.opening_salt is None else as_sent(opening)
 
 
 def _moved(sums: Sums) -> tuple[LedgerLine, ...]:

@@ -55,6 +55,7 @@ class Settings(BaseSettings):
     web_url: Annotated[str, Field(validation_alias="RECOURSE_WEB_URL"), _PAGES] = ""
     temporal_ui_url: Annotated[str, Field(validation_alias="RECOURSE_TEMPORAL_UI_URL"), _PAGES] = ""
     payment_providers: Annotated[str, Field(validation_alias="RECOURSE_PAYMENT_PROVIDERS")] = ""
+    record_signer: Annotated[str, Field(validation_alias="RECOURSE_RECORD_SIGNER")] = ""
 
     metrics_address: Annotated[str | None, Field(validation_alias="RECOURSE_METRICS_ADDRESS"), _LISTENER] = None
     health_address: Annotated[str | None, Field(validation_alias="RECOURSE_HEALTH_ADDRESS"), _LISTENER] = None

@@ -139,4 +139,4 @@ class PureEngine:
 
 def exported(order: Order, entries: Sequence[RecordEntry], reader: Reader) -> dict[str, Any]:
     """The order's record for one reader."""
-    return export(order.opening, entries, reader)
+    return export(order.opening, entries, reader, at=order.decided_at)

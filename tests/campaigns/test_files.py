@@ -75,7 +75,7 @@ async def test_a_scenario_file(tmp_path: Path, seed: int) -> None:
 def test_a_record_file(tmp_path: Path, capsys: pytest.CaptureFixture[str], seed: int) -> None:
     random, file = Random(seed), tmp_path / "record.json"
     life = live(random, moves=4)
-    document: Any = export(life.opening, life.entries, "client")
+    document: Any = export(life.opening, life.entries, "client", at=life.order.decided_at)
     if random.random() < 0.5:
         _spoil(random, document)
     text = json.dumps(document).encode()

@@ -61,7 +61,7 @@ async def test_what_a_party_wrote_is_gone_and_the_rest_is_as_it_was(pool: Any) -
 
 async def _erase_one_side(pool: Any, seed: int, life: Life) -> None:
     own, others = markers(life, "client"), markers(life, "freelancer", "operator")
-    before = {reader: await read_export(pool, f"o-{seed}", reader) for reader in READERS}
+    before = {reader: await read_export(pool, f"o-{seed}", reader, datetime.now(UTC)) for reader in READERS}
     there = await dump(pool)
     missed = {text for text in others if text not in there}
     erased = await pool.fetchval(ERASE, f"o-{seed}", "texts", ["client"])
@@ -70,7 +70,7 @@ async def _erase_one_side(pool: Any, seed: int, life: Life) -> None:
     assert [text for text in others - missed if text not in after] == []
     assert (erased > 0) == any(text in there for text in own)
     for reader in READERS:
-        export, earlier = await read_export(pool, f"o-{seed}", reader), before[reader]
+        export, earlier = await read_export(pool, f"o-{seed}", reader, datetime.now(UTC)), before[reader]
         assert export is not None
         assert earlier is not None
         assert verify(export, earlier["head"]) == []
@@ -96,7 +96,7 @@ async def _erase_everybody(pool: Any, seed: int, life: Life) -> None:
     stored = await read_order(pool, f"o-{seed}")
     assert stored
     assert stored.order.record_hash == life.order.record_hash
-    blank = {"opening", "request", "declined", "case", "feedback"}
+    blank = {"opening", "request", "declined", "case", "feedback", "needs"}
     assert stored.order.model_dump(exclude=blank) == life.order.model_dump(exclude=blank)
     record = await read_record(pool, f"o-{seed}")
     assert [entry.parsed.at for entry in record] == [entry.parsed.at for entry in life.entries]
@@ -108,7 +108,9 @@ async def _erase_everybody(pool: Any, seed: int, life: Life) -> None:
 async def test_the_salt_of_what_is_erased_is_nowhere(pool: Any) -> None:
     life = await written(pool, 3)
     secret = life.opening.record_salt
-    salts = [json.dumps(entry) for entry in (await read_export(pool, "o-3", "operator") or {})["entries"]]
+    salts = [
+        json.dumps(entry) for entry in (await read_export(pool, "o-3", "operator", datetime.now(UTC)) or {})["entries"]
+    ]
     await pool.execute(ERASE, "o-3", "texts", EVERYBODY)
     left = await dump(pool)
     assert secret not in left
@@ -183,9 +185,9 @@ async def test_evidence_addresses_and_notices_may_go_before_the_words(
     assert "QADDRESSQ" not in left
     assert '"title": "Chat"' in left
     file = tmp_path / "record.json"
-    file.write_text(json.dumps(await read_export(pool, "o-2", "client")), encoding="utf-8")
+    file.write_text(json.dumps(await read_export(pool, "o-2", "client", datetime.now(UTC))), encoding="utf-8")
     assert verify_file(file) == 0
-    assert "It verifies. " in (said := capsys.readouterr().out)
+    assert "It is consistent in itself. " in (said := capsys.readouterr().out)
     assert "Words of 1 were erased; nothing proves what these still say." in said
     await pool.execute(ERASE, "o-2", "notices", EVERYBODY)
     assert await read_notices(pool, "o-2") == []

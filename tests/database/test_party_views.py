@@ -7,9 +7,10 @@ from typing import Any
 import asyncpg
 
 from recourse.database.steps import record_step
-from recourse.resolution.model.record import PRIVATE, may_see
+from recourse.resolution.model.record import may_see
 from recourse.resolution.model.vocabulary import PARTIES, Party
 from recourse.resolution.shown.views import view
+from recourse.verify_record import PRIVATE
 from tests.facts.lives import Life, live
 
 

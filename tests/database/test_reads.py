@@ -25,7 +25,7 @@ from tests.facts.lives import live
 
 async def test_of_an_order_that_is_not_there_nothing_is_read(pool: Any) -> None:
     assert await read_order(pool, "o-none") is None
-    assert await read_export(pool, "o-none", "operator") is None
+    assert await read_export(pool, "o-none", "operator", datetime.now(UTC)) is None
     assert await read_answer(pool, "o-none", "client:c-1", "id-1") is None
     assert await read_record(pool, "o-none") == []
     assert await read_notices(pool, "o-none") == []

@@ -35,6 +35,7 @@ GROWS_ONLY = (
     "changes",
 )
 CHANGES = ("order_states", "orders", "deliveries", "contacts", "held_channels")
+RECORD_DAYS = ("record_keys", "record_heads", "record_tiles", "record_days")
 PARTY_VIEWS = ("party_orders", "party_record", "party_notices")
 _numbers = itertools.count(1)
 
@@ -132,7 +133,7 @@ async def rights(dsn: str, role: str) -> dict[str, set[str]]:
 
 async def test_worker_and_backends_may_add_to_everything_and_change_only_what_changes(lived: str) -> None:
     found = await rights(lived, "recourse_app")
-    expected: dict[str, set[str]] = {table: {"SELECT", "INSERT"} for table in GROWS_ONLY}
+    expected: dict[str, set[str]] = {table: {"SELECT", "INSERT"} for table in (*GROWS_ONLY, *RECORD_DAYS)}
     expected |= {table: {"SELECT", "INSERT", "UPDATE"} for table in CHANGES}
     expected |= {name: {"SELECT"} for name in found if name not in expected}
     assert found == expected
@@ -191,7 +192,8 @@ async def test_worker_and_backends_cannot_rewrite_what_happened(lived: str) -> N
     role = as_role(lived, "recourse_app")
     for table in GROWS_ONLY:
         await refused(role, [f"UPDATE {table} SET order_id = 'o-2'", f"DELETE FROM {table}", f"TRUNCATE {table}"])
-    await refused(role, [f"DELETE FROM {table}" for table in CHANGES])
+    await refused(role, [f"DELETE FROM {table}" for table in (*CHANGES, *RECORD_DAYS)])
+    await refused(role, ["UPDATE record_heads SET head = 'x'", "UPDATE record_days SET root = 'x'"])
     await refused(
         role,
         [

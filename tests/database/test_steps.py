@@ -59,7 +59,7 @@ async def test_what_was_written_is_what_is_read(pool: Any) -> None:
             "escrow": paid_in - moved.total,
         }
         for reader in READERS:
-            document = await read_export(pool, order_id, reader)
+            document = await read_export(pool, order_id, reader, order.decided_at)
             assert verify(document, head=order.record_hash) == []
         for answer in (step.answer for step in life.steps if step.answer):
             assert await read_answer(pool, order_id, answer.sender, answer.command_id) == answer.outcome

@@ -10,7 +10,7 @@ from typing import Any
 from recourse.policies import PRESETS, load_policy
 from recourse.resolution.engine import Decided, OrderEngine
 from recourse.resolution.model.commands import COMMANDS
-from recourse.resolution.model.order import Histories, Opening, Order, Terms
+from recourse.resolution.model.order import Histories, Opening, Order, Terms, read_opening, write_opening
 from recourse.resolution.model.outcome import Outcome
 from recourse.resolution.model.policy import Policy
 from recourse.resolution.model.reading import read_message
@@ -97,8 +97,12 @@ def live(
     histories: Histories | None = None,
     moves: int = 10,
     close: bool = True,
+    opening_salt: bool | None = None,
 ) -> Life:
-    """Lead one order through a random life; with `close` until it is closed and a little beyond."""
+    """Lead one order through a random life; with `close` until it is closed and a little beyond.
+
+    `opening_salt`: whether its record begins with the whole opening; None: by chance.
+    """
     terms = Terms(
         order_id=order_id,
         client=client,
@@ -112,7 +116,15 @@ def live(
         history=histories or Histories(),
     )
     secret = f"{random.getrandbits(128):032x}"
-    opening = Opening(terms=terms, policy=policy or policy_of(random), record_salt=secret)
+    with_salt = secret < "8" if opening_salt is None else opening_salt
+    opening = Opening(
+        terms=terms,
+        policy=policy or policy_of(random),
+        record_salt=secret,
+        opening_salt=secret[::-1] if with_salt else None,
+    )
+    # As a worker gets it.
+    opening = read_opening(write_opening(opening))
     life = Life(opening, OrderEngine(opening))
     life.steps.append(life.engine.commit(life.engine.opening()))
     mover = _Mover(random, life, ordered_at)

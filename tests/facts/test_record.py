@@ -4,6 +4,7 @@ import copy
 import json
 from collections.abc import Iterator
 from datetime import datetime
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -16,8 +17,9 @@ from recourse.resolution.model import record
 from recourse.resolution.model.commands import Actor
 from recourse.resolution.model.entry import AppliedEntry
 from recourse.resolution.model.money import Balances
-from recourse.resolution.model.order import Opening, Terms, open_order
+from recourse.resolution.model.order import open_order, read_opening
 from recourse.resolution.model.record import Export, Reader, export, make_entry, verify
+from recourse.verify_record import check, field_hash, seal_of
 from tests.facts.lives import READERS, Life, live
 
 # All of a test's randomness comes from one number, so that a failure is named by it.
@@ -26,12 +28,12 @@ seeds = st.integers(0, 2**32).map(Random)
 
 def exported(life: Life, reader: Reader) -> Any:
     """The export as it comes back from a file."""
-    return json.loads(json.dumps(export(life.opening, life.entries, reader)))
+    return json.loads(json.dumps(export(life.opening, life.entries, reader, at=life.order.decided_at)))
 
 
 def resealed(document: Any) -> Any:
     """What a forger would do last, since the seal needs no secret."""
-    return document | {"seal": record._seal(document)}
+    return document | {"seal": seal_of(document)}
 
 
 def paths(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
@@ -65,7 +67,7 @@ def test_an_export_holds_all_that_its_reader_may_read_and_nothing_else(random: R
     life = live(random)
     said = {text for sent in life.sent for text in (*sent.open, *sent.private)}
     for reader in READERS:
-        read = json.dumps(export(life.opening, life.entries, reader), ensure_ascii=False)
+        read = json.dumps(export(life.opening, life.entries, reader, at=life.order.decided_at), ensure_ascii=False)
         held = {text for text in said if json.dumps(text, ensure_ascii=False)[1:-1] in read}
         allowed = {text for sent in life.sent for text in sent.may_be_read_by(reader)}
         assert held - allowed == set()
@@ -87,10 +89,10 @@ def test_nothing_in_an_export_helps_to_guess_what_is_hidden(random: Random) -> N
         hidden += [name for name, field in shown.get("fields", {}).items() if "hidden" in field]
         assert "private" in hidden
         for name in hidden:
-            salt = record._salt(opening.record_salt, order_id, entry.number, name)
+            salt = record._salts(opening.record_salt, order_id, entry.number, [name])[name]
             assert salt not in text
             # Without its salt a value cannot be tried out, not even the emptiest one.
-            assert record._digest("leaf", "", record.canonical(entry.content[name])) not in text
+            assert field_hash("", entry.content[name]) not in text
 
 
 @settings(max_examples=40)
@@ -168,9 +170,12 @@ def test_a_forger_who_renews_the_seal_still_breaks_the_chain(random: Random) -> 
             entry["previous"] = "0" * 64
         case "number":
             entry["number"] += 1
-        case "order":
+        case "order" if "order" in document:
             name = random.choice(sorted(document["order"]))
             document["order"][name] = "another"
+        case "order":
+            fields = document["opening"]
+            fields[random.choice(sorted(fields))] = {"salt": "0" * 64, "value": "another"}
         case "length":
             document["record_length"] += 1
         case "hide":
@@ -195,7 +200,7 @@ def test_a_forger_who_renews_the_seal_still_breaks_the_chain(random: Random) -> 
         case "hide field":
             # The right hash, so that the chain holds: whoever does this hides what its reader was shown.
             name = random.choice(shown)
-            fields[name] = {"hidden": record._leaf(fields[name]["salt"], fields[name]["value"])}
+            fields[name] = {"hidden": field_hash(fields[name]["salt"], fields[name]["value"])}
         case _:
             first, second = random.sample(sorted(fields), 2)
             fields[first], fields[second] = fields[second], fields[first]
@@ -210,7 +215,8 @@ def test_entries_of_another_order_do_not_fit(random: Random) -> None:
     reader = random.choice(READERS)
     mine, theirs = exported(live(random), reader), exported(live(random, client="c-2"), reader)
     assert verify(resealed(mine | {"entries": theirs["entries"], "head": theirs["head"]}))
-    assert verify(resealed(mine | {"order": theirs["order"], "order_id": theirs["order_id"]}))
+    begun = {name: theirs.get(name) for name in ("order", "opening")}
+    assert verify(resealed(mine | {**begun, "order_id": theirs["order_id"]}))
 
 
 def test_a_shortened_or_made_up_record_is_not_the_one_with_the_known_last_hash() -> None:
@@ -220,7 +226,7 @@ def test_a_shortened_or_made_up_record_is_not_the_one_with_the_known_last_hash()
     shortened = resealed(shortened | {"record_length": sum("fields" in entry for entry in shortened["entries"])})
     assert verify(shortened) == []
     assert verify(shortened, head=whole["head"]) == [
-        "head: this is not the record, or not as far as the record, that ends with the given hash"
+        "no entry has the given hash: the record was rewritten, shortened, or is another"
     ]
 
 
@@ -242,7 +248,7 @@ def test_a_record_that_does_not_begin_with_its_first_entry_is_found_out() -> Non
     life = live(Random(2), moves=0, close=False)
     later = life.order.model_copy(update={"record_length": 5})
     entry = make_entry(later, later.decided_at, said(later.decided_at))
-    assert verify(export(life.opening, [entry], "operator")) == [
+    assert verify(export(life.opening, [entry], "operator", at=life.order.decided_at)) == [
         "entries.1: is numbered 6; entries are missing, doubled or out of order"
     ]
 
@@ -286,35 +292,37 @@ def test_values_that_no_record_holds_are_named_and_do_not_raise() -> None:
     for _ in range(100_000):
         deep = [deep]
     for value in (deep, "\ud800", 10**5000, {1: 2}, object(), {"a": {1, 2}}):
-        document = exported(live(Random(3)), "operator")
+        document = exported(live(Random(3), opening_salt=True), "operator")
         document["entries"][0]["fields"]["at"]["value"] = value
         assert verify(document), value
-        document["order"]["price"] = value
+        document["opening"]["price"]["value"] = value
         assert verify(document), value
     circle: dict[str, Any] = {}
     circle["self"] = circle
     assert verify(circle)
-    document["order"] = circle
+    document["opening"] = circle
     assert verify(document)
 
 
-@pytest.mark.parametrize("document", [None, [], "record", 1, {}, {"format": "recourse-record-2"}])
+@pytest.mark.parametrize("document", [None, [], "record", 1, {}, {"format": "recourse-record-3"}])
 def test_what_is_no_record_is_said(document: Any) -> None:
     assert verify(document)
 
 
 def test_a_record_without_entries_verifies() -> None:
-    life = live(Random(1), moves=0, close=False)
+    life = live(Random(1), moves=0, close=False, opening_salt=True)
     document = exported(life, "operator")
     assert document["entries"] == []
     assert verify(document) == []
-    assert verify(resealed(document | {"order": {**document["order"], "price": 1_000_000}}))
+    price = {**document["opening"]["price"], "value": 1_000_000}
+    assert verify(resealed(document | {"opening": {**document["opening"], "price": price}}))
 
 
 def test_the_format_does_not_change_by_accident() -> None:
-    """Records that were exported years ago must still verify, and running orders go on with theirs."""
-    terms = Terms.model_validate(
-        {
+    """Records that were exported years ago must still verify, and running orders go on with theirs, also where a build
+    knows more terms and keys of policies."""
+    sent = {
+        "terms": {
             "order_id": "o-1",
             "client": "c-1",
             "freelancer": "f-1",
@@ -323,36 +331,62 @@ def test_the_format_does_not_change_by_accident() -> None:
             "ordered_at": "2025-03-03T09:00:00Z",
             "delivery_time": "5d",
             "history": {"freelancer": {"good": 3}},
-        }
-    )
-    opening = Opening(terms=terms, policy=load_policy("upwork"), record_salt="a secret of sixteen")
-    order = open_order(opening)
-    entry = make_entry(order, order.decided_at, said(order.decided_at, n=2**63))
-    assert entry.previous == "fb806ee20b561285436ce23a4a490cd97707a3c2540a7ec7dd82073843e10518"
-    assert entry.hash == "dd196b0bc8b93c7a784b0b82a60d4e07df6cb2411bd80767516c441a74b660aa"
-    assert (
-        export(opening, [entry], "freelancer")["seal"]
-        == "a2fd6a7ea78ad97f068b12d384101b632501c60a46b9e0401f1e63c9f78689e9"
-    )
-
-
-def test_an_export_says_what_was_ordered_and_not_what_scores_were_before() -> None:
-    life = live(Random(5), policy=load_policy("glimmer"))
-    read = Export.model_validate(exported(life, "client"))
-    assert read.order["policy"] == "glimmer"
-    assert read.order["currency"] == life.opening.terms.currency
-    assert set(read.order) == {
-        "order_id",
-        "client",
-        "freelancer",
-        "currency",
-        "price",
-        "service_fee",
-        "ordered_at",
-        "delivery_time",
-        "requirements",
-        "policy",
+        },
+        "policy": {
+            "name": "upwork",
+            "requests": {"cancel": {"silence": {"client_asked": "accept", "freelancer_asked": "lapse"}}},
+        },
+        "record_salt": "a secret of sixteen",
     }
+    for salt, begins, ends, seal in (
+        (
+            None,
+            "fb806ee20b561285436ce23a4a490cd97707a3c2540a7ec7dd82073843e10518",
+            "dd196b0bc8b93c7a784b0b82a60d4e07df6cb2411bd80767516c441a74b660aa",
+            "264c99c90cd0d2b6eb6723bce1cc95fd8614a2f1471f587a47c318141a9db7e5",
+        ),
+        (
+            "another of sixteen",
+            "075369f3230b05e648ee34f625e24e57afb007b588e5a5cb0e3de4c7633855a4",
+            "3088700d255e4c4764a8d43831d956ae29f140746ab79452201b2e552fd5e63a",
+            "cfaca57156b90255be216b61219efd8fad990334529088493df5fb1812c9e2b2",
+        ),
+    ):
+        opening = read_opening(sent | ({"opening_salt": salt} if salt else {}))
+        order = open_order(opening)
+        entry = make_entry(order, order.decided_at, said(order.decided_at, n=2**63))
+        made = export(opening, [entry], "freelancer", at=order.decided_at)
+        assert (entry.previous, entry.hash, made["seal"]) == (begins, ends, seal)
+
+
+def test_a_record_begins_with_the_terms_and_the_whole_policy_and_hides_what_scores_were_before() -> None:
+    life = live(Random(5), policy=load_policy("glimmer"), opening_salt=True)
+    for reader in READERS:
+        document = exported(life, reader)
+        shown = {name: field["value"] for name, field in document["opening"].items() if "value" in field}
+        assert shown["policy"]["cases"] == load_policy("glimmer").cases.model_dump(mode="json")
+        assert (shown["provider"], shown["currency"]) == ("ledger", life.opening.terms.currency)
+        assert Export.model_validate(document).currency == life.opening.terms.currency
+        assert ("history" in shown) == (reader == "operator")
+        shown["policy"]["cases"]["appeal_window"] = "P3D"
+        assert verify(resealed(document)) == ["entries.1: does not follow what was ordered"]
+
+
+def test_an_older_record_begins_with_the_terms_and_the_name_of_the_policy() -> None:
+    life = live(Random(5), policy=load_policy("glimmer"), opening_salt=False)
+    document = exported(life, "client")
+    assert document["order"]["policy"] == "glimmer"
+    assert "history" not in document["order"]
+    terms = next(finding for finding in check(document) if finding.part == "terms")
+    assert (terms.state, "what the policy says is not in it" in terms.says) == ("not checked", True)
+
+
+def test_a_record_that_was_exported_in_the_first_format_still_verifies() -> None:
+    text = (Path(__file__).parent / "record-1.json").read_text(encoding="utf-8")
+    document = json.loads(text)
+    assert verify(document) == []
+    assert Export.model_validate(document).entries
+    assert "its fields do not fit" in str(verify(json.loads(text.replace('"request"', '"accept"'))))
 
 
 def test_an_export_of_a_newer_build_with_more_keys_verifies() -> None:

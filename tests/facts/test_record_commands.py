@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +68,9 @@ async def test_an_export_from_the_database_verifies_offline(dsn: str, pool: Any,
         assert (checked.returncode, checked.stderr) == (0, "")
         assert checked.stdout.startswith("It verifies.")
         with open(file, encoding="utf-8") as read:  # noqa: ASYNC230, PTH123
-            assert json.load(read) == json.loads(json.dumps(export(life.opening, life.entries, reader)))
+            written = json.load(read)
+        at = datetime.fromisoformat(written["exported_at"])
+        assert written == json.loads(json.dumps(export(life.opening, life.entries, reader, at=at)))
 
 
 async def test_an_export_goes_to_standard_output_as_one_document(dsn: str, pool: Any, life: Life) -> None:
@@ -78,7 +81,7 @@ async def test_an_export_goes_to_standard_output_as_one_document(dsn: str, pool:
 
 
 async def test_a_changed_file_does_not_verify_and_every_problem_is_named(life: Life, tmp_path: Path) -> None:
-    document = json.loads(json.dumps(export(life.opening, life.entries, "operator")))
+    document = json.loads(json.dumps(export(life.opening, life.entries, "operator", at=life.order.decided_at)))
     document["entries"][2]["fields"]["command"]["value"] = "nothing"
     document["entries"][4]["previous"] = "0" * 64
     file = written(tmp_path, document)
@@ -105,7 +108,10 @@ async def test_a_changed_file_does_not_verify_and_every_problem_is_named(life: L
         ('{"order_id": 1, "order_id": 2}', "it says `order_id` twice; say it once"),
         ("[" * 100_000, "document: is nested too deeply"),
         ('{"format": "\\ud800"}', "format: "),
-        ('{"entries": [{"fields": {"\\u001b[31m": 1}}]}', "entries.0.fields.\N{REPLACEMENT CHARACTER}[31m"),
+        (
+            '{"format": "recourse-record-1", "entries": [{"fields": {"\\u001b[31m": 1}}]}',
+            "entries.1.fields.\\u001b[31m",
+        ),
     ],
 )
 def test_what_is_no_record_is_named_and_nothing_of_it_reaches_the_terminal(
@@ -125,7 +131,7 @@ def test_bytes_that_are_no_text_do_not_verify(tmp_path: Path) -> None:
 
 
 async def test_a_record_is_shown_as_a_timeline_in_the_readers_zone(life: Life, tmp_path: Path) -> None:
-    file = written(tmp_path, export(life.opening, life.entries, "freelancer"))
+    file = written(tmp_path, export(life.opening, life.entries, "freelancer", at=life.order.decided_at))
     done = recourse("record", "show", file, "--zone", "Asia/Kathmandu", program=PROBE)
     assert (done.returncode, done.stderr) == (0, "")
     assert "When (Asia/Kathmandu)" in done.stdout

@@ -27,7 +27,7 @@ def printed(record: Any, **options: Any) -> str:
 def test_every_entry_of_every_readers_record_has_its_line(random: Random) -> None:
     life = live(random)
     for reader in READERS:
-        record = Export.model_validate(export(life.opening, life.entries, reader))
+        record = Export.model_validate(export(life.opening, life.entries, reader, at=life.order.decided_at))
         text = printed(record)
         for entry in record.entries:
             assert re.search(rf"^ *{entry.number}  ", text, re.MULTILINE)
@@ -38,7 +38,9 @@ def test_every_entry_of_every_readers_record_has_its_line(random: Random) -> Non
 async def test_a_line_tells_when_who_what_what_came_of_it_and_the_money() -> None:
     life = await played("s30-record-export")
     for reader in READERS[:2]:
-        lines = printed(Export.model_validate(export(life.opening, life.entries, reader))).splitlines()
+        lines = printed(
+            Export.model_validate(export(life.opening, life.entries, reader, at=life.order.decided_at))
+        ).splitlines()
         asked = next(line for line in lines if "request opened" in line)
         for part in ("Tue 2025-03-04 10:00 UTC", "freelancer f-1", "request cancel, unforeseen, 60.00 USD"):
             assert part in asked, asked
@@ -53,7 +55,7 @@ async def test_the_operator_alone_reads_what_was_said_to_operators() -> None:
     life = await played("s30-record-export")
     assert "for operators only: “Their manager was rude.”" in printed(life.entries, currency="USD")
     for reader in READERS[:2]:
-        text = printed(Export.model_validate(export(life.opening, life.entries, reader)))
+        text = printed(Export.model_validate(export(life.opening, life.entries, reader, at=life.order.decided_at)))
         assert "Their manager" not in text
         assert "for operators only" not in text
 

@@ -141,7 +141,7 @@ class _ToldOrder(StoredOrder):
     async def state(self) -> Order:
         return self.engine.rules.order
 
-    async def record(self, reader: Reader) -> dict[str, Any]:
+    async def record(self, reader: Reader, *, signed: bool = True) -> dict[str, Any]:
         return exported(self.engine.rules.order, await self.engine.record(), reader)
 
 

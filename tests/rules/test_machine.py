@@ -241,7 +241,7 @@ class Orders(RuleBasedStateMachine):
         order = given.order
         assert [entry.number for entry in given.record] == list(range(1, order.record_length + 1))
         for reader in ROLES:
-            document = export(order.opening, given.record, reader)
+            document = export(order.opening, given.record, reader, at=order.decided_at)
             assert verify(document) == []
             assert document["record_length"] == given.view(reader)["record_length"]
             if reader != "operator":

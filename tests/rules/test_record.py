@@ -30,7 +30,7 @@ def a_dispute() -> Given:
 
 
 def exported(given: Given, reader: Reader) -> dict[str, Any]:
-    document = export(given.order.opening, given.record, reader)
+    document = export(given.order.opening, given.record, reader, at=given.order.decided_at)
     read: dict[str, Any] = json.loads(json.dumps(document))
     return read
 

@@ -26,10 +26,10 @@ _PAUSED = "from recourse.resolution.model.events import Paused\n"
 FIELDS = (
     # Policy keys: one that older builds may overlook, and one that they may not.
     (f"{_MODEL}/policy.py", "Cases", 'survey: Name = "none"'),
-    (f"{_MODEL}/policy.py", "Undo", "twice: Annotated[bool, Since(2)] = False"),
+    (f"{_MODEL}/policy.py", "Undo", "twice: Annotated[bool, Since(3)] = False"),
     # Keys of the state, at the top and further in.
     (f"{_MODEL}/order.py", "Order", "messages: int = 0"),
-    (f"{_MODEL}/order.py", "Order", "paused_until: Annotated[AwareDatetime | None, Since(2)] = None"),
+    (f"{_MODEL}/order.py", "Order", "paused_until: Annotated[AwareDatetime | None, Since(3)] = None"),
     (f"{_MODEL}/dispute.py", "Request", 'seen: str = "on the phone"'),
     # What the record says, an undecided message, and what one run hands to the next.
     (f"{_MODEL}/events.py", "MessageSent", 'channel: str = "app"'),
@@ -50,7 +50,7 @@ CODE = (
     (
         f"{_MODEL}/commands.py",
         "OrderAgain",
-        'class Pause(Command):\n    name = "pause"\n    by = ("client",)\n    about = "Pauses."\n'
+        'class Pause(Command):\n    name = "pause"\n    roles = ("client",)\n    about = "Pauses."\n'
         "    seconds: Int64 = 0\n",
     ),
     (
@@ -68,7 +68,7 @@ CODE = (
 )
 # Texts: file, what stands there once, and what stands there in the next release; § is what stood there.
 TEXTS = (
-    (f"{_MODEL}/data_version.py", "DATA_VERSION = 1", "DATA_VERSION = 2"),
+    (f"{_MODEL}/data_version.py", "DATA_VERSION = 2", "DATA_VERSION = 3"),
     (f"{_MODEL}/commands.py", "    | OrderAgain\n", "    | Pause\n§"),
     (
         f"{_RULES}/decide.py",

@@ -19,7 +19,7 @@ from recourse.database.orders import read_order, read_record
 from recourse.errors import Unanswered
 from recourse.local.process import start
 from recourse.policies import load_policy
-from recourse.resolution.model.data_version import NeedsNewerBuild
+from recourse.resolution.model.data_version import DATA_VERSION, NeedsNewerBuild
 from recourse.resolution.model.order import Opening, write_opening, write_state
 from recourse.resolution.model.record import verify
 from recourse.runtime.names import ORDER, workflow_id
@@ -36,7 +36,8 @@ from tests.upgrades.next_release import ROOT, next_release, run_in, worker_of
 
 __all__ = ["short_histories"]
 
-WAITS = "needs a build with data version 2; this build has 1"
+NEXT = DATA_VERSION + 1
+WAITS = f"needs a build with data version {NEXT}; this build has {DATA_VERSION}"
 
 
 @dataclass
@@ -200,13 +201,13 @@ async def test_it_adopts_a_lost_step_of_the_next_build_with_all_its_keys(rollout
 
     assert await rollout.comments(order_id) == ["before", "lost", "after"]
     state = await rollout.state(order_id)
-    assert (state["made_for"], state["messages"]) == (2, 1)
+    assert (state["made_for"], state["messages"]) == (NEXT, 1)
 
 
 async def test_it_revives_an_order_of_the_next_build_with_all_its_keys(rollout: Rollout) -> None:
     market = rollout.market
     async with rollout.next_build:
-        order_id = await rollout.begun(policy={"cases": {"survey": "by_mail"}}, made_for=2)
+        order_id = await rollout.begun(policy={"cases": {"survey": "by_mail"}}, made_for=NEXT)
         await rollout.says(order_id, "before")
     await market.handle(order_id).terminate()
     async with rollout.this_build:
@@ -233,14 +234,15 @@ async def test_each_build_repairs_what_it_decided(rollout: Rollout) -> None:
 
     said = await rollout.next_build_repairs(order_id)
     assert (
-        "0 steps restored, up to step 1. Step 2 was decided by a build with data version 1: run `repair` with" in said
+        f"0 steps restored, up to step 1. Step 2 was decided by a build with data version {DATA_VERSION}: run `repair`"
+        in said
     )
     assert await held(pool, order_id) == before
 
     with pytest.raises(CannotRecover) as stopped:
         await Recovery(market.recourse).repair(order_id)
     assert str(stopped.value) == (
-        f"Order {order_id}: 1 step restored, up to step 2. Step 3 was decided by a build with data version 2: "
+        f"Order {order_id}: 1 step restored, up to step 2. Step 3 was decided by a build with data version {NEXT}: "
         "run `repair` with that build."
     )
     assert "1 step restored, up to step 3" in await rollout.next_build_repairs(order_id)
@@ -249,7 +251,9 @@ async def test_each_build_repairs_what_it_decided(rollout: Rollout) -> None:
 
 async def test_it_leads_an_order_that_the_next_build_started_with_keys_that_change_nothing(rollout: Rollout) -> None:
     async with rollout.this_build:
-        order_id = await rollout.begun(policy={"cases": {"survey": "by_mail"}}, made_for=2, campaign={"name": "spring"})
+        order_id = await rollout.begun(
+            policy={"cases": {"survey": "by_mail"}}, made_for=NEXT, campaign={"name": "spring"}
+        )
         await rollout.says(order_id, "Hello")
 
     opening = (await rollout.state(order_id))["opening"]
@@ -259,7 +263,7 @@ async def test_it_leads_an_order_that_the_next_build_started_with_keys_that_chan
 async def test_an_order_whose_start_needs_the_next_build_waits_for_it(rollout: Rollout) -> None:
     market = rollout.market
     async with rollout.this_build:
-        order_id = await rollout.begun(policy={"undo": {"twice": True}}, made_for=2, needs=2)
+        order_id = await rollout.begun(policy={"undo": {"twice": True}}, made_for=NEXT, needs=NEXT)
         assert WAITS in await rollout.until_a_task_fails(order_id)
         with pytest.raises(Unanswered, match=WAITS):
             await market.recourse.order(order_id, patience=timedelta(seconds=5)).send(

@@ -17,7 +17,7 @@ from pydantic import BaseModel, Field, ValidationError
 from recourse.errors import RecourseError
 
 # What this build knows of stored data. It grows when a release adds a key, a value or a kind to it.
-DATA_VERSION = 1
+DATA_VERSION = 2
 FIRST = 1
 
 Version = Annotated[int, Field(strict=True, ge=FIRST, le=1_000_000)]
@@ -108,13 +108,20 @@ def _number(stored: Any, name: str) -> int:
 
 
 def dump_stored(
-    value: BaseModel, *, newer: bool = True, without: frozenset[str] = frozenset(), defaults: bool = True
+    value: BaseModel,
+    *,
+    newer: bool = True,
+    without: frozenset[str] = frozenset(),
+    defaults: bool = True,
+    only_given: bool = False,
 ) -> dict[str, Any]:
     """A value as JSON has it, with the keys that only a newer build knows; `newer`: whether there can be any.
 
-    `defaults`: also the keys that have their default values.
+    `defaults`: also the keys that have their default values. `only_given`: only the keys that it was made or read with.
     """
-    dumped = value.model_dump(mode="json", exclude=set(without), exclude_defaults=not defaults)
+    dumped = value.model_dump(
+        mode="json", exclude=set(without), exclude_defaults=not defaults, exclude_unset=only_given
+    )
     if newer:
         _add_unknown(value, dumped)
     return dumped

@@ -98,6 +98,7 @@ def whole_second(instant: datetime) -> datetime:
 
 
 Name = Annotated[str, Field(strict=True, min_length=1, max_length=200), AfterValidator(storable)]
+Secret = Annotated[str, Field(min_length=16, max_length=200), AfterValidator(storable)]
 CommandId = Annotated[Name, AfterValidator(_not_ours)]
 Text = Annotated[str, Field(strict=True, max_length=10_000), AfterValidator(storable)]
 NonEmptyText = Annotated[str, Field(strict=True, min_length=1, max_length=10_000), AfterValidator(storable)]

@@ -10,6 +10,7 @@ from recourse.resolution.model.amounts import LARGEST
 from recourse.resolution.model.data_version import (
     DATA_VERSION,
     FIRST,
+    Since,
     Version,
     dump_stored,
     needs_of,
@@ -17,7 +18,7 @@ from recourse.resolution.model.data_version import (
 )
 from recourse.resolution.model.dispute import Case, ExpiredOffer, Proposal, Request
 from recourse.resolution.model.durations import Duration
-from recourse.resolution.model.fields import AnInstant, Name, WholeNumber, storable, whole_second
+from recourse.resolution.model.fields import AnInstant, Name, Secret, WholeNumber, whole_second
 from recourse.resolution.model.policy import Policy
 from recourse.resolution.model.vocabulary import (
     ExemptBecause,
@@ -32,8 +33,7 @@ from recourse.resolution.model.vocabulary import (
     Visibility,
 )
 
-# Later, a deadline could lie beyond what a calendar holds.
-_LATEST = datetime(9000, 1, 1, tzinfo=UTC)
+_LATEST = datetime(9000, 1, 1, tzinfo=UTC)  # later, a deadline could lie beyond what a calendar holds
 LARGEST_AMOUNT = 2**53 - 1
 Amount = Annotated[int, Field(strict=True, ge=0, le=LARGEST_AMOUNT), WholeNumber]
 Id = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f/]+$")]
@@ -98,8 +98,9 @@ class Opening(Frozen):
 
     terms: Terms = Field(description="What was ordered.")
     policy: Policy = Field(description="The policy of the order; it never changes.")
-    record_salt: Annotated[str, Field(min_length=16, max_length=200), AfterValidator(storable)] = Field(
-        description="A secret that hides fields of the record; random, 16 characters or more."
+    record_salt: Secret = Field(description="A secret that hides fields of the record; random, 16 characters or more.")
+    opening_salt: Annotated[Secret | None, Since(2)] = Field(
+        default=None, description="Another one; with it the record begins with the whole policy, not only its name."
     )
     provider: Name = Field(
         default="ledger", description="The name of the payment provider; `ledger` is the built-in one."

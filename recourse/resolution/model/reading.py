@@ -10,9 +10,9 @@ from pydantic import ValidationError
 from recourse.resolution.model.commands import COMMANDS, Actor, AnyCommand
 from recourse.resolution.model.data_version import NeedsNewerBuild, dump_stored
 from recourse.resolution.model.fields import UNNAMED, excerpt, is_blank
-from recourse.resolution.model.record import canonical
 from recourse.resolution.model.refusals import Refusal
 from recourse.resolution.model.vocabulary import Frozen
+from recourse.verify_record import canonical
 
 
 class Message(Frozen):

@@ -1,30 +1,28 @@
 """The record: a chain of entries that a third party can verify, also with fields hidden [R66] (rules, 10).
 
-Each field of an entry is committed to by a salted hash; the entry's hash is taken over those hashes and the hash of
-the entry before, the first one's over what was ordered. Hiding a field means giving its hash instead of its value,
-and hiding an entry giving one hash instead of its fields, so a redacted export still verifies. A reader that knows the
-last hash from elsewhere (every reader's export ends with the same one) knows that nothing was made up either.
+`recourse.verify_record` says how a record is hashed and verifies it. Hiding a field means giving its hash instead of
+its value, and hiding an entry giving one hash instead of its fields, so a redacted export still verifies.
 """
 
 import hashlib
 import hmac
-import json
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
+from recourse.resolution.model.data_version import DATA_VERSION, dump_stored, needs_of
 from recourse.resolution.model.entry import AppliedEntry, ClockFired, EntryContent, RefusedEntry, read_content
 from recourse.resolution.model.order import Opening, Order
 from recourse.resolution.model.step import RecordEntry
-from recourse.resolution.model.unfit import unfit
 from recourse.resolution.model.vocabulary import PARTIES, Party
+from recourse.verify_record import PRIVATE, check, entry_hash, field_hash, fields_hash, order_hash, seal_of
 
 Reader = Literal["client", "freelancer", "operator"]
-FORMAT = "recourse-record-1"
-PRIVATE = "private"
-# Part of the format: records that are already begun stay valid when an order gets further terms.
+FORMAT = "recourse-record-2"
+# What of an opening each party may see, and all that a record without a salt of its opening begins with. Part of the
+# format: records that are already begun stay valid when an order gets further terms.
 _ORDERED = {
     "order_id",
     "client",
@@ -38,57 +36,50 @@ _ORDERED = {
 }
 
 
-def canonical(value: Any) -> str:
-    """The one JSON text of a value, by which it is hashed."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+def _salts(secret: str, order_id: str, number: int, fields: Iterable[str]) -> dict[str, str]:
+    # Keyed hashes: the salts of the fields that a reader sees say nothing about those of the hidden ones.
+    texts = {field: f"{order_id}\x1f{number}\x1f{field}".encode() for field in fields}
+    return {field: hmac.new(secret.encode(), text, hashlib.sha256).hexdigest() for field, text in texts.items()}
 
 
-def _digest(*parts: str) -> str:
-    return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()
-
-
-def _salt(secret: str, order_id: str, number: int, field: str) -> str:
-    # A keyed hash: the salts of the fields that a reader sees say nothing about those of the hidden ones.
-    return hmac.new(secret.encode(), f"{order_id}\x1f{number}\x1f{field}".encode(), hashlib.sha256).hexdigest()
-
-
-def _leaf(salt: str, value: Any) -> str:
-    return _digest("leaf", salt, canonical(value))
-
-
-def _salts(opening: Opening, number: int, fields: Iterable[str]) -> dict[str, str]:
-    return {field: _salt(opening.record_salt, opening.terms.order_id, number, field) for field in fields}
-
-
-def _leaves(salts: Mapping[str, str], content: Mapping[str, Any]) -> dict[str, str]:
-    return {field: _leaf(salt, content[field]) for field, salt in salts.items()}
-
-
-def _body(leaves: Mapping[str, str]) -> str:
-    return _digest("fields", canonical(dict(leaves)))
-
-
-def _entry_hash(number: int, previous: str, body: str) -> str:
-    return _digest("entry", str(number), previous, body)
-
-
-def _order_hash(ordered: Mapping[str, Any]) -> str:
-    return _digest("order", canonical(dict(ordered)))
+def _hashes(salts: Mapping[str, str], content: Mapping[str, Any]) -> dict[str, str]:
+    return {field: field_hash(salt, content[field]) for field, salt in salts.items()}
 
 
 def ordered(opening: Opening) -> dict[str, Any]:
-    """What was ordered, as every reader may see it; the chain begins with its hash."""
+    """What was ordered, as every reader may see it; the chain of a record without a salt of its opening begins so."""
     return {**opening.terms.model_dump(mode="json", include=_ORDERED), "policy": opening.policy.name}
+
+
+def as_sent(opening: Opening) -> dict[str, Any]:
+    """The opening with the keys that it was read with and no others, whichever keys this build knows besides."""
+    numbers = {"made_for": opening.made_for, "needs": needs_of(opening)}
+    newer = opening.made_for > DATA_VERSION
+    return dump_stored(opening.model_copy(update=numbers), newer=newer, only_given=True)
+
+
+def _opened(opening: Opening) -> dict[str, Any]:
+    """Everything that was agreed when the order was opened, as it was sent: another build may know more keys."""
+    sent = as_sent(opening)
+    return {**sent["terms"], "policy": sent["policy"], "provider": opening.provider}
+
+
+def beginning(opening: Opening) -> str:
+    """The hash with which the record of an order begins."""
+    if opening.opening_salt is None:
+        return order_hash(ordered(opening))
+    opened = _opened(opening)
+    salts = _salts(opening.opening_salt, opening.terms.order_id, 0, opened)
+    return entry_hash(0, "", fields_hash(_hashes(salts, opened)))
 
 
 def make_entry(order: Order, at: datetime, said: EntryContent) -> RecordEntry:
     """The next entry of `order`'s record."""
     number, content = order.record_length + 1, said.model_dump(mode="json")
-    previous = order.record_hash or _order_hash(ordered(order.opening))
-    body = _body(_leaves(_salts(order.opening, number, content), content))
-    return RecordEntry(
-        number=number, at=at, content=content, previous=previous, hash=_entry_hash(number, previous, body)
-    )
+    previous = order.record_hash or beginning(order.opening)
+    salts = _salts(order.opening.record_salt, order.terms.order_id, number, content)
+    made = entry_hash(number, previous, fields_hash(_hashes(salts, content)))
+    return RecordEntry(number=number, at=at, content=content, previous=previous, hash=made)
 
 
 def may_see(content: EntryContent, reader: Reader) -> bool:
@@ -110,42 +101,66 @@ def hidden_counts(order: Order, content: EntryContent) -> dict[Party, int]:
     return {party: order.hidden_from.get(party, 0) + (not may_see(content, party)) for party in PARTIES}
 
 
-def export(opening: Opening, entries: Sequence[RecordEntry], reader: Reader) -> dict[str, Any]:
-    """The record as one role may read it; `verify` needs nothing but what this returns."""
-    first = _order_hash(ordered(opening))
+def export(
+    opening: Opening,
+    entries: Sequence[RecordEntry],
+    reader: Reader,
+    *,
+    at: datetime,
+    keys: Sequence[Mapping[str, str]] = (),
+    day: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """The record as one role may read it; `verify` needs nothing but what this returns.
+
+    `at`: when it is exported. `keys`: the public keys of all signatures. `day`: the proof that the root of a day holds
+    it.
+    """
     document = {
         "format": FORMAT,
         "order_id": opening.terms.order_id,
         "for": reader,
-        "order": ordered(opening),
+        "exported_at": f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
+        **_begun(opening, reader),
         "record_length": sum(may_see(entry.parsed, reader) for entry in entries),
         "entries": [_exported(opening, entry, reader) for entry in entries],
-        "head": entries[-1].hash if entries else first,
+        "head": entries[-1].hash if entries else beginning(opening),
+        **({"keys": list(keys)} if keys else {}),
+        **({"day": day} if day else {}),
     }
-    return document | {"seal": _seal(document)}
+    return document | {"seal": seal_of(document)}
+
+
+def _begun(opening: Opening, reader: Reader) -> dict[str, Any]:
+    if opening.opening_salt is None:
+        return {"order": ordered(opening)}
+    opened = _opened(opening)
+    salts = _salts(opening.opening_salt, opening.terms.order_id, 0, opened)
+    shown = opened if reader == "operator" else opened.keys() & {*_ORDERED, "policy", "provider"}
+    return {
+        "opening": {
+            name: {"salt": salts[name], "value": value} if name in shown else {"hidden": field_hash(salts[name], value)}
+            for name, value in opened.items()
+        }
+    }
 
 
 def _exported(opening: Opening, entry: RecordEntry, reader: Reader) -> dict[str, Any]:
     erased = entry.erased or {}
-    salts = entry.salts or _salts(opening, entry.number, entry.content)
-    leaves = erased | _leaves(salts, entry.content)
+    salts = entry.salts or _salts(opening.record_salt, opening.terms.order_id, entry.number, entry.content)
+    hashes = erased | _hashes(salts, entry.content)
     exported: dict[str, Any] = {"number": entry.number, "previous": entry.previous, "hash": entry.hash}
     if not may_see(entry.parsed, reader):
         # Not even the names of its fields: they would distinguish private feedback from a refused attempt.
-        return exported | {"hidden": _body(leaves)}
+        return exported | {"hidden": fields_hash(hashes)}
     fields: dict[str, Any] = {}
     for field, value in entry.content.items():
         if field == PRIVATE and reader != "operator":
-            fields[field] = {"hidden": leaves[field]}
+            fields[field] = {"hidden": hashes[field]}
         elif field in erased:
             fields[field] = {"hidden": erased[field], "left": value}
         else:
             fields[field] = {"salt": salts[field], "value": value}
     return exported | {"fields": fields}
-
-
-def _seal(document: Mapping[str, Any]) -> str:
-    return _digest("seal", canonical({key: value for key, value in document.items() if key != "seal"}))
 
 
 Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -213,82 +228,72 @@ class ExportedEntry(_Part):
         return None if self.content is None else read_content(self.content)
 
 
+class Signed(_Part):
+    """A signature with Ed25519, and by which key."""
+
+    key: str = Field(description="The id of the key.")
+    public: Hash = Field(description="The public key. Whose it is, the marketplace's list of keys says.")
+    signature: str = Field(description="The signature, in hexadecimal digits.")
+
+
+class Signatures(_Part):
+    """What is signed; `recourse/verify_record.py` has the texts."""
+
+    head: Signed = Field(description="The order's id, the number of entries and the last hash.")
+    export: Signed = Field(description="The time of the export and the seal.")
+
+
+class PublicKey(_Part):
+    """A public key with which records were signed."""
+
+    id: str = Field(description="The id of the key.")
+    public: Hash = Field(description="The public key.")
+    since: str = Field(description="When it was first used; the key before was replaced then.")
+
+
+class DayProof(Signed):
+    """That the signed root of a day holds the record as it was then."""
+
+    day: str = Field(description="The day, in UTC.")
+    size: int = Field(description="How many heads the root is taken over.")
+    root: Hash = Field(description="The root of the day.")
+    entries: int = Field(description="How many entries the record had.")
+    head: Hash = Field(description="The hash of the last one.")
+    index: int = Field(description="The place of this head among all, from 0.")
+    path: list[Hash] = Field(description="The hashes that come from this head to the root.")
+
+
 class Export(_Part):
     """An exported record, read and not yet verified."""
 
-    format: Literal["recourse-record-1"] = Field(description="The format of the export.")
+    format: Literal["recourse-record-1", "recourse-record-2"] = Field(description="The format of the export.")
     order_id: str = Field(description="The order's id.")
     reader: Reader = Field(alias="for", description="The role that it is for.")
-    order: dict[str, Any] = Field(description="What was ordered; the chain begins with its hash.")
+    exported_at: str | None = Field(default=None, description="When it was exported.")
+    order: dict[str, Any] | None = Field(
+        default=None, description="What was ordered, in a record that does not begin with the whole opening."
+    )
+    opening: dict[str, Shown | Hidden] | None = Field(
+        default=None, description="The terms, the whole policy and the payment provider; the chain begins with them."
+    )
     record_length: int = Field(description="How many entries the reader may see.")
     entries: list[ExportedEntry] = Field(description="All entries, in order.")
     head: Hash = Field(description="The hash of the last entry.")
-    seal: Hash = Field(description="The hash of everything else in the export.")
+    keys: list[PublicKey] | None = Field(default=None, description="The public keys of all signatures.")
+    day: DayProof | None = Field(default=None, description="That the root of a day holds the record.")
+    seal: Hash = Field(description="The hash of everything else in the export but the signatures.")
+    signatures: Signatures | None = Field(default=None, description="The signatures, where the marketplace signs.")
+
+    @property
+    def currency(self) -> str | None:
+        """The currency of all amounts."""
+        shown = {name: field.value for name, field in (self.opening or {}).items() if isinstance(field, Shown)}
+        return str((self.order or shown).get("currency") or "") or None
 
 
 def verify(document: Any, head: str | None = None) -> list[str]:
-    """What is wrong with an exported record; an empty list means that it verifies. Needs nothing else, never raises.
+    """What is wrong with an exported record; an empty list means that nothing is. Needs nothing else, never raises.
 
-    `head` is the last hash as it is known from elsewhere, such as another reader's export of the same record.
+    `head` is a hash with which the record is known, from elsewhere, to end or to have ended.
     """
-    if not isinstance(document, dict):
-        return ["document: is not a JSON object"]
-    try:
-        read = Export.model_validate(document)
-    except ValidationError as error:
-        return [f"{where or 'document'}: {why}" for where, why in unfit(error.errors(include_input=False)).items()]
-    try:
-        wrong = _wrong_chain(read)
-        if _seal(document) != read.seal:
-            wrong.append("seal: something in this document was changed after it was exported")
-    except (ValueError, TypeError, RecursionError) as error:
-        # Values that no record holds: lone surrogates, numbers without end, nesting without end.
-        return [f"document: it holds a value that cannot be hashed ({type(error).__name__})"]
-    if head is not None and head != read.head:
-        wrong.append("head: this is not the record, or not as far as the record, that ends with the given hash")
-    return wrong
-
-
-def _wrong_chain(read: Export) -> list[str]:
-    wrong: list[str] = []
-    if read.order.get("order_id") != read.order_id:
-        wrong.append("order_id: differs from that of the order below it")
-    previous = _order_hash(read.order)
-    for position, entry in enumerate(read.entries, start=1):
-        where = f"entries.{position}"
-        if entry.number != position:
-            wrong.append(f"{where}: is numbered {entry.number}; entries are missing, doubled or out of order")
-        if entry.previous != previous:
-            before = "the entry before it" if position > 1 else "what was ordered"
-            wrong.append(f"{where}: does not follow {before}")
-        wrong += [f"{where}{problem}" for problem in _wrong_entry(entry, read.reader)]
-        previous = entry.hash
-    if read.head != previous:
-        wrong.append("head: the last entries are missing or changed")
-    if read.record_length != sum(entry.fields is not None for entry in read.entries):
-        wrong.append("record_length: is not the number of entries that can be read")
-    return wrong
-
-
-def _wrong_entry(entry: ExportedEntry, reader: Reader) -> list[str]:
-    if entry.fields is None:
-        if entry.hidden is None or reader == "operator":
-            return [
-                ": shows nothing of itself" if entry.hidden is None else ": is hidden, which it is from no operator"
-            ]
-        return [] if _fits(entry, entry.hidden) else [": does not fit its hash"]
-    if entry.hidden is not None:
-        return [": is both shown and hidden"]
-    wrong = []
-    leaves = {}
-    for name, field in entry.fields.items():
-        leaves[name] = field.hidden if isinstance(field, Hidden) else _leaf(field.salt, field.value)
-        if name in entry.withheld and (name != PRIVATE or reader == "operator"):
-            wrong.append(f".{name}: is hidden, though its reader may see it")
-    if not _fits(entry, _body(leaves)):
-        wrong.append(": its fields do not fit its hash")
-    return wrong
-
-
-def _fits(entry: ExportedEntry, body: str) -> bool:
-    return _entry_hash(entry.number, entry.previous, body) == entry.hash
+    return [finding.says for finding in check(document, head=head) if finding.state == "wrong"]

@@ -50,7 +50,7 @@ async def show(request: Request) -> Response:
 async def said(site: Site, order_id: str, known: Session, reader: Reader) -> dict[str, Any]:
     """What the page of an order is made of."""
     order, now = await site.recourse.order(order_id).state(), site.now()
-    exported = Export.model_validate(await site.recourse.order(order_id).record(reader))
+    exported = Export.model_validate(await site.recourse.order(order_id).record(reader, signed=False))
     seen, final_at = view(order, reader, now), _final_at(order)
     return {
         "order": seen,

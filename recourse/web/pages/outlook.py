@@ -7,9 +7,10 @@ from datetime import datetime
 from typing import Any
 
 from recourse.resolution.model.money import Balances
-from recourse.resolution.model.record import Reader, canonical
+from recourse.resolution.model.record import Reader
 from recourse.resolution.model.vocabulary import PARTIES, Party
 from recourse.resolution.shown.looking_ahead import Ahead, IfNobodyActs, Outlook, ScoreChange
+from recourse.verify_record import canonical
 from recourse.wording import texts
 from recourse.wording.english import PHASES, word
 
