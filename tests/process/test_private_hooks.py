@@ -50,8 +50,13 @@ HOOKS = (
     Hook("_external_store_payload_sequence", encode_completion, "without it each payload would be copied"),
     Hook("_encode_reference_payload_sequence", encode_completion, "without it each payload would be copied"),
 )
-# What is imported from private modules: the stories skip time with it.
-IMPORTS = {"temporalio.testing._timeskipping": {"FastForwardConfig"}}
+# What is imported from private modules: the stories skip time with the first; a worker looks into what the SDK hands to
+# a workflow, and refuses it, with the others.
+IMPORTS = {
+    "temporalio.testing._timeskipping": {"FastForwardConfig"},
+    "temporalio.bridge.proto.workflow_activation": {"WorkflowActivation"},
+    "temporalio.bridge.proto.workflow_completion": {"WorkflowActivationCompletion"},
+}
 
 
 def names_in(code: CodeType) -> set[str]:

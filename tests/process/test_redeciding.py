@@ -7,18 +7,22 @@ replays them, and the order then would think that it was woken at the end of the
 import asyncio
 import secrets
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from temporalio.api.enums.v1 import EventType
+from temporalio.client import WorkflowQueryFailedError
+from temporalio.service import RPCError
 
 from campaigns.orders import Driven
 from recourse.activities.webhook import WebhookChannel
 from recourse.database.orders import read_record
 from recourse.policies import load_policy
 from recourse.resolution.model.order import Opening
+from recourse.starter.client import Recourse
+from recourse.worker import make_worker
 from tests.activities.conftest import web
 from tests.activities.receivers import HttpReceiver
 from tests.patience import PATIENCE, in_real_time, in_time
@@ -153,3 +157,39 @@ async def test_nobody_is_shown_a_step_before_it_is_written(marketplace: Marketpl
     assert "must answer" not in metadata.current_details
     await recorded(marketplace, order_id, 1)
     assert (await marketplace.handle(order_id).query("page"))["request"] is not None
+
+
+async def test_a_clock_that_ran_out_while_a_reader_waited_for_a_worker(marketplace: Marketplace) -> None:
+    async def played(window: int) -> None:
+        recourse = Recourse(marketplace.client, marketplace.recourse.pool, task_queue=secrets.token_hex(4))
+        policy = load_policy(
+            "resolution_center",
+            {"requests.cancel.window.freelancer_asked": f"{window}s", "requests.cancel.reminder": "never"},
+        )
+        opening = Opening(terms=marketplace.terms(), policy=policy, record_salt=secrets.token_hex(16))
+        driven = Driven(recourse, opening, task_timeout=timedelta(seconds=10))
+        handle = marketplace.handle(driven.id)
+        async with make_worker(recourse.temporal, recourse.pool, task_queue=recourse.task_queue):
+            await driven.start()
+            await recourse.order(driven.id).send("request", {"actor": CLIENT, "command_id": "ask", "kind": "cancel"})
+            request = (await recourse.order(driven.id).state()).open_request
+            in_time(request.answer_due_at if request else None)
+        # It reaches the next worker before the task does in which the order hears of its clock.
+        reading = asyncio.create_task(handle.query("page"))
+        async with asyncio.timeout(PATIENCE):
+            while not await has_fired(marketplace, driven.id):  # noqa: ASYNC110 - it is on the server
+                await asyncio.sleep(0.05)
+        await recourse.order(driven.id).signal("message", {"actor": CLIENT, "comment": "Well?"})
+        async with make_worker(recourse.temporal, recourse.pool, task_queue=recourse.task_queue):
+            with suppress(WorkflowQueryFailedError, RPCError):
+                await reading
+            await recorded(Marketplace(recourse, recourse.task_queue), driven.id, 3)
+
+        assert await driven.redecided() == []
+
+    await in_real_time(played)
+
+
+async def has_fired(marketplace: Marketplace, order_id: str) -> bool:
+    events = (await marketplace.handle(order_id).fetch_history()).events
+    return any(event.event_type == EventType.EVENT_TYPE_TIMER_FIRED for event in events)
