@@ -265,6 +265,14 @@ PLANTED = (
     ),
     Mutant(
         "adopting",
+        "a signal that is sent again to a revived order gets another number",
+        "workflows/order.py",
+        "if number is None or not 0 < number <= self.signals_before:",
+        "if True:",
+        ("tests/process/test_reviving.py",),
+    ),
+    Mutant(
+        "adopting",
         "a payment is made although something else was decided",
         "workflows/order.py",
         "if not await self.fence():\n            return False",

@@ -74,6 +74,15 @@ def test_terms_that_cannot_be_used_are_an_error(terms: dict[str, Any]) -> None:
         Given(**terms)
 
 
+def test_the_parties_may_have_the_same_id_since_an_id_belongs_to_a_role() -> None:
+    given = Given(client="17", freelancer="17", delivery_time="0d")
+    assert (given.order.due_at, given.view("client")["lateness"]) == (MONDAY, "late")
+
+    given.says({"role": "freelancer", "id": "17"}, "deliver", {})
+    given.says({"role": "client", "id": "17"}, "complete", {})
+    assert given.order.phase == "completed"
+
+
 def test_whole_numbers_of_an_opening_may_be_written_with_a_fraction_of_zero() -> None:
     history = {"client": {"completed": 3.0}}
     terms = Given(price=10_000.0, service_fee=550.0, history=history).order.terms
