@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from email.headerregistry import Address, HeaderRegistry, MessageIDHeader
 from email.message import EmailMessage
 from email.policy import default
+from ipaddress import ip_address
 from uuid import NAMESPACE_URL, uuid5
 
 import aiosmtplib
@@ -26,8 +27,8 @@ _POLICY = default.clone(header_factory=_HEADERS)
 class MailChannel:
     """Sends notices to the addresses known for the order.
 
-    `smtp_url`: `smtp://user:password@host:587`, encrypted wherever the server offers it, or `smtps://` for a server
-    that speaks TLS from the first byte. The operators' address is one for all orders.
+    `smtp_url`: `smtp://user:password@host:587` for a server with STARTTLS, which only one on this machine may lack, or
+    `smtps://` for a server that speaks TLS from the first byte. The operators' address is one for all orders.
     """
 
     name = "mail"
@@ -38,6 +39,8 @@ class MailChannel:
         server = read_url(smtp_url, "smtp", "smtps", path=False)
         self._tls = server.scheme == "smtps"
         self._host, self._port = server.host, server.port or (465 if self._tls else 25)
+        # None: where the server offers it.
+        self._starttls = None if self._tls or _on_this_machine(server.host) else True
         self._user, self._password = server.user, server.password
         self._sender, self._operator = read_address(sender), operator_email
         self._patience = patience
@@ -71,9 +74,13 @@ class MailChannel:
                     username=self._user,
                     password=self._password,
                     use_tls=self._tls,
+                    start_tls=self._starttls,
                     timeout=self._patience,
                 )
         except (aiosmtplib.SMTPException, OSError, TimeoutError, ValueError) as error:
+            if type(error) is aiosmtplib.SMTPException and "STARTTLS" in str(error):
+                why = "the server offers no STARTTLS, so nothing was sent: use smtps://, or a relay on this machine"
+                raise NotDelivered(f"mail: {why}") from error
             # What a mail server says repeats the address as a rule.
             raise NotDelivered(f"mail: {type(error).__name__}{_code(error)}", str(error)) from error
 
@@ -92,6 +99,13 @@ class MailChannel:
 
     async def close(self) -> None:
         """Nothing is kept open between mails."""
+
+
+def _on_this_machine(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _code(error: Exception) -> str:

@@ -26,7 +26,8 @@ MEANINGS = {
     "RECOURSE_WEBHOOK_URL": "The URL that notices are posted to. If not set, no webhooks are sent.",
     "RECOURSE_WEBHOOK_SECRET": "The Standard Webhooks secret that signs webhooks: `whsec_` plus base64. Required with "
     "`RECOURSE_WEBHOOK_URL`.",
-    "RECOURSE_SMTP_URL": "The mail server for notices: `smtp://user:password@host:587`. In user and password, write "
+    "RECOURSE_SMTP_URL": "The mail server for notices: `smtp://user:password@host:587` with STARTTLS, "
+    "which is required unless the server is on this machine, or `smtps://…:465` with TLS. In user and password, write "
     "characters such as `/ # ? @` as `%2F %23 %3F %40`. If not set, no mail is sent.",
     "RECOURSE_PAYMENT_PROVIDERS": "Your own payment providers: `name=package.module:factory`, separated by spaces. An "
     "order names the provider that executes its settlements.",

@@ -27,7 +27,7 @@ from recourse.runtime.temporal_connection import connect
 from recourse.starter.client import Recourse
 from recourse.web.app import make_app
 from recourse.web.serving import make_server
-from recourse.web.tokens import Bearer, BearerRole, sign_token
+from recourse.web.tokens import Bearer, BearerRole, new_id, sign_token
 from recourse.worker import make_worker
 
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ class Market:
     def link(self, role: BearerRole, order_id: str = "") -> str:
         """A link that signs somebody in to the pages."""
         until = datetime.now(UTC) + timedelta(minutes=5)
-        token = sign_token(self._keys, Bearer(role=role, id=IDS[role]), "recourse-sign-in", until)
+        token = sign_token(self._keys, Bearer(role=role, id=IDS[role]), "recourse-sign-in", until, new_id())
         return f"{self.pages}/pages/sign-in?token={token}&order={order_id}"
 
 

@@ -54,6 +54,7 @@ _COMMANDS = {
         "worker": ("serving:worker", "Run a worker until SIGINT or SIGTERM."),
         "serve": ("serving:serve", "Serve the HTTP API and the pages."),
         "token": ("serving:token", "Create a token for the HTTP API, or a sign-in link."),
+        "sessions": ("sessions:app", "List who is signed in, with tokens or on the pages, and end it."),
         "doctor": (
             "doctor:doctor",
             "Check that the database and Temporal agree, and print the fix for each finding.",

@@ -143,7 +143,7 @@ def token(
     from recourse.web.pages.sessions import LINK_LASTS
     from recourse.web.pages.sessions import link as make_link
     from recourse.web.settings import read_keys
-    from recourse.web.tokens import Bearer, sign_token
+    from recourse.web.tokens import Bearer, new_id, sign_token
 
     usual = LINK_LASTS if link else timedelta(hours=1)
     role, _, given = bearer.partition(":")
@@ -161,7 +161,7 @@ def token(
             raise Stop(f"--link: {error}.") from None
     keys = read_keys()
     if link is None:
-        name, made = "token", sign_token(keys, named, "recourse-api", expires_at)
+        name, made = "token", sign_token(keys, named, "recourse-api", expires_at, new_id())
     else:
         try:
             name, made = "link", f"{link.rstrip('/')}{make_link(keys, named, expires_at, order)}"

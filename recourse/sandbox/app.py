@@ -44,7 +44,7 @@ async def sandbox(
 
 def make_sandbox_app(sandbox: Sandbox, policies: Mapping[str, Policy] | None = None) -> FastAPI:
     """The application of a sandbox. Everything that is about one order goes by the clock of that order."""
-    app = make_app(sandbox.recourse, sandbox.keys, policies=policies, now=sandbox.clocks.now)
+    app = make_app(sandbox.recourse, sandbox.keys, policies=policies, now=sandbox.clocks.now, links_again=True)
     app.state.sandbox = sandbox
     app.include_router(router, dependencies=[Depends(said_once)])
     app.add_middleware(_OnTheOrdersClock, clocks=sandbox.clocks)

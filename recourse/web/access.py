@@ -4,7 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, cast
 
 from fastapi import Depends, Path, Query, Request
@@ -12,6 +12,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import ValidationError
 
 from recourse.database.lists import Parties, read_parties
+from recourse.database.sessions import SessionRow, begin_session, session_goes_on
 from recourse.resolution.model.commands import Actor
 from recourse.resolution.model.fields import excerpt
 from recourse.resolution.model.policy import Policy
@@ -21,7 +22,7 @@ from recourse.resolution.model.vocabulary import PARTIES, Party
 from recourse.runtime.keys import KeyRing
 from recourse.starter.client import Recourse
 from recourse.web.problems import Failure, forbidden, malformed, no_such_order, refused
-from recourse.web.tokens import BadToken, Bearer, read_token
+from recourse.web.tokens import GRACE, BadToken, Bearer, Token, read_token
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class Site:
     """What a running server works with.
 
     `patience`: for how many seconds a call waits for an order to answer. `now` is the clock of arrivals.
+    `links_again`: whether a link may sign in more than once.
     """
 
     recourse: Recourse
@@ -36,6 +38,7 @@ class Site:
     policies: dict[str, Policy]
     now: Callable[[], datetime]
     patience: float
+    links_again: bool = False
 
 
 def _site(request: Request) -> Site:
@@ -49,8 +52,9 @@ _scheme = HTTPBearer(
 )
 
 
-def _bearer(site: TheSite, given: Annotated[HTTPAuthorizationCredentials | None, Depends(_scheme)]) -> Bearer:
-    if given is None:
+def read_bearer(site: Site, credentials: str | None) -> Token:
+    """The token that a call carries. Raises Failure (401)."""
+    if credentials is None:
         raise Failure(
             401,
             "token_required",
@@ -59,15 +63,48 @@ def _bearer(site: TheSite, given: Annotated[HTTPAuthorizationCredentials | None,
             headers={"WWW-Authenticate": "Bearer"},
         )
     try:
-        return read_token(site.keys, given.credentials, "recourse-api")
+        return read_token(site.keys, credentials, "recourse-api")
     except BadToken as error:
-        raise Failure(
-            401,
-            "bad_token",
-            "This token cannot be used.",
-            detail=str(error),
-            headers={"WWW-Authenticate": 'Bearer error="invalid_token"'},
-        ) from error
+        raise _bad_token(str(error)) from error
+
+
+def _bad_token(why: str) -> Failure:
+    headers = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
+    return Failure(401, "bad_token", "This token cannot be used.", detail=why, headers=headers)
+
+
+async def _bearer(site: TheSite, given: Annotated[HTTPAuthorizationCredentials | None, Depends(_scheme)]) -> Bearer:
+    token = read_bearer(site, given.credentials if given else None)
+    if token.id and not await _goes_on(site, token):
+        raise _bad_token("The token was ended.")
+    return token.bearer
+
+
+async def token_first(request: Request) -> None:
+    """Refuse a call without a good token before its body is read. Raises Failure (401)."""
+    given = await _scheme(request)
+    read_bearer(_site(request), given.credentials if given else None)
+
+
+async def _goes_on(site: Site, token: Token) -> bool:
+    known = await session_goes_on(site.recourse.pool, token.id)
+    if known is None:
+        # One that a backend or the command line has made is known from its first use on.
+        await keep_token(site.recourse.pool, token)
+    return known is not False
+
+
+async def keep_token(pool: Any, token: Token) -> None:
+    """Have a token listed, so that it can be ended."""
+    begun = SessionRow(
+        id=token.id,
+        kind="token",
+        role=token.bearer.role,
+        holder=token.bearer.id,
+        began_at=datetime.now(UTC),
+        expires_at=token.expires_at,
+    )
+    await begin_session(pool, begun, token.expires_at + GRACE)
 
 
 Caller = Annotated[Bearer, Depends(_bearer)]

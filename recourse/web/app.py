@@ -42,12 +42,14 @@ def make_app(
     patience: float = PATIENCE,
     frame_ancestors: Sequence[str] = (),
     now: Callable[[], datetime] = now,
+    links_again: bool = False,
 ) -> FastAPI:
     """The application on one connection to orders.
 
     `policies` are the ones that orders can be started with, by name: the presets, unless others are given.
     `patience`: for how many seconds a call waits for an order to answer. `frame_ancestors`: the origins whose pages may
-    show ours in a frame. `now` stamps what arrives.
+    show ours in a frame. `now` stamps what arrives. `links_again`: a
+    link may sign in more than once, as in a sandbox.
     """
     app = FastAPI(
         title="Recourse",
@@ -62,7 +64,9 @@ def make_app(
         telemetry={"tracing": False, "logs": False, "auto_configure": False},
     )
     known = dict(policies) if policies is not None else {name: load_policy(name) for name in PRESETS}
-    site = app.state.site = Site(recourse=recourse, keys=keys, policies=known, now=now, patience=patience)
+    site = app.state.site = Site(
+        recourse=recourse, keys=keys, policies=known, now=now, patience=patience, links_again=links_again
+    )
     for part in (orders, commands, queue, issuing, health):
         app.include_router(part.router, dependencies=[Depends(said_once)])
     for path in ("/", "/pages"):

@@ -1,10 +1,14 @@
 """What every call and every answer is held to."""
 
+import asyncio
+
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from recourse.starter.messages import LARGEST_MESSAGE
 from recourse.web.problems import Failure
 
+# Seconds until the whole body is there. Behind a proxy that waits for it, it comes at once.
+BODY_WITHIN = 15.0
 # An answer is one reader's, at one moment: nobody on the way keeps it.
 _HEADERS = [
     (b"cache-control", b"no-store"),
@@ -32,7 +36,7 @@ class Heads:
 
 
 class Limits:
-    """Takes no body that is larger than any message may be, and marks each answer."""
+    """Takes no body that is larger than any message may be, or that takes too long, and marks each answer."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -42,11 +46,20 @@ class Limits:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        taken = 0
+        taken, coming = 0, True
+        due = asyncio.get_running_loop().time() + BODY_WITHIN
 
         async def limited() -> Message:
-            nonlocal taken
-            message = await receive()
+            nonlocal taken, coming
+            try:
+                async with asyncio.timeout_at(due if coming else None):
+                    message = await receive()
+            except TimeoutError:
+                why = f"The whole body must be there within {BODY_WITHIN:g} seconds."
+                raise Failure(
+                    408, "too_slow", "The body took too long.", detail=why, headers={"Connection": "close"}
+                ) from None
+            coming = coming and message.get("more_body", False)
             taken += len(message.get("body", b""))
             if taken > LARGEST_MESSAGE:
                 most = f"At most {LARGEST_MESSAGE} bytes are taken."

@@ -8,9 +8,14 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from recourse.runtime.settings import BadSettings
 from recourse.runtime.stopping import until_stopped
+
+HEAD_WITHIN = 10.0  # seconds
+# More are answered 503 at once.
+CONNECTIONS = 1000
 
 
 class Server(uvicorn.Server):
@@ -22,9 +27,56 @@ class Server(uvicorn.Server):
         yield
 
 
+class _Impatient(H11Protocol):
+    """A connection that ends where a request does not get as far as its body in time."""
+
+    _overdue: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: Any) -> None:
+        """As ever; from now on it must come."""
+        super().connection_made(transport)
+        self._wait()
+
+    def data_received(self, data: bytes) -> None:
+        """As ever; the next request must come from its first byte on."""
+        if self._overdue is None and (self.cycle is None or self.cycle.response_complete):
+            self._wait()
+        super().data_received(data)
+        if self.cycle is not None and not self.cycle.response_complete:
+            self._stop_waiting()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """As ever."""
+        self._stop_waiting()
+        super().connection_lost(exc)
+
+    def on_response_complete(self) -> None:
+        """As ever: uvicorn itself ends a connection on which nothing more comes."""
+        self._stop_waiting()
+        super().on_response_complete()
+
+    def _wait(self) -> None:
+        self._overdue = self.loop.call_later(HEAD_WITHIN, self.transport.abort)
+
+    def _stop_waiting(self) -> None:
+        if self._overdue is not None:
+            self._overdue.cancel()
+            self._overdue = None
+
+
 def make_server(app: Any) -> Server:
     """A server of `app` that does not log addresses: those of links that sign people in hold tokens."""
-    return Server(uvicorn.Config(app, access_log=False, log_config=None, log_level="warning", server_header=False))
+    return Server(
+        uvicorn.Config(
+            app,
+            http=_Impatient,
+            limit_concurrency=CONNECTIONS,
+            access_log=False,
+            log_config=None,
+            log_level="warning",
+            server_header=False,
+        )
+    )
 
 
 def listen(host: str, port: int) -> socket.socket:

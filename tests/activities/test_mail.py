@@ -219,6 +219,16 @@ async def test_a_server_that_is_not_there_or_says_nothing_is_given_up_soon(post:
     post.silent_at_data = False
 
 
+@pytest.mark.parametrize("login", ["", "shop:secret@"])
+async def test_nothing_goes_in_clear_to_a_server_that_is_not_on_this_machine(post: MailReceiver, login: str) -> None:
+    told = await notice()
+    # This machine, by an address that is no loopback address.
+    elsewhere = MailChannel(f"smtp://{login}0.0.0.0:{post.port}", "orders@market.example")
+    with pytest.raises(NotDelivered, match="mail: the server offers no STARTTLS, so nothing was sent"):
+        await elsewhere.send(told, "f@x.example")
+    assert post.mails == []
+
+
 def test_the_address_of_the_server_may_hold_a_user_and_odd_letters() -> None:
     made = MailChannel("smtps://us%40er:p%3Aw%2F@mail.example", "orders@market.example")
     assert (made._host, made._port, made._user, made._password, made._tls) == (

@@ -23,7 +23,7 @@ from recourse.runtime.temporal_connection import connect
 from recourse.starter.client import Recourse
 from recourse.web.app import make_app
 from recourse.web.serving import make_server
-from recourse.web.tokens import Bearer, BearerRole, sign_token
+from recourse.web.tokens import Bearer, BearerRole, new_id, sign_token
 from recourse.worker import make_worker
 from tests.http.conftest import IDS, KEYS
 from tests.patience import PATIENCE
@@ -139,7 +139,7 @@ class Site:
     def link(self, role: BearerRole, order_id: str = "") -> str:
         """A link that signs somebody in."""
         bearer = Bearer(role=role, id=IDS[role])
-        token = sign_token(KEYS, bearer, "recourse-sign-in", datetime.now(UTC) + timedelta(minutes=5))
+        token = sign_token(KEYS, bearer, "recourse-sign-in", datetime.now(UTC) + timedelta(minutes=5), new_id())
         return f"{self.address}/pages/sign-in?token={token}&order={order_id}"
 
 

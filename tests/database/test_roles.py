@@ -142,7 +142,7 @@ async def test_worker_and_backends_may_add_to_everything_and_change_only_what_ch
 
 async def test_web_servers_read_what_they_show_and_write_what_they_keep(lived: str) -> None:
     found = {name: may for name, may in (await rights(lived, "recourse_web")).items() if may}
-    assert {name for name, may in found.items() if may != {"SELECT"}} == {"contacts"}
+    assert {name for name, may in found.items() if may != {"SELECT"}} == {"contacts", "sessions"}
     assert found["contacts"] == {"INSERT", "UPDATE"}
     role = as_role(lived, "recourse_web")
     await refused(role, ["SELECT email FROM contacts", "SELECT * FROM changes", "SELECT count_facts(1)"])

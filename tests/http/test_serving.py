@@ -9,11 +9,13 @@ import signal
 import subprocess
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
 from recourse.local.process import free_port
 from recourse.web.problems import OF_PATHS
+from tests.conftest import run_on
 from tests.http.processes import environment
 from tests.patience import PATIENCE
 from tests.process.conftest import Marketplace
@@ -44,9 +46,11 @@ async def run(*command: str, **env: str) -> tuple[int | None, str, str]:
 async def test_it_says_where_it_listens_and_stops_cleanly_when_told_to(
     marketplace: Marketplace, temporal_address: str, dsn: str, number: signal.Signals
 ) -> None:
+    # With more rights than it needs it would warn.
+    await run_on(dsn, f"REVOKE TEMPORARY ON DATABASE {urlsplit(dsn).path[1:]} FROM PUBLIC")
     process = await asyncio.create_subprocess_exec(
         *("recourse", "serve", "--port", "0"),
-        env=environment(**settings(marketplace, temporal_address, dsn)),
+        env=environment(**settings(marketplace, temporal_address, f"{dsn}?role=recourse_web")),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )

@@ -12,7 +12,7 @@ import httpx2
 import pytest
 from fastapi import FastAPI
 
-from recourse.web.tokens import Bearer, BearerRole, sign_token
+from recourse.web.tokens import Bearer, BearerRole, new_id, sign_token
 from tests.http.conftest import IDS, KEYS, Orders, app, order
 from tests.process.conftest import Marketplace, client, marketplace
 
@@ -22,7 +22,8 @@ SITE = "https://recourse.test"
 
 
 def sign_in_token(role: BearerRole, holder: str | None = None, lifetime: timedelta = timedelta(minutes=5)) -> str:
-    return sign_token(KEYS, Bearer(role=role, id=holder or IDS[role]), "recourse-sign-in", datetime.now(UTC) + lifetime)
+    bearer, until = Bearer(role=role, id=holder or IDS[role]), datetime.now(UTC) + lifetime
+    return sign_token(KEYS, bearer, "recourse-sign-in", until, new_id())
 
 
 class _Forms(HTMLParser):
@@ -76,9 +77,9 @@ class Visitor:
         text = re.sub(r"<[^>]+>", " ", re.sub(r"(?s)<(head|script).*?</\1>", " ", self.text))
         return " ".join(unescape(text).split())
 
-    async def open(self, place: str) -> httpx2.Response:
-        """Open a page and go where it leads."""
-        self.answer = await self.http.get(f"/pages/{place}", follow_redirects=True)
+    async def open(self, place: str, site: str = "none") -> httpx2.Response:
+        """Open a page and go where it leads; `site`: what the browser says of the page that led there."""
+        self.answer = await self.http.get(f"/pages/{place}", headers={"Sec-Fetch-Site": site}, follow_redirects=True)
         return self.answer
 
     async def enter(self, role: BearerRole, holder: str | None = None) -> httpx2.Response:
@@ -129,7 +130,7 @@ async def visitor(app: FastAPI) -> AsyncIterator[Visitors]:
     opened: list[httpx2.AsyncClient] = []
 
     async def come(role: BearerRole | None = None, holder: str | None = None, *, to: FastAPI = app) -> Visitor:
-        http = httpx2.AsyncClient(transport=httpx2.ASGITransport(to), base_url=SITE)
+        http = httpx2.AsyncClient(transport=httpx2.ASGITransport(to), base_url=SITE, headers={"Sec-Fetch-Site": "none"})
         opened.append(http)
         made = Visitor(http)
         if role:

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any, cast
@@ -28,8 +27,8 @@ from recourse.web.pages.fields import Field
 from recourse.web.pages.forms import Form
 from recourse.web.pages.order_page import said
 from recourse.web.pages.rendering import render
-from recourse.web.pages.sessions import COOKIE, signed_in
-from recourse.web.tokens import Bearer, sign_token
+from recourse.web.pages.sessions import Session, signed_in
+from recourse.web.tokens import Bearer
 from tests.http.conftest import KEYS
 
 # Of the scenarios, so that each of these tests is a short one.
@@ -177,7 +176,7 @@ class _Looking(Play):
 
     async def _read(self, where: str, reader: Reader, holder: str) -> None:
         order_id, request = self.story.terms.order_id, self._request(reader, holder)
-        known = signed_in(request, KEYS)
+        known = signed_in(request)
         page = await said(self.site, order_id, known, reader)
         self._look_at(where, lambda: render(request, "order.html", **page, done=False))
         actor = Actor(role=reader, id=holder)
@@ -203,11 +202,9 @@ class _Looking(Play):
         self._look_at(where, lambda: actions._preview(visit, form, typed, ahead, status=503, stands_still=True))
 
     def _request(self, reader: Reader, holder: str) -> Request:
-        signed = sign_token(
-            KEYS, Bearer(role=reader, id=holder), "recourse-session", datetime.now(UTC) + timedelta(hours=1)
-        )
-        cookie = (b"cookie", f"{COOKIE}={signed}".encode())
-        return Request({"type": "http", "root_path": "/pages", "headers": [cookie], "app": self.pages})
+        request = Request({"type": "http", "root_path": "/pages", "headers": [], "app": self.pages})
+        request.state.session = Session("s-1", Bearer(role=reader, id=holder), "0" * 64)
+        return request
 
     def _look_at(self, where: str, shown: Callable[[], Response]) -> None:
         self.shown += 1

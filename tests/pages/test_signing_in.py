@@ -1,12 +1,14 @@
 """Signing in by a link, and what keeps others out."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from urllib.parse import urlencode
 
 import pytest
 
 from recourse.web.app import make_app
-from recourse.web.pages.sessions import COOKIE
+from recourse.web.pages.sessions import COOKIE, LASTS
+from recourse.web.tokens import Bearer, sign_token
 from tests.http.conftest import KEYS, Orders, token
 from tests.pages.conftest import Visitors, sign_in_token
 from tests.process.conftest import Marketplace
@@ -74,6 +76,73 @@ async def test_a_link_for_somebody_else_asks_before_it_switches(visitor: Visitor
     await somebody.open(f"sign-in?token={sign_in_token('freelancer')}")
     await somebody.submit()
     assert "Freelancer f-1" in somebody.words
+
+
+async def test_a_link_signs_in_once(visitor: Visitors) -> None:
+    signed = sign_in_token("client")
+    first, second = await visitor(), await visitor()
+    assert (await first.open(f"sign-in?token={signed}")).status_code == 200
+    assert (await second.open(f"sign-in?token={signed}")).status_code == 403
+    assert "This link was used already." in second.words
+    # Whoever has a session from it is not sent away, and the link stays used once they have signed out.
+    assert (await first.open(f"sign-in?token={signed}")).status_code == 200
+    await first.submit()
+    assert (await first.open(f"sign-in?token={signed}")).status_code == 403
+    without_id = sign_token(KEYS, Bearer(role="client", id="c-1"), "recourse-sign-in", datetime.now(UTC) + LASTS)
+    assert (await second.open(f"sign-in?token={without_id}")).status_code == 403
+    assert "no id" in second.words
+
+
+@pytest.mark.parametrize(
+    "said", [{"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": ""}, {"Sec-Purpose": "prefetch"}], ids=str
+)
+async def test_a_link_that_nobody_opened_asks_before_it_signs_in(visitor: Visitors, said: dict[str, str]) -> None:
+    """Another site may open it, to have somebody act as somebody else; a scanner of mails may, and use it up."""
+    somebody, place = await visitor(), f"/pages/sign-in?token={sign_in_token('client')}"
+    for _ in range(2):
+        somebody.answer = await somebody.http.get(place, headers=said)
+        assert "Go on only if that is you." in somebody.words
+        assert COOKIE not in somebody.http.cookies
+    await somebody.submit()
+    assert "Client c-1" in somebody.words
+
+
+async def test_another_site_cannot_send_the_form_that_signs_in(visitor: Visitors) -> None:
+    somebody, asked = await visitor(), await visitor()
+    await asked.open(f"sign-in?token={sign_in_token('client')}", "cross-site")
+    proof = asked.fields()[1]["proof"]
+    for forged in ("", "0" * 64, *proof):
+        form = urlencode({"token": sign_in_token("client"), "proof": forged})
+        kind = {"Content-Type": "application/x-www-form-urlencoded", "Sec-Fetch-Site": "none"}
+        somebody.answer = await somebody.http.post("/pages/sign-in", content=form, headers=kind)
+        assert COOKIE not in somebody.http.cookies
+
+
+async def test_who_signs_out_is_out_also_with_a_cookie_that_was_kept(visitor: Visitors) -> None:
+    somebody = await visitor("client")
+    kept = somebody.http.cookies[COOKIE]
+    await somebody.submit()
+    answer = await somebody.http.get("/pages/orders", headers={"Cookie": f"{COOKIE}={kept}"})
+    assert answer.status_code == 401
+
+
+async def test_a_session_ends_with_a_switch_to_somebody_else(visitor: Visitors) -> None:
+    somebody = await visitor("client")
+    kept = somebody.http.cookies[COOKIE]
+    await somebody.open(f"sign-in?token={sign_in_token('freelancer')}")
+    await somebody.submit()
+    answer = await somebody.http.get("/pages/orders", headers={"Cookie": f"{COOKIE}={kept}"})
+    assert answer.status_code == 401
+
+
+async def test_a_link_in_a_frame_of_a_site_that_may_show_the_pages_does_not_ask(
+    marketplace: Marketplace, visitor: Visitors
+) -> None:
+    app = make_app(marketplace.recourse, KEYS, frame_ancestors=("https://market.example",))
+    framed = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Dest": "iframe"}
+    place = f"/pages/sign-in?token={sign_in_token('client')}"
+    assert (await (await visitor(to=app)).http.get(place, headers=framed)).status_code == 303
+    assert (await (await visitor()).http.get(place, headers=framed)).status_code == 200
 
 
 async def test_who_signs_out_is_out(visitor: Visitors) -> None:

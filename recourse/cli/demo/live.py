@@ -101,7 +101,7 @@ async def looking_around(staged: Stage, screen: Console) -> AsyncIterator[None]:
     keys = KeyRing.read(secret)
     recourse = Recourse(staged.client, staged.pool, task_queue=staged.queue, web_url=address)
     orders = await start_live(recourse, f"{staged.name}-{next(staged.numbers)}")
-    async with answering(f"127.0.0.1:{port}", make_app(recourse, keys)):
+    async with answering(f"127.0.0.1:{port}", make_app(recourse, keys, links_again=True)):
         screen.print(_said(staged, orders, address, secret, keys), soft_wrap=True)
         yield
 

@@ -11,6 +11,7 @@ from pydantic_core import to_json
 from recourse.resolution.model.commands import COMMANDS, Command
 from recourse.resolution.model.fields import excerpt
 from recourse.runtime.exact_json import read_json
+from recourse.web.access import token_first
 from recourse.web.problems import malformed
 
 # The token or `as` says and proves the actor, the Idempotency-Key the id, and the arrival the stamp.
@@ -33,10 +34,11 @@ class ExactRoute(APIRoute):
     """A path that FastAPI reads the body of."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """As ever, with a body that is read strictly."""
+        """As ever, with a body that is read strictly, once the caller has shown a token."""
         plain = super().get_route_handler()
 
         async def handle(request: Request) -> Response:
+            await token_first(request)
             return await plain(ExactRequest(request.scope, request.receive))
 
         return handle

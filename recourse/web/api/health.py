@@ -27,7 +27,7 @@ class Ready(View):
 
     database: Literal["ok"] = "ok"
     temporal: Literal["ok"] = "ok"
-    warnings: list[str] = Field(default=[], description="What should be changed, though it works.")
+    warnings: list[str] | None = Field(default=None, description="What works and should be changed; left out: nothing.")
 
 
 @router.get("/healthz")
@@ -36,11 +36,15 @@ async def healthz() -> Alive:
     return Alive()
 
 
-@router.get("/readyz", responses={503: {"description": "Temporal does not answer, or PostgreSQL takes no writes."}})
+@router.get(
+    "/readyz",
+    response_model_exclude_none=True,
+    responses={503: {"description": "Temporal does not answer, or PostgreSQL takes no writes."}},
+)
 async def readyz(site: TheSite) -> Ready:
     """Whether orders can be reached: Temporal answers, and the database takes writes. It needs no token."""
     excess, _ = await asyncio.gather(_database(site), _temporal(site))
-    return Ready(warnings=[excess] if excess else [])
+    return Ready(warnings=[excess] if excess else None)
 
 
 async def _database(site: Site) -> str | None:

@@ -1,19 +1,22 @@
-"""Tokens for the marketplace's users, made by its backends."""
+"""Tokens and links for the marketplace's users, made by its backends; and who is signed in, to end that."""
 
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Path, Query
 from pydantic import Field
 
+from recourse.database.sessions import SessionRow, end_session, list_sessions
 from recourse.resolution.model.durations import Duration, write_duration
+from recourse.resolution.model.fields import excerpt
 from recourse.resolution.model.order import Id
 from recourse.resolution.model.vocabulary import Frozen, View
-from recourse.web.access import TheSite, answers, service_only
+from recourse.web.access import Caller, TheSite, answers, keep_token, service_only, staff_only
 from recourse.web.api.bodies import ExactRoute
+from recourse.web.api.orders import After, Limit
 from recourse.web.pages.sessions import LINK_LASTS, LONGEST_LINK, link
-from recourse.web.problems import malformed
-from recourse.web.tokens import Bearer, sign_token
+from recourse.web.problems import Failure, malformed
+from recourse.web.tokens import Bearer, Token, new_id, sign_token
 
 router = APIRouter(tags=["tokens"], route_class=ExactRoute)
 LONGEST_LIFE = timedelta(days=30)
@@ -36,6 +39,7 @@ class Issued(View):
     """A token, and until when it is good."""
 
     token: str = Field(description="The token.")
+    id: str = Field(description="The token's id, by which it can be ended before it expires.")
     expires_at: datetime = Field(description="When it expires.")
 
 
@@ -71,5 +75,56 @@ async def issue_token(site: TheSite, body: IssueToken) -> Issued:
     if not timedelta(0) < body.lifetime <= LONGEST_LIFE:
         raise malformed(lifetime="must be longer than nothing and at most 30d")
     expires_at = (site.now() + body.lifetime).replace(microsecond=0)
-    token = sign_token(site.keys, Bearer(role=body.role, id=body.id), "recourse-api", expires_at)
-    return Issued(token=token, expires_at=expires_at)
+    made = Token(bearer=Bearer(role=body.role, id=body.id), id=new_id(), expires_at=expires_at)
+    await keep_token(site.recourse.pool, made)
+    token = sign_token(site.keys, made.bearer, "recourse-api", expires_at, made.id)
+    return Issued(token=token, id=made.id, expires_at=expires_at)
+
+
+class SessionList(View):
+    """A page of sessions; `next` is the `after` of the next page, null at the end."""
+
+    sessions: list[SessionRow] = Field(description="The sessions of this page, by id.")
+    next: str | None = Field(description="The `after` of the next page; null: this is the last one.")
+
+
+@router.get("/sessions", dependencies=[Depends(staff_only)], responses=answers(403, 422))
+async def list_them(
+    site: TheSite,
+    caller: Caller,
+    of: Annotated[
+        str | None,
+        Query(
+            description="Only those of this role or person, such as `operator` or `client:c-3`.",
+            pattern=r"^(client|freelancer|operator|service)(:[^\x00-\x1f/]{1,200})?$",
+        ),
+    ] = None,
+    after: After = "",
+    limit: Limit = 50,
+) -> SessionList:
+    """Who is signed in: sessions of the pages, and tokens that were issued here or that were used. Backends' own tokens
+    are shown to backends alone."""
+    role, _, holder = (of or "").partition(":")
+    rows = await list_sessions(
+        site.recourse.pool,
+        role=role or None,
+        holder=holder or None,
+        services=caller.role == "service",
+        after=after,
+        limit=limit,
+    )
+    return SessionList(sessions=rows, next=rows[-1].id if len(rows) == limit else None)
+
+
+@router.delete(
+    "/sessions/{session_id}", status_code=204, dependencies=[Depends(staff_only)], responses=answers(403, 404, 422)
+)
+async def end_it(
+    site: TheSite,
+    caller: Caller,
+    session_id: Annotated[str, Path(description="The session's id.", max_length=200, pattern=r"^[^\x00]*$")],
+) -> None:
+    """End a session: whoever holds its cookie or its token is signed out at once."""
+    if not await end_session(site.recourse.pool, session_id, services=caller.role == "service"):
+        why = f"There is no session {excerpt(session_id)}."
+        raise Failure(404, "no_such_session", "There is no such session.", detail=why)

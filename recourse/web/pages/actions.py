@@ -101,7 +101,7 @@ def _command(key: str) -> tuple[str, str]:
 
 async def _visit(request: Request) -> Visit:
     site = site_of(request)
-    known = signed_in(request, site.keys)
+    known = signed_in(request)
     order_id = str(request.path_params["order_id"])
     reader = await the_reader(site, known.bearer, order_id)
     order = await site.recourse.order(order_id).state()
@@ -120,7 +120,7 @@ async def act(request: Request) -> Response:
     """A form that was filled in (`preview`), is to be changed (`edit`), or is confirmed (`confirm`)."""
     visit = await _visit(request)
     given = await read_form(request)
-    check_proof(visit.known, first(given, "proof"))
+    check_proof(request, given)
     typed = {name: values for name, values in given.items() if name not in _OURS}
     key, step, command_id = request.path_params["key"], first(given, "step"), first(given, "command_id")
     if step != "confirm":

@@ -1,6 +1,6 @@
 """The pages as an application of their own next to the API: its addresses, its errors, and what protects it."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from starlette.applications import Starlette
@@ -15,6 +15,7 @@ from recourse.errors import DatabaseUnreachable
 from recourse.web.access import Site
 from recourse.web.pages import actions, lists, order_page, signing_in
 from recourse.web.pages.rendering import render, static
+from recourse.web.pages.sessions import find_session
 from recourse.web.problems import FAILURES, Failure, database_unreachable
 
 _POLICY = (
@@ -31,15 +32,15 @@ def make_pages(site: Site, ancestors: Sequence[str] = ()) -> Starlette:
     """The pages. `ancestors` are the origins whose pages may show them in a frame, such as `https://market.example`."""
     pages = Starlette(
         routes=[
-            Route("/", signing_in.home),
-            Route("/sign-in", signing_in.enter, methods=["GET", "POST"]),
-            Route("/sign-out", signing_in.leave, methods=["POST"]),
-            Route("/zone", signing_in.choose_zone, methods=["GET", "POST"]),
-            Route("/orders", lists.own_orders),
-            Route("/queue", lists.queue),
-            Route("/orders/{order_id}", order_page.show),
-            Route("/orders/{order_id}/{key}", actions.ask, methods=["GET"]),
-            Route("/orders/{order_id}/{key}", actions.act, methods=["POST"]),
+            Route("/", _for_somebody(signing_in.home)),
+            Route("/sign-in", _for_somebody(signing_in.enter), methods=["GET", "POST"]),
+            Route("/sign-out", _for_somebody(signing_in.leave), methods=["POST"]),
+            Route("/zone", _for_somebody(signing_in.choose_zone), methods=["GET", "POST"]),
+            Route("/orders", _for_somebody(lists.own_orders)),
+            Route("/queue", _for_somebody(lists.queue)),
+            Route("/orders/{order_id}", _for_somebody(order_page.show)),
+            Route("/orders/{order_id}/{key}", _for_somebody(actions.ask), methods=["GET"]),
+            Route("/orders/{order_id}/{key}", _for_somebody(actions.act), methods=["POST"]),
             Route("/static/{name}", static),
         ],
         exception_handlers={
@@ -57,6 +58,14 @@ def make_pages(site: Site, ancestors: Sequence[str] = ()) -> Starlette:
         headers["X-Frame-Options"] = "DENY"
     pages.add_middleware(_Protected, headers=headers)
     return pages
+
+
+def _for_somebody(page: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
+    async def shown(request: Request) -> Response:
+        await find_session(request, request.app.state.site)
+        return await page(request)
+
+    return shown
 
 
 def _answering(make: Any) -> Any:

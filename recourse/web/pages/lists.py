@@ -53,7 +53,7 @@ class Filters:
 async def own_orders(request: Request) -> Response:
     """A party's own orders by id, a page at a time."""
     site = site_of(request)
-    bearer = signed_in(request, site.keys).bearer
+    bearer = signed_in(request).bearer
     if bearer.role not in PARTIES:
         order_id = request.query_params.get("order", "").strip()
         return to(request, f"orders/{order_id}" if order_id else "queue")
@@ -66,7 +66,7 @@ async def own_orders(request: Request) -> Response:
 async def queue(request: Request) -> Response:
     """The undecided cases, those due first on top, so that what is overdue comes first."""
     site = site_of(request)
-    if signed_in(request, site.keys).bearer.role != "operator":
+    if signed_in(request).bearer.role != "operator":
         raise forbidden("The queue is the operators'.")
     asked, now = request.query_params, site.now()
     filters = Filters.of(asked)

@@ -40,7 +40,7 @@ async def _alone(site: Site, order: Order, known: Session, reader: Reader) -> bo
 async def show(request: Request) -> Response:
     """The order as its reader may see it; the same views as the API's."""
     site = site_of(request)
-    known = signed_in(request, site.keys)
+    known = signed_in(request)
     order_id = str(request.path_params["order_id"])
     reader = await the_reader(site, known.bearer, order_id)
     done = request.query_params.get("done", "") in KEYS

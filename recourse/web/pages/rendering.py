@@ -116,7 +116,7 @@ def site_of(request: Request) -> Site:
 def render(request: Request, template: str, /, status: int = 200, **said: Any) -> HTMLResponse:
     """One page."""
     site = site_of(request)
-    known: Session | None = session(request, site.keys)
+    known: Session | None = session(request)
     chosen = zone_of(request)
     text = _environment.get_template(template).render(
         base=request.scope["root_path"],

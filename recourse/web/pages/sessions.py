@@ -1,7 +1,11 @@
-"""Signing in by a signed link, for as long as a session lasts, and proof that a form was ours."""
+"""Signing in by a signed link, for as long as a session lasts, and proof that a form was ours.
+
+A session is a row of the database and a cookie that names it. A link signs in once: the session has the link's id.
+"""
 
 import hashlib
 import hmac
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -10,13 +14,17 @@ from urllib.parse import parse_qs, urlencode
 from starlette.requests import Request
 from starlette.responses import Response
 
+from recourse.database.sessions import SessionRow, begin_session, session_goes_on
 from recourse.runtime.keys import KeyRing
+from recourse.web.access import Site
 from recourse.web.problems import Failure, malformed
-from recourse.web.tokens import BadToken, Bearer, read_token, sign_token
+from recourse.web.tokens import GRACE, BadToken, Bearer, Token, new_id, read_token, sign_token
 
 # A browser takes a cookie of this prefix only over TLS (or from this very machine), for this host alone.
 COOKIE = "__Host-recourse"
 ZONE_COOKIE = "__Host-recourse-zone"
+# What proves the forms of a visitor who is not signed in.
+VISITOR_COOKIE = "__Host-recourse-visitor"
 LASTS = timedelta(hours=12)
 # A link is used at once, by a person who has just signed in at the marketplace; it may lie in a mailbox later.
 LINK_LASTS, LONGEST_LINK = timedelta(minutes=10), timedelta(days=1)
@@ -26,14 +34,28 @@ LINK_LASTS, LONGEST_LINK = timedelta(minutes=10), timedelta(days=1)
 class Session:
     """Who is signed in, and the proof that goes into this session's forms."""
 
+    id: str
     bearer: Bearer
     proof: str
 
 
-def sign_in(response: Response, keys: KeyRing, bearer: Bearer, now: datetime, *, embedded: bool) -> None:
-    """Give the browser a session."""
-    signed = sign_token(keys, bearer, "recourse-session", now + LASTS)
-    _set(response, COOKIE, signed, LASTS, embedded)
+async def sign_in(response: Response, site: Site, link: Token, *, embedded: bool) -> None:
+    """Give the browser a session. Raises Failure (403) where the link has signed in already."""
+    now = site.now()
+    began = SessionRow(
+        id=new_id() if site.links_again else link.id,
+        kind="pages",
+        role=link.bearer.role,
+        holder=link.bearer.id,
+        began_at=now,
+        expires_at=now + LASTS,
+    )
+    if not await begin_session(site.recourse.pool, began, max(now + LASTS, link.expires_at) + GRACE):
+        why = "A link signs in once. Ask the marketplace for a new one."
+        raise Failure(403, "link_used", "This link was used already.", detail=why)
+    _set(
+        response, COOKIE, sign_token(site.keys, link.bearer, "recourse-session", now + LASTS, began.id), LASTS, embedded
+    )
 
 
 def sign_out(response: Response, *, embedded: bool) -> None:
@@ -61,31 +83,67 @@ def link(keys: KeyRing, bearer: Bearer, expires_at: datetime, order_id: str = ""
     if bearer.role == "service":
         raise ValueError("a backend has no pages: name a client, a freelancer or an operator")
     said = {
-        "token": sign_token(keys, bearer, "recourse-sign-in", expires_at),
+        "token": sign_token(keys, bearer, "recourse-sign-in", expires_at, new_id()),
         **({"order": order_id} if order_id else {}),
     }
     return f"/pages/sign-in?{urlencode(said)}"
 
 
-def link_bearer(keys: KeyRing, token: str) -> Bearer:
-    """Whom a link signs in. Raises Failure (403)."""
+def read_link(keys: KeyRing, token: str) -> Token:
+    """What the token of a link says. Raises Failure (403)."""
     try:
-        bearer = read_token(keys, token.strip(), "recourse-sign-in")
+        said = read_token(keys, token.strip(), "recourse-sign-in")
+        if not said.id:
+            raise BadToken("It has no id (`jti`), by which it could be known to have been used.")
     except BadToken as error:
         raise Failure(403, "bad_link", "This link cannot be used.", detail=str(error)) from error
-    if bearer.role == "service":
+    if said.bearer.role == "service":
         raise Failure(403, "bad_link", "This link cannot be used.", detail="It names a backend, not a person.")
-    return bearer
+    return said
 
 
-def session(request: Request, keys: KeyRing) -> Session | None:
-    """The session of a browser; None where it has none that is good."""
+async def find_session(request: Request, site: Site) -> None:
+    """Look for the session of a browser, for `session` and `signed_in`."""
+    request.state.session = None
     signed = request.cookies.get(COOKIE, "")
     try:
-        bearer = read_token(keys, signed, "recourse-session") if signed else None
+        said = read_token(site.keys, signed, "recourse-session") if signed else None
     except BadToken:
-        return None
-    return Session(bearer, _proof(signed)) if bearer else None
+        return
+    if said and await session_goes_on(site.recourse.pool, said.id):
+        request.state.session = Session(said.id, said.bearer, _proof(signed))
+
+
+def session(request: Request) -> Session | None:
+    """The session of a browser; None where it has none that is good, or none was looked for."""
+    found: Session | None = getattr(request.state, "session", None)
+    return found
+
+
+def visitor_secret(request: Request) -> str:
+    """What the forms of a visitor are proven with, which the answer must then `remember_visitor`."""
+    return request.cookies.get(VISITOR_COOKIE) or secrets.token_urlsafe(24)
+
+
+def remember_visitor(response: Response, secret: str, *, embedded: bool) -> None:
+    """Keep the proof of a visitor's forms."""
+    _set(response, VISITOR_COOKIE, secret, LASTS, embedded)
+
+
+def visitor_proof(secret: str) -> str:
+    """What goes into a visitor's forms."""
+    return _proof(secret)
+
+
+def came_by_itself(request: Request) -> bool:
+    """Whether a person opened this address, or a page of this site did: no other site, and no program that looks ahead.
+
+    A frame of a site that may show ours counts: browsers keep its cookies apart from those of every other site.
+    """
+    said = request.headers
+    framed = request.app.state.embedded and said.get("sec-fetch-dest") == "iframe"
+    ours = said.get("sec-fetch-site") in ("none", "same-origin", "same-site") or framed
+    return request.method == "GET" and ours and "sec-purpose" not in said
 
 
 def _proof(signed: str) -> str:
@@ -93,16 +151,18 @@ def _proof(signed: str) -> str:
     return hashlib.sha256(f"recourse-form:{signed}".encode()).hexdigest()
 
 
-def check_proof(session: Session, given: str) -> None:
-    """Refuse a form that none of this session's pages made. Raises Failure (403)."""
-    if not hmac.compare_digest(session.proof.encode(), given.encode()):
+def check_proof(request: Request, form: Mapping[str, list[str]]) -> None:
+    """Refuse a form that none of this browser's pages made. Raises Failure (403)."""
+    known, secret = session(request), request.cookies.get(VISITOR_COOKIE, "")
+    proof = known.proof if known else _proof(secret) if secret else ""
+    if not proof or not hmac.compare_digest(proof.encode(), first(form, "proof").encode()):
         why = "It was made for another session, or by another site. Nothing has changed; open the page again."
         raise Failure(403, "foreign_form", "This form cannot be used.", detail=why)
 
 
-def signed_in(request: Request, keys: KeyRing) -> Session:
+def signed_in(request: Request) -> Session:
     """The session of a browser. Raises Failure (401)."""
-    found = session(request, keys)
+    found = session(request)
     if found is None:
         why = "Open the link that you were sent, or ask the marketplace for a new one."
         raise Failure(401, "signed_out", "You are not signed in.", detail=why)

@@ -1,22 +1,28 @@
 """Sign in, sign out, and the choice of a time zone."""
 
+from typing import Any
 from urllib.parse import quote
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from recourse.database.sessions import end_session
 from recourse.resolution.model.zones import read_zone, zone_names
 from recourse.web.pages.rendering import render, site_of, zone_of
 from recourse.web.pages.sessions import (
+    came_by_itself,
     check_proof,
     first,
-    link_bearer,
     read_form,
+    read_link,
+    remember_visitor,
     remember_zone,
     session,
     sign_in,
     sign_out,
     signed_in,
+    visitor_proof,
+    visitor_secret,
 )
 
 
@@ -27,35 +33,51 @@ def to(request: Request, place: str) -> RedirectResponse:
 
 async def home(request: Request) -> Response:
     """The first page: the queue for operators, the list of orders for parties."""
-    known = session(request, site_of(request).keys)
+    known = session(request)
     if known is None:
         return to(request, "sign-in")
     return to(request, "queue" if known.bearer.role == "operator" else "orders")
 
 
 async def enter(request: Request) -> Response:
-    """Sign in by the token of a link; somebody who is signed in as somebody else is asked first."""
+    """Sign in by the token of a link. Somebody who is signed in as somebody else is asked first, and so is whoever did
+    not open the link: another site may have done so, to have them act as somebody else."""
     site = site_of(request)
     form = await read_form(request) if request.method == "POST" else {}
     token = first(form, "token") or request.query_params.get("token", "")
     order_id = first(form, "order") or request.query_params.get("order", "")
     if not token:
-        return render(request, "sign_in.html")
-    bearer = link_bearer(site.keys, token)
-    known = session(request, site.keys)
-    if known is not None and known.bearer != bearer:
-        if not first(form, "proof"):
-            return render(request, "switch.html", bearer=bearer, token=token, order_id=order_id)
-        check_proof(known, first(form, "proof"))
+        return _asking(request, "sign_in.html")
+    link = read_link(site.keys, token)
     # The order is only ever a page of ours, so a link leads nowhere else.
     response = to(request, f"orders/{quote(order_id, safe='')}" if order_id else "")
-    sign_in(response, site.keys, bearer, site.now(), embedded=request.app.state.embedded)
+    known = session(request)
+    if known is not None and known.bearer == link.bearer:
+        return response
+    if known is not None or not came_by_itself(request):
+        if not first(form, "proof"):
+            return _asking(request, "switch.html", bearer=link.bearer, token=token, order_id=order_id)
+        check_proof(request, form)
+    await sign_in(response, site, link, embedded=request.app.state.embedded)
+    if known is not None:
+        await end_session(site.recourse.pool, known.id, services=False)
+    return response
+
+
+def _asking(request: Request, template: str, **said: Any) -> Response:
+    """A page with a form for somebody who may not be signed in."""
+    known, secret = session(request), visitor_secret(request)
+    response = render(request, template, proof=known.proof if known else visitor_proof(secret), **said)
+    if known is None:
+        remember_visitor(response, secret, embedded=request.app.state.embedded)
     return response
 
 
 async def leave(request: Request) -> Response:
     """Sign out."""
-    check_proof(signed_in(request, site_of(request).keys), first(await read_form(request), "proof"))
+    known = signed_in(request)
+    check_proof(request, await read_form(request))
+    await end_session(site_of(request).recourse.pool, known.id, services=False)
     response = to(request, "sign-in")
     sign_out(response, embedded=request.app.state.embedded)
     return response
@@ -63,11 +85,11 @@ async def leave(request: Request) -> Response:
 
 async def choose_zone(request: Request) -> Response:
     """The time zone in which instants are shown, where no script in the browser knows it."""
-    known = signed_in(request, site_of(request).keys)
+    signed_in(request)
     if request.method == "GET":
         return render(request, "zone.html", zones=sorted(zone_names()), given=zone_of(request), problem="")
     form = await read_form(request)
-    check_proof(known, first(form, "proof"))
+    check_proof(request, form)
     given = first(form, "zone").strip()
     try:
         read_zone(given)
