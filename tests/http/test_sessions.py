@@ -1,10 +1,14 @@
 """Who is signed in, and how that is ended before it expires."""
 
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx2
+import pytest
 
+from recourse.cli import sessions
+from recourse.cli.output import Stop
 from recourse.database.sessions import SessionRow, begin_session
 from recourse.web.tokens import Bearer, sign_token
 from tests.http.conftest import KEYS, Caller, Callers
@@ -79,3 +83,18 @@ async def test_what_cannot_be_used_any_more_goes(pool: Any) -> None:
         assert await begin_session(pool, used(f"new-{number}", now + timedelta(hours=1)), now + timedelta(hours=2))
     assert await pool.fetchval("SELECT count(*) FROM sessions WHERE id LIKE 'new-%'") == 3
     assert await pool.fetchval("SELECT count(*) FROM sessions") < 8
+
+
+async def test_the_command_line_lists_and_ends_them_too(
+    by: Callers, dsn: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", f"{dsn}?role=recourse_web")
+    made = await issued(by, "client", "c-1")
+    await sessions.list_them("client:c-1", json=True)
+    [listed] = json.loads(capsys.readouterr().out)
+    assert (listed["id"], listed["holder"]) == (made["id"], "c-1")
+    await sessions.end(made["id"])
+    await sessions.list_them()
+    assert capsys.readouterr().out == f"Session {made['id']} has ended.\nNobody is signed in.\n"
+    with pytest.raises(Stop, match="There is no session x"):
+        await sessions.end("x")
