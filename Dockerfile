@@ -1,5 +1,10 @@
 # One image for everything of ours: the worker, the migrations, the command line.
-FROM python:3.13.16-slim-trixie AS build
+# A release names its base by digest: --build-arg RELEASE=1 --build-arg PYTHON_IMAGE=python@sha256:...
+ARG PYTHON_IMAGE=python:3.13.16-slim-trixie
+FROM ${PYTHON_IMAGE} AS build
+ARG PYTHON_IMAGE
+ARG RELEASE=
+RUN case "$RELEASE:$PYTHON_IMAGE" in :*|*@sha256:*) ;; *) echo "A release is built on PYTHON_IMAGE by digest." >&2; exit 1;; esac
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 WORKDIR /build
 COPY requirements/build.txt requirements/run.txt requirements/
@@ -17,7 +22,7 @@ COPY workflows workflows
 RUN /opt/build/bin/pip wheel --no-deps --no-build-isolation --no-index --wheel-dir wheels . \
     && /opt/build/bin/pip --python /opt/recourse/bin/python install --no-deps --no-index wheels/*.whl
 
-FROM python:3.13.16-slim-trixie
+FROM ${PYTHON_IMAGE}
 COPY --from=build /opt/recourse /opt/recourse
 ENV PATH=/opt/recourse/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 # Tells the orders' workers of one build from those of another, where RECOURSE_DEPLOYMENT is set.

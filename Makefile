@@ -8,7 +8,7 @@ prepare = $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev
 # Files in the order of tests/conftest.py, not of how many tests they have.
 pytest = .venv/bin/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: client histories demo dev test check check-fast format cluster-smoke screenshots audit docs bench bench-quick bench-reads faults races fuzz soak mutants setup help
+.PHONY: client histories demo dev test check check-fast format cluster-smoke screenshots audit sbom docs bench bench-quick bench-reads faults races fuzz soak mutants setup help
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
@@ -74,11 +74,14 @@ screenshots: setup  ## make the pictures of the docs anew, in a Chromium that is
 histories: setup  ## record how orders run now, in addition to earlier records; ARGS="s01-… flood" walks some paths
 	@.venv/bin/python -m tests.histories.record $(ARGS)
 
-audit: setup  ## known vulnerabilities in what the image installs; needs the advisory database
-	@.venv/bin/python -m dev.audit
+audit: setup  ## known vulnerabilities in what the image installs; needs the advisory database, or ADVISORIES=its copy
+	@.venv/bin/python -m dev.audit $(ADVISORIES)
 
 client: setup  ## write the client's methods, one for each command
 	@.venv/bin/python -m dev.client_methods
+
+sbom: setup  ## bills of materials of the image and the wheel, in CycloneDX, into dist/
+	@.venv/bin/python -m dev.sbom
 
 docs: setup  ## write the parts of docs/ that are read off the code
 	@.venv/bin/python -m deploy.documents

@@ -1,5 +1,8 @@
 """Known vulnerabilities in what the image installs, asked of PyPI's advisory database by pip-audit.
 
+With the path of a copy of advisories, nothing is asked: a folder or a zip file of JSON files in the OSV format, such as
+OSV's own export for PyPI.
+
 Exit status: 0 none is known; 1 some are; 3 it is not known, since the database or the tool could not be had. pip-audit
 itself answers 0 also where it could ask about nothing.
 """
@@ -9,9 +12,16 @@ import hashlib
 import json
 import sys
 import tempfile
+import zipfile
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+from deploy.documents import runtime
 from recourse.local.cache import cache
 from recourse.local.gobuild import workshop
 from recourse.local.process import last_words, run
@@ -92,10 +102,64 @@ async def _tool() -> Path:
     return environment / "bin" / "pip-audit"
 
 
+def offline(copy: Path, wanted: Sequence[Requirement]) -> tuple[int, list[str]]:
+    """The exit status for what a copy of advisories says of pinned packages, and what to say about it."""
+    pins = {canonicalize_name(one.name): str(one.specifier)[2:] for one in wanted}
+    found, newest = [], ""
+    for advisory in _advisories(copy):
+        newest = max(newest, str(advisory.get("modified", "")))
+        for affected in () if "withdrawn" in advisory else advisory.get("affected", ()):
+            package = affected.get("package", {})
+            version = (
+                pins.get(canonicalize_name(package.get("name", ""))) if package.get("ecosystem") == "PyPI" else None
+            )
+            if version and (fixed := _affects(affected, Version(version))) is not None:
+                fix = ", ".join(fixed) or "none"
+                found.append(f"{package['name']} {version}: {advisory.get('id')}, fixed in {fix}")
+    if not newest:
+        return UNKNOWN, [f"Audit: {copy} holds no advisories in the OSV format, so what is known cannot be said."]
+    until = f"as of {newest[:10]}, the newest advisory of the copy"
+    if found:
+        return SOME, [*sorted(set(found)), f"Audit: {until}."]
+    return NONE, [f"Audit: no known vulnerability in {len(pins)} packages, {until}."]
+
+
+def _advisories(copy: Path) -> Iterator[dict[str, Any]]:
+    """Every advisory of a folder or a zip file. Raises LocalError."""
+    try:
+        if copy.is_dir():
+            yield from (json.loads(path.read_bytes()) for path in sorted(copy.rglob("*.json")))
+        else:
+            with zipfile.ZipFile(copy) as packed:
+                yield from (json.loads(packed.read(name)) for name in packed.namelist() if name.endswith(".json"))
+    except (OSError, ValueError, zipfile.BadZipFile) as error:
+        raise LocalError(f"Audit: {copy} cannot be read as a copy of advisories: {error}.") from error
+
+
+def _affects(affected: dict[str, Any], version: Version) -> list[str] | None:
+    """The versions that have the fix; None: this version is not affected."""
+    hit, fixed = str(version) in affected.get("versions", ()), []
+    for listed in affected.get("ranges", ()):
+        inside = False
+        for event in listed.get("events", ()) if listed.get("type") == "ECOSYSTEM" else ():
+            if "introduced" in event:
+                inside = inside or event["introduced"] == "0" or version >= Version(event["introduced"])
+            elif "fixed" in event:
+                fixed.append(event["fixed"])
+                inside = inside and version < Version(event["fixed"])
+            elif "last_affected" in event:
+                inside = inside and version <= Version(event["last_affected"])
+        hit = hit or inside
+    return fixed if hit else None
+
+
 def main() -> None:
     """Say what is known."""
     try:
-        status, sentences = asyncio.run(audit(REQUIREMENTS / "run.txt"))
+        if len(sys.argv) > 1:
+            status, sentences = offline(Path(sys.argv[1]), runtime())
+        else:
+            status, sentences = asyncio.run(audit(REQUIREMENTS / "run.txt"))
     except LocalError as error:
         status, sentences = UNKNOWN, [str(error)]
     for sentence in sentences:

@@ -68,10 +68,19 @@ def test_what_is_installed_is_checked_against_its_hash_or_made_here(dockerfile: 
 
 
 def test_both_stages_start_from_one_full_version(dockerfile: str) -> None:
-    bases = re.findall(r"^FROM (\S+)", dockerfile, re.MULTILINE)
-    assert len(bases) == 2
-    assert len(set(bases)) == 1
-    assert re.fullmatch(r"python:3\.\d+\.\d+-slim-[a-z]+", bases[0])
+    assert re.findall(r"^FROM (\S+)", dockerfile, re.MULTILINE) == ["${PYTHON_IMAGE}", "${PYTHON_IMAGE}"]
+    assert re.search(r"^ARG PYTHON_IMAGE=python:3\.\d+\.\d+-slim-[a-z]+$", dockerfile, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("release", "base", "status"),
+    [("", "python:3.13", 0), ("1", "python:3.13", 1), ("1", f"python@sha256:{'0' * 64}", 0)],
+)
+def test_a_release_is_built_on_a_base_by_digest(dockerfile: str, release: str, base: str, status: int) -> None:
+    [guard] = re.findall(r"^RUN (case .*esac)$", dockerfile, re.MULTILINE)
+    environment = {"RELEASE": release, "PYTHON_IMAGE": base}
+    done = subprocess.run(["sh", "-c", guard], env=environment, capture_output=True, check=False)
+    assert done.returncode == status
 
 
 def test_it_runs_as_nobody_in_particular_and_by_default_as_a_worker(dockerfile: str) -> None:
