@@ -101,6 +101,9 @@ class _Query:
         self.conditions.append(condition.format(*(f"${number}" for number in numbers)))
         self.values += values
 
+    def but_of(self, person: str | None) -> None:
+        self.where("{} NOT IN (client, freelancer)", person)
+
     def those(self, wanted: Wanted) -> None:
         for name, value in vars(wanted).items():
             self.where(f"{name} = {{}}", value)
@@ -118,10 +121,16 @@ async def read_parties(pool: Database, order_id: str) -> Parties | None:
     return Parties(row["client"], row["freelancer"]) if row else None
 
 
-async def list_orders(pool: Database, wanted: Wanted = ANY, *, after: str = "", limit: int = 50) -> list[ListedOrder]:
-    """A page of orders by id, behind `after`: where each stands and what comes next."""
+async def list_orders(
+    pool: Database, wanted: Wanted = ANY, *, after: str = "", limit: int = 50, but_of: str | None = None
+) -> list[ListedOrder]:
+    """A page of orders by id, behind `after`: where each stands and what comes next.
+
+    `but_of`: without the orders that this person is a party of.
+    """
     query = _Query()
     query.those(wanted)
+    query.but_of(but_of)
     query.where("order_id > {}", after)
     return [ListedOrder.model_construct(**row) for row in await query.page(pool, _COLUMNS, "order_id", limit)]
 
@@ -159,13 +168,16 @@ async def undecided_cases(
     turn: str | None = None,
     policy: str | None = None,
     due_by: datetime | None = None,
+    but_of: str | None = None,
 ) -> list[WaitingCase]:
     """A page of the cases that are not decided, those due next first, behind the due instant and order id `after`.
 
     A ruling that can still be appealed is decided: nobody waits for an operator. `stage` and `turn` pick those at one
     stage, and those that wait for one side; `due_by` those that time decides by then.
+    `but_of`: without the cases of this person's own orders.
     """
     query = _Query()
+    query.but_of(but_of)
     query.conditions += [
         "case_stage IN ('mediation', 'ruling', 'appeal')",
         "(case_stage <> 'ruling' OR turn = 'operator')",

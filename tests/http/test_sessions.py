@@ -95,6 +95,6 @@ async def test_the_command_line_lists_and_ends_them_too(
     assert (listed["id"], listed["holder"]) == (made["id"], "c-1")
     await sessions.end(made["id"])
     await sessions.list_them()
-    assert capsys.readouterr().out == f"Session {made['id']} has ended.\nNobody is signed in.\n"
+    assert capsys.readouterr().out == f"Session {made['id']} has ended.\nid\tkind\tholder\tsince\tuntil\n"
     with pytest.raises(Stop, match="There is no session x"):
         await sessions.end("x")

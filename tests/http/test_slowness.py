@@ -58,6 +58,13 @@ async def test_half_a_body_is_answered_and_the_connection_ends(port: int) -> Non
     assert b"too_slow" in said
 
 
+async def test_a_body_with_two_lengths_is_refused_and_the_connection_ends(port: int) -> None:
+    head = f"POST /orders HTTP/1.1\r\nHost: here\r\nAuthorization: Bearer {token('service')}\r\n"
+    said = await answered(port, f"{head}Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n".encode())
+    assert said.startswith(b"HTTP/1.1 400")
+    assert b"ambiguous_length" in said
+
+
 async def test_there_are_only_so_many_connections(port: int) -> None:
     kept = [await asyncio.open_connection("127.0.0.1", port) for _ in range(3)]
     assert (await answered(port, ALIVE)).startswith(b"HTTP/1.1 503")

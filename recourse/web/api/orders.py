@@ -95,7 +95,9 @@ async def start_order(site: TheSite, body: StartOrder, response: Response) -> St
 async def list_them(site: TheSite, caller: Caller, after: After = "", limit: Limit = 50) -> OrderList:
     """Orders by id, a page at a time: a party's own, or all of them for operators and services."""
     wanted = Wanted.of(caller.role, caller.id) if caller.role in PARTIES else Wanted()
-    rows = await list_orders(site.recourse.pool, wanted, after=after, limit=limit)
+    # An operator sees nothing of an order of their own, nor decides it.
+    but_of = caller.id if caller.role == "operator" else None
+    rows = await list_orders(site.recourse.pool, wanted, after=after, limit=limit, but_of=but_of)
     return OrderList(orders=rows, next=rows[-1].order_id if len(rows) == limit else None)
 
 

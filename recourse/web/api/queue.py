@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends
 
 from recourse.database.lists import WaitingCase, undecided_cases
 from recourse.resolution.model.fields import storable
-from recourse.web.access import TheSite, answers, staff_only
+from recourse.web.access import Caller, TheSite, answers, staff_only
 from recourse.web.api.orders import After, Limit
 from recourse.web.api.shapes import Queue, QueuedCase
 from recourse.web.problems import malformed
@@ -37,9 +37,10 @@ def place_of(case: WaitingCase) -> str:
 
 
 @router.get("/queue", dependencies=[Depends(staff_only)], responses=answers(403, 422))
-async def show_queue(site: TheSite, after: After = "", limit: Limit = 50) -> Queue:
+async def show_queue(site: TheSite, caller: Caller, after: After = "", limit: Limit = 50) -> Queue:
     """The undecided cases, those due next first. An overdue one is past the instant at which time decides it."""
-    rows = await undecided_cases(site.recourse.pool, after=place_after(after), limit=limit)
+    but_of = caller.id if caller.role == "operator" else None
+    rows = await undecided_cases(site.recourse.pool, after=place_after(after), limit=limit, but_of=but_of)
     now = site.now()
     cases = [QueuedCase.model_construct(**dict(row), overdue=row.due_at <= now) for row in rows]
     return Queue(cases=cases, next=place_of(rows[-1]) if len(rows) == limit else None)

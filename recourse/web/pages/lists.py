@@ -66,7 +66,8 @@ async def own_orders(request: Request) -> Response:
 async def queue(request: Request) -> Response:
     """The undecided cases, those due first on top, so that what is overdue comes first."""
     site = site_of(request)
-    if signed_in(request).bearer.role != "operator":
+    bearer = signed_in(request).bearer
+    if bearer.role != "operator":
         raise forbidden("The queue is the operators'.")
     asked, now = request.query_params, site.now()
     filters = Filters.of(asked)
@@ -78,6 +79,7 @@ async def queue(request: Request) -> Response:
         turn=filters.waits or None,
         policy=filters.policy or None,
         due_by=now + _DUE_WITHIN[filters.due] if filters.due else None,
+        but_of=bearer.id,
     )
     policies = {*await policies_in_use(site.recourse.pool), filters.policy}
     return render(
