@@ -20,5 +20,5 @@ CREATE INDEX sessions_by_holder ON sessions (role, holder, id);
 
 ALTER TABLE rights ADD COLUMN IF NOT EXISTS web text;
 INSERT INTO rights (name, kind, app, web, reader, keeper) VALUES
-    ('sessions', 'TABLE', '', 'SELECT, INSERT, UPDATE, DELETE', '', '');
+    ('sessions', 'TABLE', '', 'SELECT, INSERT, UPDATE, DELETE', '', 'SELECT');
 SELECT hand_to_roles();
