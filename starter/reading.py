@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
+from recourse.database.erasing import Erased, erased_of
 from recourse.database.lists import ANY, ListedOrder, Wanted, list_orders, read_parties
 from recourse.database.orders import read_export, read_notices, read_order
 from recourse.errors import NoSuchOrder
@@ -101,6 +102,11 @@ class StoredOrder:
         if exported is None:
             raise NoSuchOrder(f"There is no order {self.id}.")
         return await sign_export(exported, self._signer if signed else None)
+
+    async def erased(self) -> list[Erased]:
+        """What was erased of it, for operators; also where the whole order was."""
+        with explaining_database_errors():
+            return await erased_of(self.pool, self.id)
 
     async def notices(self, reader: Reader) -> list[Notice]:
         """What one role was told. Raises NoSuchOrder."""

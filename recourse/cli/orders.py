@@ -25,7 +25,6 @@ from recourse.cli.pages import (
 from recourse.cli.refusing import readable
 from recourse.cli.timeline import timeline
 from recourse.cli.typed import Money, read_money, with_amount
-from recourse.database.erasing import erased_of
 from recourse.resolution.model.amounts import write_amount
 from recourse.resolution.model.durations import parse_duration
 from recourse.resolution.model.order import Terms
@@ -35,7 +34,6 @@ from recourse.resolution.model.unfit import unfit
 from recourse.resolution.model.vocabulary import Party
 from recourse.resolution.shown.looking_ahead import WouldBeRefused
 from recourse.runtime.currencies import check_currency
-from recourse.runtime.database_connection import explaining_database_errors
 from recourse.starter.reading import Orders
 
 app = App(name="order", help="Start orders, send commands to them, see their state.")
@@ -184,8 +182,7 @@ async def show_timeline(
     """Show the history of an order, as a role may see it."""
     async with Orders.connect() as orders:
         record = await orders.order(order_id).record(reader, signed=False)
-        with explaining_database_errors():
-            erased = await erased_of(orders.pool, order_id) if reader == "operator" else []
+        erased = await orders.order(order_id).erased() if reader == "operator" else []
     if json:
         say_json(record)
         return

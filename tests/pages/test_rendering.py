@@ -10,6 +10,7 @@ import pytest
 from starlette.requests import Request
 from starlette.responses import Response
 
+from recourse.database.erasing import Erased
 from recourse.resolution.model.amounts import write_amount
 from recourse.resolution.model.commands import Actor
 from recourse.resolution.model.order import Opening, Order
@@ -139,6 +140,9 @@ class _ToldOrder(StoredOrder):
 
     async def state(self) -> Order:
         return self.engine.rules.order
+
+    async def erased(self) -> list[Erased]:
+        return []
 
     async def record(self, reader: Reader, *, signed: bool = True) -> dict[str, Any]:
         return exported(self.engine.rules.order, await self.engine.record(), reader)

@@ -62,6 +62,7 @@ async def said(site: Site, order_id: str, known: Session, reader: Reader) -> dic
         "later": {} if reader == "operator" else opens_later(order, reader, now),
         "silent": silent(if_nobody_acts(order, reader), reader),
         "money": money_rows(seen.money, reader),
+        "erased": await site.recourse.order(order_id).erased() if reader == "operator" else [],
         "timeline": timeline(exported.entries, reader, order.terms.currency),
     }
 
