@@ -9,8 +9,6 @@ from contextlib import suppress
 from datetime import date
 from typing import Any
 
-import asyncpg
-
 from recourse.database.access import Database
 from recourse.errors import BadInput
 from recourse.verify_record import day_text, head_text, leaf_hash, node_hash
@@ -144,10 +142,13 @@ def _day(row: Mapping[str, Any]) -> dict[str, Any]:
 
 async def add_heads(pool: Database) -> int:
     """Add the heads that the tree lacks; returns how many it has now."""
+    # Reading needs no driver.
+    from asyncpg import UniqueViolationError
+
     after: str | None = ""
     while after is not None:
         # Another one that adds heads may have been faster.
-        with suppress(asyncpg.UniqueViolationError):
+        with suppress(UniqueViolationError):
             after = await pool.fetchval(_ADD, after, PAGE)
     size: int = await pool.fetchval("SELECT coalesce(max(position) + 1, 0) FROM record_heads")
     return size

@@ -5,11 +5,13 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from inspect import getsource
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from recourse import verify_record
 from recourse.database.steps import record_step
 from recourse.resolution.model.record import export
 from tests.cli.test_orders import run_here, without_ours
@@ -73,6 +75,32 @@ async def test_an_export_from_the_database_verifies_offline(dsn: str, pool: Any,
         assert written == json.loads(json.dumps(export(life.opening, life.entries, reader, at=at)))
 
 
+async def test_what_the_page_on_security_says_makes_and_verifies_a_signed_record(
+    dsn: str, pool: Any, life: Life, tmp_path: Path
+) -> None:
+    for step in life.steps:
+        await record_step(pool, step)
+    names = ("record.pem", "day.json", "keys.json", "record.json")
+    key, day, keys, file = (str(tmp_path / name) for name in names)
+    subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519", "-out", key], check=True, capture_output=True)  # noqa: ASYNC221
+    signing = {"DATABASE_URL": dsn, "RECOURSE_RECORD_SIGNER": f"2026-11={key}"}
+    first = recourse("record", "anchor", "--out", day, **signing)
+    assert (first.returncode, "over 1 heads is" in first.stdout, "made before" in first.stdout) == (0, True, False)
+    assert "It was made before." in recourse("record", "anchor", **signing).stdout
+    (tmp_path / "keys.json").write_text(recourse("record", "keys", "--json", DATABASE_URL=dsn).stdout, encoding="utf-8")
+    recourse("record", "export", "story", "--for", "client", "--out", file, **signing)
+    checked = recourse("record", "verify", file, "--keys", keys, "--day", day, program=PROBE)
+    assert (checked.returncode, checked.stderr) == (0, "")
+    assert checked.stdout.startswith("It verifies. ")
+    for part in ("chain", "head", "export", "day"):
+        assert f"  {part}: holds: " in checked.stdout
+    told = json.loads(recourse("record", "verify", file, "--json").stdout)
+    assert (told["verifies"], told["proven"]) == (True, False)
+    assert recourse("record", "verifier").stdout == getsource(verify_record)
+    unset = recourse("record", "anchor", DATABASE_URL=dsn)
+    assert (unset.returncode, "RECOURSE_RECORD_SIGNER is not set" in unset.stderr) == (2, True)
+
+
 async def test_an_export_goes_to_standard_output_as_one_document(dsn: str, pool: Any, life: Life) -> None:
     for step in life.steps:
         await record_step(pool, step)
@@ -133,8 +161,9 @@ def test_bytes_that_are_no_text_do_not_verify(tmp_path: Path) -> None:
 async def test_a_record_is_shown_as_a_timeline_in_the_readers_zone(life: Life, tmp_path: Path) -> None:
     file = written(tmp_path, export(life.opening, life.entries, "freelancer", at=life.order.decided_at))
     done = recourse("record", "show", file, "--zone", "Asia/Kathmandu", program=PROBE)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert "When (Asia/Kathmandu)" in done.stdout
+    assert (done.returncode, done.stderr[:22]) == (0, "Record of order story ")
+    assert "hidden from this reader" in done.stderr
+    assert "when (asia/kathmandu)" in done.stdout.lower()
     assert "UTC+05:45" in done.stdout
     assert "hidden from this reader" in done.stdout
 
