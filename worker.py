@@ -56,6 +56,8 @@ LAST_ORDERS = timedelta(seconds=20)
 # The SDK sometimes never ends where an order is terminated at the moment at which its worker stops. Nothing is lost.
 STOPPED_WITHIN = timedelta(seconds=28)
 COUNTS_EVERY = 10  # seconds
+# So many activities at once, which all wait for somebody else. Deliveries can take only a part of these places.
+ACTIVITIES = 400
 BELIEVES_ANYBODY = (
     "RECOURSE_WORKER_KEYS is not set: a program that can write to the namespace can have this worker pay."
 )
@@ -122,7 +124,7 @@ def make_worker(
         disable_payload_error_limit=True,
         # There is no external store. With more than one at once, the SDK makes a task for each payload to look.
         max_workflow_task_external_storage_concurrency=1,
-        **options,
+        **{"max_concurrent_activities": ACTIVITIES, **options},
     )
     if worker._workflow_worker is not None:  # noqa: SLF001 - the SDK has no option for it
         worker._workflow_worker._deadlock_timeout_seconds = BUSY_FOR  # noqa: SLF001

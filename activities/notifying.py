@@ -1,7 +1,7 @@
 """Delivering notices: each channel at least once, and never again to a receiver that answered."""
 
 import asyncio
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from hashlib import sha256
@@ -24,6 +24,9 @@ GIVEN_UP_AFTER = timedelta(days=7)
 # takes nothing is tried less and less often.
 AFTER_SOME_WERE_TAKEN = timedelta(seconds=1)
 AFTER_A_FAULT_OF_OURS = timedelta(seconds=30)
+# So many deliveries of a worker may wait for one channel's receiver, which is one server; the others come again. So a
+# receiver that hangs holds a few of a worker's places for activities, and payments and steps get the rest.
+AT_ONCE = 32
 
 
 class Channel(Protocol):
@@ -145,6 +148,8 @@ class Notifying:
         self._counts = counts or Counts()
         # Taken by their receivers, but not yet marked so: the database was away.
         self._unmarked: set[tuple[str, str]] = set()
+        # How many deliveries are under way, by channel.
+        self._under_way: Counter[str] = Counter()
 
     @activity.defn(name=DELIVER_NOTICES)
     async def deliver_notices(self, order_id: str, upto_step: int) -> str:
@@ -209,7 +214,17 @@ class Notifying:
         return queues
 
     async def _serve(self, queue: Queue, until: float) -> Served:
-        """Send one receiver its notices, in order."""
+        """Send one receiver its notices, in order, unless too many others are being sent on its channel."""
+        channel = queue.channel.name
+        if self._under_way[channel] >= AT_ONCE:
+            return Served(0, f"{channel}: waits for the next attempt, since {AT_ONCE} others are being sent")
+        self._under_way[channel] += 1
+        try:
+            return await self._send(queue, until)
+        finally:
+            self._under_way[channel] -= 1
+
+    async def _send(self, queue: Queue, until: float) -> Served:
         channel, receiver, notices = queue
         address = sha256(receiver.encode()).hexdigest()
         for taken, notice in enumerate(notices):
