@@ -102,7 +102,7 @@ def make_worker(
     counts = Counts(runtime.metric_meter)
     recording = Recording(pool, delivers=bool(channels), counts=counts)
     notifying = Notifying(pool, channels, counts)
-    paying = Paying(providers or {}, counts)
+    paying = Paying(pool, providers or {}, counts)
     how = how_workflows_run(actors, proofs, refuse_plain=refuse_plain)
     how["interceptors"].append(BelievesWorkers(proofs))
     activities: dict[str, Callable[..., Any]] = {

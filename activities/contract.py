@@ -30,11 +30,17 @@ class StepRecorded(BaseModel):
     needs: int = FIRST
 
 
-class Payment(BaseModel):
-    """Money that a payment provider is to move out of escrow, in minor units of `currency`.
+class LegToPay(BaseModel):
+    """Which leg of which order the provider is to be asked for. What it pays stands in the database."""
 
-    The same `idempotency_key` is the same payment, however often it is asked for.
-    """
+    model_config = ConfigDict(frozen=True)
+
+    order_id: str
+    leg: str
+
+
+class FormerPayment(BaseModel):
+    """What builds of data version 1 asked for; no worker pays it any more."""
 
     model_config = ConfigDict(frozen=True)
 

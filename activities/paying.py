@@ -1,28 +1,48 @@
 """The port to a payment provider. The built-in escrow ledger needs none: it moves money with the step itself."""
 
+import asyncio
 import importlib
-from collections.abc import Mapping
-from typing import Protocol, runtime_checkable
+import inspect
+from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Protocol, runtime_checkable
 
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from recourse.activities.contract import PAY, Payment
+from recourse.activities.contract import PAY, LegToPay
+from recourse.database.payments import PaymentLeg, note_attempt, read_leg, write_answer
 from recourse.errors import BadInput
+from recourse.resolution.model.fields import visible
+from recourse.resolution.model.payments import LegAnswer
 from recourse.runtime.metrics import Counts
 
 BUILT_IN = "ledger"
+# So many calls of a provider that is no coroutine may run, or hang, at once.
+THREADS = 16
+_TEXT = 200  # characters that are kept of what a provider says
+
+
+class CannotPay(Exception):
+    """Raised by a provider: this leg can never be paid, for a reason that operators read."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
 
 
 @runtime_checkable
 class PaymentProvider(Protocol):
-    """What a marketplace's payment provider must do."""
+    """What a marketplace's payment provider must do. Its methods may be coroutines; others run in threads.
 
-    async def pay(self, payment: Payment) -> None:
-        """Move the money, once for each idempotency key, however often asked. Any exception means: not yet.
+    It may have `find(leg) -> str | None`, too: the reference of a leg that was asked for before and is paid.
+    """
 
-        It is asked again, with the same payment and the same key, until it returns; also where it did move the money
-        and only the answer was lost.
+    def pay(self, leg: PaymentLeg) -> Awaitable[str | None] | str | None:
+        """Move the money of one leg, once for each key, however often asked; returns the provider's reference or None.
+
+        `CannotPay` says that it never can be paid. Any other exception means: not yet. It is then asked again with the
+        same leg and key, also where the money did move and only the answer was lost.
         """
 
 
@@ -62,26 +82,61 @@ def _load(entry: str, path: str) -> PaymentProvider:
 
 
 class Paying:
-    """The activity that pays through the provider that an order was opened with."""
+    """The activity that pays through the provider that an order was opened with: what stands in the database."""
 
-    def __init__(self, providers: Mapping[str, PaymentProvider], counts: Counts | None = None) -> None:
+    def __init__(self, pool: Any, providers: Mapping[str, PaymentProvider], counts: Counts | None = None) -> None:
+        self._pool = pool
         self._providers = providers
         self._counts = counts or Counts()
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="payment")
 
     @activity.defn(name=PAY)
-    async def pay(self, payment: Payment) -> str:
-        """Make one payment; fails where the provider does, and the order tries again later."""
-        provider = self._providers.get(payment.provider)
+    async def pay(self, asked: LegToPay) -> LegAnswer:
+        """Ask the provider for one leg, unless it has answered; fails where it does, and the order tries again."""
+        leg = await read_leg(self._pool, asked.order_id, asked.leg)
+        if leg is None:
+            raise ApplicationError(
+                f"No step of order {asked.order_id} has written the payment {asked.leg}.",
+                type="no_such_payment",
+                non_retryable=True,
+            )
+        if leg.status == "done":
+            return LegAnswer(status="done", reference=leg.reference)
+        if leg.status != "waiting":
+            return LegAnswer(status="blocked", reason=leg.reason)
+        provider = self._providers.get(leg.provider)
         if provider is None:
             self._counts.paid(None, "failed")
             raise ApplicationError(
-                f"This worker knows no payment provider {payment.provider!r}: name it in RECOURSE_PAYMENT_PROVIDERS.",
+                f"This worker knows no payment provider {leg.provider!r}: name it in RECOURSE_PAYMENT_PROVIDERS.",
                 type="no_provider",
             )
         try:
-            await provider.pay(payment)
+            answer = await self._ask(provider, leg)
         except BaseException:
-            self._counts.paid(payment.provider, "failed")
+            self._counts.paid(leg.provider, "failed")
             raise
-        self._counts.paid(payment.provider, "paid")
-        return f"paid {payment.idempotency_key}"
+        self._counts.paid(leg.provider, "paid" if answer.status == "done" else "blocked")
+        await write_answer(self._pool, leg.key, answer)
+        return answer
+
+    async def _ask(self, provider: PaymentProvider, leg: PaymentLeg) -> LegAnswer:
+        find = getattr(provider, "find", None)
+        if leg.attempts and find is not None and (found := await self._call(find, leg)) is not None:
+            return LegAnswer(status="done", reference=_kept(found))
+        await note_attempt(self._pool, leg.key)
+        try:
+            reference = await self._call(provider.pay, leg)
+        except CannotPay as cannot:
+            return LegAnswer(status="blocked", reason=_kept(cannot.reason))
+        return LegAnswer(status="done", reference=_kept(reference))
+
+    async def _call(self, method: Callable[[Any], Any], leg: PaymentLeg) -> Any:
+        if inspect.iscoroutinefunction(method):
+            return await method(leg)
+        made = await asyncio.get_running_loop().run_in_executor(self._threads, method, leg)
+        return await made if inspect.isawaitable(made) else made
+
+
+def _kept(text: object) -> str | None:
+    return None if text is None else visible(str(text))[:_TEXT]

@@ -22,7 +22,7 @@ LONGEST_WAIT = timedelta(hours=1)
 # How much of an answer is read, so that the connection can be used again.
 SKIMMED = 64 * 1024
 # Of the schemas in docs/schemas that notices keep to, and all other messages as well.
-SCHEMA_VERSION = "v1"
+SCHEMA_VERSION = "v2"
 
 
 class NotDelivered(Exception):

@@ -5,13 +5,16 @@ instants. What it then has must be what the database has, to the last byte: reco
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from itertools import zip_longest
 from typing import Any
 
 from recourse.database.orders import read_order, read_record
 from recourse.resolution.engine import Decided, OrderEngine
 from recourse.resolution.model.entry import AppliedEntry, ClockFired, RefusedEntry
+from recourse.resolution.model.payment_events import LegPaid, LegsFailed
+from recourse.resolution.model.payments import ACCOUNTS, Leg, LegAnswer
 from recourse.resolution.model.reading import Message
 from recourse.resolution.model.step import RecordEntry, Step
 
@@ -35,6 +38,7 @@ async def _differences(connection: Any, order_id: str, sent: Sent) -> list[str]:
     if stored is None:
         return ["the order is not in the database"]
     ledger = await _rows(connection, _LEDGER, order_id)
+    instants = {row["step"]: row["at"] for row in await connection.fetch(_INSTANTS, order_id)}
     notices = await _rows(connection, _NOTICES, order_id)
     answers = await _rows(connection, _ANSWERS, order_id)
     again = _Again(
@@ -42,6 +46,7 @@ async def _differences(connection: Any, order_id: str, sent: Sent) -> list[str]:
         sent,
         {(row["sender"], row["command_id"]): row["step"] for row in answers},
         sorted({row["step"] for row in (*ledger, *notices)}),
+        Paid(instants, ledger, {leg.id: leg for leg in stored.order.legs}),
     )
     for entry in await read_record(connection, order_id):
         try:
@@ -61,24 +66,44 @@ async def _differences(connection: Any, order_id: str, sent: Sent) -> list[str]:
     return wrong[:_SHOWN]
 
 
+@dataclass(frozen=True)
+class Paid:
+    """What was paid: the instants of the ledger's steps, its lines, and each leg as it is now."""
+
+    instants: Mapping[int, datetime]
+    ledger: Sequence[Mapping[str, Any]]
+    legs: Mapping[str, Leg]
+
+    def by_account(self, step: int) -> dict[str, int]:
+        """What one step moved, by account."""
+        return {row["account"]: row["amount"] for row in self.ledger if row["step"] == step}
+
+
 class _Again:
     """One order, led by the rules alone through what its record says.
 
     Steps in which nothing happened that anybody is told leave no entry, so the number of each step is taken from what
-    it left: `answered` has that of each answered message, `leaving` all that left a ledger line or a notice.
+    it left: `answered` has that of each answered message, `leaving` all that left a ledger line or a notice. What the
+    payment provider said when it was asked first leaves no entry either: it is taken from what was `paid`.
     """
 
     def __init__(
-        self, engine: OrderEngine, sent: Sent, answered: Mapping[tuple[str, str], int], leaving: Sequence[int]
+        self,
+        engine: OrderEngine,
+        sent: Sent,
+        answered: Mapping[tuple[str, str], int],
+        leaving: Sequence[int],
+        paid: Paid,
     ) -> None:
-        self.engine, self._sent, self._answered, self._leaving = engine, sent, answered, leaving
+        self.engine, self._sent, self._answered, self._leaving, self._paid = engine, sent, answered, leaving, paid
         self.steps = [engine.commit(engine.opening())]
 
     def redo(self, entry: RecordEntry) -> RecordEntry | None:
         """What the rules make of the command or clock of `entry`. Raises Unexplained."""
         said = entry.parsed
-        failed = not isinstance(said, RefusedEntry) and any(event.event == "payment_failed" for event in said.events)
         after = self.engine.steps
+        if isinstance(said, ClockFired) and said.command == "settlement_retry":
+            return self._retried(said, entry.at)
         if isinstance(said, ClockFired):
             decided = self._clock(said, entry.at)
             number = next((step for step in self._leaving if step >= after), after)
@@ -86,17 +111,49 @@ class _Again:
             decided = self._command(said, entry.at)
             number = self._answered.get(decided.message.key if decided.message else ("", ""), after)
         self.engine.steps = number
-        step = self.engine.apply(decided, paid=not failed)
+        step = self.engine.apply(decided)
         if not (step.answer or step.ledger or step.notices):
             self.engine.steps = after + 1
+        self.steps.append(step)
+        self._asked_first(entry.at)
+        return step.entry
+
+    def _asked_first(self, at: datetime) -> None:
+        """What the provider said to a payment that was just made, where it was asked."""
+        engine, known = self.engine, self._paid.legs
+        legs = engine.asks(at)
+        if not any(known[leg.id].attempts > leg.attempts for leg in legs if leg.id in known):
+            return
+        step = next((one for one in self._leaving if one >= engine.steps), engine.steps)
+        left, answers = self._paid.by_account(step), dict[str, LegAnswer]()
+        # Those that it was asked for before came late, if at all: what is left of the ledger's line is theirs.
+        for leg in sorted(legs, key=lambda leg: leg.attempts):
+            now = known[leg.id]
+            if leg.amount <= left.get(ACCOUNTS[leg.name], 0) and (leg.attempts or now.attempts == 1):
+                left[ACCOUNTS[leg.name]] -= leg.amount
+                answers[leg.id] = LegAnswer(status="done", reference=now.reference)
+        engine.steps = step if answers else engine.steps
+        self.steps.append(engine.commit(engine.plan_answers(answers, self._paid.instants[step] if answers else at)))
+
+    def _retried(self, said: ClockFired, at: datetime) -> RecordEntry | None:
+        """A later round, of which the entry says what came of it; those in vain are in no entry."""
+        engine, order = self.engine, self.engine.order
+        paid = [event.leg for event in said.events if isinstance(event, LegPaid)]
+        failed = next((event for event in said.events if isinstance(event, LegsFailed)), None)
+        tries = int((failed.retry_at - at) / timedelta(minutes=1)).bit_length() - 1 if failed else 1
+        legs = tuple(
+            leg.model_copy(update={"attempts": self._paid.legs[leg.id].attempts - 1}) if leg.id in paid else leg
+            for leg in order.legs
+        )
+        engine.order = order.model_copy(update={"legs": legs, "retry_at": said.due_at, "retries": tries})
+        engine.steps = next((step for step in self._leaving if step >= engine.steps), engine.steps)
+        answers = {leg: LegAnswer(status="done", reference=self._paid.legs[leg].reference) for leg in paid}
+        step = engine.commit(engine.plan_answers(answers, at))
         self.steps.append(step)
         return step.entry
 
     def _clock(self, said: ClockFired, at: datetime) -> Decided:
         name, due_at = said.command, said.due_at
-        if name == "settlement_retry" and self.engine.order.retry_at is not None:
-            # One that failed again is in no entry, only when it is tried next.
-            self.engine.order = self.engine.order.model_copy(update={"retry_at": due_at})
         clock = self.engine.due(at)
         if clock is None:
             raise Unexplained(f"{name} fired, but no clock is due")
@@ -118,6 +175,7 @@ class _Again:
         return self.engine.decide(message, at)
 
 
+_INSTANTS = "SELECT DISTINCT step, at FROM ledger_entries WHERE order_id = $1"
 _LEDGER = "SELECT step, line, account, amount FROM ledger_entries WHERE order_id = $1 ORDER BY step, line"
 _NOTICES = (
     'SELECT id, step, line, receiver AS "to", name, at, body FROM notices WHERE order_id = $1 ORDER BY step, line'

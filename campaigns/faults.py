@@ -27,8 +27,10 @@ from recourse.database.orders import read_balances, read_notices
 from recourse.database.pool import connect as connect_database
 from recourse.policies import load_policy
 from recourse.resolution.model.policy import Policy
+from recourse.runtime.names import workflow_id
 from recourse.runtime.temporal_connection import connect
 from recourse.starter.client import Recourse
+from recourse.starter.recovering import Recovery
 
 TASK_TIMEOUT = timedelta(seconds=1)  # the shortest that Temporal takes; 10 s by default
 ALWAYS = {"order.reachable_after": "5s", "order.dormant_after": "20s"}
@@ -37,6 +39,7 @@ MINUTES = 150.0  # seconds
 BANK_FAILS = 0.5
 IN_LATER_RUNS = "crash points in later runs"
 RECEIVER_FAILS = 0.2
+LONGEST_WAIT_FOR_BANK = 60.0  # seconds
 
 
 @dataclass
@@ -50,6 +53,7 @@ class Crash:
     bank: Bank
     sink: WebhookSink
     receiver: Receiver
+    bank_receiver: Receiver
     under_way: list[Driven] = field(default_factory=list)
     points: int = 0
     orders: int = 0
@@ -89,7 +93,7 @@ async def faults(report: Report, *, speed: Speed = WHOLE, on_postgres: bool = Fa
         async with running_testbed(queue, environment, on_postgres=on_postgres) as playing:
             pool = await connect_database(playing.dsn)
             recourse = SameAgain(await connect(target_host=playing.address), pool, task_queue=queue)
-            crash = Crash(playing, recourse, report, speed, bank, sink, receiver)
+            crash = Crash(playing, recourse, report, speed, bank, sink, receiver, bank_address)
             try:
                 async with _in_background(crash.keep_the_worker()):
                     await asyncio.gather(_blows(crash), *(_orders(crash) for _ in range(speed.at_once)))
@@ -235,11 +239,39 @@ async def _kill_between_commit_and_report_in_a_later_run(crash: Crash, random: R
     crash.report.judge(f"{driven.id}: forgotten in a later run", await end(driven), _evidence(driven))
 
 
+async def _terminate_after_the_effect(crash: Crash, random: Random) -> None:
+    """An order that loses its workflow, and its worker, when the bank has paid and not answered: what was decided is
+    finished first, though its parties have other wishes now."""
+    driven = _driven(crash, random, load_policy("resolution_center"), BANK)
+    client, freelancer = {"role": "client", "id": "c-1"}, {"role": "freelancer", "id": "f-1"}
+    await driven.start()
+    crash.bank_receiver.seconds = 3
+    await driven.send("request", {"actor": client, "kind": "cancel", "approval": "ask"})
+    await driven.tell("accept", {"actor": freelancer})
+    async with asyncio.timeout(LONGEST_WAIT_FOR_BANK):
+        while not any(crash.bank.total(driven.id).values()):  # noqa: ASYNC110 - the bank is another task
+            await asyncio.sleep(0.02)
+    crash.held = True
+    await crash.testbed.worker.kill()
+    crash.hit("worker between effect and answer")
+    await crash.recourse.temporal.get_workflow_handle(workflow_id(driven.id)).terminate()
+    crash.points += 1
+    crash.bank_receiver.seconds = 0
+    crash.held = False
+    await Recovery(crash.recourse).revive(driven.id)
+    await driven.tell("deliver", {"actor": freelancer})
+    crash.report.count("orders terminated and revived between effect and answer")
+    wrong = await end(driven)
+    wrong += await persist(partial(_told_and_paid, crash, driven))
+    crash.report.judge(f"{driven.id}: terminated after the effect", wrong, _evidence(driven))
+
+
 Blow = Callable[[Crash, Random], Awaitable[None]]
 BLOWS: dict[Blow, int] = {
     _kill_the_worker: 4,
     _kill_between_commit_and_report: 6,
     _kill_between_commit_and_report_in_a_later_run: 2,
+    _terminate_after_the_effect: 2,
     _kill_the_database: 4,
     _kill_temporal: 4,
     _kill_everything: 2,

@@ -23,7 +23,7 @@ from recourse.resolution.model.reading import read_message
 from recourse.resolution.rules.clocks import REMINDERS, Clock, clocks, next_clock
 from recourse.resolution.rules.decide import decide, decide_clock
 from recourse.resolution.rules.decision import Decision
-from recourse.resolution.shown.looking_ahead import paid
+from recourse.resolution.rules.paying import pay_all
 from recourse.starter.client import Recourse
 
 Said = tuple[str, dict[str, Any]]
@@ -113,7 +113,7 @@ def _after(order: Order, now: datetime, said: Said) -> Order | None:
     name, fields = said
     command: AnyCommand | None = read_message(name, fields, "tried").command
     decided = decide(order, command, now) if command is not None else None
-    return paid(decided) if isinstance(decided, Decision) else None
+    return pay_all(decided) if isinstance(decided, Decision) else None
 
 
 def _exclude_each_other(order: Order, now: datetime, one: Said, other: Said) -> bool:
@@ -178,7 +178,7 @@ def _rivals_of_the_clock(random: Random, order: Order) -> Iterator[tuple[Clock, 
     clock, now = next_clock(order), datetime.now(UTC)
     if clock is None or clock.name in REMINDERS or clock.name == "dormancy" or clock.at - now < ENOUGH_TIME:
         return
-    after = paid(decide_clock(order, clock, clock.at))
+    after = pay_all(decide_clock(order, clock, clock.at))
     for _ in range(TRIED_SAYINGS):
         said = something_to_say(random, order, now)
         stopped = _after(order, now, said)

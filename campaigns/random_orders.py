@@ -9,7 +9,7 @@ from random import Random
 from typing import Any, Literal
 
 from recourse.policies import PRESETS, load_policy
-from recourse.resolution.engine import OrderEngine
+from recourse.resolution.engine import OrderEngine, all_is_paid
 from recourse.resolution.model.commands import COMMANDS
 from recourse.resolution.model.durations import parse_duration, write_duration
 from recourse.resolution.model.order import Opening, Order, Terms
@@ -176,13 +176,13 @@ def some_life(random: Random, opening: Opening, moves: int, longest_wait: timede
         said = [move for move in life if move.name]
         if clock is not None and clock.at - now <= longest_wait and random.random() < 0.3:
             now = max(now, clock.at)
-            engine.apply(engine.fire(clock, now))
+            engine.carry_out(engine.fire(clock, now), all_is_paid)
             life.append(Move(None, {}, "signal", think))
         elif said and random.random() < 0.1:
             life.append(replace(random.choice(said), how=random.choice(HOWS), after=think))
         else:
             name, fields = something_to_say(random, engine.order, now)
             fields = {"command_id": f"{next(numbers)}", **fields}
-            engine.apply(engine.decide(read_message(name, fields, "unnamed"), now))
+            engine.carry_out(engine.decide(read_message(name, fields, "unnamed"), now), all_is_paid)
             life.append(Move(name, fields, random.choice(HOWS), think))
     return life

@@ -11,6 +11,7 @@ from typing import Any
 from recourse.activities.webhook import payload
 from recourse.local.process import free_port
 from recourse.resolution.model.notice import Notice
+from recourse.resolution.model.payments import ACCOUNTS
 
 # The status to answer with; None: hang up without an answer.
 Answer = Callable[[dict[str, str], bytes], int | None]
@@ -98,10 +99,10 @@ class Bank:
     def answer(self, headers: dict[str, str], body: bytes) -> int | None:
         """Pay, unless this was paid; fail at most once for each payment, before or after the effect."""
         payment = json.loads(body)
-        key = payment["idempotency_key"]
+        key = payment["key"]
         if key in self.paid:
             self.asked_again += 1
-            if self.paid[key] != payment:
+            if _sum(self.paid[key]) != _sum(payment):
                 self.contradictions.append(f"{key} is both {self.paid[key]} and {payment}")
             return 204
         self.paid[key] = payment
@@ -113,7 +114,11 @@ class Bank:
     def total(self, order_id: str) -> dict[str, int]:
         """What it has paid for an order, by who got it."""
         mine = [payment for payment in self.paid.values() if payment["order_id"] == order_id]
-        return {who: sum(payment[who] for payment in mine) for who in ("client", "freelancer", "platform")}
+        return {who: sum(one["amount"] for one in mine if one["name"] == leg) for leg, who in ACCOUNTS.items()}
+
+
+def _sum(payment: dict[str, Any]) -> tuple[Any, ...]:
+    return payment["order_id"], payment["leg"], payment["amount"], payment["currency"]
 
 
 @asynccontextmanager

@@ -13,8 +13,8 @@ from typing import Any
 import httpx2
 
 from campaigns import BANK
-from recourse.activities.contract import Payment
 from recourse.cli.quiet import quiet
+from recourse.database.payments import PaymentLeg
 from recourse.runtime.database_connection import database
 from recourse.runtime.settings import read_settings
 from recourse.runtime.stopping import until_stopped
@@ -32,10 +32,10 @@ class BankByHttp:
     def __init__(self, url: str) -> None:
         self._url = url
 
-    async def pay(self, payment: Payment) -> None:
+    async def pay(self, leg: PaymentLeg) -> None:
         """Have it paid. Raises httpx2.HTTPError where the bank says no, or nothing."""
         async with httpx2.AsyncClient(timeout=5) as client:
-            response = await client.post(self._url, content=payment.model_dump_json())
+            response = await client.post(self._url, content=leg.model_dump_json())
             response.raise_for_status()
 
 

@@ -1,5 +1,6 @@
 """The life of one order: it waits for what the parties do, and for what they fail to do in time."""
 
+import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,14 +14,23 @@ from temporalio.common import RawValue, RetryPolicy, SearchAttributeUpdate
 from temporalio.exceptions import ActivityError, ApplicationError
 
 with workflow.unsafe.imports_passed_through():
-    from recourse.activities.contract import FIND_ANSWER, PAY, READ_OFFSETS, RECORD_STEP, Payment, StepRecorded
+    from recourse.activities.contract import (
+        FIND_ANSWER,
+        PAY,
+        READ_OFFSETS,
+        RECORD_STEP,
+        FormerPayment,
+        LegToPay,
+        StepRecorded,
+    )
     from recourse.resolution.engine import Decided, OrderEngine, Plan
     from recourse.resolution.inbox import Inbox
     from recourse.resolution.model.amounts import write_amount
-    from recourse.resolution.model.data_version import DATA_VERSION, NeedsNewerBuild
+    from recourse.resolution.model.data_version import DATA_VERSION, FIRST, NeedsNewerBuild
     from recourse.resolution.model.fields import UNNAMED, whole_second
     from recourse.resolution.model.order import Opening, read_state, write_state
     from recourse.resolution.model.outcome import Outcome, Refused
+    from recourse.resolution.model.payments import Leg, LegAnswer
     from recourse.resolution.model.reading import Message, read_message
     from recourse.resolution.model.step import Answered
     from recourse.resolution.model.zones import Offsets
@@ -40,6 +50,8 @@ with workflow.unsafe.imports_passed_through():
 
 # What one run may hand to the next of undecided messages; Temporal takes 2 MiB with the order itself.
 CARRIED_AT_MOST = 256 * 1024  # bytes
+# A payment that fails is tried again by the order's own clock.
+ONCE = RetryPolicy(maximum_attempts=1)
 # The memo that says how many signals the order has had before it was revived.
 SIGNALS = "signals"
 
@@ -146,6 +158,7 @@ class OrderWorkflow:
             clock = engine.due(self.now, first.item.message if first else None)
             if clock is not None:
                 await self.carry_out(engine.fire(clock, self.now, self.offsets))
+                await self.pay_first_time()
             elif first is None:
                 return
             else:
@@ -169,7 +182,10 @@ class OrderWorkflow:
         elif engine.is_over(self.now):
             pending.outcome = self.closed(pending.message) if await self.is_over() else None
         elif await self.carry_out(engine.decide(pending.message, self.now, self.offsets)):
-            pending.outcome = engine.answers[pending.message.key].outcome
+            outcome = engine.answers[pending.message.key].outcome
+            # Its sender hears of it once the provider was asked, so that what it reads then is what came of it.
+            await self.pay_first_time()
+            pending.outcome = outcome
 
     def closed(self, message: Message) -> Refused:
         """The answer to a message that comes after the order has ended for good."""
@@ -196,18 +212,32 @@ class OrderWorkflow:
             engine.learn(answer)
 
     async def carry_out(self, decided: Decided) -> bool:
-        """Make a decision's payment, if it has one, and commit its step.
+        """Commit the step of a decision, or, where the clock of retries is due, that of what the provider says.
 
         False where the database had another step already, committed by an attempt that was forgotten: the order then
         goes on from there, and what was being decided is decided anew.
         """
-        payment = self.payment_of(decided)
-        if payment is None:
-            return await self.commit(self.engine.plan(decided))
-        # What is paid cannot be taken back, so no forgotten attempt may have decided anything else.
-        if not await self.fence():
-            return False
-        return await self.commit(self.engine.plan(decided, paid=await self.pay(payment)))
+        former = self.former_payment_of(decided)
+        if former is not None:
+            if not await self.fence():
+                return False
+            return await self.commit(self.engine.plan_formerly(decided, paid=await self.pay_formerly(former)))
+        if decided.retries and self.engine.asks(self.now):
+            # What is paid cannot be taken back, so no forgotten attempt may have decided anything else.
+            return await self.fence() and await self.ask_provider()
+        return await self.commit(self.engine.plan(decided))
+
+    async def pay_first_time(self) -> None:
+        """Ask the provider for a payment that the last step has written down."""
+        if not self.engine.order.retries and self.engine.asks(self.now):
+            await self.ask_provider()
+
+    async def ask_provider(self) -> bool:
+        """Ask the provider, once, for every leg that waits, in their order, and commit what it says."""
+        legs = self.engine.asks(self.now)
+        said = await asyncio.gather(*(self.pay(leg) for leg in legs))
+        answers = {leg.id: answer for leg, answer in zip(legs, said, strict=True) if answer is not None}
+        return await self.commit(self.engine.plan_answers(answers, self.now))
 
     async def is_over(self) -> bool:
         """Whether the order answers no more, for certain."""
@@ -221,14 +251,17 @@ class OrderWorkflow:
         """
         return await self.commit(self.engine.fence(self.now), title="fence: nothing else was decided")
 
-    def payment_of(self, decided: Decided) -> Payment | None:
-        """What the payment provider is to move; None: nothing. The built-in ledger moves money with the step itself."""
+    def former_payment_of(self, decided: Decided) -> FormerPayment | None:
+        """What a build of data version 1 asked the provider for; None: nothing, or it is not asked like that."""
         order = decided.decision.order
-        sums = decided.payment
-        if sums is None or not sums.total or order.opening.provider == "ledger":
+        if order.opening.made_for > FIRST or order.opening.provider == "ledger":
             return None
-        return Payment(
-            idempotency_key=decided.payment_key,
+        sums = decided.former_payment
+        # An id for each payment: an order that began to pay as it did formerly goes on as it is done now.
+        if sums is None or not sums.total or workflow.patched(f"payments are written first, {self.engine.steps}"):
+            return None
+        return FormerPayment(
+            idempotency_key=f"{order.terms.order_id}.payment.{order.payments + 1}",
             order_id=order.terms.order_id,
             provider=order.opening.provider,
             currency=order.terms.currency,
@@ -237,19 +270,35 @@ class OrderWorkflow:
             platform=sums.platform,
         )
 
-    async def pay(self, payment: Payment) -> bool:
-        """Ask the payment provider, once."""
+    async def pay(self, leg: Leg) -> LegAnswer | None:
+        """Ask the payment provider for one leg; None: it has failed."""
+        order_id, currency = self.engine.order.terms.order_id, self.engine.order.terms.currency
+        try:
+            answer: LegAnswer = await workflow.execute_activity(
+                PAY,
+                LegToPay(order_id=order_id, leg=leg.id),
+                result_type=LegAnswer,
+                start_to_close_timeout=ONE_TRY,
+                retry_policy=ONCE,
+                summary=f"pay {write_amount(leg.amount, currency)} out of escrow ({leg.id})",
+            )
+        except ActivityError:
+            # The order stays as it is; a clock tries again, with the same idempotency key.
+            return None
+        return answer
+
+    async def pay_formerly(self, payment: FormerPayment) -> bool:
+        """Ask as builds of data version 1 did; no worker pays it."""
         total = payment.client + payment.freelancer + payment.platform
         try:
             await ask(
                 PAY,
                 args=[payment],
                 start_to_close_timeout=ONE_TRY,
-                retry_policy=RetryPolicy(maximum_attempts=1),
+                retry_policy=ONCE,
                 summary=f"pay {write_amount(total, payment.currency)} out of escrow",
             )
         except ActivityError:
-            # The order stays canceled or completed; a clock tries again, with the same idempotency key.
             return False
         return True
 

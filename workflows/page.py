@@ -195,7 +195,10 @@ def timer(clock: Clock | None) -> str:
 def step_title(step: Step) -> str:
     """One step in words, for the UI's timeline."""
     if step.entry is None:
-        return "opened: the money is in escrow" if step.number == 0 else "the payment provider failed again"
+        if step.number == 0:
+            return "opened: the money is in escrow"
+        said = [f"{row.number}.{row.leg} {row.status}" for row in step.payments]
+        return f"the payment provider: {', '.join(said)}" if said else "the payment provider failed again"
     content = step.entry.parsed
     command = content.command
     if isinstance(content, ClockFired):

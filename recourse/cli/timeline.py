@@ -12,7 +12,6 @@ from recourse.resolution.model.amounts import write_amount
 from recourse.resolution.model.entry import EntryContent, OtherEvent, RefusedEntry
 from recourse.resolution.model.events import (
     Event,
-    MoneyMoved,
     OrderCanceled,
     ProposalMade,
     RequestCountered,
@@ -22,6 +21,7 @@ from recourse.resolution.model.events import (
 )
 from recourse.resolution.model.fields import visible
 from recourse.resolution.model.instants import write_instant
+from recourse.resolution.model.payment_events import LegPaid, MoneyMoved
 from recourse.resolution.model.record import Export, ExportedEntry
 from recourse.resolution.model.step import RecordEntry
 from recourse.resolution.model.zones import read_zone
@@ -111,6 +111,9 @@ def _money(content: EntryContent, currency: str | None) -> Text:
         if isinstance(event, MoneyMoved)
         for account, amount in event.sums
         if amount
+    ]
+    lines += [
+        f"{event.leg} +{_amount(event.amount, currency)}" for event in content.events if isinstance(event, LegPaid)
     ]
     return _text("\n".join([*lines, f"still held {_amount(content.money.held, currency)}"] if lines else []))
 

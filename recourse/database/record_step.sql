@@ -86,6 +86,21 @@ lines AS (
         (whole ->> 'at')::timestamptz
     FROM written AS w, given, jsonb_array_elements(whole -> 'ledger') WITH ORDINALITY AS l
 ),
+paid AS (
+    INSERT INTO payments AS p (
+        key, order_id, number, leg, turn, amount, currency, provider, status, reason, reference, answered_at
+    )
+    SELECT l.key, w.order_id, l.number, l.leg, l.turn, l.amount, l.currency, l.provider, l.status, l.reason,
+        l.reference, CASE WHEN l.status <> 'waiting' THEN now() END
+    FROM written AS w, given, jsonb_to_recordset(whole -> 'payments') AS l (
+        key text, number bigint, leg text, turn bigint, amount bigint, currency text, provider text, status text,
+        reason text, reference text
+    )
+    -- A key that was written before means the same; its trigger refuses anything else.
+    ON CONFLICT (key) DO UPDATE SET
+        amount = excluded.amount, provider = excluded.provider, status = excluded.status, reason = excluded.reason,
+        reference = excluded.reference, answered_at = coalesce(p.answered_at, excluded.answered_at)
+),
 told AS (
     INSERT INTO notices (id, order_id, step, line, receiver, name, at, body)
     SELECT n.value ->> 'id', w.order_id, w.step, n.ordinality, n.value ->> 'to', n.value ->> 'name',

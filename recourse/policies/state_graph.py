@@ -15,14 +15,14 @@ from recourse.policies.probes import Probes
 from recourse.policies.state_key import right_changes, state_key
 from recourse.resolution.model.commands import AnyCommand
 from recourse.resolution.model.durations import WEEKDAYS, window_end
-from recourse.resolution.model.events import MoneyMoved
 from recourse.resolution.model.order import Opening, Order, Terms, open_order
+from recourse.resolution.model.payment_events import MoneyMoved
 from recourse.resolution.model.policy import Policy
 from recourse.resolution.model.zones import offsets_of
 from recourse.resolution.rules.clocks import REMINDERS, Clock, clocks
 from recourse.resolution.rules.decide import decide, decide_clock
 from recourse.resolution.rules.decision import Decision
-from recourse.resolution.shown.looking_ahead import paid
+from recourse.resolution.rules.paying import pay_all
 
 Mover = Literal["client", "freelancer", "operator", "time"]
 ORDERED_AT = datetime(2025, 3, 3, 9, tzinfo=UTC)
@@ -175,7 +175,7 @@ class _Explorer:
     def _move(
         self, source: int, by: Mover, name: str, command: AnyCommand | None, decision: Decision, at: datetime
     ) -> None:
-        after = paid(decision)
+        after = pay_all(decision)
         running = tuple(clocks(after))
         final = sum(isinstance(event, MoneyMoved) and event.final for event in decision.events)
         target = self._arrive(after, at, self.states[source].settlements + final, running)

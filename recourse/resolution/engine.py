@@ -4,43 +4,47 @@ The Temporal workflow and the simulator both drive an order through this class; 
 planning change nothing. The order moves in `commit` (the step is written) and in `adopt` (the database has another).
 """
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from recourse.resolution.booking import ledger_lines, leg_rows
 from recourse.resolution.inbox import counts_at
 from recourse.resolution.model.data_version import DATA_VERSION, NeedsNewerBuild
-from recourse.resolution.model.events import Event, PaymentFailed
+from recourse.resolution.model.events import Event
 from recourse.resolution.model.facts import facts
-from recourse.resolution.model.order import (
-    Opening,
-    Order,
-    Sums,
-    open_order,
-    read_state,
-    write_opening,
-    write_state,
-)
+from recourse.resolution.model.order import Opening, Order, open_order, read_state, write_opening, write_state
 from recourse.resolution.model.outcome import Outcome, Refused
+from recourse.resolution.model.payment_events import LegsFailed, PaymentFailed
+from recourse.resolution.model.payments import Leg, LegAnswer, Sums
 from recourse.resolution.model.reading import Message
 from recourse.resolution.model.record import as_sent, beginning, hidden_counts, make_entry
 from recourse.resolution.model.refusals import Refusal
 from recourse.resolution.model.step import Adopted, Answer, Answered, LedgerLine, Step
 from recourse.resolution.model.zones import Offsets
-from recourse.resolution.rules.clocks import Clock, is_over, next_clock
+from recourse.resolution.rules.clocks import Clock, is_over, next_clock, over_at
 from recourse.resolution.rules.decide import decide, decide_clock
 from recourse.resolution.rules.decision import Decision
-from recourse.resolution.rules.paying import make_failed, make_paid, payment_due
+from recourse.resolution.rules.former_paying import make_failed, make_paid, payment_due
+from recourse.resolution.rules.paying import make_payments, take_answers, waiting_legs
 from recourse.resolution.shown.answering import entry_content, outcome_of
 from recourse.resolution.shown.notices import notices
 from recourse.resolution.shown.summary import summary
 
 Key = tuple[str, str]  # sender and command id
+# What a payment provider says to a leg of an order; None: it fails.
+Provider = Callable[[Order, Leg], LegAnswer | None]
+
+
+def all_is_paid(order: Order, leg: Leg) -> LegAnswer:
+    """A provider that pays."""
+    return LegAnswer(status="done")
 
 
 @dataclass(frozen=True)
 class Decided:
-    """What a message or a due clock does, before its payment, if it has one, is made."""
+    """What a message or a due clock does."""
 
     decision: Decision
     message: Message | None = None
@@ -48,18 +52,14 @@ class Decided:
     refusal: Refusal | None = None
 
     @property
-    def payment(self) -> Sums | None:
-        """What the payment provider must move before the step is written; None where nothing is to be moved now."""
-        if self.refusal:
-            return None
-        retrying = self.clock is not None and self.clock.name == "settlement_retry"
-        return payment_due(self.decision.order, retrying=retrying)
+    def retries(self) -> bool:
+        """Whether it is the clock at which the payment provider is asked."""
+        return self.clock is not None and self.clock.name == "settlement_retry"
 
     @property
-    def payment_key(self) -> str:
-        """The idempotency key of the payment: the same for every attempt."""
-        order = self.decision.order
-        return f"{order.terms.order_id}.payment.{order.payments + 1}"
+    def former_payment(self) -> Sums | None:
+        """What a build of data version 1 had the payment provider move before the step was written; None: nothing."""
+        return None if self.refusal else payment_due(self.decision.order, retrying=self.retries)
 
 
 @dataclass(frozen=True)
@@ -132,8 +132,7 @@ class OrderEngine:
 
     def over_at(self) -> datetime | None:
         """When a closed order stops answering, as far as that is known now."""
-        closed_at = self.order.closed_at
-        return None if closed_at is None else closed_at + self.order.policy.order.reachable_after
+        return over_at(self.order)
 
     def first_answer(self, message: Message) -> Outcome | None:
         """The first answer, if this sender has sent the same command with the same fields under this id before."""
@@ -178,18 +177,42 @@ class OrderEngine:
         order = self.order.model_copy(update={"decided_at": decided_at})
         return Decided(decide_clock(order, clock, now, offsets), clock=clock)
 
-    def plan(self, decided: Decided, *, paid: bool = True) -> Plan:
-        """The step that a decision becomes. `paid`: whether its payment, if it has one, went through."""
-        decision, before, payment = decided.decision.fork(), self.order, decided.payment
-        if payment is not None:
-            # Where nothing is left to be moved, no provider is asked.
-            paid = paid or not payment.total
-            if paid:
-                make_paid(decision, payment, told=before.settlement == "held" or before.provider_failed)
-            else:
-                make_failed(decision, payment)
-        events = tuple(decision.events)
-        if decided.clock is not None and events and all(isinstance(event, PaymentFailed) for event in events):
+    def asks(self, now: datetime) -> tuple[Leg, ...]:
+        """The legs of payments of which the provider is to be asked now. They are written down already."""
+        due = self.order.retry_at is not None and self.order.retry_at <= now
+        return waiting_legs(self.order) if due else ()
+
+    def plan(self, decided: Decided) -> Plan:
+        """The step that a decision becomes. What it has paid is written with it, before the provider is asked."""
+        decision = decided.decision.fork()
+        if decided.refusal is None:
+            make_payments(decision, retrying=decided.retries)
+        return self._plan(decided, decision)
+
+    def plan_answers(self, answers: Mapping[str, LegAnswer], now: datetime) -> Plan:
+        """The step that the provider's answers become: to every leg that it was asked for, or it has failed.
+
+        Only a round that changes something has an entry, and the first, which belongs to the decision, has none.
+        """
+        before = self.order
+        decision, retry_at = Decision(before, now, now), before.retry_at
+        take_answers(decision, answers)
+        if before.retries and retry_at is not None:
+            return self._plan(Decided(decision, clock=Clock(name="settlement_retry", at=retry_at)), decision)
+        return Plan(self._changed(decision), decision.order, events=tuple(decision.events))
+
+    def plan_formerly(self, decided: Decided, *, paid: bool) -> Plan:
+        """The step as a build of data version 1 made it. `paid`: whether the payment went through."""
+        decision, before, payment = decided.decision.fork(), self.order, decided.former_payment
+        if payment is not None and (paid or not payment.total):
+            make_paid(decision, payment, told=before.settlement == "held" or before.provider_failed)
+        elif payment is not None:
+            make_failed(decision, payment)
+        return self._plan(decided, decision)
+
+    def _plan(self, decided: Decided, decision: Decision) -> Plan:
+        before, events = self.order, tuple(decision.events)
+        if decided.clock is not None and events and all(isinstance(one, PaymentFailed | LegsFailed) for one in events):
             # A retry in vain is nothing that anybody is notified of; only the next try has a new instant.
             return Plan(self._step(decision.order, decision.now), decision.order, events=events)
         content = entry_content(decision, before, decided.message, decided.clock, decided.refusal)
@@ -202,18 +225,23 @@ class OrderEngine:
         if message is not None:
             outcome = outcome_of(decision, order, entry, message, decided.refusal)
             answer = Answer(sender=message.sender, command_id=message.command_id, outcome=outcome)
+        decision.order = order
+        return Plan(self._changed(decision, entry=entry, answer=answer), order, message, events)
+
+    def _changed(self, decision: Decision, **parts: Any) -> Step:
+        """The step of a decision in which something happened."""
+        before, order = self.order, decision.order
         were, are = facts(before), facts(order)
-        step = self._step(
+        return self._step(
             order,
             decision.now,
-            entry=entry,
-            answer=answer,
-            ledger=_moved(payment) if payment is not None and paid else (),
+            ledger=ledger_lines(before, order),
+            payments=leg_rows(before, order),
             notices=notices(before, decision.events, order, decision.now, self.steps),
             facts=are if are != were else None,
             reopened=are is None and were is not None,
+            **parts,
         )
-        return Plan(step, order, message, events)
 
     def commit(self, plan: Plan) -> Step:
         """A plan was written: it is so. The step that is so now."""
@@ -224,9 +252,19 @@ class OrderEngine:
             self.answers[plan.message.key] = FirstAnswer(plan.step.answer.outcome, plan.message.fingerprint)
         return plan.step
 
-    def apply(self, decided: Decided, *, paid: bool = True) -> Step:
+    def apply(self, decided: Decided) -> Step:
         """Plan and commit at once, for a caller that keeps every step."""
-        return self.commit(self.plan(decided, paid=paid))
+        return self.commit(self.plan(decided))
+
+    def carry_out(self, decided: Decided, provider: Provider) -> list[Step]:
+        """Plan and commit at once, and what this provider says to the payment that is due then."""
+        now = decided.decision.now
+        steps = [] if decided.retries and self.asks(now) else [self.apply(decided)]
+        if legs := self.asks(now):
+            said = {leg.id: provider(self.order, leg) for leg in legs}
+            answers = {leg: answer for leg, answer in said.items() if answer is not None}
+            steps.append(self.commit(self.plan_answers(answers, now)))
+        return steps
 
     def adopt(self, stored: Adopted) -> None:
         """The database has something else than what was planned: that is so, and its answers are reported to nobody."""
@@ -256,17 +294,6 @@ class OrderEngine:
 def _written(opening: Opening) -> dict[str, Any]:
     """The opening as it is stored: where the record begins with it, as it was sent."""
     return write_opening(opening) if opening.opening_salt is None else as_sent(opening)
-
-
-def _moved(sums: Sums) -> tuple[LedgerLine, ...]:
-    """A payment out of escrow, in the ledger."""
-    lines = (
-        LedgerLine(account="escrow", amount=-sums.total),
-        LedgerLine(account="client", amount=sums.client),
-        LedgerLine(account="freelancer", amount=sums.freelancer),
-        LedgerLine(account="platform", amount=sums.platform),
-    )
-    return tuple(line for line in lines if line.amount)
 
 
 def check_build(order: Order, message: Message, answered: Outcome) -> None:

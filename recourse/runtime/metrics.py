@@ -21,7 +21,7 @@ MEANINGS = {
     "recourse_steps_out_of_order_total": "Attempts at a step whose predecessor the database does not have: it was set "
     "back.",
     "recourse_deliveries_total": "Notices sent, by `channel` and `result` (`delivered`, `failed`).",
-    "recourse_payments_total": "Attempts at a payment, by `provider` and `result` (`paid`, `failed`).",
+    "recourse_payments_total": "Attempts at a payment, by `provider` and `result` (`paid`, `blocked`, `failed`).",
     "recourse_notice_lag_seconds": "Time from when a notice was written until its receiver took it, by `channel`.",
 }
 LAG = "recourse_notice_lag"
@@ -68,6 +68,6 @@ class Counts:
         if lag is not None:
             self._lag.record(lag, {"channel": channel})
 
-    def paid(self, provider: str | None, result: Literal["paid", "failed"]) -> None:
+    def paid(self, provider: str | None, result: Literal["paid", "blocked", "failed"]) -> None:
         """A payment was attempted; `provider` None: by none that this worker knows."""
         self._payments.add(1, {"provider": provider or UNKNOWN, "result": result})

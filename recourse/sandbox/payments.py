@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
-from recourse.activities.contract import Payment
+from recourse.database.payments import PaymentLeg
 
 NAME = "sandbox"
 Answer = Literal["pay", "fail", "block", "lose_answer"]
-# The last two digits of what an order pays out, in minor units.
+# The last two digits of what a leg pays, in minor units.
 BY_AMOUNT: dict[int, Answer] = {1: "fail", 2: "block", 3: "lose_answer"}
 
 
@@ -20,10 +20,10 @@ class PaymentFailed(Exception):
 
 @dataclass(frozen=True)
 class Attempt:
-    """A payment that was asked for, what the provider answered, and whether the money moved with it."""
+    """A leg of a payment that was asked for, what the provider answered, and whether the money moved with it."""
 
     at: datetime
-    payment: Payment
+    payment: PaymentLeg
     answer: Answer
     moved: bool
 
@@ -49,12 +49,12 @@ class SandboxPayments:
         """What was asked for an order, in order."""
         return [attempt for attempt in self.attempts if attempt.payment.order_id == order_id]
 
-    async def pay(self, payment: Payment) -> None:
+    async def pay(self, payment: PaymentLeg) -> None:
         """Move the money once, or fail as a test wants it."""
         while (answer := self._answer(payment)) == "block":
             self._note(payment, answer, moved=False)
             await self._changed[payment.order_id].wait()
-        paid = any(one.moved for one in self.of(payment.order_id) if one.payment == payment)
+        paid = any(one.moved for one in self.of(payment.order_id) if one.payment.key == payment.key)
         if answer == "lose_answer" and paid:
             answer = "pay"
         self._note(payment, answer, moved=answer != "fail" and not paid)
@@ -63,9 +63,8 @@ class SandboxPayments:
         if answer == "lose_answer":
             raise PaymentFailed("The payment provider has paid, and its answer is lost.")
 
-    def _answer(self, payment: Payment) -> Answer:
-        total = payment.client + payment.freelancer + payment.platform
-        return self._told.get(payment.order_id) or BY_AMOUNT.get(total % 100, "pay")
+    def _answer(self, payment: PaymentLeg) -> Answer:
+        return self._told.get(payment.order_id) or BY_AMOUNT.get(payment.amount % 100, "pay")
 
-    def _note(self, payment: Payment, answer: Answer, *, moved: bool) -> None:
+    def _note(self, payment: PaymentLeg, answer: Answer, *, moved: bool) -> None:
         self.attempts.append(Attempt(datetime.now(UTC), payment, answer, moved))

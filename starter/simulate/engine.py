@@ -1,6 +1,6 @@
 """What both engines offer to a story, and the one that is the rules alone with a simulated clock."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -10,13 +10,27 @@ from recourse.resolution.model.fields import UNNAMED
 from recourse.resolution.model.notice import Notice
 from recourse.resolution.model.order import Opening, Order
 from recourse.resolution.model.outcome import Outcome
+from recourse.resolution.model.payments import LegAnswer, LegName
 from recourse.resolution.model.reading import Message, read_message
 from recourse.resolution.model.record import Reader, export
 from recourse.resolution.model.step import RecordEntry, Step
 from recourse.resolution.rules.clocks import next_clock
 from recourse.resolution.shown.answering import unrecorded
+from recourse.starter.simulate.story import ALL_WORKS, Says
 
 SALT = "the record salt of a story"
+CANNOT = "The provider of this story can never pay it."
+
+
+def answer_of(says: Says) -> LegAnswer | None:
+    """What the provider says, as the rules take it; None: it fails."""
+    match says:
+        case "works":
+            return LegAnswer(status="done")
+        case "cannot":
+            return LegAnswer(status="blocked", reason=CANNOT)
+        case "fails":
+            return None
 
 
 class NotExpressible(Exception):
@@ -35,8 +49,8 @@ class Engine(Protocol):
     async def worker(self, up: bool) -> list[Outcome]:
         """Take the worker down, or up: then the outcomes of what waited, in the order in which it was sent."""
 
-    async def provider(self, works: bool) -> None:
-        """Let the payment provider fail, or work again."""
+    async def provider(self, says: Mapping[LegName, Says]) -> None:
+        """What the payment provider says to these legs from now on."""
 
     async def order(self) -> Order:
         """The order as it is now."""
@@ -58,7 +72,7 @@ class PureEngine:
         self.rules = OrderEngine(opening)
         self.now = opening.terms.ordered_at
         self.up = True
-        self.provider_works = True
+        self.provider_says = dict(ALL_WORKS)
         self.inbox: Inbox[Message] = Inbox()
         self.arrived = 0
         self._answers: dict[int, Outcome] = {}
@@ -93,8 +107,8 @@ class PureEngine:
         self._work()
         return [self._answers.pop(id(message)) for message in waited]
 
-    async def provider(self, works: bool) -> None:
-        self.provider_works = works
+    async def provider(self, says: Mapping[LegName, Says]) -> None:
+        self.provider_says |= says
 
     async def order(self) -> Order:
         return self.rules.order
@@ -127,14 +141,15 @@ class PureEngine:
             return first
         if self.rules.is_over(self.now):
             return unrecorded(self.rules.order.terms.order_id, message.name, message.command_id, "order_closed")
-        step = self._finish(self.rules.decide(message, self.now))
+        step = self._finish(self.rules.decide(message, self.now))[0]
         if step.answer is None:
             raise AssertionError("a message without an answer")
         return step.answer.outcome
 
-    def _finish(self, decided: Decided) -> Step:
-        self.steps.append(self.rules.apply(decided, paid=self.provider_works))
-        return self.steps[-1]
+    def _finish(self, decided: Decided) -> list[Step]:
+        steps = self.rules.carry_out(decided, lambda _, leg: answer_of(self.provider_says[leg.name]))
+        self.steps += steps
+        return steps
 
 
 def exported(order: Order, entries: Sequence[RecordEntry], reader: Reader) -> dict[str, Any]:

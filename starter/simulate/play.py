@@ -56,8 +56,8 @@ class Play:
     async def _step(self, step: StoryStep) -> None:
         where: Path_ = ("steps", step.position)
         await self.engine.move_to(step.at + self.shift)
-        if step.get("provider"):
-            await self.engine.provider(step.get("provider") == "works")
+        if step.provider:
+            await self.engine.provider(step.provider)
         if step.get("worker"):
             await self._worker(step)
         if step.sent and step.sent.do == "preview":

@@ -90,7 +90,7 @@ async def play(
 
 
 async def _on_pure(story: Story) -> Result:
-    opening = Opening(terms=story.terms, policy=story.policy, record_salt=SALT)
+    opening = Opening(terms=story.terms, policy=story.policy, record_salt=SALT, provider=story.provider)
     return await _result(Play(story, PureEngine(opening)), "pure")
 
 

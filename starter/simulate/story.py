@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal, cast, get_args
 
 import yaml
 from pydantic import ValidationError
@@ -15,11 +15,16 @@ from recourse.policies import load_policy
 from recourse.resolution.model.commands import COMMANDS
 from recourse.resolution.model.durations import parse_duration
 from recourse.resolution.model.order import Histories, Terms
+from recourse.resolution.model.payments import LegName
 from recourse.resolution.model.policy import Policy, PolicyError
 from recourse.resolution.model.unfit import unfit
 from recourse.runtime.currencies import check_currency
 
 EngineName = Literal["pure", "temporal"]
+# What a story lets the payment provider say to a leg.
+Says = Literal["works", "fails", "cannot"]
+ALL_WORKS: Mapping[LegName, Says] = {"refund": "works", "payout": "works", "fee": "works"}
+_PROVIDER = set(get_args(Says))
 Path_ = tuple[str | int, ...]
 
 _TOP = {"id", "title", "rules", "policy", "policy_changes", "only", "order", "history", "steps", "never_told"}
@@ -113,6 +118,12 @@ class StoryStep:
     sent: Sent | None
     together: tuple[Sent, ...]
 
+    @property
+    def provider(self) -> dict[LegName, Says]:
+        """What the payment provider says from now on, by leg."""
+        said: Says | dict[LegName, Says] = self.keys.get("provider") or {}
+        return dict.fromkeys(ALL_WORKS, said) if isinstance(said, str) else said
+
     def get(self, key: str) -> Any:
         """What the step says under `key`, or None."""
         return self.keys.get(key)
@@ -132,6 +143,11 @@ class Story:
     steps: tuple[StoryStep, ...]
     never_told: tuple[str, ...]
     lines: Mapping[Path_, int] = field(repr=False)
+
+    @property
+    def provider(self) -> str:
+        """The payment provider of its order: one of its own where it names any."""
+        return "story" if any(step.provider for step in self.steps) else "ledger"
 
     def line(self, *path: str | int) -> int:
         """The line of a key, or of the nearest thing that has it."""
@@ -287,7 +303,12 @@ class _Reader:
             if key in step:
                 self._known(step[key], _ROLES, (*where, key))
         self._one_of(step, "worker", {"up", "down"}, where)
-        self._one_of(step, "provider", {"works", "fails"}, where)
+        if isinstance(step.get("provider"), dict):
+            self._known(step["provider"], set(ALL_WORKS), (*where, "provider"))
+            for leg in step["provider"]:
+                self._one_of(step["provider"], leg, _PROVIDER, (*where, "provider"))
+        else:
+            self._one_of(step, "provider", _PROVIDER, where)
         together = tuple(
             self._sent(item, (*where, "together", index), _TOGETHER)
             for index, item in enumerate(self._list(step, "together", where))

@@ -17,10 +17,11 @@ from temporalio.client import Client
 from temporalio.testing import TimeSkipper, TimeSkippingConfig
 from temporalio.testing._timeskipping import FastForwardConfig  # the SDK does not export it yet
 
-from recourse.activities.contract import Payment
+from recourse.activities.paying import CannotPay
 from recourse.database.address import Address
 from recourse.database.migrate import migrate
 from recourse.database.orders import read_answer, read_balances, read_notices, read_order, read_record
+from recourse.database.payments import PaymentLeg
 from recourse.database.pool import connect
 from recourse.errors import BadInput
 from recourse.local.postgres import postgres
@@ -29,6 +30,7 @@ from recourse.local.temporal import temporal_server
 from recourse.resolution.model.notice import Notice
 from recourse.resolution.model.order import Order
 from recourse.resolution.model.outcome import Outcome
+from recourse.resolution.model.payments import LegName
 from recourse.resolution.model.step import RecordEntry
 from recourse.resolution.model.zones import read_zone
 from recourse.runtime.database_connection import database_address
@@ -36,9 +38,10 @@ from recourse.runtime.search_attributes import register_search_attributes
 from recourse.runtime.settings import read_settings
 from recourse.runtime.temporal_connection import connect as connect_temporal
 from recourse.starter.client import Recourse
+from recourse.starter.simulate.engine import CANNOT
 from recourse.starter.simulate.order_clock import ROOM, SKIPS, OrderClock
 from recourse.starter.simulate.outages import AWAY_UNTIL, OrderWithOutages
-from recourse.starter.simulate.story import Story
+from recourse.starter.simulate.story import ALL_WORKS, Says, Story
 from recourse.worker import make_worker
 
 QUEUE = "stories"
@@ -56,15 +59,20 @@ class TooSlow(Exception):
 
 
 class StoryProvider:
-    """A payment provider that fails for the orders whose story says so."""
+    """A payment provider that says to each order's legs what its story lets it say."""
 
     def __init__(self) -> None:
-        self.failing: set[str] = set()
+        self.says: dict[str, dict[LegName, Says]] = {}
 
-    async def pay(self, payment: Payment) -> None:
-        """Take note of nothing; fail where the story wants it."""
-        if payment.order_id in self.failing:
-            raise ConnectionError("the payment provider does not answer")
+    async def pay(self, leg: PaymentLeg) -> None:
+        """Take note of nothing; fail, or never pay, where the story wants it."""
+        match self.says.get(leg.order_id, ALL_WORKS)[leg.name]:
+            case "fails":
+                raise ConnectionError("the payment provider does not answer")
+            case "cannot":
+                raise CannotPay(CANNOT)
+            case "works":
+                return
 
 
 class StoryOrders(Recourse):
@@ -195,8 +203,7 @@ class TemporalEngine:
         delay = self._now - datetime.now(UTC)
         client = TimeSkipper(self._stage.client, config=starting).client
         opener = Recourse(client, self._stage.pool, task_queue=OUTAGE_QUEUE if self._outages else QUEUE)
-        provider = "story" if any(step.get("provider") for step in self._story.steps) else "ledger"
-        await opener.start(self._terms, self._story.policy, provider=provider, start_delay=delay)
+        await opener.start(self._terms, self._story.policy, provider=self._story.provider, start_delay=delay)
         await self._clock.wait_until(self._written)
 
     async def _written(self) -> bool:
@@ -264,9 +271,10 @@ class TemporalEngine:
         backs = (step.at + self._shift for step in self._story.steps if step.get("worker") == "up")
         return next((at for at in backs if at >= self._now), None)
 
-    async def provider(self, works: bool) -> None:
-        """Let the payment provider fail for this order, or work again."""
-        (self._stage.provider.failing.discard if works else self._stage.provider.failing.add)(self._terms.order_id)
+    async def provider(self, says: Mapping[LegName, Says]) -> None:
+        """What the payment provider says to these legs of this order from now on."""
+        known = self._stage.provider.says
+        known[self._terms.order_id] = {**known.get(self._terms.order_id, ALL_WORKS), **says}
 
     async def order(self) -> Order:
         """The order as the database has it."""

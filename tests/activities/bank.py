@@ -3,7 +3,7 @@
 from collections import deque
 from typing import Literal
 
-from recourse.activities.contract import Payment
+from recourse.database.payments import PaymentLeg
 
 Trouble = Literal["before", "after"]
 
@@ -13,19 +13,20 @@ class Bank:
 
     def __init__(self, *troubles: Trouble) -> None:
         self.troubles: deque[Trouble] = deque(troubles)
-        self.asked: list[Payment] = []
-        self.moved: dict[str, Payment] = {}
+        self.asked: list[PaymentLeg] = []
+        self.moved: dict[str, PaymentLeg] = {}
 
-    async def pay(self, payment: Payment) -> None:
-        self.asked.append(payment)
+    async def pay(self, leg: PaymentLeg) -> str:
+        self.asked.append(leg)
         trouble = self.troubles.popleft() if self.troubles else None
         if trouble == "before":
             raise ConnectionError("the bank does not answer")
-        known = self.moved.setdefault(payment.idempotency_key, payment)
-        if known != payment:
+        known = self.moved.setdefault(leg.key, leg)
+        if known.amount != leg.amount:
             raise ValueError("this key was used for another payment")
         if trouble == "after":
             raise TimeoutError("the bank's answer was lost")
+        return f"ref-{leg.key}"
 
 
 def opened() -> Bank:

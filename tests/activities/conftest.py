@@ -28,12 +28,15 @@ class Written:
     """One order, in the database if there is a pool, and the commands that are given to it."""
 
     def __init__(self, pool: Any = None, policy: str = "resolution_center", changes: Any = None, **terms: Any) -> None:
+        provider = terms.pop("provider", "ledger")
         usual = {"order_id": f"o-{next(_numbers)}", "client": "c-1", "freelancer": "f-1", "price": 10_000}
         timed = {"service_fee": 550, "ordered_at": NOW, "delivery_time": timedelta(days=5)}
         agreed = Terms.model_validate({**usual, **timed, **terms})
         self.pool = pool
         self.order_id = agreed.order_id
-        self.engine = OrderEngine(Opening(terms=agreed, policy=load_policy(policy, changes), record_salt="salt-" * 4))
+        chosen = load_policy(policy, changes)
+        opening = Opening(terms=agreed, policy=chosen, record_salt="salt-" * 4, provider=provider)
+        self.engine = OrderEngine(opening)
         self.opening = self.engine.commit(self.engine.opening())
 
     async def open(self, **emails: str) -> "Written":

@@ -1,24 +1,31 @@
 """The payment port: asked until it has paid, always for the same payment under the same key, and paid for once."""
 
 import secrets
-from collections.abc import AsyncIterator, Mapping
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import asyncpg
 import pytest
 from temporalio.client import Client
-from temporalio.testing import TimeSkipper, TimeSkippingConfig
+from temporalio.exceptions import ApplicationError
+from temporalio.testing import ActivityEnvironment, TimeSkipper, TimeSkippingConfig
 
-from recourse.activities.paying import BadProvider, PaymentProvider, load_providers
+from recourse.activities.contract import LegToPay
+from recourse.activities.paying import BadProvider, CannotPay, Paying, PaymentProvider, load_providers
 from recourse.database.orders import read_balances
+from recourse.database.payments import PaymentLeg
 from recourse.policies import load_policy
 from recourse.resolution.model.order import Terms
+from recourse.resolution.model.payments import LegAnswer
 from recourse.runtime.names import workflow_id
 from recourse.runtime.temporal_connection import connect
 from recourse.starter.client import Recourse
 from recourse.worker import make_worker
 from tests.activities.bank import Bank
+from tests.activities.conftest import Written
 from tests.outcomes import applied
 
 CLIENT = {"role": "client", "id": "c-1"}
@@ -62,6 +69,10 @@ class Shop:
     async def balances(self, order_id: str) -> Mapping[str, int]:
         return await read_balances(self.recourse.pool, order_id)
 
+    async def payments(self, order_id: str) -> list[tuple[Any, ...]]:
+        query = "SELECT number || '.' || leg, amount, status, reference, attempts FROM payments WHERE order_id = $1"
+        return [tuple(row) for row in await self.recourse.pool.fetch(f"{query} ORDER BY number, leg, turn", order_id)]
+
     async def told(self, order_id: str) -> list[str]:
         return [notice.name for notice in await self.recourse.order(order_id).notices("client")]
 
@@ -78,16 +89,21 @@ async def test_a_provider_that_works_is_asked_once(temporal_address: str, pool: 
     async with shop(temporal_address, pool, bank=bank) as market:
         order_id = await market.canceled("bank")
         assert await market.settlement(order_id) == "settled"
-        [payment] = bank.asked
-        assert payment.model_dump() == {
-            "idempotency_key": f"{order_id}.payment.1",
+        [leg] = bank.asked
+        assert leg.model_dump() == {
+            "key": f"{order_id}.payment.1.refund",
             "order_id": order_id,
-            "provider": "bank",
+            "leg": "1.refund",
+            "name": "refund",
+            "amount": 10_550,
             "currency": "USD",
-            "client": 10_550,
-            "freelancer": 0,
-            "platform": 0,
+            "provider": "bank",
+            "status": "waiting",
+            "reason": None,
+            "reference": None,
+            "attempts": 0,
         }
+        assert await market.payments(order_id) == [("1.refund", 10_550, "done", f"ref-{leg.key}", 1)]
         assert await market.balances(order_id) == {"client": 0, "freelancer": 0, "platform": 0, "escrow": 0}
         assert await market.told(order_id) == ["order_canceled"]
 
@@ -107,8 +123,8 @@ async def test_one_that_fails_is_asked_again_for_the_same_and_pays_once(
 
         assert await market.settlement(order_id) == "settled"
         assert len(bank.asked) == 4
-        assert len({payment.model_dump_json() for payment in bank.asked}) == 1
-        assert [payment.client for payment in bank.moved.values()] == [10_550]
+        assert len({(leg.key, leg.amount) for leg in bank.asked}) == 1
+        assert [leg.amount for leg in bank.moved.values()] == [10_550]
         assert await market.balances(order_id) == {"client": 0, "freelancer": 0, "platform": 0, "escrow": 0}
         assert await market.told(order_id) == ["order_canceled", "money_settled"]
 
@@ -154,3 +170,74 @@ def test_a_provider_that_cannot_be_used_is_said_so_before_any_work(text: str, sa
     with pytest.raises(BadProvider, match=says) as refused:
         load_providers(text)
     assert text.split()[-1] in str(refused.value)
+
+
+@asynccontextmanager
+async def one_leg(pool: Any, provider: PaymentProvider) -> AsyncIterator[Callable[[], Awaitable[LegAnswer]]]:
+    """A refund that a step has written, and the activity that asks the provider for it."""
+    written = await Written(pool, provider="bank", requirements="awaited").open()
+    await written.by("client", "request", kind="cancel")
+    paying, asked = Paying(pool, {"bank": provider}), LegToPay(order_id=written.order_id, leg="1.refund")
+    yield lambda: ActivityEnvironment().run(paying.pay, asked)
+
+
+async def test_a_leg_that_the_provider_has_paid_is_not_asked_for_again(pool: Any) -> None:
+    bank = Bank()
+    async with one_leg(pool, bank) as pay:
+        first = await pay()
+        assert await pay() == first
+    assert (first.status, len(bank.asked)) == ("done", 1)
+
+
+class NoAccount:
+    """A provider that is no coroutine, and says no for good."""
+
+    def __init__(self) -> None:
+        self.thread: str | None = None
+
+    def pay(self, leg: PaymentLeg) -> str:
+        self.thread = threading.current_thread().name
+        raise CannotPay(f"No account\x00 for {leg.name}.")
+
+
+async def test_a_provider_runs_in_a_thread_and_may_say_that_it_can_never_pay(pool: Any) -> None:
+    provider = NoAccount()
+    async with one_leg(pool, provider) as pay:
+        answer = await pay()
+    assert answer == LegAnswer(status="blocked", reason="No account\\u0000 for refund.")
+    assert provider.thread is not None
+    assert provider.thread.startswith("payment")
+
+
+class Forgetful(Bank):
+    """A bank that can be asked what it has paid."""
+
+    def find(self, leg: PaymentLeg) -> str | None:
+        return "found" if leg.key in self.moved else None
+
+
+async def test_a_provider_that_can_find_a_payment_is_asked_for_it_before_it_is_asked_to_pay_again(pool: Any) -> None:
+    bank = Forgetful("before", "after")
+    async with one_leg(pool, bank) as pay:
+        for _ in range(2):
+            with pytest.raises((ConnectionError, TimeoutError)):
+                await pay()
+        assert await pay() == LegAnswer(status="done", reference="found")
+    assert len(bank.asked) == 2
+
+
+async def test_nothing_is_paid_that_no_step_has_written(pool: Any) -> None:
+    bank = Bank()
+    for asked in (LegToPay(order_id="nobody", leg="1.refund"), LegToPay(order_id="nobody", leg="x' OR true --")):
+        with pytest.raises(ApplicationError, match="has written the payment"):
+            await ActivityEnvironment().run(Paying(pool, {"bank": bank}).pay, asked)
+    assert bank.asked == []
+
+
+async def test_a_key_never_stands_for_another_amount(pool: Any) -> None:
+    async with one_leg(pool, Bank()) as pay:
+        await pay()
+    with pytest.raises(asyncpg.RaiseError, match="never stands for another payment"):
+        await pool.execute("UPDATE payments SET amount = amount + 1")
+    with pytest.raises(asyncpg.RaiseError, match="never changed or deleted"):
+        await pool.execute("DELETE FROM payments")

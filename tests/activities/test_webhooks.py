@@ -47,7 +47,7 @@ async def test_a_request_to_cancel_carries_all_that_its_reader_needs(
 
     [request] = web.requests
     assert request.headers["content-type"] == "application/json"
-    assert request.headers["recourse-schema"] == "v1"
+    assert request.headers["recourse-schema"] == "v2"
     assert request.headers["user-agent"] == f"Recourse/{version('recourse')}"
     assert verify_webhook(NEW, request.headers, request.body) == request.json
     assert request.json["type"] == "request_opened"

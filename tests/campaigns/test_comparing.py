@@ -13,7 +13,7 @@ from recourse.activities.webhook import WebhookChannel
 from recourse.database.orders import read_notices
 from recourse.database.steps import record_step
 from recourse.policies import load_policy
-from recourse.resolution.engine import OrderEngine
+from recourse.resolution.engine import OrderEngine, all_is_paid
 from recourse.resolution.model.order import Opening
 from recourse.resolution.model.reading import Message, read_message
 from recourse.resolution.rules.clocks import next_clock
@@ -35,9 +35,12 @@ async def written(pool: Any) -> tuple[str, Sent]:
         await record_step(pool, engine.apply(engine.decide(message, now)))
     while (clock := next_clock(engine.order)) is not None:
         decided = engine.fire(clock, clock.at + timedelta(seconds=1))
-        if decided.payment is not None:
+        if decided.retries:
             await record_step(pool, engine.commit(engine.fence(clock.at)))
-        await record_step(pool, engine.apply(decided, paid=engine.order.retries >= 2))
+        for step in engine.carry_out(
+            decided, lambda order, leg: all_is_paid(order, leg) if order.retries >= 2 else None
+        ):
+            await record_step(pool, step)
     return opening.terms.order_id, sent
 
 

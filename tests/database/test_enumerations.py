@@ -7,6 +7,7 @@ import pytest
 
 from recourse.resolution.model.notice import Receiver
 from recourse.resolution.model.outcome import Turn
+from recourse.resolution.model.payments import LegName, LegStatus
 from recourse.resolution.model.step import Account
 from recourse.resolution.model.vocabulary import (
     ExemptBecause,
@@ -43,6 +44,8 @@ LISTS: dict[str, Any] = {
     "facts.unpaid_silent": Literal["counted", "excluded"],
     "ledger_entries.account": Account,
     "notices.receiver": Receiver,
+    "payments.leg": LegName,
+    "payments.status": LegStatus,
     "deliveries.channel": CHANNEL,
     "held_channels.channel": CHANNEL,
     "contacts.role": Party,
@@ -62,6 +65,7 @@ FREE = {
     "openings": {"order_id"},
     "order_states": {"order_id", "record_salt"},
     "orders": {"order_id", "policy", "client", "freelancer", "currency", "next_clock"},
+    "payments": {"key", "order_id", "currency", "provider", "reason", "reference"},
     "record_entries": {"order_id", "previous", "hash"},
     "rights": {"name", "app", "reader"},
     "uncounted": {"order_id", "freelancer"},

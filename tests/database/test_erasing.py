@@ -175,7 +175,7 @@ async def test_evidence_addresses_and_notices_may_go_before_the_words(
     message = read_message(
         "add_evidence", {"actor": {"role": "client", "id": "c-1"}, "command_id": "e", **evidence}, "x"
     )
-    step = life.engine.apply(life.engine.decide(message, now), paid=True)
+    step = life.engine.apply(life.engine.decide(message, now))
     assert step
     for one in [*life.steps, step]:
         await record_step(pool, one)

@@ -34,7 +34,7 @@ GROWS_ONLY = (
     "uncounted",
     "changes",
 )
-CHANGES = ("order_states", "orders", "deliveries", "contacts", "held_channels")
+CHANGES = ("order_states", "orders", "payments", "deliveries", "contacts", "held_channels")
 RECORD_DAYS = ("record_keys", "record_heads", "record_tiles", "record_days")
 PARTY_VIEWS = ("party_orders", "party_record", "party_notices")
 _numbers = itertools.count(1)

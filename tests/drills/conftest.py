@@ -167,9 +167,9 @@ class Site:
         """The bank has moved what the ledger says, and nothing twice."""
         for order_id in order_ids:
             balances = await read_balances(marketplace.recourse.pool, order_id)
-            moved = [payment for payment in self.bank.moved.values() if payment.order_id == order_id]
-            assert sum(payment.freelancer for payment in moved) == balances["freelancer"], order_id
-            assert sum(payment.client for payment in moved) == balances["client"] + 10_550, order_id
+            moved = [leg for leg in self.bank.moved.values() if leg.order_id == order_id]
+            assert sum(leg.amount for leg in moved if leg.name == "payout") == balances["freelancer"], order_id
+            assert sum(leg.amount for leg in moved if leg.name == "refund") == balances["client"] + 10_550, order_id
 
 
 async def come_this_far(site: Site, marketplace: Marketplace, plan: Plan) -> str:

@@ -12,6 +12,7 @@ from recourse.resolution.engine import Decided, OrderEngine
 from recourse.resolution.model.commands import COMMANDS
 from recourse.resolution.model.order import Histories, Opening, Order, Terms, read_opening, write_opening
 from recourse.resolution.model.outcome import Outcome
+from recourse.resolution.model.payments import Leg, LegAnswer
 from recourse.resolution.model.policy import Policy
 from recourse.resolution.model.reading import read_message
 from recourse.resolution.model.record import Reader
@@ -244,6 +245,7 @@ class _Mover:
         )
 
     def _finish(self, decided: Decided) -> None:
-        step = self.life.engine.apply(decided, paid=self.random.random() < 0.95)
-        if step is not None:
-            self.life.steps.append(step)
+        self.life.steps += self.life.engine.carry_out(decided, self._provider)
+
+    def _provider(self, order: Order, leg: Leg) -> LegAnswer | None:
+        return LegAnswer(status="done") if self.random.random() < 0.95 else None

@@ -18,7 +18,7 @@ async def played(name: str, order_id: str = "story") -> Life:
     """The order of one scenario file, at the end of its story."""
     story = read_story(SCENARIOS / f"{name}.yaml")
     terms = story.terms.model_copy(update={"order_id": order_id})
-    opening = Opening(terms=terms, policy=story.policy, record_salt=SALT)
+    opening = Opening(terms=terms, policy=story.policy, record_salt=SALT, provider=story.provider)
     engine = PureEngine(opening)
     await Play(story, engine).run()
     return Life(opening, engine.rules, engine.steps)

@@ -10,7 +10,7 @@ from temporalio.exceptions import ApplicationError
 from temporalio.runtime import MetricBuffer, Runtime, TelemetryConfig
 from temporalio.testing import ActivityEnvironment
 
-from recourse.activities.contract import Payment
+from recourse.activities.contract import LegToPay
 from recourse.activities.paying import Paying
 from recourse.activities.recording import Recording
 from recourse.runtime.metrics import Counts
@@ -49,11 +49,11 @@ async def test_a_step_that_an_activity_of_its_own_had_to_write_is_an_outage(
     assert rose(buffer) == outages
 
 
-async def test_a_provider_that_nobody_knows_is_counted_without_its_name(counting: Counted) -> None:
+async def test_a_provider_that_nobody_knows_is_counted_without_its_name(pool: Any, counting: Counted) -> None:
     counts, buffer = counting
-    payment = Payment(
-        idempotency_key="k", order_id="o", provider="QNAMEQ", currency="EUR", client=1, freelancer=0, platform=0
-    )
-    with pytest.raises(ApplicationError):
-        await ActivityEnvironment().run(Paying({}, counts).pay, payment)
+    written = await Written(pool, provider="QNAMEQ", requirements="awaited").open()
+    await written.by("client", "request", kind="cancel")
+    asked = LegToPay(order_id=written.order_id, leg="1.refund")
+    with pytest.raises(ApplicationError, match="QNAMEQ"):
+        await ActivityEnvironment().run(Paying(pool, {}, counts).pay, asked)
     assert rose(buffer) == {"recourse_payments unknown failed": 1}

@@ -161,7 +161,7 @@ def test_an_importer_is_type_checked_strictly(wheel: Path, tmp_path: Path) -> No
         from datetime import timedelta
 
         from recourse import Applied, Client, Freelancer, Outcome, Recourse, RecourseError, Refused, Terms, load_policy
-        from recourse.ports import Payment
+        from recourse.ports import PaymentLeg
         from recourse.webhooks import verify_webhook
 
         async def cancel(recourse: Recourse, terms: Terms) -> str:
@@ -180,8 +180,8 @@ def test_an_importer_is_type_checked_strictly(wheel: Path, tmp_path: Path) -> No
             return await recourse.order("1001").send("accept", {"actor": {"role": "client", "id": "c-3"}})
 
         class Till:
-            async def pay(self, payment: Payment) -> None:
-                print(payment.client)
+            async def pay(self, leg: PaymentLeg) -> str:
+                return f"{leg.key}: {leg.amount}"
 
         def check(secret: str) -> None:
             try:
@@ -196,7 +196,7 @@ def test_an_importer_is_type_checked_strictly(wheel: Path, tmp_path: Path) -> No
 def test_wrong_commands_fields_and_attributes_are_errors_of_types(wheel: Path, tmp_path: Path) -> None:
     program = """
         from recourse import Client, Operator, OrderHandle, RefusalCode
-        from recourse.ports import Payment
+        from recourse.ports import PaymentLeg
 
         async def mistaken(order: OrderHandle) -> None:
             await order.acept(by=Client("c-3"))
@@ -212,8 +212,8 @@ def test_wrong_commands_fields_and_attributes_are_errors_of_types(wheel: Path, t
             code: RefusalCode = "not_yours_to_answr"
             print(code)
 
-        def pay(payment: Payment) -> None:
-            print(payment.amount_due)
+        def pay(leg: PaymentLeg) -> None:
+            print(leg.amount_due)
     """
 
     *found, last = checked(wheel, tmp_path, program)

@@ -152,7 +152,7 @@ class _Looking(Play):
     """A story at which all of its readers look after each step."""
 
     def __init__(self, story: Story) -> None:
-        engine = PureEngine(Opening(terms=story.terms, policy=story.policy, record_salt=SALT))
+        engine = PureEngine(Opening(terms=story.terms, policy=story.policy, record_salt=SALT, provider=story.provider))
         super().__init__(story, engine)
         self.pure = engine
         self.site = Site(

@@ -90,7 +90,7 @@ async def test_whatever_happens_in_a_story_is_an_arrow_of_its_policys_chart(name
     stories = [read_story(path) for path in STORIES if story_of_a_preset(path)]
     seen = 0
     for story in (story for story in stories if story.policy.name == name):
-        engine = PureEngine(Opening(terms=story.terms, policy=story.policy, record_salt=SALT))
+        engine = PureEngine(Opening(terms=story.terms, policy=story.policy, record_salt=SALT, provider=story.provider))
         await Play(story, engine).run()
         opening = engine.steps[0].opening
         steps = [(step, Order.model_validate({**step.order, "opening": opening})) for step in engine.steps]

@@ -70,7 +70,8 @@ async def test_the_story_of_the_guide_goes_as_told(tmp_path: Path) -> None:
 async def play(path: Path, policy: Path | None = None) -> None:
     story = read_story(path)
     chosen = load_policy(policy) if policy else story.policy
-    await Play(story, PureEngine(Opening(terms=story.terms, policy=chosen, record_salt=SALT))).run()
+    opening = Opening(terms=story.terms, policy=chosen, record_salt=SALT, provider=story.provider)
+    await Play(story, PureEngine(opening)).run()
 
 
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.yaml")), ids=lambda path: path.stem)

@@ -11,9 +11,9 @@ import pytest
 from temporalio.client import WorkflowFailureError
 
 from campaigns.receiving import WebhookSink, listening
-from recourse.activities.contract import Payment
 from recourse.activities.webhook import WebhookChannel
 from recourse.database.orders import read_balances, read_record
+from recourse.database.payments import PaymentLeg
 from recourse.database.steps import OrderIdTaken, StepOutOfOrder, record_step
 from recourse.policies import load_policy
 from recourse.resolution.engine import OrderEngine
@@ -209,10 +209,10 @@ class Till:
     """A payment provider that takes note of what it paid."""
 
     def __init__(self) -> None:
-        self.paid: list[Payment] = []
+        self.paid: list[PaymentLeg] = []
 
-    async def pay(self, payment: Payment) -> None:
-        self.paid.append(payment)
+    async def pay(self, leg: PaymentLeg) -> None:
+        self.paid.append(leg)
 
 
 async def test_nothing_is_paid_for_what_a_forgotten_attempt_has_undone(marketplace: Marketplace) -> None:

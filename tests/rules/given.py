@@ -13,8 +13,9 @@ from recourse.resolution.inbox import Inbox
 from recourse.resolution.model.durations import parse_duration
 from recourse.resolution.model.events import Event
 from recourse.resolution.model.notice import Notice
-from recourse.resolution.model.order import Opening, Order, Sums, Terms
+from recourse.resolution.model.order import Opening, Order, Terms
 from recourse.resolution.model.outcome import Outcome, Refused
+from recourse.resolution.model.payments import Leg, LegAnswer
 from recourse.resolution.model.policy import Policy
 from recourse.resolution.model.reading import Message, read_message
 from recourse.resolution.model.record import Reader
@@ -111,7 +112,8 @@ class Given:
         self.now = self.engine.order.terms.ordered_at
         self.steps: list[Step] = [self.engine.commit(self.engine.opening())]
         self.provider_works = True
-        self.attempts: list[tuple[str, Sums]] = []
+        self.never_paid: set[str] = set()
+        self.attempts: list[tuple[str, int]] = []
         self.arrived = 0
 
     def client(self, command: str, **fields: Any) -> Then:
@@ -192,11 +194,28 @@ class Given:
         return fired
 
     def _finish(self, decided: Decided) -> Done:
-        if decided.payment is not None and decided.payment.total:
-            self.attempts.append((decided.payment_key, decided.payment))
-        plan = self.engine.plan(decided, paid=self.provider_works)
+        now = decided.decision.now
+        if decided.retries and self.engine.asks(now):
+            return Done(decided, self._ask(now))
+        plan = self.engine.plan(decided)
         self.steps.append(self.engine.commit(plan))
+        if self.engine.asks(now):
+            self._ask(now)
         return Done(decided, plan)
+
+    def _ask(self, now: datetime) -> Plan:
+        legs = self.engine.asks(now)
+        self.attempts += [(leg.key_in(self.order.terms.order_id), leg.amount) for leg in legs]
+        said = {leg.id: self.provider(leg) for leg in legs}
+        plan = self.engine.plan_answers({leg: answer for leg, answer in said.items() if answer}, now)
+        self.steps.append(self.engine.commit(plan))
+        return plan
+
+    def provider(self, leg: Leg) -> LegAnswer | None:
+        """What the payment provider says to a leg."""
+        if leg.name in self.never_paid:
+            return LegAnswer(status="blocked", reason="no such account")
+        return LegAnswer(status="done", reference=f"ref-{leg.id}") if self.provider_works else None
 
     @property
     def order(self) -> Order:

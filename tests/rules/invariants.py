@@ -7,7 +7,8 @@ from recourse.resolution.model.order import Order
 from recourse.resolution.model.step import Step
 from recourse.resolution.rules.clocks import clocks, next_clock
 from recourse.resolution.rules.decide import decide_clock
-from recourse.resolution.shown.looking_ahead import let_time_pass, paid
+from recourse.resolution.rules.paying import pay_all
+from recourse.resolution.shown.looking_ahead import let_time_pass
 from recourse.resolution.shown.views import view
 from tests.rules.given import Given
 
@@ -107,7 +108,7 @@ def check_that_silence_locks_nothing(order: Order) -> None:
         clock = next_clock(order)
         if clock is None:
             break
-        order = paid(decide_clock(order, clock, clock.at), retrying=clock.name == "settlement_retry")
+        order = pay_all(decide_clock(order, clock, clock.at), retrying=clock.name == "settlement_retry")
     assert order.settlement == "settled"
     assert held(order) == 0
     assert not clocks(order)

@@ -15,7 +15,7 @@ STORIES = sorted((Path(__file__).parent.parent / "scenarios_cheating").glob("*.y
 @pytest.mark.parametrize("path", STORIES, ids=lambda path: path.stem)
 async def test_a_story_ends_as_it_says(path: Path) -> None:
     story = read_story(path)
-    engine = PureEngine(Opening(terms=story.terms, policy=story.policy, record_salt=SALT))
+    engine = PureEngine(Opening(terms=story.terms, policy=story.policy, record_salt=SALT, provider=story.provider))
 
     try:
         await Play(story, engine).run()

@@ -16,7 +16,8 @@ from recourse.resolution.model.money import (
     round_half_up,
     while_open,
 )
-from recourse.resolution.model.order import Order, Sums, open_order
+from recourse.resolution.model.order import Order, open_order
+from recourse.resolution.model.payments import Sums
 from tests.rules.given import ATTESTED, Given, opening
 
 PRICES = st.integers(1, 10**15) | st.integers(1, 200)

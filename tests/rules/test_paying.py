@@ -2,12 +2,13 @@
 
 from datetime import timedelta
 
-from recourse.resolution.model.order import Sums
+from recourse.resolution.engine import OrderEngine
+from recourse.resolution.model.order import read_state, write_opening
 from tests.rules.given import Given
 
 
 def canceled_while_the_provider_fails() -> Given:
-    given = Given()
+    given = Given(provider="bank")
     given.client("request", kind="cancel")
     given.provider_works = False
     given.freelancer("accept")
@@ -15,7 +16,7 @@ def canceled_while_the_provider_fails() -> Given:
 
 
 def refunded_while_the_provider_fails(changes: dict[str, object] | None = None) -> Given:
-    given = Given(changes=changes)
+    given = Given(changes=changes, provider="bank")
     given.freelancer("request", kind="partial_refund", amount=1_000)
     given.provider_works = False
     given.client("accept")
@@ -63,10 +64,12 @@ def test_an_order_whose_payment_is_retried_stays_reachable() -> None:
 
     given.provider_works = True
     given.after("1h")
+    assert not given.engine.is_over(given.now)
+    given.after("14d")
     assert given.engine.is_over(given.now)
 
 
-def test_every_attempt_of_a_payment_has_the_same_key_and_the_same_amounts() -> None:
+def test_every_attempt_at_a_leg_has_the_same_key_and_the_same_amount() -> None:
     given = refunded_while_the_provider_fails()
     given.client("request", kind="cancel")
     given.freelancer("accept")
@@ -74,26 +77,45 @@ def test_every_attempt_of_a_payment_has_the_same_key_and_the_same_amounts() -> N
 
     then = given.after("2h")
 
-    refund, rest = Sums(client=1_055), Sums(client=9_495)
-    assert given.attempts == [("o-1.payment.1", refund), ("o-1.payment.1", refund), ("o-1.payment.2", rest)]
+    # What waited before is tried again with what is paid now.
+    refund, rest = ("o-1.payment.1.refund", 1_055), ("o-1.payment.2.refund", 9_495)
+    assert given.attempts == [refund, refund, rest, refund, rest]
     assert given.order.settlement == "settled"
     assert given.money == (10_550, 0, 0, 0)
     assert then.told == {"client": ["money_settled"], "freelancer": ["money_settled"]}
 
 
-def test_an_order_is_settled_with_the_last_of_its_payments_and_not_before() -> None:
-    given = refunded_while_the_provider_fails()
-    given.client("request", kind="cancel")
-    given.freelancer("accept")
-    given.provider_works = True
+def test_an_order_is_settled_with_the_last_of_its_legs_and_not_before() -> None:
+    given = Given(provider="bank")
+    given.freelancer("deliver")
+    given.never_paid = {"payout"}
 
-    then = given.after("2h")
+    given.client("complete")
 
-    assert [step.order["settlement"] for step in then.steps] == ["retrying", "settled"]
-    assert [sum(line.amount for line in step.ledger if line.account == "client") for step in then.steps] == [
-        1_055,
-        9_495,
+    assert (given.order.settlement, given.money) == ("blocked", (0, 0, 2_550, 8_000))
+    assert [(leg.id, leg.status) for leg in given.order.legs] == [("1.payout", "blocked"), ("1.fee", "done")]
+
+
+def test_what_is_to_be_paid_is_written_before_the_provider_is_asked() -> None:
+    given = canceled_while_the_provider_fails()
+    decided, answered = given.steps[-2:]
+
+    assert [(row.key, row.amount, row.status) for row in decided.payments] == [
+        ("o-1.payment.1.refund", 10_550, "waiting")
     ]
+    assert decided.entry is not None
+    assert (answered.entry, answered.payments, answered.ledger) == (None, (), ())
+
+
+def test_a_revived_order_first_asks_for_what_was_written() -> None:
+    given = canceled_while_the_provider_fails()
+    opening = write_opening(given.engine.order.opening)
+    again = OrderEngine.of(read_state({**given.steps[-2].order, "opening": opening}), 3)
+
+    assert [leg.id for leg in again.asks(given.now)] == ["1.refund"]
+    clock = again.due(given.now)
+    assert clock is not None
+    assert clock.name == "settlement_retry"
 
 
 def test_an_order_that_closes_while_the_provider_fails_is_retrying_at_once() -> None:
@@ -125,7 +147,7 @@ def test_a_failing_part_payment_does_not_end_the_time_in_which_money_is_held() -
 
 
 def test_a_payment_of_nothing_asks_no_provider() -> None:
-    given = Given("upwork", service_fee=0)
+    given = Given("upwork", service_fee=0, provider="bank")
     given.client("request", kind="cancel", comment="All of it is done.", amount=10_000)
     assert given.money == (0, 8_000, 2_000, 0)
     given.provider_works = False

@@ -23,7 +23,8 @@ from recourse.resolution.model.vocabulary import PARTIES
 from recourse.resolution.rules.clocks import next_clock, quiet_since
 from recourse.resolution.rules.decide import decide
 from recourse.resolution.rules.decision import Decision
-from recourse.resolution.shown.looking_ahead import let_time_pass, paid
+from recourse.resolution.rules.paying import pay_all
+from recourse.resolution.shown.looking_ahead import let_time_pass
 from tests.rules.choices import ALL_ATTESTATIONS, ROLES, commands_of
 from tests.rules.given import opening
 from tests.rules.marketplaces import VARIANTS
@@ -100,7 +101,7 @@ def do(order: Order, role: Reader, name: str, fields: dict[str, Any], now: datet
     operator = "operator-2" if order.open_case and order.open_case.stage == "appeal" else "operator-1"
     actor = {"role": role, "id": operator if role == "operator" else order.party(role)}
     decided = decide(order, COMMANDS[name].model_validate({"actor": actor, **fields}), now)
-    return let_time_pass(paid(decided), now) if isinstance(decided, Decision) else None
+    return let_time_pass(pay_all(decided), now) if isinstance(decided, Decision) else None
 
 
 def wait(order: Order, now: datetime) -> tuple[str, Order, datetime] | None:

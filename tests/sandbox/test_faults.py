@@ -22,7 +22,7 @@ async def canceled(shop: Shop, price: int) -> str:
 
 async def asked(shop: Shop, order_id: str) -> list[tuple[str, bool]]:
     attempts = (await shop.get(f"/sandbox/orders/{order_id}/payments"))["attempts"]
-    assert len({attempt["payment"]["idempotency_key"] for attempt in attempts}) == 1
+    assert len({attempt["payment"]["key"] for attempt in attempts}) == 1
     return [(attempt["answer"], attempt["moved"]) for attempt in attempts]
 
 

@@ -129,13 +129,13 @@ def having(value: Any, *path: Any) -> Change:
 def test_a_change_that_breaks_somebody_is_told_with_its_place(name: str, change: Change, says: str) -> None:
     found = changed(name, change)
     assert found
-    assert any(sentence.startswith(f"v1/{name}: ") and says in sentence for sentence in found), found
+    assert any(sentence.startswith(f"v2/{name}: ") and says in sentence for sentence in found), found
 
 
 def test_a_message_that_is_gone_is_told() -> None:
     made = schemas()
     left = {name: schema for name, schema in made.items() if name != "commands/undo"}
-    assert list(message_schemas.broken(made, left)) == ["v1/commands/undo: is gone"]
+    assert list(message_schemas.broken(made, left)) == ["v2/commands/undo: is gone"]
 
 
 def test_nothing_that_breaks_somebody_is_written(

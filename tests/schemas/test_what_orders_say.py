@@ -56,7 +56,9 @@ def played() -> list[Listening]:
         engines = []
         for story in map(read_story, STORIES):
             if story.only in (None, "pure"):
-                engine = Listening(Opening(terms=story.terms, policy=story.policy, record_salt=SALT))
+                engine = Listening(
+                    Opening(terms=story.terms, policy=story.policy, record_salt=SALT, provider=story.provider)
+                )
                 await Play(story, engine).run()
                 engines.append(engine)
         return engines

@@ -23,8 +23,8 @@ from temporalio.worker import (
     WorkflowOutboundInterceptor,
 )
 
-from recourse.activities.contract import Payment
 from recourse.activities.webhook import NotDelivered
+from recourse.database.payments import PaymentLeg
 from recourse.resolution.model.notice import Notice, Receiver
 from recourse.runtime.keys import KeyRing
 from recourse.runtime.names import ORDER, workflow_id
@@ -47,7 +47,7 @@ class Everything:
         self.reached: list[str] = []
         self.fails = fails
 
-    async def pay(self, payment: Payment) -> None:
+    async def pay(self, leg: PaymentLeg) -> None:
         self.reached.append("money")
 
     def receivers(self, contacts: Mapping[str, str]) -> Mapping[Receiver, str]:
@@ -64,7 +64,6 @@ class Everything:
 
 def inputs(order_id: str) -> dict[str, list[Any]]:
     """What an attacker would have each activity do to an order."""
-    money = {"client": 0, "freelancer": 99_999_999_900, "platform": 0}
     return {
         "record_step": [{"order_id": order_id, "number": 0, "data_version": 1, "order": {"needs": 1}}],
         "find_answer": [order_id, "client:c-1", "one"],
@@ -72,7 +71,7 @@ def inputs(order_id: str) -> dict[str, list[Any]]:
         "read_arrivals": [order_id, 1],
         "read_offsets": ["Europe/Zurich", "2026-01-01T00:00:00Z"],
         "deliver_notices": [order_id, 7],
-        "pay": [{"idempotency_key": "mine", "order_id": order_id, "provider": "noted", "currency": "USD", **money}],
+        "pay": [{"order_id": order_id, "leg": "1.refund"}],
     }
 
 

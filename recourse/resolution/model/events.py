@@ -5,7 +5,16 @@ from typing import Annotated, Literal
 from pydantic import AwareDatetime, Field
 
 from recourse.resolution.model.durations import Duration
-from recourse.resolution.model.order import Resolution, Sums
+from recourse.resolution.model.order import Resolution
+from recourse.resolution.model.payment_events import (
+    LegBlocked,
+    LegPaid,
+    LegsFailed,
+    MoneyMoved,
+    MoneySettled,
+    PaymentFailed,
+    PaymentMade,
+)
 from recourse.resolution.model.vocabulary import (
     Frozen,
     OpenPhase,
@@ -131,25 +140,6 @@ class SettlementDue(Frozen):
     """The hold is over: the money is to move now."""
 
     event: Literal["settlement_due"] = "settlement_due"
-
-
-class MoneyMoved(Frozen):
-    """`told`: the parties hear of it by itself, because the money had been held or its provider had failed.
-    `rest_at`: more became owed while this payment was being retried; when that is paid."""
-
-    event: Literal["money_moved"] = "money_moved"
-    sums: Sums = Field(description="What moved.")
-    final: bool = Field(description="Whether nothing is left to move.")
-    told: bool = Field(description="Whether the parties are told.")
-    rest_at: AwareDatetime | None = Field(default=None, description="When the rest is paid.")
-
-
-class PaymentFailed(Frozen):
-    """`sums` is what the provider did not move; it is tried again as it is."""
-
-    event: Literal["payment_failed"] = "payment_failed"
-    sums: Sums = Field(description="What did not move.")
-    retry_at: AwareDatetime = Field(description="When it is tried again.")
 
 
 class AutoCompleteStopped(Frozen):
@@ -283,6 +273,11 @@ Event = Annotated[
     | SettlementDue
     | MoneyMoved
     | PaymentFailed
+    | PaymentMade
+    | LegPaid
+    | LegBlocked
+    | LegsFailed
+    | MoneySettled
     | AutoCompleteStopped
     | AutoCompleteStarted
     | CaseOpened

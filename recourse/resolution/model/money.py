@@ -4,8 +4,12 @@ from typing import Literal
 
 from pydantic import Field
 
-from recourse.resolution.model.order import Order, Sums
-from recourse.resolution.model.vocabulary import View
+from recourse.resolution.model.order import Order
+from recourse.resolution.model.payments import Sums
+from recourse.resolution.model.vocabulary import SettlementStatus, View
+
+# The final payment of a closed order is due or made.
+FINAL: frozenset[SettlementStatus] = frozenset({"executing", "retrying", "blocked", "settled"})
 
 
 class Balances(View):
@@ -74,7 +78,7 @@ def final_gross(order: Order) -> int:
 
 def target(order: Order) -> Sums:
     """Where the money should be by now. Held money waits where it is."""
-    if order.settlement in ("executing", "retrying", "settled"):
+    if order.settlement in FINAL:
         return final_sums(order)
     return while_open(order)
 
@@ -84,9 +88,17 @@ def final_sums(order: Order) -> Sums:
     return at_the_end(order, final_gross(order), "completed" if order.phase == "completed" else "canceled")
 
 
+def committed(order: Order) -> Sums:
+    """What was paid, and what open legs are to pay, by account."""
+    sums = order.moved
+    for leg in order.open_legs:
+        sums = sums.plus_paid(leg.id, leg.amount)
+    return sums
+
+
 def owed(order: Order) -> Sums:
-    """What is still to be moved out of escrow, by account."""
-    return target(order).minus(order.moved)
+    """What is to be moved out of escrow and no payment is made of yet, by account."""
+    return target(order).minus(committed(order))
 
 
 def held(order: Order) -> int:

@@ -19,6 +19,7 @@ from recourse.resolution.model.data_version import (
 from recourse.resolution.model.dispute import Case, ExpiredOffer, Proposal, Request
 from recourse.resolution.model.durations import Duration
 from recourse.resolution.model.fields import AnInstant, Name, Secret, WholeNumber, whole_second
+from recourse.resolution.model.payments import Leg, Sums
 from recourse.resolution.model.policy import Policy
 from recourse.resolution.model.vocabulary import (
     ExemptBecause,
@@ -126,31 +127,6 @@ class Resolution(Frozen):
     settled_between_parties: bool = Field(default=False, description="Whether the two parties agreed on it in a case.")
 
 
-class Sums(Frozen):
-    """Money moved out of escrow so far, in minor units."""
-
-    client: int = Field(default=0, description="To the client, in minor units.")
-    freelancer: int = Field(default=0, description="To the freelancer, in minor units.")
-    platform: int = Field(default=0, description="To the marketplace, in minor units.")
-
-    def minus(self, other: "Sums") -> "Sums":
-        """The difference, account by account."""
-        return self._with(other, -1)
-
-    def plus(self, other: "Sums") -> "Sums":
-        """The sum, account by account."""
-        return self._with(other, 1)
-
-    def _with(self, other: "Sums", sign: int) -> "Sums":
-        added = {name: getattr(self, name) + sign * getattr(other, name) for name in Sums.model_fields}
-        return self.model_copy(update=added)
-
-    @property
-    def total(self) -> int:
-        """What has left escrow in all."""
-        return self.client + self.freelancer + self.platform
-
-
 class AutoComplete(Frozen):
     """The clock of a delivered order: either it runs until `completes_at`, or it is frozen with `left`.
 
@@ -208,6 +184,8 @@ class Order(Frozen):
     refunded: int = 0
     moved: Sums = Sums()
     payments: int = 0
+    legs: tuple[Leg, ...] = ()
+    paid_at: AwareDatetime | None = None
     auto_complete: AutoComplete | None = None
     wrote: tuple[Party, ...] = ()
     wrote_at: dict[Party, AwareDatetime] = {}
@@ -235,6 +213,11 @@ class Order(Frozen):
     def closed(self) -> bool:
         """Whether it is completed or canceled."""
         return self.phase in ("completed", "canceled")
+
+    @property
+    def open_legs(self) -> tuple[Leg, ...]:
+        """The legs of its payments that may still be paid."""
+        return tuple(leg for leg in self.legs if leg.open)
 
     @property
     def open_request(self) -> Request | None:

@@ -13,7 +13,9 @@ from recourse.resolution.model.data_version import DATA_VERSION
 from recourse.resolution.model.entry import EntryContent, read_content
 from recourse.resolution.model.facts import Facts
 from recourse.resolution.model.notice import Notice
+from recourse.resolution.model.order import Order
 from recourse.resolution.model.outcome import Outcome
+from recourse.resolution.model.payments import Leg, LegName, LegStatus
 from recourse.resolution.model.vocabulary import if_any
 
 Account = Literal["client", "freelancer", "platform", "escrow"]
@@ -29,6 +31,39 @@ class LedgerLine(BaseModel):
 
     account: Account
     amount: int
+
+
+class LegRow(BaseModel):
+    """What the payment provider is asked for, as it stands in the table `payments` before anybody is asked."""
+
+    model_config = ConfigDict(frozen=True)
+
+    key: str
+    number: int
+    leg: LegName
+    turn: int
+    amount: int
+    currency: str
+    provider: str
+    status: LegStatus
+    reason: str | None = None
+    reference: str | None = None
+
+    @classmethod
+    def of(cls, leg: Leg, order: Order) -> "LegRow":
+        """The row of a leg of this order."""
+        return cls(
+            key=leg.key_in(order.terms.order_id),
+            number=leg.payment,
+            leg=leg.name,
+            turn=leg.key,
+            amount=leg.amount,
+            currency=order.terms.currency,
+            provider=order.opening.provider,
+            status=leg.status,
+            reason=leg.reason,
+            reference=leg.reference,
+        )
 
 
 class RecordEntry(BaseModel):
@@ -136,6 +171,7 @@ class Step(BaseModel):
     entry: RecordEntry | None = None
     answer: Answer | None = None
     ledger: tuple[LedgerLine, ...] = ()
+    payments: tuple[LegRow, ...] = ()
     notices: tuple[Notice, ...] = ()
     facts: Facts | None = None
     reopened: bool = False

@@ -26,7 +26,7 @@ How = Literal[
 ]
 Fault = Literal["client", "freelancer", "none"]
 ExemptBecause = Literal["waiting_requirements", "operator", "new_order"]
-SettlementStatus = Literal["none", "held", "executing", "settled", "retrying"]
+SettlementStatus = Literal["none", "held", "executing", "settled", "retrying", "blocked"]
 Right = Literal["waiting_requirements", "very_late", "regret_window", "full_return"]
 Fallback = Literal["cancel_full_refund", "cancel_split", "continue"]
 Visibility = Literal["public", "private"]

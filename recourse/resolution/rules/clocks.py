@@ -6,6 +6,7 @@ from typing import Literal, get_args
 
 from pydantic import AwareDatetime
 
+from recourse.resolution.model.data_version import FIRST
 from recourse.resolution.model.events import FollowedUp, SettlementDue
 from recourse.resolution.model.order import Order
 from recourse.resolution.model.vocabulary import PARTIES, Frozen
@@ -83,10 +84,18 @@ def quiet_since(order: Order) -> datetime:
 
 
 def is_over(order: Order, now: datetime) -> bool:
-    """Whether the order answers no more: closed for long enough, and none of its clocks runs."""
-    if order.closed_at is None or clocks(order):
-        return False
-    return now >= order.closed_at + order.policy.order.reachable_after
+    """Whether the order answers no more: closed for long enough, all of its legs paid, and none of its clocks runs."""
+    at = over_at(order)
+    return at is not None and now >= at and not clocks(order)
+
+
+def over_at(order: Order) -> datetime | None:
+    """When a closed order stops answering, as far as that is known now."""
+    if order.closed_at is None or order.open_legs:
+        return None
+    # Data version 1 counted from the closing alone.
+    moved = order.paid_at if order.opening.made_for > FIRST else None
+    return max(order.closed_at, moved or order.closed_at) + order.policy.order.reachable_after
 
 
 def _case_clocks(order: Order) -> list[tuple[ClockName, datetime | None]]:
@@ -111,7 +120,7 @@ def _settle(decision: Decision) -> None:
 
 
 def _retry(decision: Decision) -> None:
-    """Nothing but the payment itself, which the caller tries again because money is owed."""
+    """Nothing but what the provider says, which the caller asks."""
 
 
 def _follow_up(decision: Decision) -> None:

@@ -21,11 +21,9 @@ from recourse.resolution.model.events import (
     FeedbackLeft,
     FollowedUp,
     MessageSent,
-    MoneyMoved,
     OrderCanceled,
     PartRefunded,
     PartReleased,
-    PaymentFailed,
     ProposalAccepted,
     ProposalMade,
     RequestCountered,
@@ -41,8 +39,18 @@ from recourse.resolution.model.events import (
     SettlementOffered,
 )
 from recourse.resolution.model.order import AutoComplete, Feedback, Order
+from recourse.resolution.model.payment_events import (
+    LegBlocked,
+    LegPaid,
+    LegsFailed,
+    MoneyMoved,
+    MoneySettled,
+    PaymentFailed,
+    PaymentMade,
+)
 from recourse.resolution.model.vocabulary import SettlementStatus
 from recourse.resolution.rules.evolve_disputes import case_changes, request_changes, with_party
+from recourse.resolution.rules.evolve_payments import payment_changes
 
 
 def evolve(order: Order, event: Event, now: datetime) -> Order:
@@ -93,17 +101,11 @@ def _changes(order: Order, event: Event, now: datetime) -> dict[str, Any]:
                 "undo_used": order.undo_used or not event.by_ruling,
             }
         case SettlementDue():
-            return {"settlement": _paying(order), "hold_until": None}
-        case MoneyMoved():
-            return {
-                "moved": order.moved.plus(event.sums),
-                "payments": order.payments + bool(event.sums.total),
-                "settlement": "settled" if event.final else order.settlement,
-                "unpaid": None,
-                "retry_at": event.rest_at,
-                "retries": 0,
-                "provider_failed": order.provider_failed and event.rest_at is not None,
-            }
+            # With a provider, it says until all has moved that the money had been held.
+            held = None if order.opening.provider == "ledger" else order.hold_until
+            return {"settlement": _paying(order), "hold_until": held}
+        case MoneyMoved() | PaymentMade() | LegPaid() | LegBlocked() | LegsFailed() | MoneySettled():
+            return payment_changes(order, event, now)
         case PaymentFailed():
             return {
                 "unpaid": event.sums,

@@ -1,43 +1,90 @@
-"""Payments out of escrow: when one is due, and what follows when the provider makes it, or fails (rules, 7)."""
+"""Payments out of escrow: when they are made, and what follows from what the provider says (rules, 7 and 13)."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 
-from recourse.resolution.model.events import MoneyMoved, PaymentFailed
-from recourse.resolution.model.money import owed
-from recourse.resolution.model.order import Order, Sums
+from recourse.resolution.model.money import FINAL, owed
+from recourse.resolution.model.order import Order
+from recourse.resolution.model.payment_events import (
+    LegBlocked,
+    LegPaid,
+    LegsFailed,
+    MoneyMoved,
+    MoneySettled,
+    PaymentMade,
+)
+from recourse.resolution.model.payments import Leg, LegAnswer
 from recourse.resolution.rules.decision import Decision
 
 LONGEST_RETRY = timedelta(hours=1)
 _DOUBLINGS = 6
+BUILT_IN = "ledger"
+ASKED_BEFORE = "An earlier version asked the provider for this payment as a whole, and has no answer."
 
 
-def payment_due(order: Order, *, retrying: bool = False) -> Sums | None:
-    """What the payment provider must move now; None: nothing. A settlement may have nothing left to move.
+def make_payments(decision: Decision, *, retrying: bool = False) -> None:
+    """Make a payment of what is owed, as the last thing of a decision. `retrying`: the clock of retries fired.
 
-    A payment that failed is tried again as it was, and whatever is owed besides waits for it: one idempotency key
-    never stands for two amounts. `retrying`: its clock fired.
+    The built-in ledger pays it at once; a provider is asked for its legs afterwards (`take_answers`).
     """
-    if order.unpaid is not None:
-        return order.unpaid if retrying else None
-    due = owed(order)
-    return due if due.total or order.settlement in ("executing", "retrying") else None
-
-
-def make_paid(decision: Decision, payment: Sums, *, told: bool) -> None:
-    """The payment went through. `told`: the parties hear of it by itself, once all that is owed has moved."""
     order = decision.order
-    more = owed(order) != payment
-    decision.happen(
-        MoneyMoved(
-            sums=payment,
-            final=order.settlement in ("executing", "retrying") and not more,
-            told=told and not more,
-            rest_at=decision.now if more else None,
-        )
-    )
+    if order.unpaid is not None:
+        if not retrying:
+            return
+        # Whether the money of a payment that was asked for as a whole has moved, only operators can find out.
+        decision.happen(PaymentMade(sums=order.unpaid, final=False, blocked=ASKED_BEFORE))
+        order = decision.order
+    due, executing = owed(order), order.settlement == "executing"
+    if order.opening.provider == BUILT_IN and (due.total or executing):
+        final = executing and not order.open_legs
+        decision.happen(MoneyMoved(sums=due, final=final, told=final and decision.before.settlement == "held"))
+    elif due.total:
+        decision.happen(PaymentMade(sums=due, final=executing))
+    _settle(decision)
 
 
-def make_failed(decision: Decision, payment: Sums) -> None:
-    """The provider did not pay: a clock tries again, sooner at first, every hour in the end."""
-    wait = min(timedelta(minutes=2 ** min(decision.order.retries, _DOUBLINGS)), LONGEST_RETRY)
-    decision.happen(PaymentFailed(sums=payment, retry_at=decision.now + wait))
+def take_answers(decision: Decision, answers: Mapping[str, LegAnswer]) -> None:
+    """What the provider said to the legs that wait, by leg; without an answer, one has failed and is tried again."""
+    order = decision.order
+    waiting = waiting_legs(order)
+    for leg in waiting:
+        answer = answers.get(leg.id)
+        if answer is None:
+            continue
+        if answer.status == "done":
+            decision.happen(LegPaid(leg=leg.id, amount=leg.amount, reference=answer.reference))
+        else:
+            decision.happen(LegBlocked(leg=leg.id, amount=leg.amount, reason=answer.reason))
+    failed = tuple(leg.id for leg in waiting if leg.id not in answers)
+    if failed:
+        decision.happen(LegsFailed(legs=failed, retry_at=decision.now + wait_before(order)))
+    _settle(decision)
+
+
+def pay_all(decision: Decision, *, retrying: bool = False) -> Order:
+    """The order after a decision whose payments all go through: none while the provider fails, until it is asked again
+    (`retrying`)."""
+    make_payments(decision, retrying=retrying)
+    waiting = waiting_legs(decision.order)
+    if retrying or any(leg.attempts == 0 for leg in waiting):
+        works = retrying or not any(leg.attempts for leg in waiting)
+        take_answers(decision, {leg.id: LegAnswer(status="done") for leg in waiting if works})
+    return decision.order
+
+
+def waiting_legs(order: Order) -> tuple[Leg, ...]:
+    """The legs of which the provider is asked, in that order."""
+    return tuple(leg for leg in order.legs if leg.status == "waiting")
+
+
+def wait_before(order: Order) -> timedelta:
+    """How long until the provider is asked again: not long at first, an hour in the end."""
+    return min(timedelta(minutes=2 ** min(order.retries, _DOUBLINGS)), LONGEST_RETRY)
+
+
+def _settle(decision: Decision) -> None:
+    """Let the money of a closed order be settled once all of it has moved."""
+    before, order = decision.before, decision.order
+    if order.settlement in FINAL - {"settled"} and not order.open_legs:
+        held = before.settlement == "held" or (before.settlement == "executing" and before.hold_until is not None)
+        decision.happen(MoneySettled(told=held or before.settlement in ("blocked", "retrying")))

@@ -1,5 +1,6 @@
 """What a decision leaves: its entry in the record, and the answer to the sender."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -9,6 +10,7 @@ from recourse.resolution.model.events import Event, FeedbackLeft, RequestOpened
 from recourse.resolution.model.money import balances
 from recourse.resolution.model.order import Order
 from recourse.resolution.model.outcome import Applied, NextClock, Outcome, Refused, RequestSummary
+from recourse.resolution.model.payment_events import LegBlocked, LegPaid
 from recourse.resolution.model.reading import Message
 from recourse.resolution.model.refusals import SENTENCES, Refusal, RefusalCode
 from recourse.resolution.model.step import RecordEntry
@@ -23,11 +25,12 @@ def entry_content(
 ) -> EntryContent:
     """What the record keeps of a decision; `before` is the order that it was made on."""
     after = decision.order
-    events = tuple(_without_note(event) for event in decision.events)
+    events = tuple(_without_private(event) for event in decision.events)
     happened: dict[str, Any] = {"from_": before.phase, "to": after.phase, "events": events, "money": balances(after)}
     if clock is not None:
         by = Actor(role="system", id="clock")
-        return ClockFired(at=decision.now, actor=by, command=clock.name, due_at=clock.at, **happened)
+        said = _by_provider(decision.events) or None
+        return ClockFired(at=decision.now, actor=by, command=clock.name, due_at=clock.at, private=said, **happened)
     if message is None:
         raise AssertionError("a decision is about a message or a clock")
     fields, actor = dict(message.fields), message.actor
@@ -53,8 +56,22 @@ def entry_content(
     return AppliedEntry(**sent, **happened, confidential=private_review)
 
 
-def _without_note(event: Event) -> Event:
-    return event.model_copy(update={"private_note": None}) if isinstance(event, RequestOpened) else event
+def _without_private(event: Event) -> Event:
+    match event:
+        case RequestOpened():
+            return event.model_copy(update={"private_note": None})
+        case LegPaid():
+            return event.model_copy(update={"reference": None})
+        case LegBlocked():
+            return event.model_copy(update={"reason": None})
+    return event
+
+
+def _by_provider(events: Sequence[Event]) -> dict[str, str]:
+    """What the provider said of each leg, which operators may read."""
+    said = {one.leg: one.reference for one in events if isinstance(one, LegPaid)}
+    said |= {one.leg: one.reason for one in events if isinstance(one, LegBlocked)}
+    return {leg: text for leg, text in said.items() if text}
 
 
 def outcome_of(

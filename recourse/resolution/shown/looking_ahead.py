@@ -32,7 +32,7 @@ from recourse.resolution.rules.canceling import right_available_at
 from recourse.resolution.rules.clocks import REMINDERS, clocks, is_over, next_clock
 from recourse.resolution.rules.decide import decide, decide_clock
 from recourse.resolution.rules.decision import Decision
-from recourse.resolution.rules.paying import make_paid, payment_due
+from recourse.resolution.rules.paying import pay_all
 from recourse.resolution.shown.scores import scores
 from recourse.resolution.shown.trying import Action, described, variants
 from recourse.resolution.shown.views import reviews, settles_at
@@ -188,7 +188,7 @@ def preview(order: Order, message: Message, now: datetime, reader: Reader = "ope
         order = let_time_pass(order, now)
         decided = Refusal(code="order_closed") if is_over(order, now) else decide(order, message.asked, now)
     if isinstance(decided, Decision):
-        return _ahead(order, let_time_pass(paid(decided), now), now, reader)
+        return _ahead(order, let_time_pass(pay_all(decided), now), now, reader)
     return WouldBeRefused(refused=decided.code, message=decided.sentence, **decided.details)
 
 
@@ -203,18 +203,10 @@ def if_nobody_acts(order: Order, reader: Reader, before: Order | None = None) ->
     return IfNobodyActs(at=deciding.at, **_outlook(before or order, then, reader, deciding.at))
 
 
-def paid(decision: Decision, *, retrying: bool = False) -> Order:
-    """The order after a decision whose payment goes through."""
-    payment = payment_due(decision.order, retrying=retrying)
-    if payment is not None:
-        make_paid(decision, payment, told=False)
-    return decision.order
-
-
 def let_time_pass(order: Order, until: datetime) -> Order:
     """The order when nobody acts until then, and every payment that falls due goes through."""
     while (clock := next_clock(order)) is not None and clock.at <= until:
-        order = paid(decide_clock(order, clock, clock.at), retrying=clock.name == "settlement_retry")
+        order = pay_all(decide_clock(order, clock, clock.at), retrying=clock.name == "settlement_retry")
     return order
 
 
@@ -254,7 +246,7 @@ def _if_accepted(order: Order, now: datetime) -> Order | None:
     request, proposal = order.open_request, order.open_proposal
     if request:
         decided = decide(order, _accept(order, request.asked), now)
-        return let_time_pass(paid(decided), now) if isinstance(decided, Decision) else None
+        return let_time_pass(pay_all(decided), now) if isinstance(decided, Decision) else None
     if proposal is None:
         return None
     for party in PARTIES:
@@ -263,7 +255,7 @@ def _if_accepted(order: Order, now: datetime) -> Order | None:
         decided = decide(order, _accept(order, party), now)
         if isinstance(decided, Refusal):
             return None
-        order = paid(decided)
+        order = pay_all(decided)
     return order
 
 

@@ -21,9 +21,9 @@ from recourse.resolution.model.order import Order
 from recourse.resolution.model.vocabulary import party_of
 from recourse.resolution.rules.decide import decide
 from recourse.resolution.rules.decision import Decision
+from recourse.resolution.rules.paying import pay_all
 from recourse.resolution.rules.ruling import fallback_of
 from recourse.resolution.rules.windows import silence_means
-from recourse.resolution.shown.looking_ahead import paid
 from recourse.resolution.shown.turn import turn
 from recourse.resolution.shown.views import settles_at
 
@@ -135,4 +135,4 @@ def _if_accepted(order: Order, receiver: Receiver, at: datetime) -> Amounts:
         return _amounts(order, Balances.of(sums, 0))
     accept = Accept(actor=Actor(role=receiver, id=order.party(party_of(receiver))), comment="-")
     decided = decide(order, accept, at)
-    return _amounts(order, in_the_end(paid(decided) if isinstance(decided, Decision) else order))
+    return _amounts(order, in_the_end(pay_all(decided) if isinstance(decided, Decision) else order))

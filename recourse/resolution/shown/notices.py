@@ -22,11 +22,9 @@ from recourse.resolution.model.events import (
     FeedbackLeft,
     FollowedUp,
     MessageSent,
-    MoneyMoved,
     OrderCanceled,
     PartRefunded,
     PartReleased,
-    PaymentFailed,
     ProposalAccepted,
     ProposalMade,
     RequestCountered,
@@ -43,6 +41,15 @@ from recourse.resolution.model.events import (
 )
 from recourse.resolution.model.notice import Notice, NoticeName, Receiver
 from recourse.resolution.model.order import Order
+from recourse.resolution.model.payment_events import (
+    LegBlocked,
+    LegPaid,
+    LegsFailed,
+    MoneyMoved,
+    MoneySettled,
+    PaymentFailed,
+    PaymentMade,
+)
 from recourse.resolution.model.vocabulary import PARTIES, other, party_of
 from recourse.resolution.shown.notice_content import content
 
@@ -92,7 +99,7 @@ def _told(before: Order, event: Event, after: Order) -> Iterator[tuple[Receiver,
         case CancellationUndone():
             if not event.by_ruling:
                 yield from _both("cancellation_undone")
-        case MoneyMoved():
+        case MoneyMoved() | MoneySettled():
             if event.told:
                 yield from _both("money_settled")
         case CaseOpened():
@@ -131,6 +138,10 @@ def _told(before: Order, event: Event, after: Order) -> Iterator[tuple[Receiver,
             | ResolutionChanged()
             | SettlementDue()
             | PaymentFailed()
+            | PaymentMade()
+            | LegPaid()
+            | LegBlocked()
+            | LegsFailed()
             | AutoCompleteStopped()
             | AutoCompleteStarted()
             | ProposalAccepted()

@@ -17,10 +17,8 @@ from recourse.resolution.model.events import (
     Completed,
     Event,
     FeedbackLeft,
-    MoneyMoved,
     OrderCanceled,
     PartRefunded,
-    PaymentFailed,
     ProposalMade,
     RequestCountered,
     RequestEnded,
@@ -31,7 +29,15 @@ from recourse.resolution.model.events import (
 )
 from recourse.resolution.model.fields import visible
 from recourse.resolution.model.money import Balances
-from recourse.resolution.model.order import Sums
+from recourse.resolution.model.payment_events import (
+    LegBlocked,
+    LegPaid,
+    LegsFailed,
+    MoneyMoved,
+    PaymentFailed,
+    PaymentMade,
+)
+from recourse.resolution.model.payments import Sums
 from recourse.resolution.model.record import ExportedEntry, Reader
 from recourse.resolution.model.vocabulary import RequestKind
 from recourse.resolution.shown.views import RequestView
@@ -131,6 +137,8 @@ def _entry(number: int, content: EntryContent, reader: Reader, details: "_Detail
     for event in events:
         if isinstance(event, MoneyMoved):
             moved = moved.plus(event.sums)
+        elif isinstance(event, LegPaid):
+            moved = moved.plus_paid(event.leg, event.amount)
     return TimelineEntry(
         number,
         content.at,
@@ -225,8 +233,12 @@ class _Details:
                 yield "The case is closed."
             case PartRefunded():
                 yield f"The client gets {write_amount(event.amount, self.currency)} of the price back."
-            case PaymentFailed():
+            case PaymentFailed() | LegsFailed():
                 yield "The payment provider did not answer; it is tried again by itself."
+            case PaymentMade():
+                yield f"The payment provider is asked to pay {write_amount(event.sums.total, self.currency)}."
+            case LegBlocked():
+                yield f"The payment provider cannot pay {write_amount(event.amount, self.currency)} ({event.leg})."
             case FeedbackLeft():
                 yield f"{capital(as_words(event.visibility))}, {event.rating}."
             case AppealUndecided():

@@ -1,0 +1,60 @@
+"""What the payment provider is asked for, and what it has said: the table `payments`."""
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from recourse.resolution.model.payments import LegAnswer, LegName, LegStatus
+
+# The key of a leg that counts is its latest.
+_LATEST = """
+SELECT key, order_id, number || '.' || leg AS leg, leg AS name, amount, currency, provider, status, reason, reference,
+    attempts
+FROM payments WHERE order_id = $1 AND number || '.' || leg = $2 ORDER BY turn DESC LIMIT 1
+"""
+
+
+class PaymentLeg(BaseModel):
+    """One leg of a payment as it stands in the database: what is to move, and the key under which it moves once.
+
+    `key` is the idempotency key, which never stands for another amount; `leg` the leg's name within the order, such as
+    `1.refund`; `name` is `refund` (to the client), `payout` (to the freelancer) or `fee` (to the platform); `amount` is
+    in minor units of `currency`; `attempts` counts how often the provider was asked before.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    key: str
+    order_id: str
+    leg: str
+    name: LegName
+    amount: int
+    currency: str
+    provider: str
+    status: LegStatus
+    reason: str | None
+    reference: str | None
+    attempts: int
+
+
+async def read_leg(pool: Any, order_id: str, leg: str) -> PaymentLeg | None:
+    """A leg of an order, such as `1.refund`; None: no step of the order has written it."""
+    row = await pool.fetchrow(_LATEST, order_id, leg)
+    return PaymentLeg(**dict(row)) if row else None
+
+
+async def note_attempt(pool: Any, key: str) -> None:
+    """Note, before it is asked, that the provider may know of this key."""
+    await pool.execute("UPDATE payments SET attempts = attempts + 1, asked_at = now() WHERE key = $1", key)
+
+
+async def write_answer(pool: Any, key: str, answer: LegAnswer) -> None:
+    """Note what the provider said, so that it need not be asked again."""
+    await pool.execute(
+        "UPDATE payments SET status = $2, reference = $3, reason = $4, answered_at = now() "
+        "WHERE key = $1 AND status = 'waiting'",
+        key,
+        answer.status,
+        answer.reference,
+        answer.reason,
+    )

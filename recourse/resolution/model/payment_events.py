@@ -1,0 +1,67 @@
+"""What can happen to an order's payments: a part of its events."""
+
+from typing import Literal
+
+from pydantic import AwareDatetime, Field
+
+from recourse.resolution.model.payments import Sums
+from recourse.resolution.model.vocabulary import Frozen, if_any
+
+
+class MoneyMoved(Frozen):
+    """`told`: the parties hear of it by itself, because the money had been held or its provider had failed.
+    `rest_at`: more became owed while this payment was being retried; when that is paid."""
+
+    event: Literal["money_moved"] = "money_moved"
+    sums: Sums = Field(description="What moved.")
+    final: bool = Field(description="Whether nothing is left to move.")
+    told: bool = Field(description="Whether the parties are told.")
+    rest_at: AwareDatetime | None = Field(default=None, description="When the rest is paid.")
+
+
+class PaymentFailed(Frozen):
+    """`sums` is what the provider did not move; it is tried again as it is."""
+
+    event: Literal["payment_failed"] = "payment_failed"
+    sums: Sums = Field(description="What did not move.")
+    retry_at: AwareDatetime = Field(description="When it is tried again.")
+
+
+class PaymentMade(Frozen):
+    """A payment of up to three legs, of which the provider is asked afterwards. `blocked` says why it is not asked."""
+
+    event: Literal["payment_made"] = "payment_made"
+    sums: Sums = Field(description="What is to move.")
+    final: bool = Field(description="Whether it is the last that moves.")
+    blocked: str | None = if_any("Why operators must look at it first.")
+
+
+class LegPaid(Frozen):
+    event: Literal["leg_paid"] = "leg_paid"
+    leg: str = Field(description="The leg of the payment, such as `1.refund`.")
+    amount: int = Field(description="What moved, in minor units.")
+    reference: str | None = if_any("The provider's reference; the record keeps it apart.")
+
+
+class LegBlocked(Frozen):
+    """The provider can never pay it; operators decide."""
+
+    event: Literal["leg_blocked"] = "leg_blocked"
+    leg: str = Field(description="The leg of the payment, such as `1.refund`.")
+    amount: int = Field(description="What did not move, in minor units.")
+    reason: str | None = if_any("What the provider said; the record keeps it apart.")
+
+
+class LegsFailed(Frozen):
+    """The provider did not pay them; they are tried again together."""
+
+    event: Literal["legs_failed"] = "legs_failed"
+    legs: tuple[str, ...] = Field(description="The legs, such as `1.refund`.")
+    retry_at: AwareDatetime = Field(description="When they are tried again.")
+
+
+class MoneySettled(Frozen):
+    """All money of a closed order has moved. `told`: the parties hear of it by itself."""
+
+    event: Literal["money_settled"] = "money_settled"
+    told: bool = Field(description="Whether the parties are told.")

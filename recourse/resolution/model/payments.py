@@ -1,0 +1,90 @@
+"""Payments in legs: what of the money goes to whom, and how far each leg has come (rules, 13)."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from recourse.resolution.model.data_version import Since
+from recourse.resolution.model.vocabulary import Frozen
+
+LegName = Literal["refund", "payout", "fee"]
+LegStatus = Literal["waiting", "done", "blocked", "returned", "void"]
+# The account that each leg pays to, in the order in which the legs are tried.
+ACCOUNTS: dict[LegName, Literal["client", "freelancer", "platform"]] = {
+    "refund": "client",
+    "payout": "freelancer",
+    "fee": "platform",
+}
+# Such a leg may still be paid; its money is held.
+OPEN: frozenset[LegStatus] = frozenset({"waiting", "blocked", "returned"})
+
+
+def _unless(default: Any) -> Any:
+    # A state stays small where legs are as the built-in ledger makes them.
+    return Field(default=default, exclude_if=lambda value: value == default)
+
+
+class Leg(Frozen):
+    """One leg of a payment. `key` is 1 for its first idempotency key, and grows with each new one: a key never stands
+    for another amount, and never for another try after the provider said no or the money came back."""
+
+    payment: int
+    name: LegName
+    amount: int
+    status: Annotated[LegStatus, Since(2)] = _unless("done")
+    key: int = _unless(1)
+    attempts: int = _unless(1)
+    reason: str | None = _unless(None)
+    reference: str | None = _unless(None)
+
+    @property
+    def id(self) -> str:
+        """Its name within the order, such as `1.refund`."""
+        return f"{self.payment}.{self.name}"
+
+    @property
+    def open(self) -> bool:
+        """Whether it may still be paid."""
+        return self.status in OPEN
+
+    def key_in(self, order_id: str) -> str:
+        """Its idempotency key."""
+        return f"{order_id}.payment.{self.id}{f'.{self.key}' if self.key > 1 else ''}"
+
+
+class LegAnswer(Frozen):
+    """What the payment provider says to a leg: it is paid, or it never can be."""
+
+    status: Literal["done", "blocked"]
+    reference: str | None = None
+    reason: str | None = None
+
+
+class Sums(Frozen):
+    """Money moved out of escrow so far, in minor units."""
+
+    client: int = Field(default=0, description="To the client, in minor units.")
+    freelancer: int = Field(default=0, description="To the freelancer, in minor units.")
+    platform: int = Field(default=0, description="To the marketplace, in minor units.")
+
+    def minus(self, other: "Sums") -> "Sums":
+        """The difference, account by account."""
+        return self._with(other, -1)
+
+    def plus(self, other: "Sums") -> "Sums":
+        """The sum, account by account."""
+        return self._with(other, 1)
+
+    def plus_paid(self, leg: str, amount: int) -> "Sums":
+        """The sum with what a leg, such as `1.refund`, pays."""
+        account = next(account for name, account in ACCOUNTS.items() if leg.endswith(name))
+        return self.model_copy(update={account: getattr(self, account) + amount})
+
+    def _with(self, other: "Sums", sign: int) -> "Sums":
+        added = {name: getattr(self, name) + sign * getattr(other, name) for name in Sums.model_fields}
+        return self.model_copy(update=added)
+
+    @property
+    def total(self) -> int:
+        """What has left escrow in all."""
+        return self.client + self.freelancer + self.platform

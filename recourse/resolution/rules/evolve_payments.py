@@ -1,0 +1,100 @@
+"""What the events of payments change; a part of `evolve`."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, assert_never
+
+from recourse.resolution.model.money import FINAL
+from recourse.resolution.model.order import Order
+from recourse.resolution.model.payment_events import (
+    LegBlocked,
+    LegPaid,
+    LegsFailed,
+    MoneyMoved,
+    MoneySettled,
+    PaymentMade,
+)
+from recourse.resolution.model.payments import ACCOUNTS, Leg, Sums
+from recourse.resolution.model.vocabulary import SettlementStatus
+
+
+def payment_changes(
+    order: Order, event: MoneyMoved | PaymentMade | LegPaid | LegBlocked | LegsFailed | MoneySettled, now: datetime
+) -> dict[str, Any]:
+    """What changes in an order when something happens to its payments."""
+    match event:
+        case MoneyMoved():
+            legs = _legs(order, event.sums)
+            changes: dict[str, Any] = {
+                "moved": order.moved.plus(event.sums),
+                "payments": order.payments + bool(legs),
+                "legs": (*order.legs, *legs),
+                "paid_at": now if legs else order.paid_at,
+                "unpaid": None,
+                "retry_at": event.rest_at,
+                "retries": 0,
+                "provider_failed": order.provider_failed and event.rest_at is not None,
+            }
+            return changes | {"settlement": "settled" if event.final else _stands(order, order.legs)}
+        case PaymentMade():
+            how = {"status": "blocked", "reason": event.blocked} if event.blocked else {"status": "waiting"}
+            legs = _legs(order, event.sums, attempts=0, **how)
+            return {
+                "payments": order.payments + bool(legs),
+                "unpaid": None,
+                "provider_failed": False,
+                # The provider is asked at once for all that waits.
+                "retries": 0,
+                **_with_legs(order, (*order.legs, *legs), now),
+            }
+        case LegPaid():
+            paid = {"status": "done", "reason": None, "reference": event.reference}
+            legs, leg = _changed(order, event.leg, **paid)
+            return {
+                "moved": order.moved.plus_paid(leg.id, leg.amount),
+                "paid_at": now,
+                **_with_legs(order, legs, order.retry_at),
+            }
+        case LegBlocked():
+            legs, _ = _changed(order, event.leg, status="blocked", reason=event.reason)
+            return _with_legs(order, legs, order.retry_at)
+        case LegsFailed():
+            legs = order.legs
+            for name in event.legs:
+                legs, _ = _changed(order.model_copy(update={"legs": legs}), name)
+            return {"retries": order.retries + 1, **_with_legs(order, legs, event.retry_at)}
+        case MoneySettled():
+            return {"settlement": "settled", "hold_until": None}
+        case _:
+            assert_never(event)
+
+
+def _legs(order: Order, sums: Sums, **how: Any) -> tuple[Leg, ...]:
+    """The legs of a new payment: those with something to pay."""
+    amounts = {name: getattr(sums, account) for name, account in ACCOUNTS.items()}
+    number = order.payments + 1
+    return tuple(Leg(payment=number, name=name, amount=amount, **how) for name, amount in amounts.items() if amount > 0)
+
+
+def _changed(order: Order, leg_id: str, **changes: Any) -> tuple[tuple[Leg, ...], Leg]:
+    """The legs of an order with one more attempt at one of them, and that one as it was."""
+    [found] = [leg for leg in order.legs if leg.id == leg_id]
+    changed = found.model_copy(update={"attempts": found.attempts + 1, **changes})
+    return tuple(changed if leg is found else leg for leg in order.legs), found
+
+
+def _with_legs(order: Order, legs: Sequence[Leg], retry_at: datetime | None) -> dict[str, Any]:
+    waits = any(leg.status == "waiting" for leg in legs)
+    changes: dict[str, Any] = {"legs": tuple(legs), "settlement": _stands(order, legs)}
+    return changes | ({"retry_at": retry_at} if waits else {"retry_at": None, "retries": 0})
+
+
+def _stands(order: Order, legs: Sequence[Leg]) -> SettlementStatus:
+    """Where the settlement stands with these legs, once the final payment is made."""
+    if order.settlement not in FINAL:
+        return order.settlement
+    if any(leg.status in ("blocked", "returned") for leg in legs):
+        return "blocked"
+    if any(leg.status == "waiting" and (leg.attempts or order.settlement != "executing") for leg in legs):
+        return "retrying"
+    return order.settlement
