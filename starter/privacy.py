@@ -100,7 +100,9 @@ class Privacy:
         async for piece in self._carry_out(wish, dry_run=True):
             found = True
             yield piece
-        if not found and not [page async for page in orders_of(self._pool, role, party)]:
+        if not found:
+            async for _ in orders_of(self._pool, role, party):
+                return
             raise NoSuchOrder(f"There is no order of {role} {party}.")
 
     async def erase(

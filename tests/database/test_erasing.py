@@ -215,6 +215,12 @@ async def test_of_a_deleted_order_nothing_is_left_but_that_it_was_deleted(pool: 
     assert await pool.fetch("SELECT * FROM ending_counts") == counters
 
 
+async def test_a_reason_that_is_no_code_of_the_policy_is_what_somebody_wrote(pool: Any) -> None:
+    said = {"reason": "other", "request": [{"reason": "she is ill", "amount": 5}, {"reason": None}], "comment": None}
+    left = {"reason": "other", "request": [{"reason": "[erased]", "amount": 5}, {"reason": None}], "comment": None}
+    assert await pool.fetchval("SELECT without_words($1, words_of('texts'), '{other}')", said) == left
+
+
 def parts(annotation: Any) -> Iterator[Any]:
     """The types that a type is made of."""
     yield annotation
