@@ -22,7 +22,7 @@ from recourse.resolution.engine import check_build
 from recourse.resolution.model.data_version import NeedsNewerBuild
 from recourse.resolution.model.durations import write_duration
 from recourse.resolution.model.fields import UNNAMED
-from recourse.resolution.model.outcome import Outcome, Refused, read_outcome
+from recourse.resolution.model.outcome import Applied, Outcome, Refused, read_outcome
 from recourse.resolution.model.reading import read_message
 from recourse.resolution.rules.clocks import is_over
 from recourse.resolution.shown.answering import unrecorded
@@ -45,6 +45,17 @@ from recourse.starter.temporal_errors import (
 TRIES = 3
 AGAIN_AFTER = 0.1  # seconds
 LOOKS_FOR = 3.0  # seconds
+
+
+def answer_to(command: str, payload: Mapping[str, Any], answer: Mapping[str, Any]) -> Outcome:
+    """The outcome of a command. Raises Unanswered where a worker answered that something else was done.
+
+    A program that takes a workflow task away from our workers can return an answer that it has seen.
+    """
+    outcome = read_outcome(answer)
+    if isinstance(outcome, Applied) and (outcome.command, outcome.command_id) != (command, payload["command_id"]):
+        raise unanswered(f"`{command}` was done", "the answer is that to another command", payload)
+    return outcome
 
 
 class OrderHandle(StoredOrder, Commands):
@@ -150,7 +161,7 @@ class OrderHandle(StoredOrder, Commands):
             except WorkflowUpdateFailedError:
                 pass  # its workflow ended first; the database knows whether it was decided before
             else:
-                return read_outcome(answer)
+                return answer_to(command, payload, answer)
             over = await self._where_it_ended(command, payload)
             if over is not None:
                 return over

@@ -24,12 +24,12 @@ from recourse.database.access import DatabaseMissing
 from recourse.database.facts import read_histories
 from recourse.errors import DatabaseUnreachable, NoSuchOrder, OrderExists, TemporalUnreachable
 from recourse.resolution.model.order import Histories, Opening, Terms, open_order, read_opening, write_opening
-from recourse.resolution.model.outcome import Outcome, read_outcome
+from recourse.resolution.model.outcome import Outcome
 from recourse.resolution.model.policy import Policy
 from recourse.runtime.currencies import check_currency
 from recourse.runtime.database_connection import explaining_database_errors
 from recourse.runtime.names import ORDER, workflow_id
-from recourse.starter.handle import OrderHandle, ended_unwritten
+from recourse.starter.handle import OrderHandle, answer_to, ended_unwritten
 from recourse.starter.temporal_errors import (
     lacks_search_attributes,
     takes_nothing_now,
@@ -144,7 +144,7 @@ async def _begin_with(
     answer: dict[str, Any] = await temporal.execute_update_with_start_workflow(
         *first, start_workflow_operation=starting, result_type=dict
     )
-    return read_outcome(answer)
+    return answer_to(*first, answer)
 
 
 async def _has_started(order: OrderHandle, terms: Terms, policy: Policy, provider: str) -> bool:

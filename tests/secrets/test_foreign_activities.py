@@ -2,6 +2,7 @@
 
 import asyncio
 import inspect
+import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
@@ -25,6 +26,7 @@ from temporalio.worker import (
 
 from recourse.activities.webhook import NotDelivered
 from recourse.database.payments import PaymentLeg
+from recourse.errors import Unanswered
 from recourse.resolution.model.notice import Notice, Receiver
 from recourse.runtime.keys import KeyRing
 from recourse.runtime.names import ORDER, workflow_id
@@ -302,3 +304,37 @@ async def test_what_is_proven_with_a_key_that_a_worker_lacks_waits_for_the_key(k
 
 async def _failure(handle: Any, kind: str) -> bool:
     return any(one.last_failure.application_failure_info.type == kind for one in await _pending(handle))
+
+
+@workflow.defn(name=ORDER)
+class Liar:
+    """What a program answers that has taken an order's workflow task: something that it has seen."""
+
+    @workflow.run
+    async def run(self, opening: Any) -> None:
+        await workflow.wait_condition(lambda: False)
+
+    @workflow.update
+    def accept(self, message: dict[str, Any]) -> dict[str, Any]:
+        answer: dict[str, Any] = json.loads(message["comment"])
+        return answer
+
+
+async def test_the_answer_to_another_command_is_taken_for_no_answer(keyed: Keyed) -> None:
+    marketplace = await keyed.marketplace(NONE)
+    async with keyed.working(NONE):
+        order_id = await marketplace.order()
+        said = await marketplace.by("client", order_id, "message", comment="Hello")
+    seen = json.dumps(said.model_dump(mode="json"))
+    liar = Worker(
+        await keyed.stranger(),
+        task_queue=f"liar-{keyed.queue}",
+        workflows=[Liar],
+        workflow_runner=UnsandboxedWorkflowRunner(),
+    )
+    async with liar:
+        order = marketplace.recourse.order(f"lied-{order_id}")
+        await liar.client.start_workflow(ORDER, {}, id=workflow_id(order.id), task_queue=liar.task_queue)
+        with pytest.raises(Unanswered, match="another command"):
+            await order.send("accept", {"actor": {"role": "client", "id": "c-1"}, "comment": seen})
+        await liar.client.get_workflow_handle(workflow_id(order.id)).terminate()
