@@ -419,8 +419,8 @@ PLANTED = (
         "access",
         "any other site can send a form",
         "recourse/web/pages/sessions.py",
-        "if not hmac.compare_digest(session.proof.encode(), given.encode()):",
-        "if not given:",
+        'if not proof or not hmac.compare_digest(proof.encode(), first(form, "proof").encode()):',
+        "if not proof:",
         ("tests/pages/test_signing_in.py", "tests/pages/test_actions.py"),
     ),
     Mutant(
