@@ -190,10 +190,13 @@ class Privacy:
                 return Piece(order.order_id, what, left=left, says=_WAITS[left])
             if dry_run:
                 return Piece(order.order_id, what)
-            if what in ("texts", "addresses", "order"):
-                await self._delete_histories(order.order_id)
             with explaining_database_errors():
-                return Piece(order.order_id, what, await erase(self._pool, order.order_id, what, whose, reason, basis))
+                async with self._pool.acquire() as connection, connection.transaction():
+                    erased = await erase(connection, order.order_id, what, whose, reason, basis)
+                    # Before the database forgets that it has to be done, and after it found nothing in the way.
+                    if what in ("texts", "addresses", "order"):
+                        await self._delete_histories(order.order_id)
+            return Piece(order.order_id, what, erased)
         except OrderNotRunning as error:
             return Piece(order.order_id, what, left="no_workflow", says=str(error))
         except NeedsNewerBuild as error:

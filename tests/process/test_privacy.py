@@ -283,3 +283,22 @@ async def test_a_sweep_erases_what_a_policy_keeps_no_longer(telling: Marketplace
     left = await database(pool)
     for text in ("QmailQ", "QaddressQ", "QtitleQ", "QcommentQ"):
         assert text in left  # of the other order
+
+
+async def test_of_a_record_that_somebody_changed_nothing_is_erased_and_its_history_stays(
+    telling: Marketplace, pool: Any
+) -> None:
+    order_id = await telling.order(changes={"order.reachable_after": "0h", "keeping.texts": "1d"})
+    assert (await telling.by("freelancer", order_id, "deliver", comment="QcommentQ")).applied
+    assert (await telling.by("client", order_id, "complete")).applied
+    async with asyncio.timeout(PATIENCE):
+        await telling.handle(order_id).result()
+    changed = """UPDATE record_entries SET content = content || '{"to": "canceled"}' WHERE number = 1"""
+    await pool.execute(
+        f"ALTER TABLE record_entries DISABLE TRIGGER USER; {changed}; ALTER TABLE record_entries ENABLE TRIGGER USER"
+    )
+    (piece,) = [piece async for piece in Privacy(telling.recourse, now=later).sweep()]
+    assert (piece.left, piece.says) == ("refused", f"entry 1 of order {order_id} does not fit its hash")
+    assert "QcommentQ" in await database(pool)
+    assert "QcommentQ" in await temporal(telling.client, [order_id])
+    assert await pool.fetchval("SELECT count(*) FROM erased_orders") == 0
