@@ -47,11 +47,13 @@ async def test_a_right_that_has_ended_is_not_had_by_a_stamp(keyed: Keyed, actors
         await market.by("client", told, "message", comment="Hello")
 
     assert answer.applied is found, answer
-    assert (await outcomes(market, told))[0] is found
+    assert await requested(market, told) is found
 
 
-async def outcomes(market: Marketplace, order_id: str) -> list[bool]:
-    return [entry.content["outcome"] == "applied" for entry in await read_record(market.recourse.pool, order_id)]
+async def requested(market: Marketplace, order_id: str) -> bool:
+    contents = [entry.content for entry in await read_record(market.recourse.pool, order_id)]
+    [outcome] = [content["outcome"] for content in contents if content["command"] == "request"]
+    return bool(outcome == "applied")
 
 
 async def test_what_waited_for_a_worker_counts_when_it_came(keyed: Keyed, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -71,6 +73,6 @@ async def test_what_waited_for_a_worker_counts_when_it_came(keyed: Keyed, monkey
             for order_id in (in_time, late):
                 await market.by("client", order_id, "message", comment="Hello")
 
-        assert [(await outcomes(market, one))[0] for one in (in_time, late)] == [True, False]
+        assert [await requested(market, one) for one in (in_time, late)] == [True, False]
 
     await in_real_time(within)
