@@ -67,7 +67,7 @@ async def test_it_says_what_is_where_and_its_commands_work_as_pasted() -> None:
         assert process.stdout is not None
         said = (await asyncio.wait_for(process.stdout.readuntil(b"recourse order show 1001\n"), PATIENCE)).decode()
         for link in re.findall(r"http\S+sign-in\S+", said):
-            async with httpx2.AsyncClient(trust_env=False) as browser:
+            async with httpx2.AsyncClient(trust_env=False, headers={"Sec-Fetch-Site": "none"}) as browser:
                 assert (await browser.get(link)).status_code == 303
         script = said[said.index("  export PATH") :]
         status, told, wrong = await run("sh", "-euc", script)

@@ -34,12 +34,25 @@ class ExactRoute(APIRoute):
     """A path that FastAPI reads the body of."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """As ever, with a body that is read strictly, once the caller has shown a token."""
+        """As ever, with a body that is read strictly."""
+        plain = super().get_route_handler()
+
+        async def handle(request: Request) -> Response:
+            return await plain(ExactRequest(request.scope, request.receive))
+
+        return handle
+
+
+class TokenRoute(ExactRoute):
+    """A path that reads no body of a caller without a token."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """As ever, once the caller has shown a token."""
         plain = super().get_route_handler()
 
         async def handle(request: Request) -> Response:
             await token_first(request)
-            return await plain(ExactRequest(request.scope, request.receive))
+            return await plain(request)
 
         return handle
 

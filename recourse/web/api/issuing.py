@@ -12,13 +12,13 @@ from recourse.resolution.model.fields import excerpt
 from recourse.resolution.model.order import Id
 from recourse.resolution.model.vocabulary import Frozen, View
 from recourse.web.access import Caller, TheSite, answers, keep_token, service_only, staff_only
-from recourse.web.api.bodies import ExactRoute
+from recourse.web.api.bodies import TokenRoute
 from recourse.web.api.orders import After, Limit
 from recourse.web.pages.sessions import LINK_LASTS, LONGEST_LINK, link
 from recourse.web.problems import Failure, malformed
 from recourse.web.tokens import Bearer, Token, new_id, sign_token
 
-router = APIRouter(tags=["tokens"], route_class=ExactRoute)
+router = APIRouter(tags=["tokens"], route_class=TokenRoute)
 LONGEST_LIFE = timedelta(days=30)
 
 

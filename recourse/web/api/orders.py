@@ -18,12 +18,12 @@ from recourse.runtime.addresses import LONGEST, read_address
 from recourse.runtime.currencies import UnusableCurrency
 from recourse.runtime.names import workflow_id
 from recourse.web.access import Caller, OrderId, TheOperator, TheReader, TheSite, answers, service_only
-from recourse.web.api.bodies import ExactRoute
+from recourse.web.api.bodies import TokenRoute
 from recourse.web.api.shapes import OrderList, Started
 from recourse.web.patience import patient
 from recourse.web.problems import malformed
 
-router = APIRouter(tags=["orders"], route_class=ExactRoute)
+router = APIRouter(tags=["orders"], route_class=TokenRoute)
 
 
 def _address(text: str) -> str:
