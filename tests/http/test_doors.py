@@ -6,6 +6,7 @@ import httpx2
 import pytest
 from fastapi import FastAPI
 
+from recourse.web.pages.sessions import VISITOR_COOKIE
 from tests.http.conftest import Callers, Orders, token
 from tests.process.conftest import Marketplace
 
@@ -13,7 +14,8 @@ from tests.process.conftest import Marketplace
 async def test_head_is_answered_wherever_get_is(http: httpx2.AsyncClient, app: FastAPI, order: Orders) -> None:
     order_id = await order()
     read = [path for path, known in app.openapi()["paths"].items() if "get" in known]
-    headers = {"Authorization": f"Bearer {token('operator')}"}
+    # A visitor who comes for the first time gets a cookie, another one each time.
+    headers = {"Authorization": f"Bearer {token('operator')}", "Cookie": f"{VISITOR_COOKIE}=known"}
     for path in (*read, "/", "/pages", "/pages/", "/pages/sign-in", "/openapi.json", "/no-such-path", "/tokens"):
         place = path.format(order_id=order_id)
         full = await http.get(place, headers=headers)
