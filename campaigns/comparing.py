@@ -13,6 +13,7 @@ from typing import Any
 from recourse.database.orders import read_order, read_record
 from recourse.resolution.engine import Decided, OrderEngine
 from recourse.resolution.model.entry import AppliedEntry, ClockFired, RefusedEntry
+from recourse.resolution.model.outcome import Refused
 from recourse.resolution.model.payment_events import LegPaid, LegsFailed
 from recourse.resolution.model.payments import ACCOUNTS, Leg, LegAnswer
 from recourse.resolution.model.reading import Message
@@ -172,7 +173,10 @@ class _Again:
         first = self.engine.due(at, message)
         if first is not None:
             raise Unexplained(f"{name} was decided before {first.name}, which came first, at {first.at}")
-        return self.engine.decide(message, at)
+        limited = self.engine.limited(message, at)
+        if isinstance(limited, Refused):
+            raise Unexplained(f"{name} was recorded for {key}, who had sent too much")
+        return self.engine.decide(limited, at)
 
 
 _INSTANTS = "SELECT DISTINCT step, at FROM ledger_entries WHERE order_id = $1"

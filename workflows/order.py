@@ -181,11 +181,18 @@ class OrderWorkflow:
             pending.message = free
         elif engine.is_over(self.now):
             pending.outcome = self.closed(pending.message) if await self.is_over() else None
-        elif await self.carry_out(engine.decide(pending.message, self.now, self.offsets)):
-            outcome = engine.answers[pending.message.key].outcome
+        elif isinstance(limited := self.limited(pending.message), Refused):
+            pending.outcome = limited
+        elif await self.carry_out(engine.decide(limited, self.now, self.offsets)):
+            outcome = engine.answers[limited.key].outcome
             # Its sender hears of it once the provider was asked, so that what it reads then is what came of it.
             await self.pay_first_time()
             pending.outcome = outcome
+
+    def limited(self, message: Message) -> Message | Refused:
+        """The message, refused where its party has sent too much; orders that took it once take it in a replay."""
+        limited = self.engine.limited(message, self.now)
+        return limited if limited is message or workflow.patched("limits") else message
 
     def closed(self, message: Message) -> Refused:
         """The answer to a message that comes after the order has ended for good."""
@@ -361,6 +368,7 @@ class OrderWorkflow:
         self.answers_left, self.carried = 1, carried
         self.mark_task_boundary()
         engine = self.started = OrderEngine.of(read_state(carried.order), carried.steps)
+        engine.sent = dict(carried.sent)
         self.deliveries = Deliveries(
             engine.order.terms.order_id, to_deliver=carried.to_deliver, delivered_to=carried.delivered_to
         )
@@ -405,6 +413,7 @@ class OrderWorkflow:
                 to_deliver=self.deliveries.to_deliver,
                 delivered_to=self.deliveries.delivered_to,
                 recent=self.recent,
+                sent=self.engine.sent,
                 messages=[pending.message.kept() for pending in self.inbox],
             )
         )

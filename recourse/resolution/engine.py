@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from recourse.resolution.booking import ledger_lines, leg_rows
 from recourse.resolution.inbox import counts_at
+from recourse.resolution.limits import Sent, count, party_of
 from recourse.resolution.model.data_version import DATA_VERSION, NeedsNewerBuild
 from recourse.resolution.model.events import Event
 from recourse.resolution.model.facts import facts
@@ -22,13 +23,14 @@ from recourse.resolution.model.reading import Message
 from recourse.resolution.model.record import as_sent, beginning, hidden_counts, make_entry
 from recourse.resolution.model.refusals import Refusal
 from recourse.resolution.model.step import Adopted, Answer, Answered, LedgerLine, Step
+from recourse.resolution.model.vocabulary import Party
 from recourse.resolution.model.zones import Offsets
 from recourse.resolution.rules.clocks import Clock, is_over, next_clock, over_at
 from recourse.resolution.rules.decide import decide, decide_clock
 from recourse.resolution.rules.decision import Decision
 from recourse.resolution.rules.former_paying import make_failed, make_paid, payment_due
 from recourse.resolution.rules.paying import make_payments, take_answers, waiting_legs
-from recourse.resolution.shown.answering import entry_content, outcome_of
+from recourse.resolution.shown.answering import entry_content, outcome_of, unrecorded
 from recourse.resolution.shown.notices import notices
 from recourse.resolution.shown.summary import summary
 
@@ -85,11 +87,13 @@ class FirstAnswer(NamedTuple):
 
 
 class OrderEngine:
-    """An order with its answers, so that a repeated command id gets the first answer. `steps`: so many are written."""
+    """An order with its answers, so that a repeated command id gets the first answer. `steps`: so many are written.
+    `sent`: what each party has sent lately."""
 
     def __init__(self, opening: Opening) -> None:
         self.order = open_order(opening)
         self.answers: dict[Key, FirstAnswer] = {}
+        self.sent: dict[Party, Sent] = {}
         self.steps = 0
 
     @classmethod
@@ -158,6 +162,19 @@ class OrderEngine:
 
     def _is_other(self, message: Message, first: FirstAnswer) -> bool:
         return first.fingerprint not in (None, message.fingerprint)
+
+    def limited(self, message: Message, now: datetime) -> Message | Refused:
+        """The message, refused where its party has sent too much lately. The record says that once; then its answer
+        leaves no entry."""
+        party = party_of(message, self.order)
+        sent = self.sent.get(party) if party else None
+        refusal = sent.too_many(self._counted(message, now)) if sent else None
+        if sent is None or refusal is None:
+            return message
+        if sent.told:
+            order_id = self.order.terms.order_id
+            return unrecorded(order_id, message.name, message.command_id, refusal.code, **refusal.details)
+        return message.model_copy(update={"refusal": refusal})
 
     def decide(self, message: Message, now: datetime, offsets: Offsets | None = None) -> Decided:
         """What one message does that has no answer yet, with these offsets of the policy's time zone. The message may
@@ -250,6 +267,8 @@ class OrderEngine:
         self.order, self.steps = plan.order, plan.step.number + 1
         if plan.message is not None and plan.step.answer is not None:
             self.answers[plan.message.key] = FirstAnswer(plan.step.answer.outcome, plan.message.fingerprint)
+            if party := party_of(plan.message, plan.order):
+                self.sent[party] = count(self.sent.get(party), plan.order.decided_at)
         return plan.step
 
     def apply(self, decided: Decided) -> Step:

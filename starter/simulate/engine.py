@@ -9,7 +9,7 @@ from recourse.resolution.inbox import Inbox
 from recourse.resolution.model.fields import UNNAMED
 from recourse.resolution.model.notice import Notice
 from recourse.resolution.model.order import Opening, Order
-from recourse.resolution.model.outcome import Outcome
+from recourse.resolution.model.outcome import Outcome, Refused
 from recourse.resolution.model.payments import LegAnswer, LegName
 from recourse.resolution.model.reading import Message, read_message
 from recourse.resolution.model.record import Reader, export
@@ -141,7 +141,10 @@ class PureEngine:
             return first
         if self.rules.is_over(self.now):
             return unrecorded(self.rules.order.terms.order_id, message.name, message.command_id, "order_closed")
-        step = self._finish(self.rules.decide(message, self.now))[0]
+        limited = self.rules.limited(message, self.now)
+        if isinstance(limited, Refused):
+            return limited
+        step = self._finish(self.rules.decide(limited, self.now))[0]
         if step.answer is None:
             raise AssertionError("a message without an answer")
         return step.answer.outcome

@@ -20,6 +20,7 @@ from recourse.database.orders import read_order, read_record
 from recourse.database.steps import record_step
 from recourse.local.temporal import LocalTemporal, find_program
 from recourse.policies import load_policy
+from recourse.resolution import limits
 from recourse.resolution.engine import OrderEngine
 from recourse.resolution.model.reading import read_message
 from recourse.runtime.names import workflow_id
@@ -126,6 +127,23 @@ async def test_a_signal_that_comes_before_the_new_run_begins_keeps_its_number(sh
         told = [comment for comment in await comments(marketplace, order_id) if comment != "Anything new?"]
         assert told == [f"{n}" for n in range(60)]
         assert len(await runs(marketplace.client, order_id)) > 1
+
+
+async def test_a_party_that_sends_too_much_grows_no_record_in_any_run(
+    marketplace: Marketplace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "PER_HOUR", 20)
+    order_id = await marketplace.order()
+    answers = [await marketplace.by("client", order_id, "message", comment=f"{n}") for n in range(80)]
+
+    refusals = [refused(answer) for answer in answers[20:]]
+    assert all(answer.applied for answer in answers[:20])
+    assert {refusal.code for refusal in refusals} == {"too_many_messages"}
+    assert [refusal.entry for refusal in refusals] == [21, *[None] * 59]
+    assert refusals[0].details == refusals[-1].details
+    assert len(await runs(marketplace.client, order_id)) > 1
+    # Whoever keeps to it is heard.
+    assert (await marketplace.by("freelancer", order_id, "message", comment="Calm down.")).entry == 22
 
 
 async def test_what_cannot_be_read_is_handed_on_as_it_came(marketplace: Marketplace) -> None:

@@ -14,6 +14,7 @@ from recourse.activities import reading_zones
 from recourse.database.orders import read_order, read_record
 from recourse.database.steps import ANSWERS_AT_MOST, record_step
 from recourse.policies import load_policy
+from recourse.resolution import limits
 from recourse.resolution.engine import OrderEngine
 from recourse.resolution.model.durations import window_end
 from recourse.resolution.model.fields import UNNAMED
@@ -51,6 +52,24 @@ async def replay(marketplace: Marketplace, history: WorkflowHistory) -> None:
 async def recorded(marketplace: Marketplace, order_id: str) -> list[tuple[str, str | None]]:
     record = await read_record(marketplace.recourse.pool, order_id)
     return [(entry.content["command"], entry.content.get("code")) for entry in record]
+
+
+async def test_an_order_that_took_more_than_a_party_may_send_now_is_replayed_as_it_was(
+    marketplace: Marketplace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order_id = await marketplace.order()
+    for number in range(4):
+        assert (await marketplace.by("client", order_id, "message", comment=f"{number}")).applied
+
+    monkeypatch.setattr(limits, "PER_HOUR", 2)
+    history = await marketplace.handle(order_id).fetch_history()
+    await replay(marketplace, history)
+
+    other = await marketplace.order()
+    for number in range(4):
+        await marketplace.by("client", other, "message", comment=f"{number}")
+    assert await recorded(marketplace, other) == [*[("message", None)] * 2, ("message", "too_many_messages")]
+    await replay(marketplace, await marketplace.handle(other).fetch_history())
 
 
 async def phase(marketplace: Marketplace, order_id: str) -> str:

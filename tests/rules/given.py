@@ -158,10 +158,14 @@ class Given:
             done += self._fire_due(message)
             first = self.engine.first_answer(message)
             if first is None:
-                one = self._finish(self.engine.decide(message, self.now))
-                done.append(one)
-                assert one.plan.step.answer is not None
-                first = one.plan.step.answer.outcome
+                limited = self.engine.limited(message, self.now)
+                if isinstance(limited, Refused):
+                    first = limited
+                else:
+                    one = self._finish(self.engine.decide(limited, self.now))
+                    done.append(one)
+                    assert one.plan.step.answer is not None
+                    first = one.plan.step.answer.outcome
             answer = first if message is messages[-1] else answer
         done += self._fire_due()
         return Then(tuple(self.steps[before:]), tuple(done), answer)
@@ -170,7 +174,7 @@ class Given:
         """The same order once more; what happens to one does not happen to the other."""
         twin = copy(self)
         twin.engine = copy(self.engine)
-        twin.engine.answers = dict(self.engine.answers)
+        twin.engine.answers, twin.engine.sent = dict(self.engine.answers), dict(self.engine.sent)
         twin.steps, twin.attempts = list(self.steps), list(self.attempts)
         return twin
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from recourse.resolution.limits import PER_HOUR
 from recourse.resolution.model.reading import unproven_message
 from recourse.resolution.model.refusals import CODES, SENTENCES, RefusalCode
 from tests.outcomes import refused
@@ -67,7 +68,15 @@ def reused() -> Then:
     return given.client("message", comment="Two.", command_id="once")
 
 
+def talked(count: int) -> Given:
+    given = Given()
+    for _ in range(count):
+        given.client("message", comment="And another thing.")
+    return given
+
+
 PROVOKED: dict[str, Callable[[], Then]] = {
+    "too_many_messages": lambda: talked(PER_HOUR).client("message"),
     "malformed": lambda: Given().client("message"),
     "command_id_reused": reused,
     "actor_unproven": lambda: Given().take(unproven_message("complete", {"actor": CLIENT}, "no token", "unnamed-1")),

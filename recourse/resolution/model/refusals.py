@@ -6,6 +6,7 @@ from recourse.resolution.model.vocabulary import Frozen
 from recourse.wording import texts
 
 RefusalCode = Literal[
+    "too_many_messages",
     "malformed",
     "actor_unproven",
     "command_id_reused",

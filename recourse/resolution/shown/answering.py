@@ -109,14 +109,15 @@ def outcome_of(
 
 
 def unrecorded(order_id: str, command: str, command_id: str, code: RefusalCode, **details: Any) -> Refused:
-    """A refusal that leaves no entry in the record: the command could not be sent, or the order answers no more."""
+    """A refusal that leaves no entry in the record: the command could not be sent, the order answers no more, or the
+    record has the same refusal already."""
     return Refused(
         order_id=order_id,
         command=command,
         command_id=command_id,
         code=code,
         message=SENTENCES[code],
-        details=details,
+        details=_plain(details),
     )
 
 
