@@ -104,7 +104,7 @@ def verify_file(
 
 @app.command
 def verifier() -> None:
-    """Print the program that verifies exported records: one Python file, for whoever has no Recourse."""
+    """Print the program that verifies exported records: one Python file, for readers without Recourse."""
     sys.stdout.write((files("recourse") / "verify_record.py").read_text(encoding="utf-8"))
 
 
@@ -129,7 +129,7 @@ def show(file: Path, /, *, zone: Zone = "UTC", head: Head = None) -> int:
 async def keys(*, json: Json = False) -> None:
     """Show the public keys with which records and days were signed, to be published.
 
-    Give the JSON (`--json`) to whoever verifies records. A key is listed since the first day that it signed.
+    Give the JSON (`--json`) to everybody that verifies records. A key is listed since the first day that it signed.
     """
     from recourse.database.days import read_keys
     from recourse.runtime.database_connection import explaining_database_errors

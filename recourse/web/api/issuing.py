@@ -124,7 +124,7 @@ async def end_it(
     caller: Caller,
     session_id: Annotated[str, Path(description="The session's id.", max_length=200, pattern=r"^[^\x00]*$")],
 ) -> None:
-    """End a session: whoever holds its cookie or its token is signed out at once."""
+    """End a session: a holder of its cookie or token is signed out at once."""
     if not await end_session(site.recourse.pool, session_id, services=caller.role == "service"):
         why = f"There is no session {excerpt(session_id)}."
         raise Failure(404, "no_such_session", "There is no such session.", detail=why)

@@ -40,8 +40,8 @@ async def home(request: Request) -> Response:
 
 
 async def enter(request: Request) -> Response:
-    """Sign in by the token of a link. Somebody who is signed in as somebody else is asked first, and so is whoever did
-    not open the link: another site may have done so, to have them act as somebody else."""
+    """Sign in by the token of a link. Somebody who is signed in as somebody else is asked first, and so is anybody that
+    did not open the link: another site may have done so, to have them act as somebody else."""
     site = site_of(request)
     form = await read_form(request) if request.method == "POST" else {}
     token = first(form, "token") or request.query_params.get("token", "")
