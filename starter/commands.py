@@ -468,6 +468,90 @@ class Commands(ABC):
             expected_version=expected_version,
         )
 
+    async def retry_payment(
+        self,
+        *,
+        by: Operator,
+        leg: str,
+        comment: str | None = None,
+        expected_version: int | None = None,
+        command_id: str | None = None,
+    ) -> Outcome:
+        """Tries a payment again that is blocked or came back.
+
+        leg: The leg of a payment, such as `1.refund`.
+        comment: Message to the other party.
+        expected_version: The version of the offer that you answer. If it has changed, the command is refused.
+        """
+        return await self._give(
+            "retry_payment",
+            by,
+            command_id,
+            leg=leg,
+            comment=comment,
+            expected_version=expected_version,
+        )
+
+    async def settle_by_hand(
+        self,
+        *,
+        by: Operator,
+        leg: str,
+        reference: str,
+        explanation: str | None = None,
+        comment: str | None = None,
+        expected_version: int | None = None,
+        command_id: str | None = None,
+    ) -> Outcome:
+        """Notes that a payment that is blocked or came back was made outside of the payment provider.
+
+        leg: The leg of a payment, such as `1.refund`.
+        reference: The reference of the payment. Only operators read it.
+        explanation: The reasons. Only operators read them.
+        comment: Message to the other party.
+        expected_version: The version of the offer that you answer. If it has changed, the command is refused.
+        """
+        return await self._give(
+            "settle_by_hand",
+            by,
+            command_id,
+            leg=leg,
+            reference=reference,
+            explanation=explanation,
+            comment=comment,
+            expected_version=expected_version,
+        )
+
+    async def payment_event(
+        self,
+        *,
+        by: System,
+        event: Literal["returned"],
+        leg: str,
+        reference: str | None = None,
+        comment: str | None = None,
+        expected_version: int | None = None,
+        command_id: str | None = None,
+    ) -> Outcome:
+        """The payment provider reports that a payment came back.
+
+        event: What happened.
+        leg: The leg of a payment, such as `1.refund`.
+        reference: The provider's reference. Only operators read it.
+        comment: Message to the other party.
+        expected_version: The version of the offer that you answer. If it has changed, the command is refused.
+        """
+        return await self._give(
+            "payment_event",
+            by,
+            command_id,
+            event=event,
+            leg=leg,
+            reference=reference,
+            comment=comment,
+            expected_version=expected_version,
+        )
+
     async def order_again(
         self,
         *,

@@ -18,7 +18,7 @@ from recourse.database.access import DatabaseMissing
 from recourse.database.orders import Stored, read_answered, read_order
 from recourse.database.steps import StepOutOfOrder
 from recourse.errors import NoSuchOrder, OrderNotRunning, TemporalUnreachable
-from recourse.resolution.engine import check_build
+from recourse.resolution.answers import check_build
 from recourse.resolution.model.data_version import NeedsNewerBuild
 from recourse.resolution.model.durations import write_duration
 from recourse.resolution.model.fields import UNNAMED

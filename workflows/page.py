@@ -114,6 +114,7 @@ def _whose_turn(order: Order) -> str:
             return "Nobody has to act."
         case "operator":
             what = "decide the appeal" if case and case.stage == "appeal" else "decide the case"
+            what = what if case else "see to a payment that is blocked or came back"
             return f"**An operator** must {what}{until}."
         case _ if request:
             return f"**The {whose.who}** must answer{until}; {_silence(order)}."

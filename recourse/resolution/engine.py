@@ -7,12 +7,12 @@ planning change nothing. The order moves in `commit` (the step is written) and i
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
+from recourse.resolution.answers import FirstAnswer, Key, check_build
 from recourse.resolution.booking import ledger_lines, leg_rows
 from recourse.resolution.inbox import counts_at
 from recourse.resolution.limits import Sent, count, party_of
-from recourse.resolution.model.data_version import DATA_VERSION, NeedsNewerBuild
 from recourse.resolution.model.events import Event
 from recourse.resolution.model.facts import facts
 from recourse.resolution.model.order import Opening, Order, open_order, read_state, write_opening, write_state
@@ -34,7 +34,6 @@ from recourse.resolution.shown.answering import entry_content, outcome_of, unrec
 from recourse.resolution.shown.notices import notices
 from recourse.resolution.shown.summary import summary
 
-Key = tuple[str, str]  # sender and command id
 # What a payment provider says to a leg of an order; None: it fails.
 Provider = Callable[[Order, Leg], LegAnswer | None]
 
@@ -75,15 +74,6 @@ class Plan:
     order: Order
     message: Message | None = None
     events: tuple[Event, ...] = ()
-
-
-class FirstAnswer(NamedTuple):
-    """The first answer to a command id. `fingerprint`: of the command that got it; None where that is not known, and
-    whatever comes counts as the same. `reported`: its sender has it."""
-
-    outcome: Outcome
-    fingerprint: str | None
-    reported: bool = True
 
 
 class OrderEngine:
@@ -313,16 +303,3 @@ class OrderEngine:
 def _written(opening: Opening) -> dict[str, Any]:
     """The opening as it is stored: where the record begins with it, as it was sent."""
     return write_opening(opening) if opening.opening_salt is None else as_sent(opening)
-
-
-def check_build(order: Order, message: Message, answered: Outcome) -> None:
-    """Return where this build can say whether what was answered under the id of a message is something else. It cannot
-    where it cannot read the message and a newer build may have answered. Raises NeedsNewerBuild."""
-    code = message.refusal.code if message.refusal else None
-    if code not in ("malformed", "unknown_command") or order.made_for <= DATA_VERSION:
-        return
-    # This build gave the answer where that is the same refusal.
-    same = isinstance(answered, Refused) and answered.code == code
-    if answered.command == message.name and not same:
-        what = f"Command {message.command_id} of order {order.terms.order_id}"
-        raise NeedsNewerBuild(what, order.made_for, "it has an answer, and this build cannot read it")

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -233,6 +233,12 @@ class Play:
                 if key not in actual:
                     raise Difference((*where, key), value, "(no such key)")
                 self._contains(value, actual[key], (*where, key))
+            return
+        if isinstance(expected, list) and any(isinstance(item, Mapping) for item in expected):
+            if not isinstance(actual, Sequence) or len(actual) != len(expected):
+                raise Difference(where, expected, actual)
+            for number, (item, found) in enumerate(zip(expected, actual, strict=True)):
+                self._contains(item, found, (*where, number))
             return
         wanted = expected
         # A text may be an instant, too, as programs write YAML and JSON; one that is the same is a text.

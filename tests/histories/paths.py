@@ -77,6 +77,9 @@ TOLD = (
     "s107a-names-and-nul",
     "s111b-another-marketplace-declined-and-done",
     "s114-a-proposal-has-a-version",
+    "s331-a-payout-that-can-never-be-paid",
+    "s332-paid-by-hand",
+    "s334-a-payout-comes-back",
 )
 FOR_LONG = timedelta(days=400)
 CLIENT = {"role": "client", "id": "c-1"}

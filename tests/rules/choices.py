@@ -49,6 +49,11 @@ def choices(order: Order, name: str, role: Reader) -> Iterator[dict[str, Any]]:
         case "accept" | "decline":
             for comment, version in product(("-", None), (None, order.offers, order.offers - 1)):
                 yield {"comment": comment, "expected_version": version}
+        case "retry_payment":
+            yield from ({"leg": leg.id} for leg in order.legs)
+        case "settle_by_hand":
+            for leg in order.legs:
+                yield {"leg": leg.id, "reference": "-", "explanation": "-"}
         case "add_evidence":
             yield {"title": "-", "kind": "-", "sha256": "0" * 64, "address": "-"}
         case "message":

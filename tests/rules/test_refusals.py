@@ -116,6 +116,8 @@ PROVOKED: dict[str, Callable[[], Then]] = {
     "appeal_used": lambda: appealed().freelancer("appeal", comment="Why?"),
     "same_operator": lambda: appealed().operator("rule", **CANCEL),
     "proposal_too_late": lambda: waited(in_mediation(), "13d").operator("propose", amount=0, explanation="Late."),
+    "no_blocked_payment": lambda: Given().operator("retry_payment", leg="1.refund"),
+    "no_such_payment": lambda: Given().by("system", "payment_event", event="returned", leg="1.refund"),
     "feedback_not_allowed": lambda: Given().client("leave_feedback", visibility="public", rating="positive"),
 }
 

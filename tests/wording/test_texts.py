@@ -25,7 +25,17 @@ LANGUAGES = sorted(path.stem for path in Path(next(iter(wording.__path__))).glob
 CLOCKS, PEOPLE = get_args(ClockName), {name for name in COMMANDS if name != "request"}
 DECIDING = set(CLOCKS) - REMINDERS - {"settlement_retry"}
 # A chart shows the commands that change where an order is.
-UNDRAWN = {"rule", "undo", "message", "add_evidence", "leave_feedback", "order_again"}
+UNDRAWN = {
+    "rule",
+    "undo",
+    "message",
+    "add_evidence",
+    "leave_feedback",
+    "order_again",
+    "retry_payment",
+    "settle_by_hand",
+    "payment_event",
+}
 NEEDED: dict[str, dict[str, Collection[str]]] = {
     "phase": {
         "name": get_args(v.Phase),

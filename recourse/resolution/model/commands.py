@@ -10,6 +10,7 @@ from recourse.resolution.model.fields import CommandId, Instant, Int64, Name, No
 from recourse.resolution.model.vocabulary import Fault, Frozen, Kind, Rating, Role, Visibility
 
 AMOUNT: Any = Field(default=None, description="In minor units: what the freelancer gets before commission.")
+LEG: Any = Field(description="The leg of a payment, such as `1.refund`.")
 EXPLANATION: Any = Field(default=None, description="The reasons. Both parties receive them.")
 
 
@@ -223,6 +224,37 @@ class LeaveFeedback(Command):
     text: Text = Field(default="", description="Your review.")
 
 
+class RetryPayment(Command):
+    name = "retry_payment"
+    roles = ("operator",)
+    about = "Tries a payment again that is blocked or came back."
+    sample = {"leg": "1.payout"}
+
+    leg: Name = LEG
+
+
+class SettleByHand(Command):
+    name = "settle_by_hand"
+    roles = ("operator",)
+    about = "Notes that a payment that is blocked or came back was made outside of the payment provider."
+    sample = {"leg": "1.payout", "reference": "WIRE-77", "explanation": "Paid by our bank."}
+
+    leg: Name = LEG
+    reference: Name = Field(description="The reference of the payment. Only operators read it.")
+    explanation: Text | None = Field(default=None, description="The reasons. Only operators read them.")
+
+
+class PaymentEvent(Command):
+    name = "payment_event"
+    roles = ("system",)
+    about = "The payment provider reports that a payment came back."
+    sample = {"event": "returned", "leg": "1.payout", "reference": "re_81"}
+
+    event: Literal["returned"] = Field(description="What happened.")
+    leg: Name = LEG
+    reference: Name | None = Field(default=None, description="The provider's reference. Only operators read it.")
+
+
 class OrderAgain(Command):
     name = "order_again"
     roles = ("system",)
@@ -248,6 +280,9 @@ AnyCommand = (
     | SendMessage
     | AddEvidence
     | LeaveFeedback
+    | RetryPayment
+    | SettleByHand
+    | PaymentEvent
     | OrderAgain
 )
 # A new command in the union has its signal and update at once; `decide` fails the type check until it has a rule.

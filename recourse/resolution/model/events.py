@@ -9,6 +9,8 @@ from recourse.resolution.model.order import Resolution
 from recourse.resolution.model.payment_events import (
     LegBlocked,
     LegPaid,
+    LegRetried,
+    LegReturned,
     LegsFailed,
     MoneyMoved,
     MoneySettled,
@@ -275,6 +277,8 @@ Event = Annotated[
     | PaymentFailed
     | PaymentMade
     | LegPaid
+    | LegRetried
+    | LegReturned
     | LegBlocked
     | LegsFailed
     | MoneySettled

@@ -52,6 +52,8 @@ NoticeName = Literal[
     "case_reminder",
     "case_overdue",
     "money_settled",
+    "payment_blocked",
+    "payment_returned",
     "message_received",
     "feedback_received",
     "follow_up",
@@ -140,6 +142,7 @@ class NoticeBody(View):
     version: int | None = if_any("The version of the offer that was made.")
     outcome: Literal["cancel", "continue", "let_them_decide"] | None = if_any("What the operator ruled.")
     status: RequestStatus | None = if_any("How the request ended.")
+    leg: str | None = if_any("The leg of a payment, such as `1.refund`.")
     text: str | None = if_any("The text of a public review.")
     rating: Rating | None = if_any("The rating of a public review.")
 

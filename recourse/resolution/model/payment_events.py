@@ -41,6 +41,22 @@ class LegPaid(Frozen):
     leg: str = Field(description="The leg of the payment, such as `1.refund`.")
     amount: int = Field(description="What moved, in minor units.")
     reference: str | None = if_any("The provider's reference; the record keeps it apart.")
+    by_hand: bool = Field(default=False, description="Whether it was paid outside of the payment provider.")
+
+
+class LegRetried(Frozen):
+    """An operator has a leg tried again, under a new key."""
+
+    event: Literal["leg_retried"] = "leg_retried"
+    leg: str = Field(description="The leg of the payment, such as `1.refund`.")
+
+
+class LegReturned(Frozen):
+    """The money of a leg that the provider had paid has come back, and is held again."""
+
+    event: Literal["leg_returned"] = "leg_returned"
+    leg: str = Field(description="The leg of the payment, such as `1.refund`.")
+    amount: int = Field(description="What came back, in minor units.")
 
 
 class LegBlocked(Frozen):

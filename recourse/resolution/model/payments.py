@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from recourse.resolution.model.data_version import Since
-from recourse.resolution.model.vocabulary import Frozen
+from recourse.resolution.model.vocabulary import Frozen, Party
 
 LegName = Literal["refund", "payout", "fee"]
 LegStatus = Literal["waiting", "done", "blocked", "returned", "void"]
@@ -15,6 +15,8 @@ ACCOUNTS: dict[LegName, Literal["client", "freelancer", "platform"]] = {
     "payout": "freelancer",
     "fee": "platform",
 }
+# The party that gets each leg; the marketplace's own share is for operators to see.
+PAID_TO: dict[LegName, Party | None] = {"refund": "client", "payout": "freelancer", "fee": None}
 # Such a leg may still be paid; its money is held.
 OPEN: frozenset[LegStatus] = frozenset({"waiting", "blocked", "returned"})
 
@@ -36,11 +38,17 @@ class Leg(Frozen):
     attempts: int = _unless(1)
     reason: str | None = _unless(None)
     reference: str | None = _unless(None)
+    by_hand: bool = _unless(False)
 
     @property
     def id(self) -> str:
         """Its name within the order, such as `1.refund`."""
         return f"{self.payment}.{self.name}"
+
+    @property
+    def stuck(self) -> bool:
+        """Whether only an operator can go on with it."""
+        return self.status in ("blocked", "returned")
 
     @property
     def open(self) -> bool:
@@ -50,6 +58,11 @@ class Leg(Frozen):
     def key_in(self, order_id: str) -> str:
         """Its idempotency key."""
         return f"{order_id}.payment.{self.id}{f'.{self.key}' if self.key > 1 else ''}"
+
+
+def leg_name(leg: str) -> LegName:
+    """The kind of a leg such as `1.refund`."""
+    return next(name for name in ACCOUNTS if leg.endswith(f".{name}"))
 
 
 class LegAnswer(Frozen):
@@ -77,7 +90,7 @@ class Sums(Frozen):
 
     def plus_paid(self, leg: str, amount: int) -> "Sums":
         """The sum with what a leg, such as `1.refund`, pays."""
-        account = next(account for name, account in ACCOUNTS.items() if leg.endswith(name))
+        account = ACCOUNTS[leg_name(leg)]
         return self.model_copy(update={account: getattr(self, account) + amount})
 
     def _with(self, other: "Sums", sign: int) -> "Sums":

@@ -22,6 +22,8 @@ RefusalCode = Literal[
     "case_open",
     "no_open_request",
     "no_open_case",
+    "no_blocked_payment",
+    "no_such_payment",
     "not_yours_to_answer",
     "not_yours_to_withdraw",
     "approval_needed",

@@ -18,10 +18,13 @@ from recourse.resolution.model.commands import (
     LeaveFeedback,
     MakeRequest,
     OrderAgain,
+    PaymentEvent,
     Propose,
+    RetryPayment,
     Rule,
     SendMessage,
     Settle,
+    SettleByHand,
     SubmitRequirements,
     UndoCancellation,
     Withdraw,
@@ -34,6 +37,7 @@ from recourse.resolution.rules.cases import escalate, propose, settle
 from recourse.resolution.rules.clocks import Clock, fire
 from recourse.resolution.rules.decision import Decision
 from recourse.resolution.rules.evolve_disputes import hear
+from recourse.resolution.rules.paying import payment_event, retry_payment, settle_by_hand
 from recourse.resolution.rules.requesting import accept, counter, decline, make_request, withdraw
 from recourse.resolution.rules.ruling import appeal, rule
 from recourse.resolution.rules.speaking import add_evidence, leave_feedback, order_again, send_message
@@ -85,7 +89,17 @@ def _check_actor(order: Order, command: Command, checks: Checks) -> None:
 
 
 # They have codes of their own on a closed order, or belong there.
-_ALSO_WHEN_CLOSED = (UndoCancellation, Appeal, LeaveFeedback, SendMessage, AddEvidence, OrderAgain)
+_ALSO_WHEN_CLOSED = (
+    UndoCancellation,
+    Appeal,
+    LeaveFeedback,
+    SendMessage,
+    AddEvidence,
+    OrderAgain,
+    RetryPayment,
+    SettleByHand,
+    PaymentEvent,
+)
 
 
 def _check_open(order: Order, command: Command, checks: Checks) -> None:
@@ -137,6 +151,12 @@ def _apply(decision: Decision, command: AnyCommand, checks: Checks) -> None:
             add_evidence(decision, command, party, checks)
         case LeaveFeedback():
             leave_feedback(decision, command, party, checks)
+        case RetryPayment():
+            retry_payment(decision, command, checks)
+        case SettleByHand():
+            settle_by_hand(decision, command, checks)
+        case PaymentEvent():
+            payment_event(decision, command, checks)
         case OrderAgain():
             order_again(decision, command, checks)
         case _:

@@ -42,6 +42,8 @@ from recourse.resolution.model.order import AutoComplete, Feedback, Order
 from recourse.resolution.model.payment_events import (
     LegBlocked,
     LegPaid,
+    LegRetried,
+    LegReturned,
     LegsFailed,
     MoneyMoved,
     MoneySettled,
@@ -104,7 +106,16 @@ def _changes(order: Order, event: Event, now: datetime) -> dict[str, Any]:
             # With a provider, it says until all has moved that the money had been held.
             held = None if order.opening.provider == "ledger" else order.hold_until
             return {"settlement": _paying(order), "hold_until": held}
-        case MoneyMoved() | PaymentMade() | LegPaid() | LegBlocked() | LegsFailed() | MoneySettled():
+        case (
+            MoneyMoved()
+            | PaymentMade()
+            | LegPaid()
+            | LegRetried()
+            | LegReturned()
+            | LegBlocked()
+            | LegsFailed()
+            | MoneySettled()
+        ):
             return payment_changes(order, event, now)
         case PaymentFailed():
             return {

@@ -9,6 +9,8 @@ from recourse.resolution.model.order import Order
 from recourse.resolution.model.payment_events import (
     LegBlocked,
     LegPaid,
+    LegRetried,
+    LegReturned,
     LegsFailed,
     MoneyMoved,
     MoneySettled,
@@ -19,7 +21,9 @@ from recourse.resolution.model.vocabulary import SettlementStatus
 
 
 def payment_changes(
-    order: Order, event: MoneyMoved | PaymentMade | LegPaid | LegBlocked | LegsFailed | MoneySettled, now: datetime
+    order: Order,
+    event: MoneyMoved | PaymentMade | LegPaid | LegRetried | LegReturned | LegBlocked | LegsFailed | MoneySettled,
+    now: datetime,
 ) -> dict[str, Any]:
     """What changes in an order when something happens to its payments."""
     match event:
@@ -48,13 +52,21 @@ def payment_changes(
                 **_with_legs(order, (*order.legs, *legs), now),
             }
         case LegPaid():
-            paid = {"status": "done", "reason": None, "reference": event.reference}
+            paid = {"status": "done", "reason": None, "reference": event.reference, "by_hand": event.by_hand}
             legs, leg = _changed(order, event.leg, **paid)
             return {
                 "moved": order.moved.plus_paid(leg.id, leg.amount),
                 "paid_at": now,
                 **_with_legs(order, legs, order.retry_at),
             }
+        case LegRetried():
+            again = next(leg for leg in order.legs if leg.id == event.leg)
+            legs, _ = _changed(order, event.leg, status="waiting", key=again.key + 1, attempts=0, reason=None)
+            return {"retries": 0, **_with_legs(order, legs, now)}
+        case LegReturned():
+            legs, leg = _changed(order, event.leg, status="returned", reference=None)
+            moved = order.moved.plus_paid(leg.id, -leg.amount)
+            return {"moved": moved, **_with_legs(order, legs, order.retry_at)}
         case LegBlocked():
             legs, _ = _changed(order, event.leg, status="blocked", reason=event.reason)
             return _with_legs(order, legs, order.retry_at)

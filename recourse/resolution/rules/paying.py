@@ -3,17 +3,21 @@
 from collections.abc import Mapping
 from datetime import timedelta
 
+from recourse.resolution.model.commands import PaymentEvent, RetryPayment, SettleByHand
 from recourse.resolution.model.money import FINAL, owed
 from recourse.resolution.model.order import Order
 from recourse.resolution.model.payment_events import (
     LegBlocked,
     LegPaid,
+    LegRetried,
+    LegReturned,
     LegsFailed,
     MoneyMoved,
     MoneySettled,
     PaymentMade,
 )
 from recourse.resolution.model.payments import Leg, LegAnswer
+from recourse.resolution.model.refusals import Checks
 from recourse.resolution.rules.decision import Decision
 
 LONGEST_RETRY = timedelta(hours=1)
@@ -35,12 +39,45 @@ def make_payments(decision: Decision, *, retrying: bool = False) -> None:
         decision.happen(PaymentMade(sums=order.unpaid, final=False, blocked=ASKED_BEFORE))
         order = decision.order
     due, executing = owed(order), order.settlement == "executing"
+    if order.opening.provider == BUILT_IN:
+        for leg in waiting_legs(order):
+            decision.happen(LegPaid(leg=leg.id, amount=leg.amount))
+        order = decision.order
     if order.opening.provider == BUILT_IN and (due.total or executing):
         final = executing and not order.open_legs
         decision.happen(MoneyMoved(sums=due, final=final, told=final and decision.before.settlement == "held"))
     elif due.total:
         decision.happen(PaymentMade(sums=due, final=executing))
     _settle(decision)
+
+
+def retry_payment(decision: Decision, command: RetryPayment, checks: Checks) -> None:
+    """An operator has a leg tried again that is blocked or came back."""
+    if _stuck(decision.order, command.leg, checks):
+        decision.happen(LegRetried(leg=command.leg))
+
+
+def settle_by_hand(decision: Decision, command: SettleByHand, checks: Checks) -> None:
+    """An operator says that such a leg was paid outside of the provider."""
+    leg = _stuck(decision.order, command.leg, checks)
+    checks.refuse("explanation_required", not (command.explanation or "").strip())
+    if leg and not checks.first():
+        decision.happen(LegPaid(leg=leg.id, amount=leg.amount, reference=command.reference, by_hand=True))
+
+
+def payment_event(decision: Decision, command: PaymentEvent, checks: Checks) -> None:
+    """The provider reports that a leg which it had paid has come back in full."""
+    paid = [leg for leg in decision.order.legs if leg.id == command.leg and leg.status == "done" and not leg.by_hand]
+    checks.refuse("no_such_payment", not paid, leg=command.leg)
+    if not checks.first():
+        decision.happen(LegReturned(leg=paid[0].id, amount=paid[0].amount))
+
+
+def _stuck(order: Order, name: str, checks: Checks) -> Leg | None:
+    stuck = [leg for leg in order.legs if leg.stuck]
+    found = next((leg for leg in stuck if leg.id == name), None)
+    checks.refuse("no_blocked_payment", found is None, blocked=[leg.id for leg in stuck])
+    return None if checks.first() else found
 
 
 def take_answers(decision: Decision, answers: Mapping[str, LegAnswer]) -> None:

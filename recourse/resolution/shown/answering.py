@@ -19,6 +19,9 @@ from recourse.resolution.rules.clocks import Clock, next_clock
 from recourse.resolution.rules.decision import Decision
 from recourse.resolution.shown.turn import turn
 
+# What of a command only operators may read, besides notes to them.
+PRIVATE_FIELDS = {"settle_by_hand": ("reference", "explanation"), "payment_event": ("reference",)}
+
 
 def entry_content(
     decision: Decision, before: Order, message: Message | None, clock: Clock | None, refusal: Refusal | None
@@ -34,7 +37,8 @@ def entry_content(
     if message is None:
         raise AssertionError("a decision is about a message or a clock")
     fields, actor = dict(message.fields), message.actor
-    private = {key: fields.pop(key) for key in ("private_note", "unreadable") if key in fields}
+    hidden = PRIVATE_FIELDS.get(message.name, ())
+    private = {key: fields.pop(key) for key in ("private_note", "unreadable", *hidden) if key in fields}
     sent: dict[str, Any] = {
         "at": decision.now,
         "actor": actor,

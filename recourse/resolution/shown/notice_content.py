@@ -28,7 +28,7 @@ from recourse.resolution.shown.turn import turn
 from recourse.resolution.shown.views import settles_at
 
 # The fields of an event that a notice repeats.
-_OF_THE_EVENT = ("comment", "explanation", "reason", "amount", "version", "outcome", "status", "text", "rating")
+_OF_THE_EVENT = ("comment", "explanation", "reason", "amount", "version", "outcome", "status", "text", "rating", "leg")
 
 
 def content(event: Event, after: Order, receiver: Receiver, at: datetime) -> NoticeBody:

@@ -44,12 +44,15 @@ from recourse.resolution.model.order import Order
 from recourse.resolution.model.payment_events import (
     LegBlocked,
     LegPaid,
+    LegRetried,
+    LegReturned,
     LegsFailed,
     MoneyMoved,
     MoneySettled,
     PaymentFailed,
     PaymentMade,
 )
+from recourse.resolution.model.payments import PAID_TO, leg_name
 from recourse.resolution.model.vocabulary import PARTIES, other, party_of
 from recourse.resolution.shown.notice_content import content
 
@@ -99,6 +102,16 @@ def _told(before: Order, event: Event, after: Order) -> Iterator[tuple[Receiver,
         case CancellationUndone():
             if not event.by_ruling:
                 yield from _both("cancellation_undone")
+        case LegBlocked():
+            yield "operator", "payment_blocked"
+        case LegReturned():
+            party = PAID_TO[leg_name(event.leg)]
+            if party:
+                yield party, "payment_returned"
+            yield "operator", "payment_returned"
+        case PaymentMade():
+            if event.blocked:
+                yield "operator", "payment_blocked"
         case MoneyMoved() | MoneySettled():
             if event.told:
                 yield from _both("money_settled")
@@ -138,9 +151,8 @@ def _told(before: Order, event: Event, after: Order) -> Iterator[tuple[Receiver,
             | ResolutionChanged()
             | SettlementDue()
             | PaymentFailed()
-            | PaymentMade()
             | LegPaid()
-            | LegBlocked()
+            | LegRetried()
             | LegsFailed()
             | AutoCompleteStopped()
             | AutoCompleteStarted()

@@ -44,6 +44,7 @@ class Action(View):
     extend_by: Durations | None = if_any("How much longer an extension may last.")
     outcomes: list[str] | None = if_any("The outcomes that a ruling may have.")
     rating: list[Rating] | None = if_any("The ratings that a review may have.")
+    legs: list[str] | None = if_any("The legs of payments that it may be about.")
     amount: Bounds | None = if_any("The bounds of `amount`: the freelancer's gross, or that of an open refund.")
     refund: Bounds | None = if_any("The bounds of `amount` in a partial refund.")
     visibility: list[Visibility] | None = if_any("Who may read a review.")
@@ -73,6 +74,10 @@ def variants(order: Order, name: str, role: Reader) -> Iterator[Fields]:
             for visibility in ("public", "private"):
                 for rating in ("positive", "negative"):
                     yield {"visibility": visibility, "rating": rating}
+        case "retry_payment":
+            yield from ({"leg": leg.id} for leg in order.legs)
+        case "settle_by_hand":
+            yield from ({"leg": leg.id, "reference": "-", "explanation": "-"} for leg in order.legs)
         case "accept" | "appeal":
             yield {"comment": "-"}
         case _:
@@ -106,7 +111,7 @@ def described(order: Order, name: str, role: Reader, applied: Sequence[Fields], 
             about["amount"] = _bounds(applied)
         case _:
             pass
-    for field, plural in (("visibility", "visibility"), ("rating", "rating"), ("outcome", "outcomes")):
+    for field, plural in (("visibility", "visibility"), ("rating", "rating"), ("outcome", "outcomes"), ("leg", "legs")):
         if field in fields:
             about[plural] = _each(field, applied)
     return Action(about=command.about, fields=sorted(fields), until=until, **about)

@@ -23,4 +23,4 @@ def turn(order: Order) -> Turn:
         case "delivered":
             return Turn(who="client", until=order.auto_complete.completes_at if order.auto_complete else None)
         case "completed" | "canceled":
-            return Turn(who="nobody")
+            return Turn(who="operator" if order.settlement == "blocked" else "nobody")

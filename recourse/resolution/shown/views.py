@@ -11,6 +11,7 @@ from recourse.resolution.model.money import Balances, balances
 from recourse.resolution.model.notice import CaseTold, RequestTold, ResolutionTold
 from recourse.resolution.model.order import Order
 from recourse.resolution.model.outcome import Turn
+from recourse.resolution.model.payments import PAID_TO, LegStatus
 from recourse.resolution.model.record import Reader
 from recourse.resolution.model.vocabulary import (
     PARTIES,
@@ -69,6 +70,17 @@ class ResolutionView(ResolutionTold):
     gross: int = Field(description="The freelancer's part before commission, in minor units.")
 
 
+class PaymentView(View):
+    """One leg of a payment. A party sees its own."""
+
+    leg: str = Field(description="Its name: the number of the payment, and `refund`, `payout` or `fee`.")
+    amount: int = Field(description="What it pays, in minor units.")
+    status: LegStatus = Field(description="How far it has come.")
+    attempts: int = Field(description="How often it was tried under its present key.")
+    reason: str | None = Field(description="Why the payment provider can never pay it.")
+    reference: str | None = if_any("The provider's reference, or that of a payment by hand; only operators see it.")
+
+
 class OrderView(View):
     """An order as one role sees it now."""
 
@@ -92,6 +104,7 @@ class OrderView(View):
     settlement: SettlementStatus = Field(description="Where the final payment stands.")
     settles_at: AwareDatetime | None = Field(description="When held money moves, if nothing else is decided.")
     money: Balances = Field(description="Where the money is now.")
+    payments: list[PaymentView] = Field(description="The legs of all payments that the reader may see.")
     scores: dict[Party, dict[str, float | None]] = Field(
         description="Scores in percent, by party and name; null: nothing counts yet."
     )
@@ -126,11 +139,28 @@ def view(order: Order, reader: Reader, now: datetime) -> OrderView:
         settlement=order.settlement,
         settles_at=settles_at(order),
         money=balances(order),
+        payments=payments(order, reader),
         scores=scores(order, confidential=operator),
         flags=marks(order),
         reviews=reviews(order, reader, now),
         record_length=order.record_length - hidden,
     )
+
+
+def payments(order: Order, reader: Reader) -> list[PaymentView]:
+    """The legs of the order's payments that a reader may see."""
+    return [
+        PaymentView(
+            leg=leg.id,
+            amount=leg.amount,
+            status=leg.status,
+            attempts=leg.attempts,
+            reason=leg.reason,
+            reference=leg.reference if reader == "operator" else None,
+        )
+        for leg in order.legs
+        if reader in ("operator", PAID_TO[leg.name])
+    ]
 
 
 def reviews(order: Order, reader: Reader, now: datetime) -> dict[Party, list[Visibility]]:

@@ -108,7 +108,16 @@ def forms(order: Order, role: Reader, actions: Mapping[str, Action], *, alone: b
 KEYS = (
     *("accept", "counter", "decline", "rule", "propose", "submit-requirements", "deliver", "complete", "ask-revision"),
     *("undo", "settle", "appeal", "escalate", "withdraw", "request-cancel", "request-no-agreement"),
-    *("request-extension", "request-update", "request-partial-refund", "leave-feedback", "message", "add-evidence"),
+    *(
+        "request-extension",
+        "request-update",
+        "request-partial-refund",
+        "retry-payment",
+        "settle-by-hand",
+        "leave-feedback",
+        "message",
+        "add-evidence",
+    ),
 )
 
 
@@ -182,6 +191,14 @@ def _form(order: Order, role: Reader, name: str, action: Action) -> Form:
             return form("Propose how to end it", about, "Propose it", gets, why, weight="answer")
         case "rule":
             return form("Rule", "You decide the case.", "Rule", *_ruling(order, action), weight="answer")
+        case "retry_payment":
+            leg = one_of("leg", "Payment", {one: one for one in action.legs or ()}, required=True)
+            return form("Try a payment again", action.about, "Try it again", leg, weight="answer")
+        case "settle_by_hand":
+            leg = one_of("leg", "Payment", {one: one for one in action.legs or ()}, required=True)
+            why = comment("Explanation", required=True, name="explanation", hint="Only operators read this.")
+            reference = Field("reference", "Reference", "line", required=True, hint="Only operators read this.")
+            return form("Note a payment by hand", action.about, "Note it", leg, reference, why)
         case "leave_feedback":
             shown = {one: _VISIBILITIES[one] for one in action.visibility or ()}
             rated = {one: _RATINGS[one] for one in action.rating or ()}
