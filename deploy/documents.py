@@ -44,6 +44,8 @@ MEANINGS = {
     "namespace can have a worker pay. See [security.md](security.md).",
     "RECOURSE_TOKEN_KEYS": "The keys that sign tokens, links and sessions: "
     "`name=base64,name2=base64`, 32 bytes each. The first key signs. Required.",
+    "RECOURSE_CALLS_PER_MINUTE": "How many calls each client, freelancer and operator may make a minute, on each web "
+    "server. More get 429 and `Retry-After`. Services have no limit. 0: none has.",
     "RECOURSE_FRAME_ANCESTORS": "The origins that may embed the pages in a frame, such as `https://market.example`, "
     "separated by spaces. If not set, none may.",
     "RECOURSE_METRICS_ADDRESS": "The address that serves `/metrics` for Prometheus, such as `127.0.0.1:9464`. If not "

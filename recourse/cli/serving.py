@@ -90,9 +90,10 @@ async def serve(
     from recourse.web.app import make_app
     from recourse.web.figures import figures_app
     from recourse.web.serving import answering, listen, serve_until_stopped
-    from recourse.web.settings import read_frame_ancestors, read_keys
+    from recourse.web.settings import read_calls_per_minute, read_frame_ancestors, read_keys
 
     keys, ancestors, settings = read_keys(), read_frame_ancestors(), read_settings()
+    calls = read_calls_per_minute()
     log_to()
     with listen(host, port) as listener:
         async with (
@@ -102,7 +103,7 @@ async def serve(
             if excess := await fit_for_work(recourse.pool, "web"):
                 get_logger("recourse.web").warning("the database login has too many rights", detail=excess)
             console().print(f"Listening on {host}:{listener.getsockname()[1]}.")
-            app = make_app(recourse, keys, policies=offered(policy), frame_ancestors=ancestors)
+            app = make_app(recourse, keys, policies=offered(policy), frame_ancestors=ancestors, calls_per_minute=calls)
             if traced := tracing(settings):
                 from recourse.web.tracing import TracesRequests
 

@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Annotated, Any, cast
 
@@ -22,6 +22,7 @@ from recourse.resolution.model.vocabulary import PARTIES, Party
 from recourse.runtime.keys import KeyRing
 from recourse.starter.client import Recourse
 from recourse.web.problems import Failure, forbidden, malformed, no_such_order, refused
+from recourse.web.rates import Rates
 from recourse.web.tokens import GRACE, BadToken, Bearer, Token, read_token
 
 
@@ -30,7 +31,7 @@ class Site:
     """What a running server works with.
 
     `patience`: for how many seconds a call waits for an order to answer. `now` is the clock of arrivals.
-    `links_again`: whether a link may sign in more than once.
+    `links_again`: whether a link may sign in more than once. `rates`: how many calls each person may make.
     """
 
     recourse: Recourse
@@ -39,6 +40,7 @@ class Site:
     now: Callable[[], datetime]
     patience: float
     links_again: bool = False
+    rates: Rates = field(default_factory=lambda: Rates(0))
 
 
 def _site(request: Request) -> Site:
@@ -75,6 +77,7 @@ def _bad_token(why: str) -> Failure:
 
 async def _bearer(site: TheSite, given: Annotated[HTTPAuthorizationCredentials | None, Depends(_scheme)]) -> Bearer:
     token = read_bearer(site, given.credentials if given else None)
+    site.rates.take(token.bearer)
     if token.id and not await _goes_on(site, token):
         raise _bad_token("The token was ended.")
     return token.bearer
@@ -221,7 +224,7 @@ TheReader = Annotated[Reader, Depends(the_reader)]
 
 
 def answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The problems that a path documents, besides 401 and 503, which every path has."""
+    """The problems that a path documents, besides 401, 429 and 503, which every path has."""
     problem = {"content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}}
     words = {
         401: "No token, or one that cannot be used.",
@@ -230,6 +233,7 @@ def answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
         409: "Refused: not on this order as it stands.",
         413: "The body is too large.",
         422: "Refused: the message itself is at fault.",
+        429: "Too many calls by this bearer; `Retry-After` says when to try again.",
         503: "Temporal or PostgreSQL does not answer; try again.",
     }
-    return {status: {"description": words[status], **problem} for status in (401, *statuses, 503)}
+    return {status: {"description": words[status], **problem} for status in (401, *statuses, 429, 503)}

@@ -20,6 +20,7 @@ from recourse.web.api.bodies import BODIES
 from recourse.web.limits import Heads, Limits
 from recourse.web.pages.app import make_pages
 from recourse.web.problems import Problem, answer_with_problems
+from recourse.web.rates import Rates
 
 PATIENCE = 20.0  # seconds
 _AS_READ: Literal["validation"] = "validation"
@@ -43,13 +44,14 @@ def make_app(
     frame_ancestors: Sequence[str] = (),
     now: Callable[[], datetime] = now,
     links_again: bool = False,
+    calls_per_minute: int = 0,
 ) -> FastAPI:
     """The application on one connection to orders.
 
     `policies` are the ones that orders can be started with, by name: the presets, unless others are given.
     `patience`: for how many seconds a call waits for an order to answer. `frame_ancestors`: the origins whose pages may
-    show ours in a frame. `now` stamps what arrives. `links_again`: a
-    link may sign in more than once, as in a sandbox.
+    show ours in a frame. `now` stamps what arrives. `links_again`: a link may sign in more than once, as in a sandbox.
+    `calls_per_minute`: how many each person may make; 0: any number.
     """
     app = FastAPI(
         title="Recourse",
@@ -65,7 +67,13 @@ def make_app(
     )
     known = dict(policies) if policies is not None else {name: load_policy(name) for name in PRESETS}
     site = app.state.site = Site(
-        recourse=recourse, keys=keys, policies=known, now=now, patience=patience, links_again=links_again
+        recourse=recourse,
+        keys=keys,
+        policies=known,
+        now=now,
+        patience=patience,
+        links_again=links_again,
+        rates=Rates(calls_per_minute),
     )
     for part in (orders, commands, queue, issuing, health):
         app.include_router(part.router, dependencies=[Depends(said_once)])

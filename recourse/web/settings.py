@@ -15,12 +15,18 @@ class WebSettings(BaseSettings):
     model_config = SettingsConfigDict(frozen=True, extra="ignore")
 
     token_keys: Annotated[SecretStr, Field(validation_alias="RECOURSE_TOKEN_KEYS")] = SecretStr("")
+    calls_per_minute: Annotated[int, Field(validation_alias="RECOURSE_CALLS_PER_MINUTE", ge=0, le=1_000_000)] = 600
     frame_ancestors: Annotated[str, Field(validation_alias="RECOURSE_FRAME_ANCESTORS")] = ""
 
 
 def read_frame_ancestors() -> tuple[str, ...]:
     """The origins of RECOURSE_FRAME_ANCESTORS, whose pages may show ours in a frame. Raises BadSettings."""
     return read_origins("RECOURSE_FRAME_ANCESTORS", read_environment(WebSettings).frame_ancestors.split())
+
+
+def read_calls_per_minute() -> int:
+    """How many calls RECOURSE_CALLS_PER_MINUTE lets each person make; 0: any number. Raises BadSettings."""
+    return read_environment(WebSettings).calls_per_minute
 
 
 def read_keys() -> KeyRing:

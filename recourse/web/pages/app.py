@@ -73,7 +73,9 @@ def _answering(make: Any) -> Any:
         failure: Failure = make(error)
         if isinstance(error, HTTPException) and failure.status_code == 404 and not isinstance(error, Failure):
             failure = Failure(404, "not_found", "There is no such page.")
-        return render(request, "problem.html", failure.status_code, problem=failure.content)
+        shown = render(request, "problem.html", failure.status_code, problem=failure.content)
+        shown.headers.update({name: value for name, value in (failure.headers or {}).items() if name == "Retry-After"})
+        return shown
 
     return answer
 

@@ -103,13 +103,15 @@ def read_link(keys: KeyRing, token: str) -> Token:
 
 
 async def find_session(request: Request, site: Site) -> None:
-    """Look for the session of a browser, for `session` and `signed_in`."""
+    """Look for the session of a browser, for `session` and `signed_in`. Raises Failure (429)."""
     request.state.session = None
     signed = request.cookies.get(COOKIE, "")
     try:
         said = read_token(site.keys, signed, "recourse-session") if signed else None
     except BadToken:
         return
+    if said:
+        site.rates.take(said.bearer)
     if said and await session_goes_on(site.recourse.pool, said.id):
         request.state.session = Session(said.id, said.bearer, _proof(signed))
 
