@@ -12,7 +12,7 @@ from recourse.runtime.settings import BadSettings, read_environment, read_origin
 class WebSettings(BaseSettings):
     """Read from the environment, in addition to the settings of every program."""
 
-    model_config = SettingsConfigDict(frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
 
     token_keys: Annotated[SecretStr, Field(validation_alias="RECOURSE_TOKEN_KEYS")] = SecretStr("")
     calls_per_minute: Annotated[int, Field(validation_alias="RECOURSE_CALLS_PER_MINUTE", ge=0, le=1_000_000)] = 600
