@@ -4,6 +4,8 @@ import re
 
 WIDEST = 74  # letters of a line
 _RULING = '1001 --as operator:op-1 --outcome cancel --amount 25 --explanation "Half is done."'
+_RETRY = "1001 --as operator:op-1 --leg 1.payout"
+_BY_HAND = f'{_RETRY} --reference WIRE-77 --explanation "Paid by our bank."'
 _PROPOSAL = '1001 --as operator:op-1 --amount 40 --explanation "Four tenths."'
 EXAMPLES: dict[str, tuple[str, ...]] = {
     "demo": ("", "--story silence", "--brief", "--keep"),
@@ -49,6 +51,10 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "--sha256 $(sha256sum draft.pdf | cut -c -64)",
     ),
     "order leave-feedback": ("1001 --as client --visibility public --rating positive",),
+    "order retry-payment": (_RETRY,),
+    "order settle-by-hand": (_BY_HAND,),
+    "order preview retry-payment": (_RETRY,),
+    "order preview settle-by-hand": (_BY_HAND,),
     "order preview propose": (_PROPOSAL,),
     "order preview rule": (_RULING,),
     "order advance": ("1001 48h", "1001 --until 2027-03-04T11:00Z"),
