@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from recourse.database.erasing import Erased, erased_of
 from recourse.database.lists import ANY, ListedOrder, Wanted, list_orders, read_parties
-from recourse.database.orders import read_export, read_notices, read_order
+from recourse.database.orders import begin_export, read_export, read_notices, read_order, record_pages
 from recourse.errors import NoSuchOrder
 from recourse.resolution.model.notice import Notice
 from recourse.resolution.model.order import Order
@@ -25,7 +25,7 @@ from recourse.resolution.shown.looking_ahead import (
 from recourse.resolution.shown.views import OrderView, view
 from recourse.runtime.database_connection import database, explaining_database_errors
 from recourse.runtime.settings import Settings, read_settings
-from recourse.runtime.signing import RecordSigner, read_signer, sign_export
+from recourse.runtime.signing import RecordSigner, export_signatures, read_signer, sign_export
 from recourse.starter.messages import stamped
 
 SOON_WRITTEN = 2.0  # seconds
@@ -103,17 +103,32 @@ class StoredOrder:
             raise NoSuchOrder(f"There is no order {self.id}.")
         return await sign_export(exported, self._signer if signed else None)
 
+    async def record_text(self, reader: Reader) -> AsyncIterator[str]:
+        """The same as JSON text, piece by piece, however long the record is. Raises NoSuchOrder before the first."""
+        with explaining_database_errors():
+            text = await begin_export(self.pool, self.id, reader, self._now())
+            if text is None:
+                raise NoSuchOrder(f"There is no order {self.id}.")
+            yield text.beginning()
+            async for entries in record_pages(self.pool, self.id):
+                yield text.entries(entries)
+        yield text.rest()
+        sealed = (text.exported_at, text.seal)
+        signer = self._signer
+        yield text.end(
+            await export_signatures(signer, text.order_id, text.count, text.head, sealed) if signer else None
+        )
+
     async def erased(self) -> list[Erased]:
         """What was erased of it, for operators; also where the whole order was."""
         with explaining_database_errors():
             return await erased_of(self.pool, self.id)
 
-    async def notices(self, reader: Reader) -> list[Notice]:
-        """What one role was told. Raises NoSuchOrder."""
+    async def notices(self, reader: Reader, *, after: str = "", limit: int | None = None) -> list[Notice]:
+        """What one role was told, or a page of it behind the notice with the id `after`. Raises NoSuchOrder."""
         await self.state()
         with explaining_database_errors():
-            told = await read_notices(self.pool, self.id)
-        return [notice for notice in told if notice.to == reader]
+            return await read_notices(self.pool, self.id, reader, after=after, limit=limit)
 
 
 class Orders:

@@ -1,6 +1,6 @@
 """Reading orders, their record, their money and their notices."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -8,7 +8,8 @@ from pydantic import BaseModel, ConfigDict
 
 from recourse.database.access import Database
 from recourse.database.days import read_keys, read_proof
-from recourse.resolution.model.notice import Notice, read_notice
+from recourse.resolution.model.export_text import ExportText
+from recourse.resolution.model.notice import Notice, Receiver, read_notice
 from recourse.resolution.model.order import Order, read_state
 from recourse.resolution.model.outcome import Outcome, read_outcome
 from recourse.resolution.model.reading import fingerprint
@@ -47,6 +48,22 @@ async def read_record(pool: Database, order_id: str) -> list[RecordEntry]:
     return [RecordEntry(**dict(row)) for row in rows]
 
 
+async def record_pages(pool: Database, order_id: str, size: int = 50) -> AsyncIterator[list[RecordEntry]]:
+    """The same, so many at a time."""
+    after, rows = 0, [None]
+    while rows:
+        rows = await pool.fetch(
+            "SELECT number, at, content, previous, hash, erased, salts FROM record_entries "
+            "WHERE order_id = $1 AND number > $2 ORDER BY number LIMIT $3",
+            order_id,
+            after,
+            size,
+        )
+        if rows:
+            yield [RecordEntry(**dict(row)) for row in rows]
+            after = rows[-1]["number"]
+
+
 async def read_export(
     pool: Database, order_id: str, reader: Reader, at: datetime, *, proofs: bool = False
 ) -> dict[str, Any] | None:
@@ -64,10 +81,28 @@ async def read_export(
     return export(stored.order.opening, await read_record(pool, order_id), reader, at=at, **known)
 
 
-async def read_notices(pool: Database, order_id: str) -> list[Notice]:
-    """All notices of an order, in order."""
+async def begin_export(pool: Database, order_id: str, reader: Reader, at: datetime) -> ExportText | None:
+    """The same with proofs, to be written piece by piece."""
+    stored = await read_order(pool, order_id)
+    if stored is None:
+        return None
+    day, keys = await read_proof(pool, order_id), await read_keys(pool)
+    return ExportText(stored.order.opening, reader, at=at, day=day, keys=keys)
+
+
+async def read_notices(
+    pool: Database, order_id: str, to: Receiver | None = None, *, after: str = "", limit: int | None = None
+) -> list[Notice]:
+    """The notices of an order, or of one receiver, in order, or a page of them behind the one with the id `after`."""
     rows = await pool.fetch(
-        'SELECT id, receiver AS "to", name, at, body FROM notices WHERE order_id = $1 ORDER BY step, line', order_id
+        'SELECT id, receiver AS "to", name, at, body FROM notices '
+        "WHERE order_id = $1 AND ($2::text IS NULL OR receiver = $2) AND ($3 = '' OR (step, line) > "
+        "(SELECT p.step, p.line FROM notices AS p WHERE p.id = $3 AND p.order_id = $1)) "
+        "ORDER BY step, line LIMIT $4",
+        order_id,
+        to,
+        after,
+        limit,
     )
     return [read_notice(dict(row)) for row in rows]
 

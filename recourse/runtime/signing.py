@@ -98,6 +98,14 @@ async def sign_export(document: dict[str, Any], signer: RecordSigner | None) -> 
     """The export with the signatures of its head and of itself; without a signer, as it is."""
     if signer is None:
         return document
-    head = head_text(document["order_id"], len(document["entries"]), document["head"])
-    signed = {"head": head, "export": export_text(document["exported_at"], document["seal"])}
-    return document | {"signatures": {part: await signature(signer, text) for part, text in signed.items()}}
+    sealed = (document["exported_at"], document["seal"])
+    signed = await export_signatures(signer, document["order_id"], len(document["entries"]), document["head"], sealed)
+    return document | {"signatures": signed}
+
+
+async def export_signatures(
+    signer: RecordSigner, order_id: str, entries: int, head: str, sealed: tuple[str, str]
+) -> dict[str, dict[str, str]]:
+    """The signatures of an export's head and of itself; `sealed`: when it was exported, and its seal."""
+    signed = {"head": head_text(order_id, entries, head), "export": export_text(*sealed)}
+    return {part: await signature(signer, text) for part, text in signed.items()}

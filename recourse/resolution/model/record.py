@@ -116,18 +116,25 @@ def export(
     it.
     """
     document = {
-        "format": FORMAT,
-        "order_id": opening.terms.order_id,
-        "for": reader,
-        "exported_at": f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
-        **_begun(opening, reader),
+        **export_frame(opening, reader, at),
         "record_length": sum(may_see(entry.parsed, reader) for entry in entries),
-        "entries": [_exported(opening, entry, reader) for entry in entries],
+        "entries": [exported_entry(opening, entry, reader) for entry in entries],
         "head": entries[-1].hash if entries else beginning(opening),
         **({"keys": list(keys)} if keys else {}),
         **({"day": day} if day else {}),
     }
     return document | {"seal": seal_of(document)}
+
+
+def export_frame(opening: Opening, reader: Reader, at: datetime) -> dict[str, Any]:
+    """What an export says besides its entries."""
+    return {
+        "format": FORMAT,
+        "order_id": opening.terms.order_id,
+        "for": reader,
+        "exported_at": f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
+        **_begun(opening, reader),
+    }
 
 
 def _begun(opening: Opening, reader: Reader) -> dict[str, Any]:
@@ -144,7 +151,8 @@ def _begun(opening: Opening, reader: Reader) -> dict[str, Any]:
     }
 
 
-def _exported(opening: Opening, entry: RecordEntry, reader: Reader) -> dict[str, Any]:
+def exported_entry(opening: Opening, entry: RecordEntry, reader: Reader) -> dict[str, Any]:
+    """One entry as a role may read it."""
     erased = entry.erased or {}
     salts = entry.salts or _salts(opening.record_salt, opening.terms.order_id, entry.number, entry.content)
     hashes = erased | _hashes(salts, entry.content)

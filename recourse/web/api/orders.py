@@ -1,10 +1,11 @@
 """Starting orders, and reading where they stand."""
 
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Response
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, StreamingResponse
 from pydantic import AfterValidator, Field
 
 from recourse.database.lists import Wanted, list_orders
@@ -40,6 +41,9 @@ Email = Annotated[
     Field(description="One address, `name@domain`.", max_length=LONGEST, json_schema_extra={"format": "idn-email"}),
 ]
 After = Annotated[str, Query(description="The `next` of the page before.", max_length=300, pattern=r"^[^\x00]*$")]
+AfterNotice = Annotated[
+    str, Query(description="The id of the last notice of the page before.", max_length=300, pattern=r"^[^\x00]*$")
+]
 Limit = Annotated[int, Query(ge=1, le=200)]
 # What another machine's clock may be ahead of ours when it says that an order was placed just now.
 CLOCKS_DIFFER = timedelta(minutes=5)
@@ -114,9 +118,11 @@ async def show_actions(site: TheSite, order_id: OrderId, reader: TheReader, oper
 
 
 @router.get("/orders/{order_id}/notices", responses=answers(403, 404, 422))
-async def show_notices(site: TheSite, order_id: OrderId, reader: TheReader) -> list[Notice]:
-    """What the caller's role was told, in order."""
-    return await site.recourse.order(order_id).notices(reader)
+async def show_notices(
+    site: TheSite, order_id: OrderId, reader: TheReader, after: AfterNotice = "", limit: Limit = 200
+) -> list[Notice]:
+    """What the caller's role was told, in order, a page at a time."""
+    return await site.recourse.order(order_id).notices(reader, after=after, limit=limit)
 
 
 @router.get(
@@ -124,7 +130,16 @@ async def show_notices(site: TheSite, order_id: OrderId, reader: TheReader) -> l
     response_class=JSONResponse,
     responses={200: {"model": Export}, **answers(403, 404, 422)},
 )
-async def export_record(site: TheSite, order_id: OrderId, reader: TheReader) -> JSONResponse:
+async def export_record(site: TheSite, order_id: OrderId, reader: TheReader) -> StreamingResponse:
     """The record as the caller's role may read it; `recourse record verify` checks it offline."""
     # As it is: its seal is taken over every key, so nothing may be added to it on the way.
-    return JSONResponse(await site.recourse.order(order_id).record(reader))
+    pieces = site.recourse.order(order_id).record_text(reader)
+    # An order that cannot be read is a problem, as long as nothing has been sent.
+    first = await anext(pieces)
+
+    async def text() -> AsyncIterator[str]:
+        yield first
+        async for piece in pieces:
+            yield piece
+
+    return StreamingResponse(text(), media_type="application/json")
