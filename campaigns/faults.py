@@ -242,7 +242,8 @@ async def _kill_between_commit_and_report_in_a_later_run(crash: Crash, random: R
 async def _terminate_after_the_effect(crash: Crash, random: Random) -> None:
     """An order that loses its workflow, and its worker, when the bank has paid and not answered: what was decided is
     finished first, though its parties have other wishes now."""
-    driven = _driven(crash, random, load_policy("resolution_center"), BANK)
+    policy = hurried(load_policy("resolution_center"), timedelta(seconds=2))
+    driven = _driven(crash, random, policy, BANK)
     client, freelancer = {"role": "client", "id": "c-1"}, {"role": "freelancer", "id": "f-1"}
     await driven.start()
     crash.bank_receiver.seconds = 3
