@@ -8,12 +8,21 @@ from typing import Any, Self
 
 from recourse.database.erasing import Erased, erased_of
 from recourse.database.lists import ANY, ListedOrder, Wanted, list_orders, read_parties
-from recourse.database.orders import begin_export, read_export, read_notices, read_order, record_pages
+from recourse.database.orders import (
+    begin_export,
+    entry_of_offer,
+    last_entries,
+    read_export,
+    read_notices,
+    read_order,
+    record_pages,
+)
 from recourse.errors import NoSuchOrder
 from recourse.resolution.model.notice import Notice
 from recourse.resolution.model.order import Order
 from recourse.resolution.model.reading import read_message
-from recourse.resolution.model.record import Reader
+from recourse.resolution.model.record import ExportedEntry, Reader, exported_entry
+from recourse.resolution.model.step import RecordEntry
 from recourse.resolution.shown.looking_ahead import (
     Actions,
     Ahead,
@@ -119,6 +128,18 @@ class StoredOrder:
             await export_signatures(signer, text.order_id, text.count, text.head, sealed) if signer else None
         )
 
+    async def entries(self, order: Order, reader: Reader, *, before: int | None, limit: int) -> list[ExportedEntry]:
+        """The last so many entries of its record, or those before number `before`, as one role may read them."""
+        with explaining_database_errors():
+            entries = await last_entries(self.pool, self.id, before, limit)
+        return [_as_read(order, entry, reader) for entry in entries]
+
+    async def entry_of_offer(self, order: Order, reader: Reader, version: int) -> ExportedEntry | None:
+        """The entry that put the offer of this version on the table, as one role may read it."""
+        with explaining_database_errors():
+            entry = await entry_of_offer(self.pool, self.id, version)
+        return _as_read(order, entry, reader) if entry else None
+
     async def erased(self) -> list[Erased]:
         """What was erased of it, for operators; also where the whole order was."""
         with explaining_database_errors():
@@ -129,6 +150,10 @@ class StoredOrder:
         await self.state()
         with explaining_database_errors():
             return await read_notices(self.pool, self.id, reader, after=after, limit=limit)
+
+
+def _as_read(order: Order, entry: RecordEntry, reader: Reader) -> ExportedEntry:
+    return ExportedEntry.model_validate(exported_entry(order.opening, entry, reader))
 
 
 class Orders:

@@ -64,6 +64,30 @@ async def record_pages(pool: Database, order_id: str, size: int = 50) -> AsyncIt
             after = rows[-1]["number"]
 
 
+async def last_entries(pool: Database, order_id: str, before: int | None, limit: int) -> list[RecordEntry]:
+    """The last so many entries, or those before number `before`, in order."""
+    rows = await pool.fetch(
+        "SELECT number, at, content, previous, hash, erased, salts FROM record_entries "
+        "WHERE order_id = $1 AND ($2::bigint IS NULL OR number < $2) ORDER BY number DESC LIMIT $3",
+        order_id,
+        before,
+        limit,
+    )
+    return [RecordEntry(**dict(row)) for row in reversed(rows)]
+
+
+async def entry_of_offer(pool: Database, order_id: str, version: int) -> RecordEntry | None:
+    """The entry that put the offer of this version on the table."""
+    row = await pool.fetchrow(
+        "SELECT number, at, content, previous, hash, erased, salts FROM record_entries "
+        "WHERE order_id = $1 AND content -> 'events' @> jsonb_build_array(jsonb_build_object('version', $2::bigint)) "
+        "ORDER BY number LIMIT 1",
+        order_id,
+        version,
+    )
+    return RecordEntry(**dict(row)) if row else None
+
+
 async def read_export(
     pool: Database, order_id: str, reader: Reader, at: datetime, *, proofs: bool = False
 ) -> dict[str, Any] | None:

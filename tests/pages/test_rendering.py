@@ -14,7 +14,7 @@ from recourse.database.erasing import Erased
 from recourse.resolution.model.amounts import write_amount
 from recourse.resolution.model.commands import Actor
 from recourse.resolution.model.order import Opening, Order
-from recourse.resolution.model.record import Reader
+from recourse.resolution.model.record import Export, ExportedEntry, Reader
 from recourse.resolution.shown.looking_ahead import WouldBeRefused
 from recourse.starter.client import Recourse
 from recourse.starter.reading import Orders, StoredOrder
@@ -144,8 +144,9 @@ class _ToldOrder(StoredOrder):
     async def erased(self) -> list[Erased]:
         return []
 
-    async def record(self, reader: Reader, *, signed: bool = True) -> dict[str, Any]:
-        return exported(self.engine.rules.order, await self.engine.record(), reader)
+    async def entries(self, order: Order, reader: Reader, *, before: int | None, limit: int) -> list[ExportedEntry]:
+        document = exported(order, await self.engine.record(), reader)
+        return list(Export.model_validate(document).entries)[-limit:]
 
 
 class _Looking(Play):

@@ -1,5 +1,7 @@
 """The page of one order: where it stands, what can be done, the money, and what has happened."""
 
+import re
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -8,17 +10,21 @@ from starlette.responses import Response
 
 from recourse.resolution.model.commands import Actor
 from recourse.resolution.model.order import Order
-from recourse.resolution.model.record import Export, Reader
+from recourse.resolution.model.record import ExportedEntry, Reader
 from recourse.resolution.model.vocabulary import PARTIES
 from recourse.resolution.shown.looking_ahead import WouldBeRefused, available_actions, if_nobody_acts, opens_later
-from recourse.resolution.shown.views import view
+from recourse.resolution.shown.views import RequestView, view
+from recourse.starter.reading import StoredOrder
 from recourse.web.access import Site, the_reader
 from recourse.web.pages.forms import KEYS, Form, forms
 from recourse.web.pages.headline import headline
 from recourse.web.pages.outlook import money_rows, silent
 from recourse.web.pages.rendering import render, site_of
 from recourse.web.pages.sessions import Session, signed_in
-from recourse.web.pages.timeline import offer, timeline
+from recourse.web.pages.timeline import offer, puts_offer, timeline
+
+# So many entries of its record stand on the page of an order; the earlier ones are a link away.
+ENTRIES = 200
 
 
 async def possible(site: Site, order: Order, known: Session, reader: Reader) -> list[Form]:
@@ -44,27 +50,44 @@ async def show(request: Request) -> Response:
     order_id = str(request.path_params["order_id"])
     reader = await the_reader(site, known.bearer, order_id)
     done = request.query_params.get("done", "") in KEYS
-    return render(request, "order.html", **await said(site, order_id, known, reader), done=done)
+    before = re.fullmatch(r"[0-9]{1,18}", request.query_params.get("before", ""))
+    shown = await said(site, order_id, known, reader, before=int(before[0]) if before else None)
+    return render(request, "order.html", **shown, done=done)
 
 
-async def said(site: Site, order_id: str, known: Session, reader: Reader) -> dict[str, Any]:
-    """What the page of an order is made of."""
-    order, now = await site.recourse.order(order_id).state(), site.now()
-    exported = Export.model_validate(await site.recourse.order(order_id).record(reader, signed=False))
+async def said(
+    site: Site, order_id: str, known: Session, reader: Reader, *, before: int | None = None
+) -> dict[str, Any]:
+    """What the page of an order is made of; `before`: with the entries before this number instead of the last ones."""
+    stored, now = site.recourse.order(order_id), site.now()
+    order = await stored.state()
+    entries = await stored.entries(order, reader, before=before, limit=ENTRIES)
     seen, final_at = view(order, reader, now), _final_at(order)
     return {
         "order": seen,
         "reader": reader,
         "headline": headline(seen, reader, decided=final_at is not None, own_ruling=_ruled(order, known)),
         "final_at": final_at,
-        "offer": offer(exported.entries, seen.request, reader),
+        "offer": offer(await _of_offer(stored, order, entries, seen.request, reader), seen.request, reader),
         "forms": await possible(site, order, known, reader),
         "later": {} if reader == "operator" else opens_later(order, reader, now),
         "silent": silent(if_nobody_acts(order, reader), reader),
         "money": money_rows(seen.money, reader),
-        "erased": await site.recourse.order(order_id).erased() if reader == "operator" else [],
-        "timeline": timeline(exported.entries, reader, order.terms.currency),
+        "erased": await stored.erased() if reader == "operator" else [],
+        "timeline": timeline(entries, reader, order.terms.currency),
+        "earlier": entries[0].number if entries and entries[0].number > 1 else None,
+        "later_entries": before is not None,
     }
+
+
+async def _of_offer(
+    stored: StoredOrder, order: Order, entries: Sequence[ExportedEntry], request: RequestView | None, reader: Reader
+) -> Sequence[ExportedEntry]:
+    """The entries among which is that of the open offer, however long ago it was made."""
+    if request is None or request.status != "open" or any(puts_offer(one, request.version) for one in entries):
+        return entries
+    found = await stored.entry_of_offer(order, reader, request.version)
+    return [found] if found else []
 
 
 def _final_at(order: Order) -> datetime | None:

@@ -122,12 +122,17 @@ def offer(entries: Sequence[ExportedEntry], request: RequestView | None, reader:
         return None
     for entry in reversed(entries):
         content = entry.parsed
-        made = [one for one in _events(content) if isinstance(one, RequestOpened | RequestCountered)] if content else []
-        if content and any(one.version == request.version for one in made):
+        if content and puts_offer(entry, request.version):
             who = _who(content.actor, reader)
             said = str(content.fields.get("comment") or "").strip()
             return (f"{who} {'write' if who == 'You' else 'writes'}", said) if said else None
     return None
+
+
+def puts_offer(entry: ExportedEntry, version: int) -> bool:
+    """Whether this entry put the offer of this version on the table."""
+    made = _events(entry.parsed) if entry.parsed else ()
+    return any(isinstance(one, RequestOpened | RequestCountered) and one.version == version for one in made)
 
 
 def _entry(number: int, content: EntryContent, reader: Reader, details: "_Details") -> TimelineEntry:
