@@ -9,7 +9,8 @@ from recourse.resolution.model.reading import Message
 from recourse.resolution.model.refusals import Refusal
 from recourse.resolution.model.vocabulary import PARTIES, Frozen, Party
 
-# No person sends as much; what is sent beyond would only fill the record and the other side's mailbox.
+# No person sends as much; what is sent beyond would only fill the record and the other side's mailbox. Orders that run
+# replay with this number: another one needs another patch in `workflows/order.py`.
 PER_HOUR = 200
 _HOUR = timedelta(hours=1)
 
