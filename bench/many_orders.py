@@ -9,8 +9,9 @@ from recourse.database.steps import record_step
 from recourse.policies import load_policy
 from recourse.resolution.engine import OrderEngine
 from recourse.resolution.model.fields import whole_second
-from recourse.resolution.model.order import Opening, Terms
+from recourse.resolution.model.order import Opening
 from recourse.resolution.model.reading import read_message
+from recourse.resolution.model.terms import Terms
 from recourse.resolution.rules.clocks import next_clock
 
 Move = tuple[str, str, dict[str, Any]]

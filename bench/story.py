@@ -5,8 +5,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from recourse.policies import load_policy
-from recourse.resolution.model.order import Opening, Terms
+from recourse.resolution.model.order import Opening
 from recourse.resolution.model.policy import Policy
+from recourse.resolution.model.terms import Terms
 
 POLICY = load_policy("glimmer", {"undo.window": "1s", "order.reachable_after": "0h"})
 CLIENT = {"role": "client", "id": "c-1"}

@@ -98,8 +98,8 @@ PLANTED = (
         "rules",
         "a split by the fallback counts again what was refunded",
         "recourse/resolution/rules/ruling.py",
-        "gross += (order.terms.price - order.released - order.refunded) // 2",
-        "gross += (order.terms.price - order.released) // 2",
+        "gross += (order.price - order.released - order.refunded) // 2",
+        "gross += (order.price - order.released) // 2",
         ("tests/rules/test_ruling.py", "tests/rules/test_cases.py", STORIES),
     ),
     Mutant(

@@ -12,10 +12,11 @@ from recourse.policies import PRESETS, load_policy
 from recourse.resolution.engine import OrderEngine, all_is_paid
 from recourse.resolution.model.commands import COMMANDS
 from recourse.resolution.model.durations import parse_duration, write_duration
-from recourse.resolution.model.order import Opening, Order, Terms
+from recourse.resolution.model.order import Opening, Order
 from recourse.resolution.model.policy import Policy
 from recourse.resolution.model.reading import read_message
 from recourse.resolution.model.record import Reader
+from recourse.resolution.model.terms import Terms
 from recourse.resolution.rules.clocks import next_clock
 from recourse.resolution.shown.looking_ahead import available_actions
 from recourse.resolution.shown.turn import turn
@@ -106,7 +107,7 @@ def something_to_say(random: Random, order: Order, now: datetime) -> tuple[str, 
 
 
 def _fields(random: Random, order: Order, name: str, role: str) -> dict[str, Any]:
-    amount = random.choice((0, order.released, order.terms.price // 3, order.terms.price, order.terms.price + 1))
+    amount = random.choice((0, order.released, order.price // 3, order.price, order.price + 1))
     comment = {"comment": "Как договорились \u4e16\u754c"} if random.random() < 0.8 else {}
     match name:
         case "request":

@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
+from pydantic import AwareDatetime
 from pydantic.fields import FieldInfo
 
-from recourse.resolution.model.commands import COMMANDS, Command
+from recourse.resolution.model.command import Command
+from recourse.resolution.model.commands import COMMANDS
 
 FILE = Path(__file__).resolve().parent.parent / "starter" / "commands.py"
 HEAD = '''\
@@ -17,7 +19,7 @@ HEAD = '''\
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from recourse.resolution.model.outcome import Outcome
@@ -28,12 +30,14 @@ class Commands(ABC):
     """A method for each command. `OrderHandle` says what they return and raise."""
 
     @abstractmethod
-    async def _give(self, command: str, by: AnyActor, command_id: str | None, **fields: Any) -> Outcome:
+    async def _give(self, command: str, actor: AnyActor, command_id: str | None, /, **fields: Any) -> Outcome:
         """Give a command with those of its fields that are not None."""
 '''
 # Said in other words, or by the client itself.
 _LEFT_OUT = ("actor", "sent_at", "command_id")
 _LAST = ("expected_version", "comment")
+# `by` is the actor of every method.
+_RENAMED = {"by": "length"}
 
 
 def module() -> str:
@@ -45,7 +49,7 @@ def _method(name: str, command: type[Command]) -> str:
     fields = {field: known for field, known in command.model_fields.items() if field not in _LEFT_OUT}
     # Those that must be given first, those of every command last.
     order = sorted(fields, key=lambda field: (not fields[field].is_required(), *(field == last for last in _LAST)))
-    arguments = [f'"{name}"', "by", "command_id", *(f"{field}={field}" for field in order)]
+    arguments = [f'"{name}"', "by", "command_id", *(f"{field}={_argument(field)}" for field in order)]
     roles = " | ".join(role.capitalize() for role in command.roles)
     given = ["self", "*", f"by: {roles}", *(_parameter(field, fields[field]) for field in order)]
     given.append("command_id: str | None = None")
@@ -61,16 +65,20 @@ def _method(name: str, command: type[Command]) -> str:
     return textwrap.indent("\n".join(lines), "    ")
 
 
+def _argument(field: str) -> str:
+    return _RENAMED.get(field, field)
+
+
 def _parameter(field: str, known: FieldInfo) -> str:
     default = "" if known.is_required() else f" = {_literal(known.default)}"
-    return f"{field}: {_type(known.annotation)}{default}"
+    return f"{_argument(field)}: {_type(known.annotation)}{default}"
 
 
 def _docstring(command: type[Command], fields: dict[str, FieldInfo]) -> Iterator[str]:
     yield f'"""{command.about}'
     yield ""
     for field, known in fields.items():
-        yield from textwrap.wrap(f"{field}: {known.description}", 108, subsequent_indent="    ")
+        yield from textwrap.wrap(f"{_argument(field)}: {known.description}", 108, subsequent_indent="    ")
     yield '"""'
 
 
@@ -85,6 +93,8 @@ def _type(annotation: Any) -> str:
         return f"Literal[{', '.join(map(_literal, arguments))}]"
     if origin is tuple:
         return f"Sequence[{_type(arguments[0])}]"
+    if annotation is AwareDatetime:
+        return "datetime"
     return "None" if annotation is type(None) else str(annotation.__name__)
 
 

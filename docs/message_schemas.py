@@ -8,7 +8,8 @@ from typing import Any
 
 from recourse.activities.letters import SENTENCES as NOTICES
 from recourse.activities.webhook import SCHEMA_VERSION
-from recourse.resolution.model.commands import COMMANDS, Command
+from recourse.resolution.model.command import Command
+from recourse.resolution.model.commands import COMMANDS
 from recourse.resolution.model.refusals import CODES, SENTENCES
 from recourse.web.schemas import SAID_BY_ORDERS, breaks, schemas
 

@@ -20,7 +20,7 @@ from recourse.local.progress import say
 from recourse.local.shell import forget_the_servers_of_the_shell
 from recourse.local.temporal import temporal_server
 from recourse.policies import load_policy
-from recourse.resolution.model.order import Terms
+from recourse.resolution.model.terms import Terms
 from recourse.runtime.keys import KeyRing
 from recourse.runtime.names import workflow_id
 from recourse.runtime.temporal_connection import connect

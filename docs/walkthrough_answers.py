@@ -32,9 +32,10 @@ from recourse.cli.pages import (
 from recourse.cli.typed import with_amount
 from recourse.policies import load_policy
 from recourse.resolution.model.commands import COMMANDS
-from recourse.resolution.model.order import Histories, Opening, Order, Terms
+from recourse.resolution.model.order import Opening, Order
 from recourse.resolution.model.reading import read_message
 from recourse.resolution.model.record import Reader
+from recourse.resolution.model.terms import Histories, Terms
 from recourse.resolution.shown.looking_ahead import (
     Actions,
     WouldBeRefused,

@@ -24,10 +24,11 @@ if TYPE_CHECKING:
     from recourse.extras import MissingExtra
     from recourse.policies import load_policy
     from recourse.resolution.model.data_version import NeedsNewerBuild
-    from recourse.resolution.model.order import Histories, History, Order, Terms
+    from recourse.resolution.model.order import Order
     from recourse.resolution.model.outcome import Applied, Outcome, Refused
     from recourse.resolution.model.policy import Policy, PolicyError
     from recourse.resolution.model.refusals import RefusalCode
+    from recourse.resolution.model.terms import Histories, History, Terms
     from recourse.runtime.names import workflow_id
     from recourse.runtime.settings import BadSettings, Settings
     from recourse.starter.actors import Client, Freelancer, Operator, System

@@ -10,9 +10,9 @@ from temporalio.client import Client
 from recourse.database.access import DatabaseMissing, NoDatabase
 from recourse.database.orders import write_contacts
 from recourse.policies.calculators import register_installed_calculators
-from recourse.resolution.model.order import Terms
 from recourse.resolution.model.outcome import Outcome
 from recourse.resolution.model.policy import Policy
+from recourse.resolution.model.terms import Terms
 from recourse.resolution.model.vocabulary import Party
 from recourse.runtime.addresses import UnusableAddress, read_address
 from recourse.runtime.database_connection import database, explaining_database_errors

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from recourse.resolution.model.outcome import Outcome
@@ -13,7 +13,7 @@ class Commands(ABC):
     """A method for each command. `OrderHandle` says what they return and raise."""
 
     @abstractmethod
-    async def _give(self, command: str, by: AnyActor, command_id: str | None, **fields: Any) -> Outcome:
+    async def _give(self, command: str, actor: AnyActor, command_id: str | None, /, **fields: Any) -> Outcome:
         """Give a command with those of its fields that are not None."""
 
     async def submit_requirements(
@@ -104,7 +104,7 @@ class Commands(ABC):
         self,
         *,
         by: Client | Freelancer,
-        kind: Literal["cancel", "extension", "update", "partial_refund"],
+        kind: Literal["cancel", "extension", "update", "partial_refund", "extra"],
         reason: str | None = None,
         private_note: str | None = None,
         attestations: Sequence[str] = (),
@@ -116,15 +116,15 @@ class Commands(ABC):
         expected_version: int | None = None,
         command_id: str | None = None,
     ) -> Outcome:
-        """Asks the other side to cancel, to extend, for an update, or offers a partial refund.
+        """Asks the other side to cancel, to extend, for an update, for a partial refund, or to buy an extra.
 
         kind: The kind of request.
         reason: A reason code of the order's policy.
         private_note: Note that only operators can read.
         attestations: The confirmations that are made.
-        amount: In minor units: what the freelancer gets before commission, or what the client gets back in a
-            partial refund.
-        extend_by: How much more time an extension asks for.
+        amount: In minor units: what the freelancer gets before commission, what the client gets back in a partial
+            refund, or what an extra costs.
+        extend_by: How much more time an extension or an extra asks for.
         approval: `if_needed`: cancel at once if that is allowed; `ask`: ask anyway; `skip`: only if it is allowed.
         no_agreement: The parties do not agree: an operator decides.
         comment: Message to the other party.
@@ -569,6 +569,192 @@ class Commands(ABC):
             "order_again",
             by,
             command_id,
+            comment=comment,
+            expected_version=expected_version,
+        )
+
+    async def give_time(
+        self,
+        *,
+        by: Client | Freelancer,
+        length: timedelta,
+        comment: str | None = None,
+        expected_version: int | None = None,
+        command_id: str | None = None,
+    ) -> Outcome:
+        """Gives the other side more time to answer your open request.
+
+        length: How much more time, such as `24h`; it counts like the window.
+        comment: Message to the other party.
+        expected_version: The version of the offer that you answer. If it has changed, the command is refused.
+        """
+        return await self._give(
+            "give_time",
+            by,
+            command_id,
+            by=length,
+            comment=comment,
+            expected_version=expected_version,
+        )
+
+    async def away(
+        self,
+        *,
+        by: Client | Freelancer,
+        until: datetime,
+        comment: str | None = None,
+        expected_version: int | None = None,
+        command_id: str | None = None,
+    ) -> Outcome:
+        """Says that you are away: your own answer windows stand still until then.
+
+        until: When you are back; cut to what the policy leaves you.
+        comment: Message to the other party.
+        expected_version: The version of the offer that you answer. If it has changed, the command is refused.
+        """
+        return await self._give(
+            "away",
+            by,
+            command_id,
+            until=until,
+            comment=comment,
+            expected_version=expected_version,
+        )
+
+    async def back(
+        self,
+        *,
+        by: Client | Freelancer,
+        comment: str | None = None,
+        expected_version: int | None = None,
+        command_id: str | None = None,
+    ) -> Outcome:
+        """Says that you are back: your answer windows run again.
+
+        comment: Message to the other party.
+        expected_version: The version of the offer that you answer. If it has changed, the command is refused.
+        """
+        return await self._give(
+            "back",
+            by,
+            command_id,
+            comment=comment,
+            expected_version=expected_version,
+        )
+
+    async def open_case(
+        self,
+        *,
+        by: Operator,
+        explanation: str | None = None,
+        comment: str | None = None,
+        expected_version: int | None = None,
+        command_id: str | None = None,
+    ) -> Outcome:
+        """Opens a case without a request of the parties, once per order.
+
+        explanation: The reasons. Both parties receive them.
+        comment: Message to the other party.
+        expected_version: The version of the offer that you answer. If it has changed, the command is refused.
+        """
+        return await self._give(
+            "open_case",
+            by,
+            command_id,
+            explanation=explanation,
+            comment=comment,
+            expected_version=expected_version,
+        )
+
+    async def take_case(
+        self,
+        *,
+        by: Operator,
+        over: bool = False,
+        comment: str | None = None,
+        expected_version: int | None = None,
+        command_id: str | None = None,
+    ) -> Outcome:
+        """Takes the open case: you work on it.
+
+        over: Take it over from the operator that has it.
+        comment: Message to the other party.
+        expected_version: The version of the offer that you answer. If it has changed, the command is refused.
+        """
+        return await self._give(
+            "take_case",
+            by,
+            command_id,
+            over=over,
+            comment=comment,
+            expected_version=expected_version,
+        )
+
+    async def release_case(
+        self,
+        *,
+        by: Operator,
+        comment: str | None = None,
+        expected_version: int | None = None,
+        command_id: str | None = None,
+    ) -> Outcome:
+        """Gives the case back that you have taken.
+
+        comment: Message to the other party.
+        expected_version: The version of the offer that you answer. If it has changed, the command is refused.
+        """
+        return await self._give(
+            "release_case",
+            by,
+            command_id,
+            comment=comment,
+            expected_version=expected_version,
+        )
+
+    async def note(
+        self,
+        *,
+        by: Operator,
+        text: str,
+        comment: str | None = None,
+        expected_version: int | None = None,
+        command_id: str | None = None,
+    ) -> Outcome:
+        """Writes a note that only operators can read.
+
+        text: The note; only operators can read it.
+        comment: Message to the other party.
+        expected_version: The version of the offer that you answer. If it has changed, the command is refused.
+        """
+        return await self._give(
+            "note",
+            by,
+            command_id,
+            text=text,
+            comment=comment,
+            expected_version=expected_version,
+        )
+
+    async def note_to_staff(
+        self,
+        *,
+        by: Client | Freelancer,
+        text: str,
+        comment: str | None = None,
+        expected_version: int | None = None,
+        command_id: str | None = None,
+    ) -> Outcome:
+        """Writes a note to operators; the other side does not learn of it.
+
+        text: The note; only operators can read it.
+        comment: Message to the other party.
+        expected_version: The version of the offer that you answer. If it has changed, the command is refused.
+        """
+        return await self._give(
+            "note_to_staff",
+            by,
+            command_id,
+            text=text,
             comment=comment,
             expected_version=expected_version,
         )

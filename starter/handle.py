@@ -86,9 +86,10 @@ class OrderHandle(StoredOrder, Commands):
         self._stamped = stamped
         self._patience = patience
 
-    async def _give(self, command: str, by: AnyActor, command_id: str | None, **fields: Any) -> Outcome:
+    async def _give(self, command: str, actor: AnyActor, command_id: str | None, /, **fields: Any) -> Outcome:
         given = {name: _plain(value) for name, value in fields.items() if value is not None}
-        return await self.send(command, {"actor": {"role": by.role, "id": by.id}, "command_id": command_id, **given})
+        sender = {"role": actor.role, "id": actor.id}
+        return await self.send(command, {"actor": sender, "command_id": command_id, **given})
 
     async def send(self, command: str, fields: Mapping[str, Any]) -> Outcome:
         """Send a command by its name and wait for its outcome, which comes once its step is committed.
@@ -231,7 +232,13 @@ class OrderHandle(StoredOrder, Commands):
 
 
 def _plain(value: Any) -> Any:
-    return write_duration(value) if isinstance(value, timedelta) else value
+    match value:
+        case timedelta():
+            return write_duration(value)
+        case datetime():
+            return value.isoformat()
+        case _:
+            return value
 
 
 def not_running(order_id: str, phase: str) -> OrderNotRunning:

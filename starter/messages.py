@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic_core import to_json
 
-from recourse.resolution.model.commands import Actor
+from recourse.resolution.model.command import Actor
 from recourse.runtime.names import TOKEN
 
 # Temporal itself stops at 2 MiB; no honest message comes near.

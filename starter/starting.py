@@ -23,9 +23,10 @@ from temporalio.service import RPCError
 from recourse.database.access import DatabaseMissing
 from recourse.database.facts import read_histories
 from recourse.errors import DatabaseUnreachable, NoSuchOrder, OrderExists, TemporalUnreachable
-from recourse.resolution.model.order import Histories, Opening, Terms, open_order, read_opening, write_opening
+from recourse.resolution.model.order import Opening, open_order, read_opening, write_opening
 from recourse.resolution.model.outcome import Outcome
 from recourse.resolution.model.policy import Policy
+from recourse.resolution.model.terms import Histories, Terms
 from recourse.runtime.currencies import check_currency
 from recourse.runtime.database_connection import explaining_database_errors
 from recourse.runtime.names import ORDER, workflow_id

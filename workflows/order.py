@@ -141,7 +141,7 @@ class OrderWorkflow:
     async def read_offsets(self) -> None:
         """Have the offsets of the policy's time zone in the history, where a decision may go by them."""
         answers = self.engine.order.policy.answers
-        if answers.pause and answers.time_zone != "UTC":
+        if answers.pauses and answers.time_zone != "UTC":
             title = f"the clocks of {answers.time_zone}"
             self.offsets = await ask_database(READ_OFFSETS, [answers.time_zone, self.now], Offsets, title)
 

@@ -15,8 +15,9 @@ from recourse.resolution.model.fields import visible
 from recourse.resolution.model.instants import write_instant
 from recourse.resolution.model.lateness import lateness
 from recourse.resolution.model.money import held
-from recourse.resolution.model.order import Order, Terms
+from recourse.resolution.model.order import Order
 from recourse.resolution.model.step import Step
+from recourse.resolution.model.terms import Terms
 from recourse.resolution.model.vocabulary import Party, RequestKind
 from recourse.resolution.rules.clocks import Clock, clocks, next_clock
 from recourse.resolution.rules.ruling import fallback_of

@@ -9,7 +9,8 @@ from cyclopts import App, Parameter
 
 from recourse.cli.output import Json, OrderId, Stop
 from recourse.cli.typed import Int64, Money
-from recourse.resolution.model.commands import COMMANDS, Command
+from recourse.resolution.model.command import Command
+from recourse.resolution.model.commands import COMMANDS
 from recourse.resolution.model.order import Order
 
 ALL = [name for name, command in COMMANDS.items() if command.roles != ("system",)]
@@ -21,10 +22,11 @@ Give = Callable[[str, str, str, Mapping[str, Any], bool, bool], Awaitable[int]]
 
 # What is typed otherwise than programs send it.
 HELP = {
-    "amount": "Money, such as `30.50` or `30.50 USD`: what the freelancer gets before commission, or what the client "
-    "gets back in a partial refund.",
+    "amount": "Money, such as `30.50` or `30.50 USD`: what the freelancer gets before commission, what the client "
+    "gets back in a partial refund, or what an extra costs.",
     "attestations": "A required confirmation; repeat for several.",
     "extend_by": "Such as `48h` or `3d`.",
+    "until": "When you are back, such as `2027-01-04T09:00:00Z`; cut to what the policy leaves you.",
 }
 
 

@@ -27,9 +27,9 @@ from recourse.cli.timeline import timeline
 from recourse.cli.typed import Money, read_money, with_amount
 from recourse.resolution.model.amounts import write_amount
 from recourse.resolution.model.durations import parse_duration
-from recourse.resolution.model.order import Terms
 from recourse.resolution.model.outcome import Refused
 from recourse.resolution.model.record import Export
+from recourse.resolution.model.terms import Terms
 from recourse.resolution.model.unfit import unfit
 from recourse.resolution.model.vocabulary import Party
 from recourse.resolution.shown.looking_ahead import WouldBeRefused

@@ -16,8 +16,8 @@ from recourse.resolution.model.fields import visible
 from recourse.resolution.model.instants import write_instant
 from recourse.resolution.model.money import Balances
 from recourse.resolution.model.notice import Notice
-from recourse.resolution.model.order import Terms
 from recourse.resolution.model.outcome import Outcome, Refused
+from recourse.resolution.model.terms import Terms
 from recourse.resolution.shown.looking_ahead import Actions, Ahead, Outlook, WouldBeRefused
 from recourse.resolution.shown.trying import Bounds
 from recourse.resolution.shown.views import OrderView, RequestView

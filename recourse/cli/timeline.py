@@ -9,16 +9,9 @@ from rich.text import Text
 
 from recourse.cli.tables import Cell, Column, Listing
 from recourse.resolution.model.amounts import write_amount
+from recourse.resolution.model.case_events import ProposalMade, RulingMade, SettlementOffered
 from recourse.resolution.model.entry import EntryContent, OtherEvent, RefusedEntry
-from recourse.resolution.model.events import (
-    Event,
-    OrderCanceled,
-    ProposalMade,
-    RequestCountered,
-    ResolutionChanged,
-    RulingMade,
-    SettlementOffered,
-)
+from recourse.resolution.model.events import Event, OrderCanceled, RequestCountered, ResolutionChanged
 from recourse.resolution.model.fields import visible
 from recourse.resolution.model.instants import write_instant
 from recourse.resolution.model.payment_events import LegPaid, MoneyMoved

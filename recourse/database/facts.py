@@ -4,8 +4,8 @@ from datetime import datetime
 
 from recourse.database.access import Database
 from recourse.resolution.model.facts import Facts
-from recourse.resolution.model.order import Histories
 from recourse.resolution.model.policy import Policy
+from recourse.resolution.model.terms import Histories
 from recourse.resolution.shown.scores import Tally, histories
 
 # Good, bad and counted at all, by calculator, as the counters of the database have them. For any other calculator the

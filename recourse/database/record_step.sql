@@ -50,17 +50,17 @@ listed AS (
 ),
 relisted AS (
     UPDATE orders AS o SET
-        phase = s.phase, how = s.how, settlement = s.settlement, due_at = s.due_at, closed_at = s.closed_at,
+        price = s.price, service_fee = s.service_fee, phase = s.phase, how = s.how, settlement = s.settlement, due_at = s.due_at, closed_at = s.closed_at,
         request_kind = s.request_kind, request_status = s.request_status, answer_due_at = s.answer_due_at,
         case_stage = s.case_stage, case_due_at = s.case_due_at, turn = s.turn, turn_until = s.turn_until,
         next_clock = s.next_clock, next_clock_at = s.next_clock_at
     FROM shown AS s
     WHERE o.order_id = s.order_id AND s.step > 0
         AND (
-            o.phase, o.how, o.settlement, o.due_at, o.closed_at, o.request_kind, o.request_status, o.answer_due_at,
+            o.price, o.service_fee, o.phase, o.how, o.settlement, o.due_at, o.closed_at, o.request_kind, o.request_status, o.answer_due_at,
             o.case_stage, o.case_due_at, o.turn, o.turn_until, o.next_clock, o.next_clock_at
         ) IS DISTINCT FROM (
-            s.phase, s.how, s.settlement, s.due_at, s.closed_at, s.request_kind, s.request_status, s.answer_due_at,
+            s.price, s.service_fee, s.phase, s.how, s.settlement, s.due_at, s.closed_at, s.request_kind, s.request_status, s.answer_due_at,
             s.case_stage, s.case_due_at, s.turn, s.turn_until, s.next_clock, s.next_clock_at
         )
 ),

@@ -3,7 +3,8 @@
 from recourse.policies.clock_keys import clock_key
 from recourse.policies.keys import undotted, written
 from recourse.policies.state_graph import Move
-from recourse.resolution.model.commands import Accept, Counter, Decline, MakeRequest, Rule, UndoCancellation, Withdraw
+from recourse.resolution.model.commands import Accept, Counter, Decline, MakeRequest, UndoCancellation, Withdraw
+from recourse.resolution.model.operator_commands import Rule
 from recourse.resolution.model.order import Order
 from recourse.resolution.model.policy import Policy
 from recourse.resolution.rules.clocks import Clock

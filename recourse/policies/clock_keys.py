@@ -24,6 +24,7 @@ _CLOCK_KEYS = {
     "appeal_window_ends": "cases.appeal_window",
     "appeal_due": "cases.rule_within",
     "auto_complete": "order.auto_complete",
+    "abandonment": "order.abandoned_after",
     "settlement": "undo.window",
     "case_reminder": "cases.reminders",
     "follow_up": "notices.follow_up",

@@ -60,7 +60,8 @@ def timers_over_at_once(graph: StateGraph) -> Iterator[Remark]:
         for clock in move.running:
             # Held money waits, by intent, for an undo that was asked for in time and is answered after its window.
             ran_before = clock.at > move.at or clock in graph.states[move.source].running
-            if ran_before or clock.name in ("settlement", "settlement_retry"):
+            # An abandoned order ends, by intent, as soon as what was open at its date ends.
+            if ran_before or clock.name in ("settlement", "settlement_retry", "abandonment"):
                 continue
             key = clock_key(move.after, clock)
             if key not in told:
@@ -160,9 +161,9 @@ def costly_silence(graph: StateGraph) -> Iterator[Remark]:
         if move.name != "answer_due" or request is None or request.kind != "cancel" or not after.resolution:
             continue
         gross = after.resolution.gross
-        if request.asked == "client" and not order.delivered_once and gross == order.terms.price:
+        if request.asked == "client" and not order.delivered_once and gross == order.price:
             found["unearned", request.asked].add(order.phase)
-        if request.asked == "freelancer" and order.delivered_once and gross < order.terms.price - order.refunded:
+        if request.asked == "freelancer" and order.delivered_once and gross < order.price - order.refunded:
             found["taken-back", request.asked].add(order.phase)
     for (what, asked), where in found.items():
         yield _costly(graph, what, asked, where)

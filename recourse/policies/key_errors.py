@@ -30,6 +30,7 @@ def reminders_in_time(policy: Policy) -> Iterator[Remark]:
         "extension": {"client_asked": requests.extension.window.client_asked},
         "update": {"freelancer_asked": requests.update.window.freelancer_asked},
         "partial_refund": {"client_asked": requests.partial_refund.window.client_asked},
+        "extra": {"client_asked": requests.extra.window.client_asked},
     }
     windows["cancel"]["freelancer_asked"] = requests.cancel.window.freelancer_asked
     windows["partial_refund"]["freelancer_asked"] = requests.partial_refund.window.freelancer_asked
@@ -165,6 +166,13 @@ def amounts_that_can_be_named(policy: Policy) -> Iterator[Remark]:
             "requests.cancel.amount_from, or set this to false",
             "requests.cancel.pay_named_part_at_once",
             "requests.cancel.amount_from",
+        )
+    if "partial_refund" in policy.requests.kinds and not refund.by:
+        yield error(
+            "refund-by-nobody",
+            "partial refunds are offered, but nobody may ask for one: name a party, or take `partial_refund` out of "
+            "requests.kinds",
+            "requests.partial_refund.by",
         )
     if "partial_refund" in policy.requests.kinds and refund.at_most == 0:
         yield error(

@@ -14,8 +14,8 @@ NOTHING = timedelta(0)
 A_DAY = timedelta(days=1)
 A_LONG_ORDER = timedelta(days=90)
 _REQUIRED = {"requests.cancel.silence.client_asked", "requests.cancel.silence.freelancer_asked"}
-# The graph shows by itself whether these ever apply.
-_SHOWN_BY_THE_GRAPH = "requests.cancel.silence_in."
+# The graph shows by itself whether these ever apply, or they are written to turn off what another policy has.
+_MAY_DO_NOTHING = ("requests.cancel.silence_in.", "requests.cancel.compensation.")
 
 
 def key_warnings(policy: Policy) -> Iterator[Remark]:
@@ -28,7 +28,7 @@ def no_effect(policy: Policy) -> Iterator[Remark]:
     """A key that is written, but that another key keeps from ever mattering."""
     for sentence in SENTENCES.values():
         reason = sentence.idle(policy)
-        if reason and sentence.name not in _REQUIRED and not sentence.name.startswith(_SHOWN_BY_THE_GRAPH):
+        if reason and sentence.name not in _REQUIRED and not sentence.name.startswith(_MAY_DO_NOTHING):
             yield warning("no-effect", f"this has no effect, because {reason}", sentence.name, if_written=True)
 
 

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from datetime import timedelta
 
+from recourse.resolution.model.command import Actor
 from recourse.resolution.model.commands import (
     Accept,
-    Actor,
     AnyCommand,
     Appeal,
     AskRevision,
@@ -15,14 +15,13 @@ from recourse.resolution.model.commands import (
     Deliver,
     Escalate,
     MakeRequest,
-    Propose,
-    Rule,
     Settle,
     SubmitRequirements,
     UndoCancellation,
     Withdraw,
 )
 from recourse.resolution.model.money import gross_bounds, refund_bounds
+from recourse.resolution.model.operator_commands import Propose, Rule
 from recourse.resolution.model.order import Order
 from recourse.resolution.model.policy import Policy
 from recourse.resolution.model.vocabulary import PARTIES, Party
@@ -38,7 +37,10 @@ class Probes:
         self._made: dict[tuple[_Bounds, _Bounds, bool], list[AnyCommand]] = {}
 
     def commands(self, order: Order) -> list[AnyCommand]:
-        """One command of every kind that could lead somewhere; amounts at the least and the most."""
+        """One command of every kind that could lead somewhere; amounts at the least and the most.
+
+        What is possible almost everywhere is left out: a case that an operator opens, and what only moves deadlines.
+        """
         refund = order.open_request is not None and order.open_request.kind == "partial_refund"
         asked = gross_bounds(order), refund_bounds(order), refund
         if asked not in self._made:
@@ -57,7 +59,9 @@ class Probes:
             yield from self._make_for(party, gross, refund if refund_asked else gross)
         yield MakeRequest(actor=client, kind="update")
         yield MakeRequest(actor=freelancer, kind="extension", extend_by=timedelta(days=1))
-        yield MakeRequest(actor=freelancer, kind="partial_refund", amount=refund[0])
+        for party in self.policy.requests.partial_refund.by:
+            yield MakeRequest(actor=Actor(role=party, id=party), kind="partial_refund", amount=refund[0])
+        yield MakeRequest(actor=freelancer, kind="extra", amount=1)
         first, second = (Actor(role="operator", id=name) for name in ("operator-1", "operator-2"))
         yield Propose(actor=first, amount=gross[0], explanation="-")
         for operator in (first, second):

@@ -15,9 +15,10 @@ from recourse.policies.probes import Probes
 from recourse.policies.state_key import right_changes, state_key
 from recourse.resolution.model.commands import AnyCommand
 from recourse.resolution.model.durations import WEEKDAYS, window_end
-from recourse.resolution.model.order import Opening, Order, Terms, open_order
+from recourse.resolution.model.order import Opening, Order, open_order
 from recourse.resolution.model.payment_events import MoneyMoved
 from recourse.resolution.model.policy import Policy
+from recourse.resolution.model.terms import Terms
 from recourse.resolution.model.zones import offsets_of
 from recourse.resolution.rules.clocks import REMINDERS, Clock, clocks
 from recourse.resolution.rules.decide import decide, decide_clock
@@ -220,8 +221,8 @@ def _new_order(policy: Policy, requirements: Any) -> Order:
 
 def _worst_start(policy: Policy) -> datetime:
     """The day from which paused weekdays make an answer window the longest."""
-    pause, zone = policy.answers.pause, policy.answers.time_zone
+    pauses, zone = policy.answers.pauses, policy.answers.time_zone
     window = max(policy.requests.cancel.window.client_asked, policy.requests.cancel.window.freelancer_asked)
     starts = [ORDERED_AT + timedelta(days=day) for day in range(len(WEEKDAYS))]
     offsets = offsets_of(zone, ORDERED_AT)
-    return max(starts, key=lambda start: window_end(start, window, pause, offsets) - start) if pause else ORDERED_AT
+    return max(starts, key=lambda start: window_end(start, window, pauses, offsets) - start) if pauses else ORDERED_AT

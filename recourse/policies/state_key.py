@@ -90,7 +90,9 @@ def _case(order: Order) -> tuple[Any, ...] | None:
     # Who opened a case matters for taking it back and for its fallback, which is seen before anybody says anything.
     fresh = table is None and case.stage == "mediation"
     opened = (case.opened_by, case.dormant) if fresh else None
-    return (case.stage, opened, case.review, table, case.ruling.outcome if case.ruling else None)
+    # Where the fallback goes by it, who has said something decides how the case ends.
+    spoke = tuple(case.spoke_at)
+    return (case.stage, opened, case.review, table, case.ruling.outcome if case.ruling else None, spoke)
 
 
 def _on_the_table(case: Case) -> str | None:
@@ -112,4 +114,4 @@ def _may_escalate(order: Order) -> tuple[str, ...]:
 def _share(order: Order, amount: int | None) -> str | None:
     if amount is None or amount == 0:
         return None if amount is None else "nothing"
-    return "all" if amount == order.terms.price else "some"
+    return "all" if amount == order.price else "some"

@@ -4,10 +4,17 @@ from recourse.resolution.model.order import Order
 from recourse.resolution.model.step import LedgerLine, LegRow
 
 
+def collected(amount: int) -> tuple[LedgerLine, ...]:
+    """What the marketplace has collected from the client into escrow."""
+    lines = LedgerLine(account="client", amount=-amount), LedgerLine(account="escrow", amount=amount)
+    return lines if amount else ()
+
+
 def ledger_lines(before: Order, after: Order) -> tuple[LedgerLine, ...]:
-    """What a step moves out of escrow, in the ledger."""
+    """What a step moves into escrow and out of it, in the ledger."""
     sums = after.moved.minus(before.moved)
     lines = (
+        *collected(after.price + after.service_fee - before.price - before.service_fee),
         LedgerLine(account="escrow", amount=-sums.total),
         LedgerLine(account="client", amount=sums.client),
         LedgerLine(account="freelancer", amount=sums.freelancer),

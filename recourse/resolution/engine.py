@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from recourse.resolution.answers import FirstAnswer, Key, check_build
-from recourse.resolution.booking import ledger_lines, leg_rows
+from recourse.resolution.booking import collected, ledger_lines, leg_rows
 from recourse.resolution.inbox import counts_at
 from recourse.resolution.limits import Sent, count, party_of
 from recourse.resolution.model.events import Event
@@ -22,7 +22,7 @@ from recourse.resolution.model.payments import Leg, LegAnswer, Sums
 from recourse.resolution.model.reading import Message
 from recourse.resolution.model.record import as_sent, beginning, hidden_counts, make_entry
 from recourse.resolution.model.refusals import Refusal
-from recourse.resolution.model.step import Adopted, Answer, Answered, LedgerLine, Step
+from recourse.resolution.model.step import Adopted, Answer, Answered, Step
 from recourse.resolution.model.vocabulary import Party
 from recourse.resolution.model.zones import Offsets
 from recourse.resolution.rules.clocks import Clock, is_over, next_clock, over_at
@@ -98,8 +98,7 @@ class OrderEngine:
         order = self.order
         if order.opening.opening_salt is not None:
             order = order.model_copy(update={"record_hash": beginning(order.opening)})
-        paid = order.terms.price + order.terms.service_fee
-        lines = (LedgerLine(account="client", amount=-paid), LedgerLine(account="escrow", amount=paid))
+        lines = collected(order.terms.price + order.terms.service_fee)
         return Plan(self._step(order, order.terms.ordered_at, ledger=lines), order)
 
     def fence(self, now: datetime) -> Plan:

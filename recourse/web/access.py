@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from recourse.database.lists import Parties, read_parties
 from recourse.database.sessions import SessionRow, begin_session, session_goes_on
-from recourse.resolution.model.commands import Actor
+from recourse.resolution.model.command import Actor
 from recourse.resolution.model.fields import excerpt
 from recourse.resolution.model.policy import Policy
 from recourse.resolution.model.record import Reader

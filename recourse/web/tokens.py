@@ -11,7 +11,7 @@ from typing import Literal
 import jwt
 from pydantic import Field, ValidationError
 
-from recourse.resolution.model.order import Id
+from recourse.resolution.model.terms import Id
 from recourse.resolution.model.vocabulary import Frozen
 from recourse.runtime.actors import ALGORITHM, LEEWAY
 from recourse.runtime.keys import KeyRing

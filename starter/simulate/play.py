@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from recourse.resolution.model.commands import COMMANDS
 from recourse.resolution.model.order import Order
 from recourse.resolution.model.outcome import Outcome, Refused
 from recourse.resolution.model.reading import read_message
@@ -17,6 +18,8 @@ from recourse.resolution.shown.views import view
 from recourse.starter.simulate.engine import Engine, exported
 from recourse.starter.simulate.story import Path_, Sent, Story, StoryStep
 
+# Possible at almost any time, so stories do not list them.
+NOT_LISTED = ALWAYS | {"open_case", "take_case", "release_case"}
 READERS: tuple[Reader, ...] = ("client", "freelancer", "operator")
 
 
@@ -82,13 +85,13 @@ class Play:
     def _payload(self, step: StoryStep, sent: Sent, position: str) -> Any:
         payload = sent.payload(self.story.terms, position)
         for key, value in payload.items():
-            instant = _as_instant(value) if key == "sent_at" else None
+            instant = _as_instant(value) if key in ("sent_at", "until") else None
             if instant:
                 payload[key] = (instant + self.shift).isoformat()
         if self.down:
             payload.setdefault("sent_at", (step.at + self.shift).isoformat())
-        if isinstance(payload.get("private_note"), str) and payload["private_note"].strip():
-            self.private_notes.append(payload["private_note"])
+        private = (payload.get(field) for field in COMMANDS[sent.do].for_operators) if sent.do in COMMANDS else ()
+        self.private_notes += [text for text in private if isinstance(text, str) and text.strip()]
         return payload
 
     async def _send(self, step: StoryStep, sent: Sent) -> None:
@@ -166,7 +169,7 @@ class Play:
                 if key in _keys(seen):
                     raise Difference((*where, "absent", reader), f"no `{key}`", "it is there")
             if reader in (step.get("actions") or {}):
-                actions = [name for name in available_actions(order, reader, now) if name not in ALWAYS]
+                actions = [name for name in available_actions(order, reader, now) if name not in NOT_LISTED]
                 expected = step.get("actions")[reader]
                 if actions != expected:
                     raise Difference((*where, "actions", reader), expected, actions)
@@ -188,8 +191,7 @@ class Play:
                     raise Difference((*where, "told"), {reader: expected.get(reader, [])}, {reader: told[reader]})
 
     async def _check_invariants(self, order: Order, where: Path_) -> None:
-        terms = order.terms
-        paid = terms.price + terms.service_fee
+        paid = order.price + order.service_fee
         money = view(order, "operator", order.decided_at).money.model_dump()
         if sum(money.values()) != paid:
             raise Difference(where, f"money that adds up to {paid}", money)

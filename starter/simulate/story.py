@@ -14,9 +14,9 @@ from recourse.errors import BadInput
 from recourse.policies import load_policy
 from recourse.resolution.model.commands import COMMANDS
 from recourse.resolution.model.durations import parse_duration
-from recourse.resolution.model.order import Histories, Terms
 from recourse.resolution.model.payments import LegName
 from recourse.resolution.model.policy import Policy, PolicyError
+from recourse.resolution.model.terms import Histories, Terms
 from recourse.resolution.model.unfit import unfit
 from recourse.runtime.currencies import check_currency
 

@@ -31,6 +31,7 @@ from recourse.resolution.model.notice import Notice
 from recourse.resolution.model.order import Order
 from recourse.resolution.model.outcome import Outcome
 from recourse.resolution.model.payments import LegName
+from recourse.resolution.model.policy import Policy
 from recourse.resolution.model.step import RecordEntry
 from recourse.resolution.model.zones import read_zone
 from recourse.runtime.database_connection import database_address
@@ -194,6 +195,13 @@ class TemporalEngine:
         """The id under which the order runs."""
         return self._terms.order_id
 
+    def _policy(self) -> Policy:
+        """The story's policy, its holidays as many weeks later as the story is played."""
+        policy = self._story.policy
+        holidays = tuple(day + self._shift for day in policy.answers.holidays)
+        answers = policy.answers.model_copy(update={"holidays": holidays})
+        return policy.model_copy(update={"answers": answers}) if holidays else policy
+
     async def start(self) -> None:
         """Start the order as if the clock read the story's first instant."""
         starting = TimeSkippingConfig(
@@ -203,7 +211,7 @@ class TemporalEngine:
         delay = self._now - datetime.now(UTC)
         client = TimeSkipper(self._stage.client, config=starting).client
         opener = Recourse(client, self._stage.pool, task_queue=OUTAGE_QUEUE if self._outages else QUEUE)
-        await opener.start(self._terms, self._story.policy, provider=self._story.provider, start_delay=delay)
+        await opener.start(self._terms, self._policy(), provider=self._story.provider, start_delay=delay)
         await self._clock.wait_until(self._written)
 
     async def _written(self) -> bool:

@@ -15,9 +15,10 @@ from recourse.database.steps import record_step
 from recourse.policies import load_policy
 from recourse.resolution.engine import OrderEngine
 from recourse.resolution.model.notice import Notice
-from recourse.resolution.model.order import Opening, Terms
+from recourse.resolution.model.order import Opening
 from recourse.resolution.model.reading import read_message
 from recourse.resolution.model.step import Step
+from recourse.resolution.model.terms import Terms
 from tests.activities.receivers import HttpReceiver, MailReceiver, http_receiver, mail_receiver
 
 NOW = datetime(2025, 3, 4, 10, tzinfo=UTC)

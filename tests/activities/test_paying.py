@@ -18,8 +18,8 @@ from recourse.activities.paying import BadProvider, CannotPay, Paying, PaymentPr
 from recourse.database.orders import read_balances
 from recourse.database.payments import PaymentLeg
 from recourse.policies import load_policy
-from recourse.resolution.model.order import Terms
 from recourse.resolution.model.payments import LegAnswer
+from recourse.resolution.model.terms import Terms
 from recourse.runtime.names import workflow_id
 from recourse.runtime.temporal_connection import connect
 from recourse.starter.client import Recourse

@@ -16,7 +16,8 @@ from temporalio.testing import TimeSkipper, TimeSkippingConfig
 
 from dev.browser import MISSING, browser, find_chromium
 from recourse.policies import load_policy
-from recourse.resolution.model.order import Order, Terms
+from recourse.resolution.model.order import Order
+from recourse.resolution.model.terms import Terms
 from recourse.resolution.rules.clocks import next_clock
 from recourse.runtime.names import workflow_id
 from recourse.runtime.temporal_connection import connect

@@ -17,7 +17,7 @@ from recourse.database.pool import connect
 from recourse.database.steps import record_step
 from recourse.policies import load_policy
 from recourse.resolution.model.facts import Facts
-from recourse.resolution.model.order import Histories
+from recourse.resolution.model.terms import Histories
 from recourse.resolution.shown import scores
 from recourse.resolution.shown.scores import COMPLETION_RATE, JOB_SUCCESS, Calculator, Tally, histories
 from tests.database.test_analysis import made_up

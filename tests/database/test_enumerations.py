@@ -34,7 +34,7 @@ LISTS: dict[str, Any] = {
     "orders.turn": Turn.model_fields["who"].annotation,
     "facts.ending": Literal["completed", "canceled", "reopened"],
     "facts.how": How,
-    "facts.initiator": Literal["client", "freelancer", "system"],
+    "facts.initiator": Literal["client", "freelancer", "system", "operator"],
     "facts.fault": Fault,
     "facts.exempt_because": ExemptBecause,
     "facts.lateness": Lateness,

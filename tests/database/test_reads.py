@@ -19,7 +19,7 @@ from recourse.database.orders import (
 )
 from recourse.database.steps import record_step
 from recourse.policies import load_policy
-from recourse.resolution.model.order import Histories
+from recourse.resolution.model.terms import Histories
 from tests.facts.lives import live
 
 

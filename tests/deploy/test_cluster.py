@@ -21,8 +21,8 @@ from recourse.database.pool import connect as connect_to_database
 from recourse.local.cluster import Cluster
 from recourse.local.process import free_ports, start, stop
 from recourse.policies import load_policy
-from recourse.resolution.model.order import Terms
 from recourse.resolution.model.outcome import Outcome
+from recourse.resolution.model.terms import Terms
 from recourse.runtime.names import workflow_id
 from recourse.runtime.temporal_connection import connect
 from recourse.starter.client import Recourse

@@ -10,13 +10,14 @@ from typing import Any
 from recourse.policies import PRESETS, load_policy
 from recourse.resolution.engine import Decided, OrderEngine
 from recourse.resolution.model.commands import COMMANDS
-from recourse.resolution.model.order import Histories, Opening, Order, Terms, read_opening, write_opening
+from recourse.resolution.model.order import Opening, Order, read_opening, write_opening
 from recourse.resolution.model.outcome import Outcome
 from recourse.resolution.model.payments import Leg, LegAnswer
 from recourse.resolution.model.policy import Policy
 from recourse.resolution.model.reading import read_message
 from recourse.resolution.model.record import Reader
 from recourse.resolution.model.step import RecordEntry, Step
+from recourse.resolution.model.terms import Histories, Terms
 from recourse.resolution.rules.clocks import next_clock
 from recourse.resolution.shown.looking_ahead import available_actions
 from recourse.resolution.shown.turn import turn
@@ -182,7 +183,7 @@ class _Mover:
 
     def _fields(self, name: str, role: str) -> dict[str, Any]:
         random, order = self.random, self.life.order
-        amount = random.choice((0, order.released, order.terms.price // 3, order.terms.price, order.terms.price + 1))
+        amount = random.choice((0, order.released, order.price // 3, order.price, order.price + 1))
         comment = {"comment": self._text("said")} if random.random() < 0.8 else {}
         match name:
             case "request":

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from iso4217 import Currency
 
 from recourse.resolution.model.amounts import decimals, read_amount, write_amount
-from recourse.resolution.model.order import Terms
+from recourse.resolution.model.terms import Terms
 from recourse.resolution.rules.clocks import Clock
 from recourse.runtime.currencies import check_currency
 from recourse.workflows import page

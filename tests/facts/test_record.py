@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from recourse.policies import load_policy
 from recourse.resolution.model import record
-from recourse.resolution.model.commands import Actor
+from recourse.resolution.model.command import Actor
 from recourse.resolution.model.entry import AppliedEntry
 from recourse.resolution.model.money import Balances
 from recourse.resolution.model.order import open_order, read_opening

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 from recourse.policies import load_policy
 from recourse.resolution.model.facts import Facts, facts
-from recourse.resolution.model.order import Histories, History, Order, open_order
+from recourse.resolution.model.order import Order, open_order
 from recourse.resolution.model.policy import PolicyError
+from recourse.resolution.model.terms import Histories, History
 from recourse.resolution.shown import scores as counting
 from recourse.resolution.shown.scores import (
     COMPLETION_RATE,

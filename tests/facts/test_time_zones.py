@@ -10,8 +10,9 @@ from pydantic import ValidationError
 from recourse.policies import load_policy
 from recourse.resolution.model.durations import WEEKDAYS, Weekday, window_end
 from recourse.resolution.model.instants import in_zone, write_instant
-from recourse.resolution.model.order import Opening, Terms, open_order
+from recourse.resolution.model.order import Opening, open_order
 from recourse.resolution.model.policy import Answers
+from recourse.resolution.model.terms import Terms
 from recourse.resolution.model.zones import offsets_of, read_zone
 
 ZONES = (
@@ -67,7 +68,7 @@ AROUND_CHANGES = st.one_of(
 def test_a_window_ends_where_counting_its_minutes_ends(
     start: datetime, minutes: int, pause: list[Weekday], zone: str
 ) -> None:
-    end = window_end(start, minutes * MINUTE, pause, offsets_of(zone, start))
+    end = window_end(start, minutes * MINUTE, Answers(pause=tuple(pause)).pauses, offsets_of(zone, start))
     walked = minute_by_minute(start, minutes, pause, zone)
     assert end == walked, f"{write_instant(end, zone)} instead of {write_instant(walked, zone)}"
 
@@ -79,7 +80,8 @@ def test_hours_are_hours_whatever_clock_they_are_given_on(start: datetime, minut
     length = minutes * MINUTE
     for pause in pauses:
         offsets = offsets_of(zone, start)
-        assert window_end(local, length, pause, offsets) == window_end(start, length, pause, offsets)
+        paused = Answers(pause=pause).pauses
+        assert window_end(local, length, paused, offsets) == window_end(start, length, paused, offsets)
 
 
 @pytest.mark.parametrize("zone", ZONES)

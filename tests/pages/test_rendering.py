@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from recourse.database.erasing import Erased
 from recourse.resolution.model.amounts import write_amount
-from recourse.resolution.model.commands import Actor
+from recourse.resolution.model.command import Actor
 from recourse.resolution.model.order import Opening, Order
 from recourse.resolution.model.record import Export, ExportedEntry, Reader
 from recourse.resolution.shown.looking_ahead import WouldBeRefused

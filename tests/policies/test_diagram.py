@@ -32,7 +32,7 @@ EVERYTHING = {
     "undo.by": ["client"],
     "undo.window": "2h",
     "undo.consent": True,
-    "requests.kinds": ["cancel", "extension", "update", "partial_refund"],
+    "requests.kinds": ["cancel", "extension", "update", "partial_refund", "extra"],
     "order.regret_window": "30m",
     "requests.cancel.without_approval.client": ["regret_window"],
     "cases.appeal_window": "3d",
@@ -95,7 +95,9 @@ async def test_whatever_happens_in_a_story_is_an_arrow_of_its_policys_chart(name
         opening = engine.steps[0].opening
         steps = [(step, Order.model_validate({**step.order, "opening": opening})) for step in engine.steps]
         for (_, before), (step, after) in pairwise(steps):
-            if box(before) != box(after):
+            # What an operator can do in almost every state is not drawn.
+            by_operator = step.entry is not None and step.entry.content["command"] == "open_case"
+            if box(before) != box(after) and not by_operator:
                 seen += 1
                 said = words(step, before, after)
                 assert leads(drawn(name), before, box(after), said), (story.id, box(before), box(after), said)

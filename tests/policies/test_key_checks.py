@@ -103,6 +103,12 @@ ERRORS: list[tuple[str, Changes, str, str]] = [
         "refund-of-nothing",
         "requests.partial_refund.at_most",
     ),
+    (
+        "resolution_center",
+        {"requests.partial_refund.by": []},
+        "refund-by-nobody",
+        "requests.partial_refund.by",
+    ),
     ("upwork", {"cases.proposal_window": "15d"}, "proposal-outlasts-case", "cases.proposal_window"),
     ("upwork", {"cases.reminders": ["3d", "14d"]}, "reminder-too-late", "cases.reminders"),
     ("upwork", {"cases.reminders": ["7d", "3d"]}, "reminders-out-of-order", "cases.reminders"),

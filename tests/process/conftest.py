@@ -13,8 +13,8 @@ from temporalio.client import Client, WorkflowHandle
 
 from recourse.activities.notifying import Channel
 from recourse.policies import load_policy
-from recourse.resolution.model.order import Terms
 from recourse.resolution.model.outcome import Outcome
+from recourse.resolution.model.terms import Terms
 from recourse.runtime.names import workflow_id
 from recourse.runtime.temporal_connection import connect
 from recourse.starter.client import Recourse

@@ -9,7 +9,7 @@ from recourse.database.facts import read_histories
 from recourse.database.pool import connect
 from recourse.database.steps import record_step
 from recourse.policies import load_policy
-from recourse.resolution.model.order import Histories, History, Terms
+from recourse.resolution.model.terms import Histories, History, Terms
 from recourse.starter.client import Recourse
 from tests.facts.lives import live
 from tests.process.conftest import Marketplace

@@ -119,8 +119,8 @@ async def test_a_deadline_that_was_decided_stays_when_zone_data_changes(
     assert said.applied
     # What is decided now goes by the data of now.
     opened_at = (await read_record(marketplace.recourse.pool, order_id))[-1].at
-    pause = load_policy("resolution_center", paused()).answers.pause
-    assert anew.answer_due_at == window_end(opened_at, timedelta(hours=48), pause, clocks_at(5))
+    pauses = load_policy("resolution_center", paused()).answers.pauses
+    assert anew.answer_due_at == window_end(opened_at, timedelta(hours=48), pauses, clocks_at(5))
 
 
 async def test_an_order_that_decides_its_past_otherwise_goes_on_from_the_database(

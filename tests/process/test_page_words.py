@@ -11,7 +11,8 @@ from markdown_it import MarkdownIt
 from recourse.policies import load_policy
 from recourse.resolution.model.commands import COMMANDS
 from recourse.resolution.model.fields import visible
-from recourse.resolution.model.order import Opening, Terms
+from recourse.resolution.model.order import Opening
+from recourse.resolution.model.terms import Terms
 from recourse.starter.simulate.engine import SALT, PureEngine
 from recourse.workflows import page
 

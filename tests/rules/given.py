@@ -13,13 +13,14 @@ from recourse.resolution.inbox import Inbox
 from recourse.resolution.model.durations import parse_duration
 from recourse.resolution.model.events import Event
 from recourse.resolution.model.notice import Notice
-from recourse.resolution.model.order import Opening, Order, Terms
+from recourse.resolution.model.order import Opening, Order
 from recourse.resolution.model.outcome import Outcome, Refused
 from recourse.resolution.model.payments import Leg, LegAnswer
 from recourse.resolution.model.policy import Policy
 from recourse.resolution.model.reading import Message, read_message
 from recourse.resolution.model.record import Reader
 from recourse.resolution.model.step import RecordEntry, Step
+from recourse.resolution.model.terms import Terms
 from recourse.resolution.rules.clocks import next_clock
 from recourse.resolution.shown.views import view
 from tests.outcomes import code

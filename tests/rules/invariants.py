@@ -16,7 +16,7 @@ from tests.rules.given import Given
 MOST_CLOCKS = 25
 UNTOUCHED_BY_UNDO = (
     "request declined requests offers counted_requests declined_at expired_offers case feedback moved released "
-    "refunded revisions delivered_once wrote appeal_used"
+    "refunded revisions delivered_once wrote appeal_used extras extra_fees operator_case_used"
 )
 
 
@@ -30,12 +30,12 @@ def check_order(order: Order, now: datetime) -> None:
 
 def check_money(order: Order) -> None:
     """Every cent is somewhere, and only an order that is not over holds any."""
-    paid_in = order.terms.price + order.terms.service_fee
+    paid_in = order.price + order.service_fee
     sums = (order.moved.client, order.moved.freelancer, order.moved.platform, held(order))
     assert sum(sums) == paid_in
     assert min(sums) >= 0
     assert min(order.released, order.refunded) >= 0
-    assert order.released + order.refunded <= order.terms.price
+    assert order.released + order.refunded <= order.price
     if order.settlement == "settled":
         assert held(order) == 0
     assert (order.settlement == "none") == (not order.closed)
@@ -134,7 +134,7 @@ def check_step(before: Order, step: Step) -> Order:
 
 def check_ledger(given: Given) -> None:
     """The ledger adds up to what the page says."""
-    paid_in = given.order.terms.price + given.order.terms.service_fee
+    paid_in = given.order.price + given.order.service_fee
     balances = dict.fromkeys(("client", "freelancer", "platform", "escrow"), 0)
     for step in given.steps:
         for line in step.ledger:

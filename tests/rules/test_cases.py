@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from recourse.policies import load_policy
-from recourse.resolution.model.events import CaseOpened
+from recourse.resolution.model.case_events import CaseOpened
 from tests.rules.given import ATTESTED, MONDAY, Given, hours
 
 GLIMMER_ASKS: dict[str, Any] = {"kind": "cancel", "reason": "other", "amount": 3_000, "attestations": ATTESTED}
@@ -42,6 +42,8 @@ class TestOpening:
             "offers": {},
             "proposal": None,
             "ruling": None,
+            "handled": False,
+            "taken_by": None,
         }
         assert given.request["status"] == "declined"
         assert given.view("client")["turn"] == {"who": "operator", "until": MONDAY + hours(14 * 24)}

@@ -17,7 +17,6 @@ from recourse.resolution.model.notice import read_notice
 from recourse.resolution.model.order import (
     Opening,
     Order,
-    Terms,
     open_order,
     read_opening,
     read_state,
@@ -28,6 +27,7 @@ from recourse.resolution.model.outcome import read_outcome
 from recourse.resolution.model.policy import Policy
 from recourse.resolution.model.reading import Message, fingerprint, read_message
 from recourse.resolution.model.step import Answered
+from recourse.resolution.model.terms import Terms
 from recourse.resolution.rules.evolve import evolve
 from recourse.resolution.shown.notices import notices
 
@@ -50,7 +50,9 @@ UNKNOWN = {"unheard_of": {"deep": [1, None]}}
 def grown(value: Any, dumped: Any) -> Any:
     """What a value looks like as JSON where each model in it has a key more."""
     if isinstance(value, BaseModel):
-        return {name: grown(getattr(value, name), dumped[name]) for name in type(value).model_fields} | UNKNOWN
+        # What has its default may be left out.
+        known = [name for name in type(value).model_fields if name in dumped]
+        return {name: grown(getattr(value, name), dumped[name]) for name in known} | UNKNOWN
     if isinstance(value, Mapping):
         return {key: grown(inner, dumped[key]) for key, inner in value.items()}
     if isinstance(value, tuple):

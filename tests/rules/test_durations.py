@@ -17,6 +17,7 @@ from recourse.resolution.model.durations import (
     write_duration,
     write_percentage,
 )
+from recourse.resolution.model.policy import Answers
 from recourse.resolution.model.zones import offsets_of, read_zone
 from tests.rules.given import Given, hours
 
@@ -73,7 +74,7 @@ def test_anything_else_is_not_a_percentage(text: object) -> None:
 def test_a_window_holds_its_length_of_days_that_count(
     start: datetime, seconds: int, pause: list[Weekday], zone: str
 ) -> None:
-    end = window_end(start, timedelta(seconds=seconds), pause, offsets_of(zone, start))
+    end = window_end(start, timedelta(seconds=seconds), Answers(pause=tuple(pause)).pauses, offsets_of(zone, start))
 
     assert end - start >= timedelta(seconds=seconds)
     assert _counting(start, end, pause, zone) == timedelta(seconds=seconds)
@@ -83,9 +84,12 @@ def test_a_window_holds_its_length_of_days_that_count(
 def test_a_longer_window_never_ends_earlier(
     start: datetime, one: int, more: int, pause: list[Weekday], zone: str
 ) -> None:
-    shorter = window_end(start, timedelta(seconds=one), pause, offsets_of(zone, start))
+    shorter = window_end(start, timedelta(seconds=one), Answers(pause=tuple(pause)).pauses, offsets_of(zone, start))
 
-    assert window_end(start, timedelta(seconds=one + more), pause, offsets_of(zone, start)) >= shorter
+    assert (
+        window_end(start, timedelta(seconds=one + more), Answers(pause=tuple(pause)).pauses, offsets_of(zone, start))
+        >= shorter
+    )
 
 
 def _counting(start: datetime, end: datetime, pause: list[Weekday], zone: str) -> timedelta:

@@ -36,7 +36,7 @@ class TestActions:
 
         assert list(actions(given, "client")) == ["request"]
         assert list(actions(given, "freelancer")) == ["deliver", "request"]
-        assert list(actions(given, "operator")) == []
+        assert list(actions(given, "operator")) == ["open_case"]
 
     def test_they_say_what_the_command_takes(self) -> None:
         described = actions(Given("glimmer"), "client")["request"]
@@ -53,11 +53,11 @@ class TestActions:
         given = Given()
 
         assert actions(given, "client")["request"]["kinds"] == ["cancel", "update"]
-        assert actions(given, "freelancer")["request"]["kinds"] == ["cancel", "extension", "partial_refund"]
+        assert actions(given, "freelancer")["request"]["kinds"] == ["cancel", "extension", "partial_refund", "extra"]
         assert actions(given, "freelancer")["request"]["refund"] == {"at_least": 1, "at_most": 6_000}
         given.freelancer("deliver")
         assert actions(given, "client")["request"]["kinds"] == ["cancel"]
-        assert actions(given, "freelancer")["request"]["kinds"] == ["cancel", "partial_refund"]
+        assert actions(given, "freelancer")["request"]["kinds"] == ["cancel", "partial_refund", "extra"]
 
     def test_answers_come_with_their_deadline(self) -> None:
         given = Given("upwork")

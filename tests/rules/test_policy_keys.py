@@ -20,6 +20,7 @@ OTHER_KINDS: tuple[tuple[str, Changes], ...] = (
     ("freelancer", {"kind": "extension", "extend_by": "1d"}),
     ("client", {"kind": "update"}),
     ("freelancer", {"kind": "partial_refund", "amount": 100}),
+    ("freelancer", {"kind": "extra", "amount": 100}),
 )
 BY_FREELANCER: Changes = {"kind": "cancel", "reason": "other", "comment": "We are closed."}
 
@@ -226,6 +227,42 @@ def dialogue(changes: Changes) -> Any:
     return refused(given, "client", "escalate")
 
 
+def compensation(changes: Changes, *before: tuple[str, str]) -> Any:
+    given = Given(changes=changes)
+    for role, command in before:
+        given.by(role, command)
+    given.client("request", kind="cancel")
+    return given.request["amount"]
+
+
+def crossed(changes: Changes) -> Any:
+    given = asked(changes)
+    return refused(given, "freelancer", "request", **BY_FREELANCER)
+
+
+def extra(changes: Changes) -> Given:
+    given = Given(changes=changes)
+    given.freelancer("request", kind="extra", amount=2_000)
+    return given
+
+
+def abandoned(changes: Changes) -> Any:
+    given = Given(changes=changes)
+    given.after("40d")
+    return given.order.resolution and given.order.resolution.how
+
+
+def opened_by_operator(changes: Changes) -> Any:
+    given = Given(changes=changes)
+    given.operator("open_case", explanation="Both complain.")
+    given.after("14d")
+    return given.order.phase
+
+
+def proposed_untaken(changes: Changes) -> Any:
+    return refused(in_mediation(changes=changes), "operator", "propose", amount=0, explanation="Nothing is done.")
+
+
 def regret(changes: Changes) -> Any:
     given = Given(changes={"requests.cancel.without_approval.client": ["regret_window"], **changes})
     given.after("20m")
@@ -277,6 +314,34 @@ KEYS: dict[str, tuple[Any, Seen, Any, Any]] = {
     "order.reachable_after": ("1d", over, D(days=14), D(days=1)),
     "order.regret_window": ("30m", regret, "approval_needed", None),
     "order.dormant_after": ("30d", dormant, None, "mediation"),
+    "order.abandoned_after": ("7d", abandoned, None, "abandoned"),
+    "answers.holidays": (["2025-03-04"], lambda c: window(asked(c)), hours(48), hours(72)),
+    "answers.away_at_most": (
+        "24h",
+        lambda c: refused(Given(changes=c), "client", "away", until="2025-03-04T09:00:00Z"),
+        "away_not_offered",
+        None,
+    ),
+    "answers.give_time_at_most": (
+        "24h",
+        lambda c: asked(c).client("give_time", by="24h").refused,
+        "time_not_offered",
+        None,
+    ),
+    "requests.cancel.crossing": ("agree", crossed, "request_open", None),
+    "requests.cancel.compensation.in_progress": ("20%", compensation, 0, 2_000),
+    "requests.cancel.compensation.delivered": (
+        "12.5%",
+        lambda c: compensation(c, ("freelancer", "deliver")),
+        0,
+        1_250,
+    ),
+    "requests.cancel.compensation.in_revision": (
+        "100%",
+        lambda c: compensation(c, ("freelancer", "deliver"), ("client", "ask_revision")),
+        0,
+        10_000,
+    ),
     "answers.pause": (["tuesday"], lambda c: window(asked(c)), hours(48), hours(72)),
     "answers.time_zone": (
         "Pacific/Auckland",
@@ -416,6 +481,15 @@ KEYS: dict[str, tuple[Any, Seen, Any, Any]] = {
         "declined",
     ),
     "requests.partial_refund.reminder": ("1h", lambda c: first_reminder(refunded(c), "40h"), hours(24), hours(1)),
+    "requests.partial_refund.by": (
+        ["client"],
+        lambda c: refused(Given(changes=c), "client", "request", kind="partial_refund", amount=1_000),
+        "role_not_allowed",
+        None,
+    ),
+    "requests.extra.window.client_asked": ("25h", lambda c: window(extra(c)), hours(48), hours(25)),
+    "requests.extra.silence.client_asked": ("decline", lambda c: silence(extra(c)), "lapsed", "declined"),
+    "requests.extra.reminder": ("1h", lambda c: first_reminder(extra(c), "40h"), hours(24), hours(1)),
     "requests.partial_refund.price_above": (
         10**9,
         lambda c: refused(Given(changes=c), "freelancer", "request", kind="partial_refund", amount=1),
@@ -457,6 +531,8 @@ KEYS: dict[str, tuple[Any, Seen, Any, Any]] = {
     "cases.reminders": (["1d", "2d", "3d"], reminders, 2, 3),
     "cases.rule_within": ("10d", rule_within, D(days=14), D(days=10)),
     "cases.fallback": ("continue", fallback, 4_000, "goes on"),
+    "cases.operator_case_fallback": ("cancel_split", opened_by_operator, "in_progress", "canceled"),
+    "cases.one_operator": (True, proposed_untaken, None, "case_not_yours"),
     "money.commission": ("12.5%", commission, 8_000, 8_750),
     "money.fee_back": ("none", lambda c: asked(c).freelancer("accept").notices[0].body.amounts.platform, 0, 550),
     "scores.calculator": (

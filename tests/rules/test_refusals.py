@@ -35,6 +35,18 @@ def waited(given: Given, length: str) -> Given:
     return given
 
 
+def taken() -> Given:
+    given = in_mediation()
+    given.operator("take_case")
+    return given
+
+
+def away() -> Given:
+    given = Given(changes={"answers.away_at_most": "24h"})
+    given.client("away", until="2025-04-01T09:00:00Z")
+    return given
+
+
 def counters_used_up() -> Given:
     given = glimmer(**{"requests.cancel.max_counters": 1})
     given.freelancer("counter", amount=9_000)
@@ -92,6 +104,8 @@ PROVOKED: dict[str, Callable[[], Then]] = {
     "case_open": lambda: in_mediation().client("request", kind="cancel"),
     "no_open_request": lambda: Given().client("accept"),
     "no_open_case": lambda: Given().client("settle", amount=0),
+    "case_taken": lambda: taken().operator("take_case", name="operator-2"),
+    "case_not_yours": lambda: taken().operator("release_case", name="operator-2"),
     "not_yours_to_answer": lambda: glimmer().client("accept"),
     "not_yours_to_withdraw": lambda: glimmer().freelancer("withdraw"),
     "approval_needed": lambda: Given().client("request", kind="cancel", approval="skip"),
@@ -118,6 +132,11 @@ PROVOKED: dict[str, Callable[[], Then]] = {
     "proposal_too_late": lambda: waited(in_mediation(), "13d").operator("propose", amount=0, explanation="Late."),
     "no_blocked_payment": lambda: Given().operator("retry_payment", leg="1.refund"),
     "no_such_payment": lambda: Given().by("system", "payment_event", event="returned", leg="1.refund"),
+    "away_not_offered": lambda: Given().client("away", until="2025-03-04T09:00:00Z"),
+    "not_away": lambda: Given(changes={"answers.away_at_most": "24h"}).client("back"),
+    "away_used": lambda: waited(away(), "24h").client("away", until="2025-04-01T09:00:00Z"),
+    "time_not_offered": lambda: glimmer().client("give_time", by="24h"),
+    "too_much_time": lambda: glimmer(**{"answers.give_time_at_most": "24h"}).client("give_time", by="25h"),
     "feedback_not_allowed": lambda: Given().client("leave_feedback", visibility="public", rating="positive"),
 }
 

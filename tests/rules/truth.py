@@ -131,6 +131,7 @@ def _check_bounds(said: dict[str, Any], order: Order, name: str, role: Reader, a
         if role in order.policy.requests.cancel.amount_from:
             _check_amounts(said.get("amount"), order, name, role, applied, {"kind": "cancel"})
         _check_amounts(said.get("refund"), order, name, role, applied, {"kind": "partial_refund"})
+        _check_amounts(said.get("extra"), order, name, role, applied, {"kind": "extra"})
     elif name == "rule":
         _check_amounts(said["amount"], order, name, role, applied, {"outcome": "cancel"})
     elif "amount" in said["fields"]:

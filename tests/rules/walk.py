@@ -24,8 +24,9 @@ from recourse.resolution.rules.clocks import next_clock, quiet_since
 from recourse.resolution.rules.decide import decide
 from recourse.resolution.rules.decision import Decision
 from recourse.resolution.rules.paying import pay_all
+from recourse.resolution.rules.ruling import LAST_WORD
 from recourse.resolution.shown.looking_ahead import let_time_pass
-from tests.rules.choices import ALL_ATTESTATIONS, ROLES, commands_of
+from tests.rules.choices import ALL_ATTESTATIONS, LATE, ROLES, commands_of
 from tests.rules.given import opening
 from tests.rules.marketplaces import VARIANTS
 
@@ -128,9 +129,20 @@ def few_choices(order: Order, name: str, role: Reader) -> Iterator[dict[str, Any
             yield {"outcome": "cancel", "amount": amounts[-1], "explanation": "-"}
             yield {"outcome": "continue", "explanation": "-"}
             yield {"outcome": "let_them_decide", "explanation": "-"}
-        case "leave_feedback" | "message" | "add_evidence":
+        case "message" if order.policy.cases.fallback == "for_who_spoke" and order.open_case:
+            yield {"comment": "-"}
+        case "leave_feedback" | "message" | "add_evidence" | "note" | "note_to_staff":
             # Words move nothing but the clock of dormancy, which every other command moves too.
             return
+        case "take_case" | "release_case" if not order.policy.cases.one_operator:
+            # Who has a case is of no matter.
+            return
+        case "give_time":
+            yield {"by": "24h"}
+        case "away":
+            yield {"until": LATE}
+        case "open_case":
+            yield {"explanation": "-"}
         case _:
             yield {"comment": "-"}
 
@@ -147,6 +159,8 @@ def _few_requests(order: Order, role: Reader, amounts: list[int]) -> Iterator[di
     yield {"kind": "extension", "extend_by": "24h"}
     yield {"kind": "update"}
     yield {"kind": "partial_refund", "amount": 5_000}
+    if not order.extras:
+        yield {"kind": "extra", "amount": 2_000, "extend_by": "24h"}
 
 
 def key(order: Order, now: datetime) -> Key:
@@ -169,7 +183,7 @@ def key(order: Order, now: datetime) -> Key:
         live and (
             live.status, live.kind, live.opened_by, live.asked, live.amount, left(live.answer_due_at),
             left(live.reminder_at), live.counters, live.communicated, live.explained, live.reason,
-            live.spoken,
+            live.spoken, live.at_least, live.given,
         ),
         bool(live and clock and clock.stopper == live.number),
         disputed and (
@@ -182,9 +196,16 @@ def key(order: Order, now: datetime) -> Key:
             case.stage, case.opened_by, case.review, case.dormant, left(case.due_at), case.initiator, case.reason,
             case.reminders_sent, case.offers, case.ruling and case.ruling.operator, case.communicated, case.explained,
             case.took_request and request and request.opened_by,
-            disputed is not None and case.request == disputed.number,
+            disputed is not None and case.request == disputed.number, case.taken_by,
+            tuple((party, at < case.due_at - LAST_WORD) for party, at in sorted(case.spoke_at.items())),
         ),
-        proposal and (proposal.amount, left(proposal.due_at), proposal.accepted_by),
+        proposal and (
+            proposal.amount, left(proposal.due_at), proposal.accepted_by,
+            tuple(left(proposal.due_for(party)) for party in PARTIES),
+        ),
+        tuple((left(order.away_until(party, now)), order.away_left(party, now)) for party in PARTIES),
+        (order.extras, order.extra_fees, order.fee_back_at_least),
+        order.operator_case_used,
         window and order.case and (left(window), order.case.open, order.case.appeals),
         order.appeal_used,
         order.undo_used,
@@ -205,7 +226,8 @@ def key(order: Order, now: datetime) -> Key:
         left(order.terms.ordered_at + order.policy.order.regret_window),
         order.resolution,
         order.feedback,
-        # Where some weekdays do not count, it matters which day it is.
+        # Where some days do not count, it matters which day it is.
+        now if order.policy.answers.holidays else None,
         (now.weekday(), now.time()) if order.policy.answers.pause else None,
     )  # fmt: skip
 
@@ -229,6 +251,9 @@ def _turning_points(order: Order) -> Iterator[datetime]:
     if order.policy.requests.cancel.cooldown:
         yield from (at + order.policy.requests.cancel.cooldown for at in order.declined_at.values())
     yield from order.free_at.values()
+    yield from (away.until for away in order.away.values())
+    if order.open_case and order.open_case.spoke_at:
+        yield order.open_case.due_at - LAST_WORD
     if order.open_case and order.open_case.stage == "mediation":
         yield order.open_case.due_at - order.policy.cases.proposal_window + timedelta(seconds=1)
 

@@ -13,7 +13,7 @@ from rich.console import Console
 from recourse.cli.output import exports
 from recourse.local.process import usual_port
 from recourse.policies import load_policy
-from recourse.resolution.model.order import Terms
+from recourse.resolution.model.terms import Terms
 from recourse.runtime.keys import KeyRing
 from recourse.starter.client import Recourse
 from recourse.starter.simulate.temporal import Stage

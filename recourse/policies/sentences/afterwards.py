@@ -6,6 +6,7 @@ from typing import assert_never
 from recourse.policies.sentences.sentence import Sentence, kind_missing, no_undo
 from recourse.resolution.model.durations import write_percentage
 from recourse.resolution.model.policy import Policy
+from recourse.resolution.model.vocabulary import Fallback
 from recourse.wording.english import capital, listed, span, who
 
 
@@ -83,16 +84,36 @@ def _case_reminders(policy: Policy) -> str:
 
 
 def _fallback(policy: Policy) -> str:
-    match policy.cases.fallback:
+    return f"If no operator decides in that time, {_outcome(policy.cases.fallback)}."
+
+
+def _outcome(fallback: Fallback) -> str:
+    match fallback:
         case "cancel_full_refund":
-            outcome = "the order is canceled and the client gets back what is held of the price"
+            return "the order is canceled and the client gets back what is held of the price"
         case "cancel_split":
-            outcome = "the order is canceled and the two get half each of what is held of the price"
+            return "the order is canceled and the two get half each of what is held of the price"
         case "continue":
-            outcome = "the order goes on"
-        case fallback:
+            return "the order goes on"
+        case "for_who_spoke":
+            return (
+                "a side that alone has said something in the case, before its last 24 hours, gets its way: the client "
+                "all that is held of the price, the freelancer that the order goes on, or is completed if the work is "
+                "delivered; otherwise the order is canceled and the two get half each of what is held of the price"
+            )
+        case _:
             assert_never(fallback)
-    return f"If no operator decides in that time, {outcome}."
+
+
+def _operator_case(policy: Policy) -> str:
+    outcome = _outcome(policy.cases.operator_case_fallback)
+    return f"An operator may open one case per order by itself; if none decides it in time, {outcome}."
+
+
+def _one_operator(policy: Policy) -> str:
+    if policy.cases.one_operator:
+        return "Only the operator that has taken a case may propose and rule in it."
+    return "Every operator may propose and rule in a case."
 
 
 CASES = (
@@ -112,6 +133,8 @@ CASES = (
         lambda policy: f"A case, and an appeal, may stay open for {span(policy.cases.rule_within)} at most.",
     ),
     Sentence("cases.fallback", _fallback),
+    Sentence("cases.operator_case_fallback", _operator_case),
+    Sentence("cases.one_operator", _one_operator),
 )
 
 

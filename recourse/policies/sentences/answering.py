@@ -81,12 +81,46 @@ def _pause(policy: Policy) -> str:
     return f"In the time to answer a request, these days do not count: {listed(map(capital, days))}."
 
 
+def _holidays(policy: Policy) -> str:
+    days = policy.answers.holidays
+    if not days:
+        return "No holidays are left out of it."
+    return f"Nor do these dates: {listed(day.isoformat() for day in sorted(set(days)))}."
+
+
+def _away(policy: Policy) -> str:
+    most = policy.answers.away_at_most
+    if not most:
+        return "A party cannot say that it is away."
+    return (
+        f"A party can say that it is away, for {span(most)} in all on an order; its own time to answer stands still "
+        "so long."
+    )
+
+
+def _give_time(policy: Policy) -> str:
+    most = policy.answers.give_time_at_most
+    if not most:
+        return "The side that waits for an answer cannot give the other more time."
+    return f"The side that waits for an answer can give the other more time, {span(most)} in all for a request."
+
+
+def _crossing(policy: Policy) -> str:
+    if policy.requests.cancel.crossing == "refuse":
+        return "While a cancel request is open, the party that is asked answers it; it cannot open one of its own."
+    return (
+        "While a cancel request is open, a cancel request by the party that is asked, with an amount that is as good "
+        "for the other, accepts it."
+    )
+
+
 def _zone(policy: Policy) -> str:
     return f"Those days begin and end as in the time zone {policy.answers.time_zone}."
 
 
 def _no_pause(policy: Policy) -> str | None:
-    return None if policy.answers.pause else "answers.pause is empty"
+    pauses = policy.answers.pause or policy.answers.holidays
+    return None if pauses else "answers.pause and answers.holidays are empty"
 
 
 ANSWERING = (
@@ -94,8 +128,12 @@ ANSWERING = (
     Sentence("requests.cancel.reminder", _reminder, _no_cancel),
     Sentence("requests.cancel.max_counters", _counters, nobody_names),
     Sentence("requests.cancel.on_decline", _decline, _no_cancel),
+    Sentence("requests.cancel.crossing", _crossing, _no_cancel),
     Sentence("answers.pause", _pause),
+    Sentence("answers.holidays", _holidays),
     Sentence("answers.time_zone", _zone, _no_pause),
+    Sentence("answers.away_at_most", _away),
+    Sentence("answers.give_time_at_most", _give_time),
 )
 SILENCES = (
     *(_silence(party) for party in PARTIES),

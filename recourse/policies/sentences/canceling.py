@@ -5,10 +5,12 @@ from typing import assert_never
 
 from recourse.policies.sentences.order import REGRET
 from recourse.policies.sentences.sentence import Sentence, kind_missing
+from recourse.resolution.model.durations import write_percentage
 from recourse.resolution.model.policy import Policy
+from recourse.resolution.model.policy_requests import Compensation
 from recourse.resolution.model.vocabulary import Party, Right, other
 from recourse.wording import texts
-from recourse.wording.english import capital, listed, phases, span, who
+from recourse.wording.english import PHASES, capital, listed, phases, span, who
 
 _ASKS = texts("request", "asks")
 _no_cancel = kind_missing("cancel")
@@ -118,6 +120,23 @@ def _paid_at_once(policy: Policy) -> str:
     return "Nothing is paid out before the request is answered."
 
 
+def _compensation(phase: str) -> Sentence:
+    def say(policy: Policy) -> str:
+        share = policy.requests.cancel.compensation.of(phase)
+        return (
+            f"A cancel request by the client while the order is {PHASES[phase]}, where it needs approval, leaves the "
+            f"freelancer at least {write_percentage(share)} of what is not refunded of the price."
+        )
+
+    def idle(policy: Policy) -> str | None:
+        missing = None if "client" in policy.requests.cancel.by else "requests.cancel.by does not name the client"
+        # Where a policy compensates nobody, there is nothing to say.
+        nothing = None if policy.requests.cancel.compensation.of(phase) else "it is 0%"
+        return _no_cancel(policy) or missing or nothing
+
+    return Sentence(f"requests.cancel.compensation.{phase}", say, idle)
+
+
 def nobody_names(policy: Policy) -> str | None:
     """Idle while no amount is ever named."""
     unnamed = (
@@ -159,6 +178,7 @@ CANCELING = (
     _statements("no_agreement_attestations", "On that path", _never_said),
     Sentence("requests.cancel.amount_from", _amount, _no_cancel),
     Sentence("requests.cancel.pay_named_part_at_once", _paid_at_once, nobody_names),
+    *(_compensation(phase) for phase in Compensation.model_fields),
     Sentence("requests.cancel.operator_review", _review, _no_cancel),
     Sentence("requests.cancel.cooldown", _cooldown, _no_cancel),
     Sentence("requests.cancel.max_requests", _most_requests, _no_cancel),

@@ -35,6 +35,16 @@ def _dormant(policy: Policy) -> str:
     )
 
 
+def _abandoned(policy: Policy) -> str:
+    after = policy.order.abandoned_after
+    if after is None:
+        return "An order of which nothing is delivered is not canceled by time alone."
+    return (
+        f"An order of which nothing was delivered is canceled {span(after)} after its due date, once no request and no "
+        "case is open; the fault is the freelancer's."
+    )
+
+
 def _reachable(policy: Policy) -> str:
     after = policy.order.reachable_after
     how_long = f"for {span(after)}" if after else "no longer than its last clock runs"
@@ -59,6 +69,7 @@ ORDER = (
     Sentence("order.max_revisions", _revisions),
     Sentence("order.late_grace", _late),
     Sentence("order.dormant_after", _dormant),
+    Sentence("order.abandoned_after", _abandoned),
     Sentence("order.reachable_after", _reachable),
 )
 REGRET = Sentence("order.regret_window", _regret, _no_regret)

@@ -1,54 +1,25 @@
 """The commands and their fields, and reading them from plain JSON without ever failing."""
 
 from datetime import timedelta
-from typing import Annotated, Any, ClassVar, Literal, Self, get_args
+from typing import Annotated, Literal, Self, get_args
 
 from pydantic import Field, StrictBool, model_validator
 
+from recourse.resolution.model.command import AMOUNT, Command
 from recourse.resolution.model.durations import Duration
-from recourse.resolution.model.fields import CommandId, Instant, Int64, Name, NonBlank, NonEmptyText, Text
-from recourse.resolution.model.vocabulary import Fault, Frozen, Kind, Rating, Role, Visibility
-
-AMOUNT: Any = Field(default=None, description="In minor units: what the freelancer gets before commission.")
-LEG: Any = Field(description="The leg of a payment, such as `1.refund`.")
-EXPLANATION: Any = Field(default=None, description="The reasons. Both parties receive them.")
-
-
-class Actor(Frozen):
-    """Who gives a command: a role, and the id that the marketplace knows them by."""
-
-    role: Role = Field(description="The role of the actor.")
-    id: Name = Field(description="The actor's id in the marketplace.")
-
-
-class Command(Frozen):
-    """What every command carries.
-
-    For people: `about` says what the command does, `sample` has such fields as it takes besides the actor.
-    """
-
-    name: ClassVar[str]
-    roles: ClassVar[tuple[Role, ...]]
-    about: ClassVar[str]
-    sample: ClassVar[dict[str, Any]] = {}
-
-    actor: Actor = Field(description="Who gives the command.")
-    command_id: CommandId | None = Field(
-        default=None, description="Idempotency key, unique per actor. The same id again gets the first outcome."
-    )
-    expected_version: Int64 | None = Field(
-        default=None,
-        description="The version of the offer that you answer. If it has changed, the command is refused.",
-    )
-    sent_at: Instant | None = Field(
-        default=None, description="Stamped by Recourse's own client and HTTP API; other senders leave it out."
-    )
-    comment: Text | None = Field(default=None, description="Message to the other party.")
-
-    @property
-    def said(self) -> str | None:
-        """The comment, unless it is blank: an empty text explains nothing."""
-        return self.comment if self.comment and self.comment.strip() else None
+from recourse.resolution.model.fields import Instant, Int64, Name, NonBlank, NonEmptyText, Text
+from recourse.resolution.model.operator_commands import (
+    OpenCase,
+    PaymentEvent,
+    Propose,
+    ReleaseCase,
+    RetryPayment,
+    Rule,
+    SettleByHand,
+    TakeCase,
+    TakeNote,
+)
+from recourse.resolution.model.vocabulary import Kind, Rating, Visibility
 
 
 class SubmitRequirements(Command):
@@ -78,8 +49,9 @@ class Complete(Command):
 class MakeRequest(Command):
     name = "request"
     roles = ("client", "freelancer")
-    about = "Asks the other side to cancel, to extend, for an update, or offers a partial refund."
+    about = "Asks the other side to cancel, to extend, for an update, for a partial refund, or to buy an extra."
     sample = {"kind": "cancel", "reason": "other", "comment": "I no longer need it."}
+    for_operators = ("private_note",)
 
     kind: Kind = Field(description="The kind of request.")
     reason: Name | None = Field(default=None, description="A reason code of the order's policy.")
@@ -87,11 +59,11 @@ class MakeRequest(Command):
     attestations: tuple[Name, ...] = Field(default=(), max_length=50, description="The confirmations that are made.")
     amount: Int64 | None = Field(
         default=None,
-        description="In minor units: what the freelancer gets before commission, or what the client gets back in a "
-        "partial refund.",
+        description="In minor units: what the freelancer gets before commission, what the client gets back in a "
+        "partial refund, or what an extra costs.",
     )
     extend_by: Annotated[Duration, Field(gt=timedelta(0))] | None = Field(
-        default=None, description="How much more time an extension asks for."
+        default=None, description="How much more time an extension or an extra asks for."
     )
     approval: Literal["if_needed", "ask", "skip"] = Field(
         default="if_needed",
@@ -158,29 +130,41 @@ class Escalate(Command):
     about = "Escalates a declined cancel request to an operator."
 
 
-class Propose(Command):
-    name = "propose"
-    roles = ("operator",)
-    about = "Proposes a settlement to both parties, in mediation."
-    sample = {"amount": 5000, "explanation": "Half of it is done."}
+class GiveTime(Command):
+    name = "give_time"
+    roles = ("client", "freelancer")
+    about = "Gives the other side more time to answer your open request."
+    sample = {"by": "24h"}
 
-    amount: Int64 | None = AMOUNT
-    explanation: Text | None = EXPLANATION
-
-
-class Rule(Command):
-    name = "rule"
-    roles = ("operator",)
-    about = "Decides the case."
-    sample = {"outcome": "cancel", "amount": 5000, "explanation": "Half of it is done.", "fault": "none"}
-
-    outcome: Literal["cancel", "continue", "let_them_decide"] = Field(
-        description="How the case ends; `cancel` needs an amount."
+    by: Annotated[Duration, Field(gt=timedelta(0))] = Field(
+        description="How much more time, such as `24h`; it counts like the window."
     )
-    amount: Int64 | None = AMOUNT
-    explanation: Text | None = EXPLANATION
-    fault: Fault = Field(default="none", description="The party at fault for the cancellation.")
-    exempt: StrictBool = Field(default=False, description="Do not count the cancellation in the freelancer's score.")
+
+
+class GoAway(Command):
+    name = "away"
+    roles = ("client", "freelancer")
+    about = "Says that you are away: your own answer windows stand still until then."
+    sample = {"until": "2030-01-01T12:00:00Z"}
+
+    until: Instant = Field(description="When you are back; cut to what the policy leaves you.")
+
+
+class ComeBack(Command):
+    name = "back"
+    roles = ("client", "freelancer")
+    about = "Says that you are back: your answer windows run again."
+
+
+class NoteToStaff(Command):
+    name = "note_to_staff"
+    roles = ("client", "freelancer")
+    about = "Writes a note to operators; the other side does not learn of it."
+    sample = {"text": "Please look at the second file."}
+    for_operators = ("text",)
+    unseen = True
+
+    text: NonBlank = Field(description="The note; only operators can read it.")
 
 
 class Appeal(Command):
@@ -224,37 +208,6 @@ class LeaveFeedback(Command):
     text: Text = Field(default="", description="Your review.")
 
 
-class RetryPayment(Command):
-    name = "retry_payment"
-    roles = ("operator",)
-    about = "Tries a payment again that is blocked or came back."
-    sample = {"leg": "1.payout"}
-
-    leg: Name = LEG
-
-
-class SettleByHand(Command):
-    name = "settle_by_hand"
-    roles = ("operator",)
-    about = "Notes that a payment that is blocked or came back was made outside of the payment provider."
-    sample = {"leg": "1.payout", "reference": "WIRE-77", "explanation": "Paid by our bank."}
-
-    leg: Name = LEG
-    reference: Name = Field(description="The reference of the payment. Only operators read it.")
-    explanation: Text | None = Field(default=None, description="The reasons. Only operators read them.")
-
-
-class PaymentEvent(Command):
-    name = "payment_event"
-    roles = ("system",)
-    about = "The payment provider reports that a payment came back."
-    sample = {"event": "returned", "leg": "1.payout", "reference": "re_81"}
-
-    event: Literal["returned"] = Field(description="What happened.")
-    leg: Name = LEG
-    reference: Name | None = Field(default=None, description="The provider's reference. Only operators read it.")
-
-
 class OrderAgain(Command):
     name = "order_again"
     roles = ("system",)
@@ -284,6 +237,14 @@ AnyCommand = (
     | SettleByHand
     | PaymentEvent
     | OrderAgain
+    | GiveTime
+    | GoAway
+    | ComeBack
+    | OpenCase
+    | TakeCase
+    | ReleaseCase
+    | TakeNote
+    | NoteToStaff
 )
 # A new command in the union has its signal and update at once; `decide` fails the type check until it has a rule.
 COMMANDS: dict[str, type[AnyCommand]] = {command.name: command for command in get_args(AnyCommand)}

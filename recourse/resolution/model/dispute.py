@@ -1,15 +1,28 @@
 """What two parties can have open between them: a request, or a case with its proposal, offers and ruling (rules, 1)."""
 
+from datetime import datetime, timedelta
 from typing import Literal
 
 from pydantic import AwareDatetime, Field
 
 from recourse.resolution.model.durations import Duration
-from recourse.resolution.model.vocabulary import PARTIES, Frozen, Party, RequestKind, RequestStatus, Stage, if_any
+from recourse.resolution.model.vocabulary import (
+    PARTIES,
+    Frozen,
+    Party,
+    RequestKind,
+    RequestStatus,
+    Stage,
+    if_any,
+    unless_default,
+)
 
 
 class Request(Frozen):
-    """A proposal by one party to the other; the latest of the order."""
+    """A proposal by one party to the other; the latest of the order.
+
+    `at_least`: the least gross that its opener may name; `given`: how much time its opener has given the other side.
+    """
 
     number: int
     kind: RequestKind
@@ -29,6 +42,8 @@ class Request(Frozen):
     spoken: tuple[Party, ...] = ()
     escalated_by: tuple[Party, ...] = ()
     ruled_on: bool = False
+    at_least: int = unless_default(0)
+    given: Duration = unless_default(timedelta(0))
 
     @property
     def explained(self) -> bool:
@@ -51,6 +66,13 @@ class Proposal(Frozen):
     explanation: str = Field(description="Why; both parties read it.")
     due_at: AwareDatetime = Field(description="The deadline of the parties' answers.")
     accepted_by: tuple[Party, ...] = Field(default=(), description="The parties that have accepted it.")
+    own_due_at: dict[Party, AwareDatetime] = Field(
+        default={}, exclude_if=lambda due: not due, description="The deadline of each party, where one was away."
+    )
+
+    def due_for(self, party: Party) -> datetime:
+        """The deadline of one party."""
+        return self.own_due_at.get(party, self.due_at)
 
 
 class Offers(Frozen):
@@ -77,14 +99,15 @@ class Case(Frozen):
     """What the operator decides; the latest of the order.
 
     `appealable_until` is set while a first ruling can be appealed; `request` is the number of the request it
-    came from, `took_request` tells whether that request was still open when the case took it over.
+    came from, `took_request` tells whether that request was still open when the case took it over. `taken_by`: the
+    operator that works on it; `spoke_at`: when each side first said something in it.
     """
 
     stage: Stage
-    opened_by: Party | Literal["system"]
+    opened_by: Party | Literal["system", "operator"]
     opened_at: AwareDatetime
     due_at: AwareDatetime
-    initiator: Party | Literal["system"]
+    initiator: Party | Literal["system", "operator"]
     reason: str | None
     request: int | None
     took_request: bool
@@ -99,10 +122,20 @@ class Case(Frozen):
     ruling: Ruling | None = None
     appealable_until: AwareDatetime | None = None
     appeals: int = 0
+    taken_by: str | None = unless_default(None)
+    spoke_at: dict[Party, AwareDatetime] = unless_default({})
+
+    @property
+    def handled(self) -> bool:
+        """Whether an operator works on it."""
+        return self.taken_by is not None
 
     @property
     def whose(self) -> tuple[Party, ...]:
-        """Who may take it back while it has no ruling: who escalated, and whose own open request it took over."""
+        """Who may take it back while it has no ruling: who escalated, and whose own open request it took over.
+        Nobody takes back what an operator opened."""
+        if self.opened_by == "operator":
+            return ()
         mine = {self.opened_by, self.initiator if self.took_request else None}
         return tuple(party for party in PARTIES if party in mine)
 

@@ -1,8 +1,8 @@
 """Durations and percentages as a policy file writes them, and windows in which some weekdays do not count."""
 
 import re
-from collections.abc import Sequence
-from datetime import UTC, datetime, time, timedelta
+from collections.abc import Callable
+from datetime import UTC, date, datetime, time, timedelta
 from fractions import Fraction
 from typing import Annotated, Any, Literal
 
@@ -80,22 +80,43 @@ Percentage = Annotated[
 ]
 
 
-def window_end(start: datetime, length: timedelta, pause: Sequence[Weekday], offsets: Offsets) -> datetime:
-    """The instant, in UTC, at which `length` has passed since `start`, leaving out the paused weekdays of a time zone.
+# Whether a day of the calendar is left out of windows; None: none is.
+Pauses = Callable[[date], bool] | None
+
+
+def window_end(start: datetime, length: timedelta, pauses: Pauses, offsets: Offsets) -> datetime:
+    """The instant, in UTC, at which `length` has passed since `start`, leaving out the paused days of a time zone.
 
     Days begin and end at local midnight, so a paused day of 23 or 25 hours is left out whole.
     """
     # On a local clock, Python would add what the hands of the clock move, not what time passes.
     start = start.astimezone(UTC)
-    if not pause:
+    if pauses is None:
         return start + length
-    paused = {WEEKDAYS.index(day) for day in pause}
     moment, left = start, length
     while True:
-        here = offsets.on_the_clock(moment)
-        midnight = offsets.at(datetime.combine(here.date() + timedelta(days=1), time()))
-        if here.weekday() not in paused:
+        day, midnight = _day_of(moment, offsets)
+        if not pauses(day):
             if moment + left <= midnight and not (moment + left == midnight and left == timedelta(0)):
                 return moment + left
             left -= midnight - moment
         moment = midnight
+
+
+def time_counted(start: datetime, end: datetime, pauses: Pauses, offsets: Offsets) -> timedelta:
+    """How much time passes between two instants, leaving out the paused days; nothing where `end` is the earlier."""
+    if pauses is None or end <= start:
+        return max(end - start, timedelta(0))
+    moment, counted = start.astimezone(UTC), timedelta(0)
+    while moment < end:
+        day, midnight = _day_of(moment, offsets)
+        if not pauses(day):
+            counted += min(midnight, end) - moment
+        moment = midnight
+    return counted
+
+
+def _day_of(moment: datetime, offsets: Offsets) -> tuple[date, datetime]:
+    """The local day of an instant, and the instant at which that day ends."""
+    day = offsets.on_the_clock(moment).date()
+    return day, offsets.at(datetime.combine(day + timedelta(days=1), time()))

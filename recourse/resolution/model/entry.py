@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, ConfigDict, Field, TypeAdapter
 
-from recourse.resolution.model.commands import Actor
+from recourse.resolution.model.command import Actor
 from recourse.resolution.model.events import Event
 from recourse.resolution.model.money import Balances
 from recourse.resolution.model.vocabulary import View

@@ -4,6 +4,20 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, Field
 
+from recourse.resolution.model.case_events import (
+    AppealOpened,
+    AppealUndecided,
+    CaseClosed,
+    CaseOpened,
+    CaseReleased,
+    CaseReminded,
+    CaseTaken,
+    ProposalAccepted,
+    ProposalMade,
+    RulingMade,
+    RulingNeeded,
+    SettlementOffered,
+)
 from recourse.resolution.model.durations import Duration
 from recourse.resolution.model.order import Resolution
 from recourse.resolution.model.payment_events import (
@@ -18,7 +32,9 @@ from recourse.resolution.model.payment_events import (
     PaymentMade,
 )
 from recourse.resolution.model.vocabulary import (
+    By,
     Frozen,
+    Initiator,
     OpenPhase,
     Party,
     Rating,
@@ -27,8 +43,6 @@ from recourse.resolution.model.vocabulary import (
     Visibility,
     if_any,
 )
-
-By = Party | Literal["system"]
 
 
 class RequirementsSubmitted(Frozen):
@@ -64,6 +78,7 @@ class RequestOpened(Frozen):
     reminder_at: AwareDatetime | None = Field(default=None, description="When the party that must answer is reminded.")
     communicated: bool = Field(default=False, description="Whether the party had sent a message before.")
     asks: bool = Field(default=True, description="Whether the other side must answer.")
+    at_least: int | None = if_any("The least amount that the party may name, in minor units.")
 
 
 class RequestCountered(Frozen):
@@ -83,7 +98,7 @@ class RequestEnded(Frozen):
     event: Literal["request_ended"] = "request_ended"
     status: RequestStatus = Field(description="How it ended.")
     kind: RequestKind = Field(description="What was asked for.")
-    by: By = Field(description="Who ended it; `system`: a deadline or another event did.")
+    by: Initiator = Field(description="Who ended it; `system`: a deadline or another event did.")
     comment: str | None = Field(default=None, description="What somebody wrote.")
     by_deadline: bool = Field(default=False, description="Whether nobody answered in time.")
 
@@ -108,6 +123,54 @@ class PartRefunded(Frozen):
 
     event: Literal["part_refunded"] = "part_refunded"
     amount: int = Field(description="What of the price goes back, in minor units.")
+
+
+class ExtraAgreed(Frozen):
+    """The price and its service fee grow; the marketplace has collected both from the client [R36]."""
+
+    event: Literal["extra_agreed"] = "extra_agreed"
+    amount: int = Field(description="What the extra costs, in minor units.")
+    service_fee: int = Field(description="The service fee on it, in minor units.")
+
+
+class TimeGiven(Frozen):
+    event: Literal["time_given"] = "time_given"
+    by: Party = Field(description="The party that gives it.")
+    length: Duration = Field(description="How much time it gives.")
+    answer_due_at: AwareDatetime = Field(description="The deadline of the answer now.")
+    reminder_at: AwareDatetime | None = Field(default=None, description="When the party that must answer is reminded.")
+
+
+class WentAway(Frozen):
+    event: Literal["went_away"] = "went_away"
+    by: Party = Field(description="The party that is away.")
+    until: AwareDatetime = Field(description="When it is back.")
+    asked: bool = Field(default=False, description="Whether it has something to answer.")
+
+
+class CameBack(Frozen):
+    """It came back before its time, by a command of its own."""
+
+    event: Literal["came_back"] = "came_back"
+    by: Party = Field(description="The party that is back.")
+
+
+class AnswersMoved(Frozen):
+    """The windows of a party stood still, or do so no more."""
+
+    event: Literal["answers_moved"] = "answers_moved"
+    by: Party = Field(description="The party that must answer.")
+    answer_due_at: AwareDatetime | None = Field(default=None, description="The deadline of its answer to the request.")
+    reminder_at: AwareDatetime | None = Field(default=None, description="When it is reminded of that.")
+    proposal_due_at: AwareDatetime | None = Field(default=None, description="The deadline of its answer to a proposal.")
+
+
+class NoteTaken(Frozen):
+    """A note for operators; its text is kept apart in the record."""
+
+    event: Literal["note_taken"] = "note_taken"
+    by: Party | Literal["operator"] = Field(description="Who wrote it.")
+    told: bool = Field(default=False, description="Whether operators are told.")
 
 
 class PartReleased(Frozen):
@@ -156,79 +219,6 @@ class AutoCompleteStarted(Frozen):
     completes_at: AwareDatetime = Field(description="When the order completes by itself.")
 
 
-class CaseOpened(Frozen):
-    event: Literal["case_opened"] = "case_opened"
-    by: By = Field(description="Who opened it; `system`: a deadline or the policy did.")
-    due_at: AwareDatetime = Field(description="When the policy's fallback decides in place of an operator.")
-    initiator: By = Field(description="Who began the cancellation.")
-    reason: str | None = Field(default=None, description="The reason code.")
-    request: int | None = Field(default=None, description="The number of the request that it came from.")
-    took_request: bool = Field(default=False, description="Whether that request was still open.")
-    escalated: bool = Field(default=False, description="Whether a party escalated it.")
-    review: bool = Field(
-        default=False, description="Whether an operator reviews a request before it is put to the other side."
-    )
-    dormant: bool = Field(default=False, description="Whether nobody had moved the order for long.")
-
-
-class CaseReminded(Frozen):
-    event: Literal["case_reminded"] = "case_reminded"
-
-
-class ProposalMade(Frozen):
-    event: Literal["proposal_made"] = "proposal_made"
-    version: int = Field(description="The version of the offer; an answer names it as `expected_version`.")
-    amount: int = Field(description="The freelancer's gross, in minor units.")
-    explanation: str = Field(description="Why; both parties read it.")
-    due_at: AwareDatetime = Field(description="The deadline of the parties' answers.")
-
-
-class ProposalAccepted(Frozen):
-    event: Literal["proposal_accepted"] = "proposal_accepted"
-    by: Party = Field(description="The party that accepted.")
-
-
-class RulingNeeded(Frozen):
-    event: Literal["ruling_needed"] = "ruling_needed"
-    by: By = Field(description="Who declined the proposal; `system`: nobody answered it in time.")
-    by_deadline: bool = Field(default=False, description="Whether nobody answered in time.")
-
-
-class SettlementOffered(Frozen):
-    event: Literal["settlement_offered"] = "settlement_offered"
-    by: Party = Field(description="The party that offers it.")
-    amount: int = Field(description="The freelancer's gross, in minor units.")
-
-
-class RulingMade(Frozen):
-    event: Literal["ruling_made"] = "ruling_made"
-    outcome: Literal["cancel", "continue", "let_them_decide"] = Field(description="What was ruled.")
-    operator: str | None = Field(description="The operator's id; null: nobody ruled in time.")
-    amount: int | None = Field(default=None, description="The freelancer's gross of a canceled order, in minor units.")
-    explanation: str = Field(description="Why.")
-    appealable_until: AwareDatetime | None = Field(default=None, description="The deadline of an appeal.")
-    overdue: bool = Field(default=False, description="Whether the policy's fallback decided in place of an operator.")
-
-
-class CaseClosed(Frozen):
-    event: Literal["case_closed"] = "case_closed"
-    because: Literal[
-        "proposal", "ruling", "fallback", "appeal_over", "settled", "withdrawn", "completed", "canceled_alone"
-    ] = Field(description="What closed it.")
-    by: By | Literal["operator"] = Field(description="Who closed it.")
-
-
-class AppealOpened(Frozen):
-    event: Literal["appeal_opened"] = "appeal_opened"
-    by: Party = Field(description="The party that appeals.")
-    comment: str = Field(description="Why.")
-    due_at: AwareDatetime = Field(description="When the ruling stands if nobody decides.")
-
-
-class AppealUndecided(Frozen):
-    event: Literal["appeal_undecided"] = "appeal_undecided"
-
-
 class MessageSent(Frozen):
     event: Literal["message_sent"] = "message_sent"
     by: Party = Field(description="The party that wrote it.")
@@ -269,6 +259,14 @@ Event = Annotated[
     | DueDateMoved
     | PartRefunded
     | PartReleased
+    | ExtraAgreed
+    | TimeGiven
+    | WentAway
+    | CameBack
+    | AnswersMoved
+    | CaseTaken
+    | CaseReleased
+    | NoteTaken
     | OrderCanceled
     | ResolutionChanged
     | CancellationUndone

@@ -80,7 +80,7 @@ def facts(order: Order) -> Facts | None:
         client=terms.client,
         freelancer=terms.freelancer,
         currency=terms.currency,
-        price=terms.price,
+        price=order.price,
         ordered_at=terms.ordered_at,
         closed_at=order.closed_at,
         ending="completed" if order.phase == "completed" else "canceled",

@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from recourse.resolution.model.amounts import LARGEST
 from recourse.resolution.model.order import Order
 from recourse.resolution.model.payments import Sums
 from recourse.resolution.model.vocabulary import SettlementStatus, View
@@ -43,13 +44,21 @@ def commission(order: Order, gross: int) -> int:
 
 
 def fee_returned(order: Order, refunded: int) -> int:
-    """The part of the service fee that goes back with so much of the price, half a unit up."""
-    return round_half_up(order.terms.service_fee * refunded, order.terms.price)
+    """The part of the service fee that goes back with so much of the price, half a unit up. An extra takes nothing
+    back that went back before it."""
+    return max(round_half_up(order.service_fee * refunded, order.price), order.fee_back_at_least)
+
+
+def extra_fee(order: Order, amount: int) -> int:
+    """The service fee of one more extra: that of all extras, by what the order was opened with, less what earlier
+    extras paid (rules, 16)."""
+    terms = order.terms
+    return round_half_up(terms.service_fee * (order.extras + amount), terms.price) - order.extra_fees
 
 
 def at_the_end(order: Order, gross: int, ending: Literal["canceled", "completed"]) -> Sums:
     """Where everything is when the freelancer's total gross is `gross` and nothing stays in escrow."""
-    price, fee = order.terms.price, order.terms.service_fee
+    price, fee = order.price, order.service_fee
     back = price - gross
     returned = fee_returned(order, back)
     if ending == "canceled" and order.policy.money.fee_back == "full":
@@ -73,7 +82,7 @@ def while_open(order: Order) -> Sums:
 
 def final_gross(order: Order) -> int:
     """The freelancer's total gross of a closed order."""
-    return order.resolution.gross if order.resolution else order.terms.price - order.refunded
+    return order.resolution.gross if order.resolution else order.price - order.refunded
 
 
 def target(order: Order) -> Sums:
@@ -103,19 +112,30 @@ def owed(order: Order) -> Sums:
 
 def held(order: Order) -> int:
     """What is in escrow."""
-    return order.terms.price + order.terms.service_fee - order.moved.total
+    return order.price + order.service_fee - order.moved.total
 
 
 def gross_bounds(order: Order) -> tuple[int, int]:
     """The least and the most that the freelancer's total gross can be: what is released, what is not refunded."""
-    return order.released, order.terms.price - order.refunded
+    return order.released, order.price - order.refunded
+
+
+def compensation(order: Order) -> int:
+    """What a client's cancel request gives the freelancer at least where the client needs approval (rules, 16)."""
+    share = order.policy.requests.cancel.compensation.of(order.phase)
+    return (order.price - order.refunded) * share.numerator // share.denominator
+
+
+def extra_bounds(order: Order) -> tuple[int, int]:
+    """The least and the most that one more extra can cost."""
+    return 1, LARGEST - order.extras
 
 
 def refund_bounds(order: Order) -> tuple[int, int]:
     """The least and the most of the price that one more partial refund can give back."""
     share = order.policy.requests.partial_refund.at_most
-    cap = order.terms.price * share.numerator // share.denominator - order.refunded
-    return 1, min(cap, order.terms.price - order.refunded - order.released)
+    cap = order.price * share.numerator // share.denominator - order.refunded
+    return 1, min(cap, order.price - order.refunded - order.released)
 
 
 def balances(order: Order) -> Balances:

@@ -9,7 +9,7 @@ from recourse.resolution.model.data_version import NeedsNewerBuild
 from recourse.resolution.model.durations import Duration
 from recourse.resolution.model.money import Balances
 from recourse.resolution.model.vocabulary import (
-    Fallback,
+    FallbackEnd,
     Fault,
     How,
     Party,
@@ -57,10 +57,14 @@ NoticeName = Literal[
     "message_received",
     "feedback_received",
     "follow_up",
+    "note_received",
+    "case_taken_over",
+    "party_away",
+    "time_given",
 ]
 NOTICES: tuple[NoticeName, ...] = get_args(NoticeName)
 # What it means if nobody acts until the deadline of a notice.
-Consequence = Literal[Silence, Fallback, "let_them_decide", "ruling", "ruling_stands", "completes", "settles"]
+Consequence = Literal[Silence, FallbackEnd, "ruling", "ruling_stands", "settles"]
 # The commands with which a reader may be able to answer a notice.
 NoticeAnswer = Literal[
     "accept",
@@ -103,14 +107,16 @@ class CaseTold(View):
     """The order's latest case."""
 
     stage: Stage = Field(description="Where the case stands.")
-    opened_by: Party | Literal["system"] = Field(description="Who opened it; `system`: a deadline or the policy did.")
+    opened_by: Party | Literal["system", "operator"] = Field(
+        description="Who opened it; `system`: a deadline or the policy did."
+    )
 
 
 class ResolutionTold(View):
     """How a canceled order ended."""
 
     how: How = Field(description="What ended it.")
-    initiator: Party | Literal["system"] = Field(description="Who began it.")
+    initiator: Party | Literal["system", "operator"] = Field(description="Who began it.")
     reason: str | None = Field(description="The reason code of the request.")
     fault: Fault = Field(description="The party at fault.")
 
@@ -121,7 +127,7 @@ class NoticeBody(View):
     What a newer build adds is kept, and delivered.
     """
 
-    model_config = ConfigDict(extra="allow")
+    model_config = ConfigDict(extra="allow", validate_by_name=True, validate_by_alias=True, serialize_by_alias=True)
 
     order_id: str = Field(description="The order's id.")
     phase: Phase = Field(description="Where the order stands.")
@@ -145,6 +151,13 @@ class NoticeBody(View):
     leg: str | None = if_any("The leg of a payment, such as `1.refund`.")
     text: str | None = if_any("The text of a public review.")
     rating: Rating | None = if_any("The rating of a public review.")
+    until: AwareDatetime | None = if_any("Until when the other party is away.")
+    for_: str | None = Field(
+        default=None,
+        alias="for",
+        exclude_if=lambda value: value is None,
+        description="The one operator that the notice is for, by id.",
+    )
 
 
 class Notice(BaseModel):

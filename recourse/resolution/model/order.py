@@ -1,12 +1,11 @@
 """The order as the rules see it: terms, request, case, resolution, money. Nothing derived is stored."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, AwareDatetime, Field
+from pydantic import AwareDatetime, Field
 
-from recourse.resolution.model.amounts import LARGEST
 from recourse.resolution.model.data_version import (
     DATA_VERSION,
     FIRST,
@@ -18,9 +17,10 @@ from recourse.resolution.model.data_version import (
 )
 from recourse.resolution.model.dispute import Case, ExpiredOffer, Proposal, Request
 from recourse.resolution.model.durations import Duration
-from recourse.resolution.model.fields import AnInstant, Name, Secret, WholeNumber, whole_second
+from recourse.resolution.model.fields import Name, Secret
 from recourse.resolution.model.payments import Leg, Sums
 from recourse.resolution.model.policy import Policy
+from recourse.resolution.model.terms import Terms
 from recourse.resolution.model.vocabulary import (
     ExemptBecause,
     Fault,
@@ -32,62 +32,8 @@ from recourse.resolution.model.vocabulary import (
     Rating,
     SettlementStatus,
     Visibility,
+    unless_default,
 )
-
-_LATEST = datetime(9000, 1, 1, tzinfo=UTC)  # later, a deadline could lie beyond what a calendar holds
-LARGEST_AMOUNT = 2**53 - 1
-Amount = Annotated[int, Field(strict=True, ge=0, le=LARGEST_AMOUNT), WholeNumber]
-Id = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f/]+$")]
-
-
-class History(Frozen):
-    """What one party had behind it when the order was placed, as counts of closed orders."""
-
-    completed: Amount = Field(default=0, description="Completed orders.")
-    canceled: Amount = Field(default=0, description="Canceled orders that count, and are neither good nor bad.")
-    good: Amount = Field(default=0, description="Orders that count for the freelancer.")
-    bad: Amount = Field(default=0, description="Orders that count against the freelancer.")
-    canceled_recently: Amount = Field(default=0, description="Recent cancellations that count towards the repeat mark.")
-
-
-class Histories(Frozen):
-    """What the two parties have behind them."""
-
-    client: History = Field(default=History(), description="The client's history.")
-    freelancer: History = Field(default=History(), description="The freelancer's history.")
-
-    def of(self, party: Party) -> History:
-        """The history of one party."""
-        return self.client if party == "client" else self.freelancer
-
-
-class Terms(Frozen):
-    """What was ordered: the parties, the money in minor units, and the time it may take."""
-
-    order_id: Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]*$")] = Field(
-        description="The order's id; never used again."
-    )
-    client: Id = Field(description="The client's id in the marketplace.")
-    freelancer: Id = Field(description="The freelancer's id in the marketplace.")
-    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = Field(
-        default="USD", description="The currency of all amounts, by ISO 4217."
-    )
-    price: Annotated[int, Field(strict=True, ge=1, le=LARGEST), WholeNumber] = Field(
-        description="The price, in minor units."
-    )
-    service_fee: Annotated[int, Field(strict=True, ge=0, le=LARGEST), WholeNumber] = Field(
-        default=0, description="The fee that the client pays on top, in minor units."
-    )
-    ordered_at: Annotated[AwareDatetime, Field(lt=_LATEST), AnInstant, AfterValidator(whole_second)] = Field(
-        description="When it was ordered, to the second."
-    )
-    delivery_time: Duration = Field(description="Time to deliver, such as `5d`.")
-    requirements: Literal["awaited", "received"] = Field(
-        default="received", description="Whether the client still has to hand in what the freelancer needs."
-    )
-    history: Histories = Field(
-        default=Histories(), description="What the parties have behind them; left out: what the database has."
-    )
 
 
 class Opening(Frozen):
@@ -116,7 +62,7 @@ class Resolution(Frozen):
     """How a canceled order ended. `gross` is what the freelancer gets before commission, in minor units."""
 
     how: How = Field(description="What ended it.")
-    initiator: Party | Literal["system"] = Field(description="Who began it.")
+    initiator: Party | Literal["system", "operator"] = Field(description="Who began it.")
     reason: str | None = Field(description="The reason code of the request.")
     fault: Fault = Field(description="The party at fault.")
     exempt: bool = Field(description="Whether it is left out of the freelancer's score.")
@@ -140,6 +86,13 @@ class AutoComplete(Frozen):
     would_complete_at: AwareDatetime | None = None
     stopper: int | None = None
     took_back: tuple[Party, ...] = ()
+
+
+class Away(Frozen):
+    """A party's absence: its own answer windows stand still from then on until then."""
+
+    since: AwareDatetime
+    until: AwareDatetime
 
 
 class Feedback(Frozen):
@@ -196,6 +149,12 @@ class Order(Frozen):
     record_length: int = 0
     record_hash: str = ""
     hidden_from: dict[Party, int] = {}
+    extras: int = unless_default(0)
+    extra_fees: int = unless_default(0)
+    fee_back_at_least: int = unless_default(0)
+    away: dict[Party, Away] = unless_default({})
+    away_used: dict[Party, Duration] = unless_default({})
+    operator_case_used: bool = unless_default(False)
     made_for: Version = DATA_VERSION
     needs: Version = FIRST
 
@@ -208,6 +167,16 @@ class Order(Frozen):
     def policy(self) -> Policy:
         """The policy it was opened with."""
         return self.opening.policy
+
+    @property
+    def price(self) -> int:
+        """The price with all extras, in minor units."""
+        return self.terms.price + self.extras
+
+    @property
+    def service_fee(self) -> int:
+        """The service fee with that of all extras, in minor units."""
+        return self.terms.service_fee + self.extra_fees
 
     @property
     def closed(self) -> bool:
@@ -242,6 +211,18 @@ class Order(Frozen):
         """The operator's proposal that waits for answers."""
         case = self.open_case
         return case.proposal if case and case.stage == "mediation" else None
+
+    def away_until(self, party: Party, now: datetime) -> datetime | None:
+        """Until when a party is away; None: it is not."""
+        away = self.away.get(party)
+        return away.until if away and away.until > now else None
+
+    def away_left(self, party: Party, now: datetime) -> timedelta:
+        """How long a party may still be away, if it were back now."""
+        used, away = self.away_used.get(party, timedelta(0)), self.away.get(party)
+        if away:
+            used += min(away.until, now) - away.since
+        return max(self.policy.answers.away_at_most - used, timedelta(0))
 
     def party(self, party: Party) -> str:
         """The id of one party."""

@@ -5,14 +5,14 @@ policy goes through: an order keeps the policy it was opened with, also one that
 """
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import date, timedelta
 from fractions import Fraction
 from typing import Any, Literal
 
 from pydantic import Field, StrictBool, field_validator
 
 from recourse.errors import BadInput
-from recourse.resolution.model.durations import Duration, DurationOrNever, Percentage, Weekday
+from recourse.resolution.model.durations import WEEKDAYS, Duration, DurationOrNever, Pauses, Percentage, Weekday
 from recourse.resolution.model.fields import Name
 from recourse.resolution.model.policy_requests import Count, Requests, Roles, hours
 from recourse.resolution.model.vocabulary import PARTIES, Fallback, Frozen, Party
@@ -38,15 +38,31 @@ class OrderClocks(Frozen):
     dormant_after: DurationOrNever = Field(
         default=timedelta(days=90), description="Time without any move after which an open order gets a case."
     )
+    abandoned_after: DurationOrNever = Field(
+        default=None,
+        description="Time from the due date until an order with nothing delivered and nothing open is canceled.",
+    )
 
 
 class Answers(Frozen):
-    """Weekdays that do not count in answer windows and their reminders, and where those days begin and end."""
+    """What does not count in answer windows and their reminders, and how a party gets more time."""
 
     pause: tuple[Weekday, ...] = Field(
         default=(), description="Days that do not count in answer windows, such as `saturday`."
     )
+    holidays: tuple[date, ...] = Field(
+        default=(), max_length=1000, description="Dates that do not count either, such as `2027-12-25`."
+    )
     time_zone: str = Field(default="UTC", description="The IANA time zone in which those days begin and end.")
+    away_at_most: Duration = Field(
+        default=timedelta(0),
+        description="Time in all, for each party of an order, in which its windows stand still because it is away; "
+        "`0h`: not offered.",
+    )
+    give_time_at_most: Duration = Field(
+        default=timedelta(0),
+        description="Time in all that the waiting party may give the other for a request; `0h`: not offered.",
+    )
 
     @field_validator("pause")
     @classmethod
@@ -54,6 +70,14 @@ class Answers(Frozen):
         if len(set(days)) > 6:
             raise ValueError("all seven days are paused, so no window would ever end: leave at least one day")
         return days
+
+    @property
+    def pauses(self) -> Pauses:
+        """Whether a day counts in no window; None: every day counts."""
+        if not self.pause and not self.holidays:
+            return None
+        weekdays, dates = {WEEKDAYS.index(day) for day in self.pause}, frozenset(self.holidays)
+        return lambda day: day.weekday() in weekdays or day in dates
 
     @field_validator("time_zone")
     @classmethod
@@ -94,6 +118,12 @@ class Cases(Frozen):
     )
     rule_within: Duration = Field(default=timedelta(days=14), description="Time to decide a case.")
     fallback: Fallback = Field(default="cancel_split", description="What happens if no operator decides in time.")
+    operator_case_fallback: Fallback = Field(
+        default="continue", description="The same for a case that an operator opened."
+    )
+    one_operator: StrictBool = Field(
+        default=False, description="Whether only the operator that took a case may propose and rule."
+    )
 
 
 class Money(Frozen):

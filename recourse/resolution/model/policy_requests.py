@@ -72,6 +72,19 @@ class SilencesInPhase(Frozen):
         return self.client_asked if asked == "client" else self.freelancer_asked
 
 
+class Compensation(Frozen):
+    """What a client's cancel request gives the freelancer at least, by the phase in which it is opened."""
+
+    in_progress: Percentage = Field(default=Fraction(0), description="While the work is in progress.")
+    delivered: Percentage = Field(default=Fraction(0), description="Once the work is delivered.")
+    in_revision: Percentage = Field(default=Fraction(0), description="While a revision is made.")
+
+    def of(self, phase: str) -> Fraction:
+        """The part of the price that is not refunded yet; nothing in a phase without one."""
+        share: Fraction = getattr(self, phase, Fraction(0))
+        return share
+
+
 class CancelRequests(Frozen):
     """How a cancellation is asked for and answered."""
 
@@ -108,6 +121,14 @@ class CancelRequests(Frozen):
     )
     pay_named_part_at_once: StrictBool = Field(
         default=False, description="Whether the amount that a client names is paid out at once."
+    )
+    compensation: Compensation = Field(
+        default=Compensation(),
+        description="The least part of the price that a client's request leaves the freelancer, by phase.",
+    )
+    crossing: Literal["refuse", "agree"] = Field(
+        default="refuse",
+        description="Whether a cancel request by the asked party, as good for the other as the open one, accepts it.",
     )
     reason_from: Roles = Field(default=(), description="The parties that must give a reason code.")
     explanation_from: Roles = Field(default=(), description="The parties that must give a comment.")
@@ -147,6 +168,10 @@ class FreelancerSilence(Frozen):
     )
 
 
+class ExtraSilence(Frozen):
+    client_asked: Literal["lapse", "decline"] = Field(default="lapse", description="What the client's silence means.")
+
+
 class RefundSilence(Frozen):
     client_asked: Literal["lapse", "accept", "decline"] = Field(
         default="lapse", description="What the client's silence means."
@@ -180,8 +205,22 @@ class UpdateRequests(Frozen):
     )
 
 
+class ExtraRequests(Frozen):
+    """A freelancer offers more work at more cost [R36]."""
+
+    window: ClientWindow = Field(default=ClientWindow(), description="Time to answer.")
+    silence: ExtraSilence = Field(default=ExtraSilence(), description="What silence means.")
+    reminder: DurationOrNever = Field(default=hours(24), description="Time from the request to the reminder.")
+    cooldown: Duration = Field(
+        default=hours(1),
+        description="Wait after a decline before the same party may ask for anything but a cancellation.",
+    )
+
+
 class RefundRequests(Frozen):
-    """A freelancer offers a part of the price back and the order goes on [R43]."""
+    """A part of the price goes back and the order goes on [R43]."""
+
+    by: Roles = Field(default=("freelancer",), description="The parties that may ask for a partial refund.")
 
     window: Windows = Field(default=Windows(), description="Time to answer, by the party that is asked.")
     silence: RefundSilence = Field(
@@ -208,4 +247,5 @@ class Requests(Frozen):
     cancel: CancelRequests = Field(description="Requests to cancel.")
     extension: ExtensionRequests = Field(default=ExtensionRequests(), description="Requests for more time.")
     update: UpdateRequests = Field(default=UpdateRequests(), description="Requests for an update.")
-    partial_refund: RefundRequests = Field(default=RefundRequests(), description="Offers of a partial refund.")
+    partial_refund: RefundRequests = Field(default=RefundRequests(), description="Requests for a partial refund.")
+    extra: ExtraRequests = Field(default=ExtraRequests(), description="Offers of more work.")

@@ -7,7 +7,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from recourse.resolution.model.commands import COMMANDS, Actor, AnyCommand
+from recourse.resolution.model.command import Actor
+from recourse.resolution.model.commands import COMMANDS, AnyCommand
 from recourse.resolution.model.data_version import NeedsNewerBuild, dump_stored
 from recourse.resolution.model.fields import UNNAMED, excerpt, is_blank
 from recourse.resolution.model.refusals import Refusal

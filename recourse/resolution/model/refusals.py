@@ -22,6 +22,8 @@ RefusalCode = Literal[
     "case_open",
     "no_open_request",
     "no_open_case",
+    "case_taken",
+    "case_not_yours",
     "no_blocked_payment",
     "no_such_payment",
     "not_yours_to_answer",
@@ -49,6 +51,11 @@ RefusalCode = Literal[
     "same_operator",
     "proposal_too_late",
     "feedback_not_allowed",
+    "away_not_offered",
+    "not_away",
+    "away_used",
+    "time_not_offered",
+    "too_much_time",
 ]
 CODES: tuple[RefusalCode, ...] = get_args(RefusalCode)
 _RANK = {code: rank for rank, code in enumerate(CODES)}
@@ -84,6 +91,10 @@ class Checks:
         """Note a refusal if `when` holds; details that are None are left out."""
         if when:
             self._found.append(Refusal(code=code, details={k: v for k, v in details.items() if v is not None}))
+
+    def refuse_because(self, refusal: Refusal) -> None:
+        """Note a refusal, with all of its details."""
+        self._found.append(refusal)
 
     def amount(self, amount: int | None, bounds: tuple[int, int], *, required: bool = True) -> None:
         """Note a refusal where an amount is missing, or not within its bounds."""

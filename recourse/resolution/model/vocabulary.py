@@ -6,11 +6,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 Role = Literal["client", "freelancer", "operator", "system"]
 Party = Literal["client", "freelancer"]
+By = Party | Literal["system"]
+Initiator = By | Literal["operator"]
 Phase = Literal["waiting_requirements", "in_progress", "delivered", "in_revision", "completed", "canceled"]
 OpenPhase = Literal["waiting_requirements", "in_progress", "delivered", "in_revision"]
 Lateness = Literal["on_time", "late", "very_late"]
-Kind = Literal["cancel", "extension", "update", "partial_refund"]
-RequestKind = Literal["cancel", "extension", "update", "partial_refund", "undo"]
+Kind = Literal["cancel", "extension", "update", "partial_refund", "extra"]
+RequestKind = Literal["cancel", "extension", "update", "partial_refund", "extra", "undo"]
 RequestStatus = Literal["open", "accepted", "declined", "withdrawn", "lapsed", "superseded", "escalated"]
 Silence = Literal["accept", "decline", "escalate", "lapse"]
 Stage = Literal["mediation", "ruling", "appeal", "closed"]
@@ -23,12 +25,15 @@ How = Literal[
     "mediated",
     "ruling",
     "fallback",
+    "abandoned",
 ]
 Fault = Literal["client", "freelancer", "none"]
 ExemptBecause = Literal["waiting_requirements", "operator", "new_order"]
 SettlementStatus = Literal["none", "held", "executing", "settled", "retrying", "blocked"]
 Right = Literal["waiting_requirements", "very_late", "regret_window", "full_return"]
-Fallback = Literal["cancel_full_refund", "cancel_split", "continue"]
+Fallback = Literal["cancel_full_refund", "cancel_split", "continue", "for_who_spoke"]
+# What a fallback comes to when the case is over; `completes`: a delivered order is completed.
+FallbackEnd = Literal["cancel_full_refund", "cancel_split", "continue", "completes", "let_them_decide"]
 Visibility = Literal["public", "private"]
 Rating = Literal["positive", "negative"]
 
@@ -62,6 +67,11 @@ class View(BaseModel):
     """
 
     model_config = ConfigDict(frozen=True, from_attributes=True)
+
+
+def unless_default(default: Any) -> Any:
+    """A field of stored data that is left out while it has its default: what an order does not use costs it nothing."""
+    return Field(default=default, exclude_if=lambda value: value == default)
 
 
 def if_any(description: str) -> Any:

@@ -2,13 +2,15 @@
 
 from datetime import datetime
 
+from recourse.resolution.model.case_events import CaseClosed
 from recourse.resolution.model.commands import MakeRequest
-from recourse.resolution.model.events import CaseClosed, PartReleased, RequestEnded, RequestOpened
+from recourse.resolution.model.events import PartReleased, RequestEnded, RequestOpened
 from recourse.resolution.model.lateness import becomes_very_late_at, lateness
-from recourse.resolution.model.money import gross_bounds
+from recourse.resolution.model.money import compensation, gross_bounds
 from recourse.resolution.model.order import Order
 from recourse.resolution.model.refusals import Checks
 from recourse.resolution.model.vocabulary import How, Party, Right
+from recourse.resolution.rules.agreeing import agree, meets
 from recourse.resolution.rules.cases import open_case_from_request
 from recourse.resolution.rules.decision import Decision
 from recourse.resolution.rules.ending import cancel
@@ -53,31 +55,86 @@ def right_available_at(order: Order, party: Party, now: datetime) -> datetime | 
 def request_cancel(decision: Decision, command: MakeRequest, party: Party, checks: Checks) -> None:
     """Ask to cancel, cancel at once where no approval is needed, or go to an operator."""
     order = decision.order
-    chosen = order.policy.requests.cancel
-    amount = _named_amount(order, party, command)
-    right = right_to_cancel_alone(order, party, amount, decision.now, decision.counted)
-    # A party that says there is no agreement wants an operator, not its own right.
-    alone = right is not None and command.approval != "ask" and not command.no_agreement
+    alone = _cancels_alone(decision, command, party)
     own_open = order.open_request is not None and order.open_request.opened_by == party
     undecided_case = order.open_case is not None and order.open_case.ruling is None
 
-    checks.refuse("wrong_phase", order.phase not in chosen.phases, phase=order.phase)
     open_number = order.open_request.number if order.open_request else None
     checks.refuse("request_open", order.open_request is not None and (own_open or not alone), open_request=open_number)
     checks.refuse("case_open", order.open_case is not None and not (alone and undecided_case))
-    available_at = right_available_at(order, party, decision.now)
-    checks.refuse("approval_needed", command.approval == "skip" and right is None, available_at=available_at)
-    _check_words(decision, command, party, checks)
-    _check_amount(order, command, party, checks)
-    checks.refuse("escalation_not_offered", command.no_agreement and not chosen.no_agreement)
+    _check_cancel(decision, command, party, checks)
     if not alone:
         _check_patience(decision, party, checks)
     if checks.first():
         return
+    amount, right = _amount_of(decision, command, party), _right(decision, command, party)
     if right is not None and alone:
         _cancel_alone(decision, command, party, right, amount)
     else:
         _ask(decision, command, party, amount)
+
+
+def cross(decision: Decision, command: MakeRequest, party: Party, checks: Checks) -> bool:
+    """Take a cancel request by the asked side as its answer to the open one, where both want the same (rules, 15).
+
+    False: it is a request like any other.
+    """
+    order = decision.order
+    request = order.open_request
+    if order.policy.requests.cancel.crossing != "agree" or command.no_agreement:
+        return False
+    if request is None or request.kind != "cancel" or request.asked != party:
+        return False
+    amount = _amount_of(decision, command, party)
+    if _cancels_alone(decision, command, party) or amount is None:
+        return False
+    if not meets(request, party, amount, request.amount or 0):
+        return False
+    _check_cancel(decision, command, party, checks)
+    if not checks.first():
+        agree(decision, request, party, command.said)
+    return True
+
+
+def _check_cancel(decision: Decision, command: MakeRequest, party: Party, checks: Checks) -> None:
+    """What speaks against a cancel request by itself, whatever else is open."""
+    order = decision.order
+    chosen = order.policy.requests.cancel
+    checks.refuse("wrong_phase", order.phase not in chosen.phases, phase=order.phase)
+    available_at = right_available_at(order, party, decision.now)
+    lacks_right = command.approval == "skip" and _right(decision, command, party) is None
+    checks.refuse("approval_needed", lacks_right, available_at=available_at)
+    _check_words(decision, command, party, checks)
+    _check_amount(decision, command, party, checks)
+    checks.refuse("escalation_not_offered", command.no_agreement and not chosen.no_agreement)
+
+
+def _cancels_alone(decision: Decision, command: MakeRequest, party: Party) -> bool:
+    """Whether the request would end the order by a right of the party's own. A party that says there is no agreement
+    wants an operator instead."""
+    wants = command.approval != "ask" and not command.no_agreement
+    return wants and _right(decision, command, party) is not None
+
+
+def _right(decision: Decision, command: MakeRequest, party: Party) -> Right | None:
+    named = _named_amount(decision.order, party, command)
+    return right_to_cancel_alone(decision.order, party, named, decision.now, decision.counted)
+
+
+def _amount_of(decision: Decision, command: MakeRequest, party: Party) -> int | None:
+    """The gross that a cancel request offers: as named, or the least that it may be where the policy has no amount."""
+    if command.amount is not None or party in decision.order.policy.requests.cancel.amount_from:
+        return command.amount
+    return _least(decision, party)
+
+
+def _least(decision: Decision, party: Party) -> int:
+    """The least gross that a party may offer: what is released, and a client's compensation where it needs approval
+    (rules, 16)."""
+    order = decision.order
+    if party == "freelancer" or right_to_cancel_alone(order, party, None, decision.now, decision.counted):
+        return order.released
+    return max(order.released, compensation(order))
 
 
 def _check_words(decision: Decision, command: MakeRequest, party: Party, checks: Checks) -> None:
@@ -90,9 +147,9 @@ def _check_words(decision: Decision, command: MakeRequest, party: Party, checks:
     checks.refuse("attestation_missing", bool(missing), missing=missing)
 
 
-def _check_amount(order: Order, command: MakeRequest, party: Party, checks: Checks) -> None:
-    chosen = order.policy.requests.cancel
-    least, most = gross_bounds(order)
+def _check_amount(decision: Decision, command: MakeRequest, party: Party, checks: Checks) -> None:
+    order, chosen = decision.order, decision.order.policy.requests.cancel
+    least, most = _least(decision, party), gross_bounds(order)[1]
     if party not in chosen.amount_from:
         most = least
     no_agreement = command.no_agreement and chosen.no_agreement
@@ -164,9 +221,11 @@ def _ask(decision: Decision, command: MakeRequest, party: Party, amount: int | N
             reminder_at=None if to_operator else reminder,
             communicated=party in order.wrote,
             asks=not to_operator,
+            at_least=_least(decision, party) if _least(decision, party) > order.released else None,
         )
     )
-    if chosen.pay_named_part_at_once and party == "client" and amount is not None and amount > order.released:
+    names_it = party == "client" and party in chosen.amount_from
+    if chosen.pay_named_part_at_once and names_it and amount is not None and amount > order.released:
         decision.happen(PartReleased(gross=amount))
     if to_operator:
         open_case_from_request(decision, by=party, review=chosen.operator_review and not no_agreement)

@@ -2,20 +2,24 @@
 
 from typing import Literal
 
-from recourse.resolution.model.commands import Escalate, Propose, Settle
-from recourse.resolution.model.dispute import Case
-from recourse.resolution.model.events import (
+from recourse.resolution.model.case_events import (
     CaseClosed,
     CaseOpened,
+    CaseReleased,
+    CaseTaken,
     ProposalAccepted,
     ProposalMade,
-    RequestEnded,
     RulingNeeded,
     SettlementOffered,
 )
+from recourse.resolution.model.commands import Escalate, Settle
+from recourse.resolution.model.dispute import Case
+from recourse.resolution.model.events import RequestEnded
+from recourse.resolution.model.fields import is_blank
 from recourse.resolution.model.money import gross_bounds
+from recourse.resolution.model.operator_commands import OpenCase, Propose, ReleaseCase, TakeCase
 from recourse.resolution.model.order import Order
-from recourse.resolution.model.refusals import Checks
+from recourse.resolution.model.refusals import Checks, Refusal
 from recourse.resolution.model.vocabulary import PARTIES, Party, other
 from recourse.resolution.rules.decision import Decision
 from recourse.resolution.rules.ending import cancel_by_case
@@ -58,6 +62,67 @@ def open_dormant_case(decision: Decision) -> None:
     decision.happen(CaseOpened(by="system", due_at=due, initiator="system", dormant=True))
 
 
+def open_case(decision: Decision, command: OpenCase, checks: Checks) -> None:
+    """An operator opens a case by itself, once per order (rules, 14). A request that is open goes into it."""
+    order = decision.order
+    checks.refuse("case_open", order.open_case is not None)
+    checks.refuse("explanation_required", is_blank(command.explanation or ""))
+    checks.refuse("escalation_not_offered", order.operator_case_used)
+    if checks.first():
+        return
+    request = order.open_request
+    canceling = request if request and request.kind == "cancel" else None
+    if request:
+        decision.happen(RequestEnded(status="escalated", kind=request.kind, by="operator"))
+    decision.happen(
+        CaseOpened(
+            by="operator",
+            due_at=decision.now + order.policy.cases.rule_within,
+            initiator=canceling.opened_by if canceling else "operator",
+            reason=canceling.reason if canceling else None,
+            request=canceling.number if canceling else None,
+            took_request=canceling is not None,
+            explanation=command.explanation,
+        )
+    )
+
+
+def take_case(decision: Decision, command: TakeCase, checks: Checks) -> None:
+    """An operator works on the open case. An appeal is not for the one that ruled."""
+    case, operator = check_case(decision.order, checks), command.actor.id
+    former = case.taken_by if case and case.taken_by != operator else None
+    checks.refuse("case_taken", former is not None and not command.over, taken_by=former)
+    checks.refuse("same_operator", case is not None and ruled_before(case, operator))
+    if not checks.first():
+        decision.happen(CaseTaken(operator=operator, former=former))
+
+
+def release_case(decision: Decision, command: ReleaseCase, checks: Checks) -> None:
+    """The operator that has the case gives it back."""
+    case, operator = check_case(decision.order, checks), command.actor.id
+    if case and case.taken_by != operator:
+        checks.refuse_because(not_yours(case))
+    if not checks.first():
+        decision.happen(CaseReleased(operator=operator))
+
+
+def check_taker(order: Order, operator: str, checks: Checks) -> None:
+    """Where only one operator works on a case, nobody else proposes or rules."""
+    case = order.open_case
+    if order.policy.cases.one_operator and case and case.taken_by != operator:
+        checks.refuse_because(not_yours(case))
+
+
+def not_yours(case: Case) -> Refusal:
+    """A case that another operator has, or none has taken."""
+    return Refusal(code="case_not_yours", details={"taken_by": case.taken_by})
+
+
+def ruled_before(case: Case, operator: str) -> bool:
+    """Whether it is an appeal against this operator's own ruling."""
+    return case.stage == "appeal" and case.ruling is not None and case.ruling.operator == operator
+
+
 def escalate(decision: Decision, command: Escalate, party: Party, checks: Checks) -> None:
     """Take a declined cancel request to an operator, once for each side [R53-R55]."""
     order = decision.order
@@ -93,17 +158,25 @@ def propose(decision: Decision, command: Propose, checks: Checks) -> None:
     """The operator's proposal; a later one replaces it, and both parties are asked anew."""
     order = decision.order
     case = check_case(order, checks)
+    check_taker(order, command.actor.id, checks)
     checks.refuse("wrong_phase", case is not None and case.stage != "mediation", stage=case.stage if case else None)
     explanation = (command.explanation or "").strip()
     checks.refuse("explanation_required", not explanation)
     check_gross(order, command.amount, checks)
-    due_at = decision.now + order.policy.cases.proposal_window
+    # The window of a party that is away begins when it is back.
+    window = order.policy.cases.proposal_window
+    own_due_at = {party: (order.away_until(party, decision.now) or decision.now) + window for party in PARTIES}
+    due_at = max(own_due_at.values())
     checks.refuse("proposal_too_late", case is not None and due_at > case.due_at)
     if checks.first() or command.amount is None:
         return
     decision.happen(
         ProposalMade(
-            version=order.offers + 1, amount=command.amount, explanation=command.explanation or "", due_at=due_at
+            version=order.offers + 1,
+            amount=command.amount,
+            explanation=command.explanation or "",
+            due_at=due_at,
+            own_due_at=own_due_at if len(set(own_due_at.values())) > 1 else {},
         )
     )
 

@@ -12,6 +12,7 @@ from recourse.resolution.model.order import Order
 from recourse.resolution.model.vocabulary import PARTIES, Frozen
 from recourse.resolution.rules.cases import end_mediation_by_silence, open_dormant_case
 from recourse.resolution.rules.decision import Decision
+from recourse.resolution.rules.ending import abandon
 from recourse.resolution.rules.requesting import end_by_silence, remind_of_answer
 from recourse.resolution.rules.ruling import end_appeal_window, end_undecided_appeal, fall_back, remind_operator
 from recourse.resolution.rules.working import close_as_completed
@@ -24,6 +25,7 @@ ClockName = Literal[
     "appeal_window_ends",
     "appeal_due",
     "auto_complete",
+    "abandonment",
     "settlement",
     "settlement_retry",
     "answer_reminder",
@@ -64,12 +66,22 @@ def _running(order: Order) -> list[tuple[ClockName, datetime | None]]:
         running += _case_clocks(order)
     elif not order.closed and not request and order.policy.order.dormant_after is not None:
         running.append(("dormancy", quiet_since(order) + order.policy.order.dormant_after))
+    if not case and not request:
+        running.append(("abandonment", _abandoned_at(order)))
     if order.auto_complete and order.phase == "delivered":
         running.append(("auto_complete", order.auto_complete.completes_at))
     if order.settlement == "held" and not case and not request:
         running.append(("settlement", order.hold_until))
     running += [("settlement_retry", order.retry_at), ("follow_up", order.follow_up_at)]
     return running
+
+
+def _abandoned_at(order: Order) -> datetime | None:
+    """When an order with nothing delivered is canceled, if nothing else is decided (rules, 15)."""
+    after = order.policy.order.abandoned_after
+    if after is None or order.due_at is None or order.delivered_once or order.closed:
+        return None
+    return order.due_at + after
 
 
 def quiet_since(order: Order) -> datetime:
@@ -134,6 +146,7 @@ _EFFECTS: dict[ClockName, Callable[[Decision], None]] = {
     "appeal_window_ends": end_appeal_window,
     "appeal_due": end_undecided_appeal,
     "auto_complete": lambda decision: close_as_completed(decision, None),
+    "abandonment": abandon,
     "settlement": _settle,
     "settlement_retry": _retry,
     "answer_reminder": remind_of_answer,

@@ -3,44 +3,62 @@
 from datetime import datetime
 from typing import assert_never
 
+from recourse.resolution.model.command import Command
 from recourse.resolution.model.commands import (
     Accept,
     AddEvidence,
     AnyCommand,
     Appeal,
     AskRevision,
-    Command,
+    ComeBack,
     Complete,
     Counter,
     Decline,
     Deliver,
     Escalate,
+    GiveTime,
+    GoAway,
     LeaveFeedback,
     MakeRequest,
+    NoteToStaff,
     OrderAgain,
-    PaymentEvent,
-    Propose,
-    RetryPayment,
-    Rule,
     SendMessage,
     Settle,
-    SettleByHand,
     SubmitRequirements,
     UndoCancellation,
     Withdraw,
+)
+from recourse.resolution.model.operator_commands import (
+    OpenCase,
+    PaymentEvent,
+    Propose,
+    ReleaseCase,
+    RetryPayment,
+    Rule,
+    SettleByHand,
+    TakeCase,
+    TakeNote,
 )
 from recourse.resolution.model.order import Order
 from recourse.resolution.model.refusals import Checks, Refusal
 from recourse.resolution.model.vocabulary import party_of
 from recourse.resolution.model.zones import Offsets
-from recourse.resolution.rules.cases import escalate, propose, settle
+from recourse.resolution.rules.absence import come_back, end_absence, give_time, go_away
+from recourse.resolution.rules.cases import escalate, open_case, propose, release_case, settle, take_case
 from recourse.resolution.rules.clocks import Clock, fire
 from recourse.resolution.rules.decision import Decision
-from recourse.resolution.rules.evolve_disputes import hear
+from recourse.resolution.rules.evolve_disputes import hear, hear_in_case
 from recourse.resolution.rules.paying import payment_event, retry_payment, settle_by_hand
 from recourse.resolution.rules.requesting import accept, counter, decline, make_request, withdraw
 from recourse.resolution.rules.ruling import appeal, rule
-from recourse.resolution.rules.speaking import add_evidence, leave_feedback, order_again, send_message
+from recourse.resolution.rules.speaking import (
+    add_evidence,
+    leave_feedback,
+    note_to_staff,
+    order_again,
+    send_message,
+    take_note,
+)
 from recourse.resolution.rules.undoing import undo
 from recourse.resolution.rules.working import ask_revision, complete, deliver, submit_requirements
 
@@ -62,10 +80,17 @@ def decide(
     if refusal:
         return refusal
     if command.actor.role in ("client", "freelancer"):
-        if not isinstance(command, (SendMessage, AddEvidence)):
+        party = party_of(command.actor.role)
+        if not isinstance(command, (GoAway, ComeBack, NoteToStaff)):
+            end_absence(decision, party)
+        if not isinstance(command, _WRITING):
             decision.order = decision.order.model_copy(update={"heard_at": now})
-        if command.said:
-            decision.order = hear(decision.order, party_of(command.actor.role))
+        # The other side cannot see a note to operators, so nothing in it counts as said.
+        said = command.said is not None and not isinstance(command, NoteToStaff)
+        if said:
+            decision.order = hear(decision.order, party)
+        if said or isinstance(command, (AddEvidence, Settle)):
+            decision.order = hear_in_case(decision.order, party, now)
     decision.settle_auto_complete()
     return decision
 
@@ -99,16 +124,24 @@ _ALSO_WHEN_CLOSED = (
     RetryPayment,
     SettleByHand,
     PaymentEvent,
+    TakeNote,
+    NoteToStaff,
 )
+# Writing moves no order: an order on which a party only writes is dormant.
+_WRITING = (SendMessage, AddEvidence, NoteToStaff)
+# The answers to an open request, and what its opener can do.
+_ABOUT_A_REQUEST = (Accept, Decline, Counter, Withdraw, GiveTime)
 
 
 def _check_open(order: Order, command: Command, checks: Checks) -> None:
     if isinstance(command, _ALSO_WHEN_CLOSED) or not order.closed:
         return
-    waiting_for_answer = order.open_request is not None and isinstance(command, (Accept, Decline, Counter, Withdraw))
-    waiting_for_appeal = order.open_case is not None and order.open_case.stage == "appeal"
-    rules_on_appeal = waiting_for_appeal and isinstance(command, Rule)
-    checks.refuse("order_closed", not waiting_for_answer and not rules_on_appeal, phase=order.phase)
+    waiting_for_answer = order.open_request is not None and isinstance(command, _ABOUT_A_REQUEST)
+    case = order.open_case
+    rules_on_appeal = case is not None and case.stage == "appeal" and isinstance(command, Rule)
+    works_on_case = case is not None and isinstance(command, (TakeCase, ReleaseCase))
+    answered = waiting_for_answer or rules_on_appeal or works_on_case
+    checks.refuse("order_closed", not answered, phase=order.phase)
 
 
 def _apply(decision: Decision, command: AnyCommand, checks: Checks) -> None:
@@ -159,5 +192,21 @@ def _apply(decision: Decision, command: AnyCommand, checks: Checks) -> None:
             payment_event(decision, command, checks)
         case OrderAgain():
             order_again(decision, command, checks)
+        case GiveTime():
+            give_time(decision, command, party, checks)
+        case GoAway():
+            go_away(decision, command, party, checks)
+        case ComeBack():
+            come_back(decision, command, party, checks)
+        case OpenCase():
+            open_case(decision, command, checks)
+        case TakeCase():
+            take_case(decision, command, checks)
+        case ReleaseCase():
+            release_case(decision, command, checks)
+        case TakeNote():
+            take_note(decision, command, checks)
+        case NoteToStaff():
+            note_to_staff(decision, command, party, checks)
         case _:
             assert_never(command)

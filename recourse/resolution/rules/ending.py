@@ -14,7 +14,7 @@ def cancel(
     decision: Decision,
     *,
     how: How,
-    initiator: Party | Literal["system"],
+    initiator: Party | Literal["system", "operator"],
     reason: str | None,
     gross: int,
     fault: Fault | None = None,
@@ -95,6 +95,12 @@ def cancel_by_case(
         settled_between_parties=settled_between_parties,
         hold_until=hold_until,
     )
+
+
+def abandon(decision: Decision) -> None:
+    """Nothing was delivered so long after the due date: the order ends by itself, on the freelancer's account."""
+    gross = decision.order.released
+    cancel(decision, how="abandoned", initiator="system", reason=None, gross=gross, fault="freelancer")
 
 
 def take_back(decision: Decision, request: Request, party: Party) -> None:

@@ -1,31 +1,42 @@
 """What each event changes in an order. No rule decides anything here; the events already say what happened."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, assert_never
 
-from recourse.resolution.model.events import (
-    AnswerReminded,
+from recourse.resolution.model.case_events import (
     AppealOpened,
     AppealUndecided,
-    AutoCompleteStarted,
-    AutoCompleteStopped,
-    CancellationUndone,
     CaseClosed,
     CaseOpened,
+    CaseReleased,
     CaseReminded,
+    CaseTaken,
+    ProposalAccepted,
+    ProposalMade,
+    RulingMade,
+    RulingNeeded,
+    SettlementOffered,
+)
+from recourse.resolution.model.events import (
+    AnswerReminded,
+    AnswersMoved,
+    AutoCompleteStarted,
+    AutoCompleteStopped,
+    CameBack,
+    CancellationUndone,
     Completed,
     Delivered,
     DueDateMoved,
     Event,
     EvidenceAdded,
+    ExtraAgreed,
     FeedbackLeft,
     FollowedUp,
     MessageSent,
+    NoteTaken,
     OrderCanceled,
     PartRefunded,
     PartReleased,
-    ProposalAccepted,
-    ProposalMade,
     RequestCountered,
     RequestEnded,
     RequestOpened,
@@ -33,12 +44,12 @@ from recourse.resolution.model.events import (
     RequirementsSubmitted,
     ResolutionChanged,
     RevisionRequested,
-    RulingMade,
-    RulingNeeded,
     SettlementDue,
-    SettlementOffered,
+    TimeGiven,
+    WentAway,
 )
-from recourse.resolution.model.order import AutoComplete, Feedback, Order
+from recourse.resolution.model.money import fee_returned
+from recourse.resolution.model.order import AutoComplete, Away, Feedback, Order
 from recourse.resolution.model.payment_events import (
     LegBlocked,
     LegPaid,
@@ -50,8 +61,8 @@ from recourse.resolution.model.payment_events import (
     PaymentFailed,
     PaymentMade,
 )
-from recourse.resolution.model.vocabulary import SettlementStatus
-from recourse.resolution.rules.evolve_disputes import case_changes, request_changes, with_party
+from recourse.resolution.model.vocabulary import PARTIES, Party, SettlementStatus
+from recourse.resolution.rules.evolve_disputes import answers_moved, case_changes, request_changes, with_party
 from recourse.resolution.rules.evolve_payments import payment_changes
 
 
@@ -69,13 +80,27 @@ def _changes(order: Order, event: Event, now: datetime) -> dict[str, Any]:
         case RevisionRequested():
             return {"phase": "in_revision", "revisions": order.revisions + 1, "auto_complete": None}
         case Completed():
-            return {"phase": "completed", "closed_at": now, "settlement": _paying(order), "auto_complete": None}
-        case RequestOpened() | RequestCountered() | RequestEnded() | RequestReopened() | AnswerReminded():
+            ended = {"phase": "completed", "closed_at": now, "settlement": _paying(order), "auto_complete": None}
+            return ended | _nobody_away(order, now)
+        case RequestOpened() | RequestCountered() | RequestEnded() | RequestReopened() | AnswerReminded() | TimeGiven():
             return request_changes(order, event, now)
+        case AnswersMoved():
+            return answers_moved(order, event)
+        case WentAway():
+            back = _back(order, event.by, now)
+            return back | {"away": {**order.away, event.by: Away(since=now, until=event.until)}}
+        case CameBack():
+            return _back(order, event.by, now)
         case DueDateMoved():
             return {"due_at": event.due_at}
         case PartRefunded():
             return {"refunded": order.refunded + event.amount}
+        case ExtraAgreed():
+            return {
+                "extras": order.extras + event.amount,
+                "extra_fees": order.extra_fees + event.service_fee,
+                "fee_back_at_least": fee_returned(order, order.refunded),
+            }
         case PartReleased():
             return {"released": event.gross}
         case OrderCanceled():
@@ -87,6 +112,7 @@ def _changes(order: Order, event: Event, now: datetime) -> dict[str, Any]:
                 "settlement": "held" if event.hold_until else _paying(order),
                 "hold_until": event.hold_until,
                 "follow_up_at": event.follow_up_at,
+                **_nobody_away(order, now),
             }
         case ResolutionChanged():
             return {"resolution": event.resolution}
@@ -138,6 +164,8 @@ def _changes(order: Order, event: Event, now: datetime) -> dict[str, Any]:
             | CaseClosed()
             | AppealOpened()
             | AppealUndecided()
+            | CaseTaken()
+            | CaseReleased()
         ):
             return case_changes(order, event, now)
         case MessageSent():
@@ -149,8 +177,27 @@ def _changes(order: Order, event: Event, now: datetime) -> dict[str, Any]:
             return {"feedback": (*order.feedback, said)}
         case FollowedUp():
             return {"follow_up_at": None}
+        case NoteTaken():
+            return {}
         case _:
             assert_never(event)
+
+
+def _back(order: Order, party: Party, now: datetime) -> dict[str, Any]:
+    """The party is back; what it did not use of its absence is not lost."""
+    absence = order.away.get(party)
+    if absence is None:
+        return {}
+    used = order.away_used.get(party, timedelta(0)) + min(absence.until, now) - absence.since
+    left = {one: away for one, away in order.away.items() if one != party}
+    return {"away": left, "away_used": {**order.away_used, party: used}}
+
+
+def _nobody_away(order: Order, now: datetime) -> dict[str, Any]:
+    changes: dict[str, Any] = {}
+    for party in PARTIES:
+        changes |= _back(order.model_copy(update=changes), party, now)
+    return changes
 
 
 def _paying(order: Order) -> SettlementStatus:

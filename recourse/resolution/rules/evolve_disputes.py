@@ -3,23 +3,29 @@
 from datetime import datetime
 from typing import Any, TypeVar, assert_never
 
-from recourse.resolution.model.dispute import Case, ExpiredOffer, Proposal, Request, Ruling
-from recourse.resolution.model.events import (
-    AnswerReminded,
+from recourse.resolution.model.case_events import (
     AppealOpened,
     AppealUndecided,
     CaseClosed,
     CaseOpened,
+    CaseReleased,
     CaseReminded,
+    CaseTaken,
     ProposalAccepted,
     ProposalMade,
+    RulingMade,
+    RulingNeeded,
+    SettlementOffered,
+)
+from recourse.resolution.model.dispute import Case, ExpiredOffer, Proposal, Request, Ruling
+from recourse.resolution.model.events import (
+    AnswerReminded,
+    AnswersMoved,
     RequestCountered,
     RequestEnded,
     RequestOpened,
     RequestReopened,
-    RulingMade,
-    RulingNeeded,
-    SettlementOffered,
+    TimeGiven,
 )
 from recourse.resolution.model.order import Order
 from recourse.resolution.model.vocabulary import PARTIES, Frozen, Party, other
@@ -31,7 +37,7 @@ _Value = TypeVar("_Value", bound=Frozen)
 
 def request_changes(
     order: Order,
-    event: RequestOpened | RequestCountered | RequestEnded | RequestReopened | AnswerReminded,
+    event: RequestOpened | RequestCountered | RequestEnded | RequestReopened | AnswerReminded | TimeGiven,
     now: datetime,
 ) -> dict[str, Any]:
     """What changes in an order when something happens to its request."""
@@ -82,8 +88,34 @@ def request_changes(
             return {"request": reopened}
         case AnswerReminded():
             return {"request": _copied(request, reminder_at=None)}
+        case TimeGiven():
+            given = _copied(
+                request,
+                answer_due_at=event.answer_due_at,
+                reminder_at=event.reminder_at,
+                given=request.given + event.length,
+            )
+            return {"request": given}
         case _:
             assert_never(event)
+
+
+def answers_moved(order: Order, event: AnswersMoved) -> dict[str, Any]:
+    """The deadlines of one party after its windows stood still."""
+    changes: dict[str, Any] = {}
+    request, case, proposal = order.open_request, order.open_case, order.open_proposal
+    if request and event.answer_due_at:
+        changes["request"] = _copied(request, answer_due_at=event.answer_due_at, reminder_at=event.reminder_at)
+    if case and proposal and event.proposal_due_at:
+        own = {party: proposal.due_for(party) for party in PARTIES} | {event.by: event.proposal_due_at}
+        changes["case"] = _copied(case, proposal=_due(_copied(proposal, own_due_at=own)))
+    return changes
+
+
+def _due(proposal: Proposal) -> Proposal:
+    """The proposal is over once the last party that has not accepted it had its time."""
+    own = [at for party, at in proposal.own_due_at.items() if party not in proposal.accepted_by]
+    return _copied(proposal, due_at=max(own)) if own else proposal
 
 
 def _waits(order: Order, request: Request, now: datetime) -> dict[str, Any]:
@@ -101,6 +133,8 @@ def _waits(order: Order, request: Request, now: datetime) -> dict[str, Any]:
             cooldown = requests.update.cooldown
         case "partial_refund":
             cooldown = requests.partial_refund.cooldown
+        case "extra":
+            cooldown = requests.extra.cooldown
         case _:
             assert_never(request.kind)
     return {"free_at": {**order.free_at, request.opened_by: now + cooldown}}
@@ -127,6 +161,7 @@ def _opened(event: RequestOpened) -> Request:
         answer_due_at=event.answer_due_at,
         reminder_at=event.reminder_at,
         communicated=event.communicated,
+        at_least=event.at_least or 0,
     )
 
 
@@ -141,7 +176,9 @@ def case_changes(
     | RulingMade
     | CaseClosed
     | AppealOpened
-    | AppealUndecided,
+    | AppealUndecided
+    | CaseTaken
+    | CaseReleased,
     now: datetime,
 ) -> dict[str, Any]:
     """What changes in an order when something happens to its case."""
@@ -165,7 +202,8 @@ def case_changes(
             explained=bool(request and request.explained),
             clock_from=now,
         )
-        return {"case": opened, **escalated}
+        used = {"operator_case_used": True} if event.by == "operator" else {}
+        return {"case": opened, **escalated, **used}
     case = order.case
     if case is None:
         raise AssertionError(f"{event.event} without a case")
@@ -175,7 +213,11 @@ def case_changes(
             case = _copied(case, reminders_sent=case.reminders_sent + 1)
         case ProposalMade():
             proposal = Proposal(
-                version=event.version, amount=event.amount, explanation=event.explanation, due_at=event.due_at
+                version=event.version,
+                amount=event.amount,
+                explanation=event.explanation,
+                due_at=event.due_at,
+                own_due_at=event.own_due_at,
             )
             case = _copied(case, proposal=proposal)
             changes["offers"] = event.version
@@ -183,7 +225,7 @@ def case_changes(
             if case.proposal is None:
                 raise AssertionError("an accepted proposal that was never made")
             accepted = _copied(case.proposal, accepted_by=with_party(case.proposal.accepted_by, event.by))
-            case = _copied(case, proposal=accepted)
+            case = _copied(case, proposal=_due(accepted))
         case RulingNeeded():
             if event.by_deadline and case.proposal:
                 changes |= _remember_late(order, case.proposal.version, PARTIES)
@@ -218,10 +260,15 @@ def case_changes(
                 clock_from=now,
                 reminders_sent=0,
                 appeals=case.appeals + 1,
+                taken_by=None,
             )
             changes |= {"hold_until": event.due_at if order.closed else None, "appeal_used": True}
         case AppealUndecided():
             pass
+        case CaseTaken():
+            case = _copied(case, taken_by=event.operator)
+        case CaseReleased():
+            case = _copied(case, taken_by=None)
         case _:
             assert_never(event)
     return changes | {"case": case}
@@ -249,6 +296,14 @@ def hear(order: Order, by: Party) -> Order:
         if request
     }
     return _copied(order, **spoken)
+
+
+def hear_in_case(order: Order, by: Party, now: datetime) -> Order:
+    """The order, with one side heard in its case; kept where the policy's fallback goes by it (rules, 15)."""
+    case, cases = order.open_case, order.policy.cases
+    if case is None or "for_who_spoke" not in (cases.fallback, cases.operator_case_fallback) or by in case.spoke_at:
+        return order
+    return _copied(order, case=_copied(case, spoke_at={**case.spoke_at, by: now}))
 
 
 def _copied(value: _Value, **changes: Any) -> _Value:

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from datetime import timedelta
 
-from recourse.resolution.model.commands import PaymentEvent, RetryPayment, SettleByHand
 from recourse.resolution.model.money import FINAL, owed
+from recourse.resolution.model.operator_commands import PaymentEvent, RetryPayment, SettleByHand
 from recourse.resolution.model.order import Order
 from recourse.resolution.model.payment_events import (
     LegBlocked,

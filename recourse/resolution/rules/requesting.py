@@ -8,31 +8,47 @@ from recourse.resolution.model.dispute import Request
 from recourse.resolution.model.durations import LONGEST, write_duration
 from recourse.resolution.model.events import (
     AnswerReminded,
-    DueDateMoved,
-    PartRefunded,
     PartReleased,
     RequestCountered,
     RequestEnded,
     RequestOpened,
 )
-from recourse.resolution.model.money import gross_bounds, refund_bounds
+from recourse.resolution.model.money import extra_bounds, refund_bounds
 from recourse.resolution.model.order import Order
+from recourse.resolution.model.policy import Policy
 from recourse.resolution.model.refusals import Checks
 from recourse.resolution.model.vocabulary import Kind, Party, Phase, other
-from recourse.resolution.rules.canceling import request_cancel
+from recourse.resolution.rules.agreeing import agree, carry_out, counter_bounds, meets
+from recourse.resolution.rules.canceling import cross, request_cancel
 from recourse.resolution.rules.cases import accept_proposal, decline_proposal, open_case_from_request, withdraw_case
 from recourse.resolution.rules.decision import Decision
 from recourse.resolution.rules.ending import cancel_by_request, take_back
-from recourse.resolution.rules.undoing import restore
 from recourse.resolution.rules.windows import answer_window, silence_means
 
-# Who may open a kind of request, and when; a cancellation's are the policy's own.
-OPENED_BY: dict[Kind, Party] = {"extension": "freelancer", "update": "client", "partial_refund": "freelancer"}
+# When a kind of request may be opened; a cancellation's phases are the policy's own.
 OPENED_IN: dict[Kind, tuple[Phase, ...]] = {
     "extension": ("in_progress", "in_revision"),
     "update": ("in_progress", "in_revision"),
     "partial_refund": ("in_progress", "delivered", "in_revision"),
+    "extra": ("in_progress", "delivered", "in_revision"),
 }
+_WITH_AMOUNT = ("partial_refund", "extra")
+_WITH_TIME = ("extension", "extra")
+
+
+def opened_by(policy: Policy, kind: Kind) -> tuple[Party, ...]:
+    """The parties that may open a kind of request."""
+    match kind:
+        case "cancel":
+            return policy.requests.cancel.by
+        case "partial_refund":
+            return policy.requests.partial_refund.by
+        case "extension" | "extra":
+            return ("freelancer",)
+        case "update":
+            return ("client",)
+        case _:
+            assert_never(kind)
 
 
 def make_request(decision: Decision, command: MakeRequest, party: Party, checks: Checks) -> None:
@@ -41,15 +57,15 @@ def make_request(decision: Decision, command: MakeRequest, party: Party, checks:
     kind = command.kind
     offered = kind in policy.requests.kinds
     if kind == "partial_refund":
-        offered = offered and order.terms.price > policy.requests.partial_refund.price_above
+        offered = offered and order.price > policy.requests.partial_refund.price_above
     checks.refuse("kind_not_offered", not offered, kind=kind)
     allowed = sorted(code for code, reason in policy.reasons.items() if party in reason.by)
     checks.refuse("unknown_reason", command.reason is not None and command.reason not in allowed, allowed=allowed)
+    checks.refuse("role_not_allowed", party not in opened_by(policy, kind))
     if kind == "cancel":
-        checks.refuse("role_not_allowed", party not in policy.requests.cancel.by)
-        request_cancel(decision, command, party, checks)
+        if not cross(decision, command, party, checks):
+            request_cancel(decision, command, party, checks)
         return
-    checks.refuse("role_not_allowed", party != OPENED_BY[kind])
     checks.refuse("wrong_phase", order.phase not in OPENED_IN[kind], phase=order.phase)
     open_number = order.open_request.number if order.open_request else None
     checks.refuse("request_open", open_number is not None, open_request=open_number)
@@ -57,8 +73,10 @@ def make_request(decision: Decision, command: MakeRequest, party: Party, checks:
     free_at = order.free_at.get(party)
     checks.refuse("cooling_down", free_at is not None and decision.now < free_at, available_at=free_at)
     if kind == "partial_refund":
-        _check_refund_amount(order, command.amount, checks)
-    if command.extend_by is not None and kind == "extension":
+        checks.amount(command.amount, refund_bounds(order))
+    if kind == "extra":
+        checks.amount(command.amount, extra_bounds(order))
+    if command.extend_by is not None and kind in _WITH_TIME:
         longest = longest_extension(order)
         checks.refuse("amount_out_of_range", command.extend_by > longest, at_most=write_duration(longest))
     if checks.first():
@@ -70,8 +88,8 @@ def make_request(decision: Decision, command: MakeRequest, party: Party, checks:
             kind=kind,
             by=party,
             version=order.offers + 1,
-            amount=command.amount if kind == "partial_refund" else None,
-            extend_by=command.extend_by if kind == "extension" else None,
+            amount=command.amount if kind in _WITH_AMOUNT else None,
+            extend_by=command.extend_by if kind in _WITH_TIME else None,
             reason=command.reason,
             comment=command.said,
             private_note=command.private_note,
@@ -88,10 +106,6 @@ def longest_extension(order: Order) -> timedelta:
         return LONGEST
     latest = order.terms.ordered_at + 2 * LONGEST
     return max(min(LONGEST, latest - order.due_at), timedelta(0))
-
-
-def _check_refund_amount(order: Order, amount: int | None, checks: Checks) -> None:
-    checks.amount(amount, refund_bounds(order))
 
 
 def check_answerable(decision: Decision, party: Party, expected_version: int | None, checks: Checks) -> None:
@@ -126,31 +140,6 @@ def accept(decision: Decision, command: Accept, party: Party, checks: Checks) ->
         accept_proposal(decision, party)
 
 
-def agree(decision: Decision, request: Request, party: Party, comment: str | None) -> None:
-    """The party asked accepts the offer on the table."""
-    decision.happen(RequestEnded(status="accepted", kind=request.kind, by=party, comment=comment))
-    if request.kind == "cancel":
-        cancel_by_request(decision, "mutual")
-    else:
-        _carry_out(decision, request)
-
-
-def _carry_out(decision: Decision, request: Request) -> None:
-    order = decision.order
-    match request.kind:
-        case "extension":
-            if order.due_at is not None and request.extend_by is not None:
-                decision.happen(DueDateMoved(due_at=order.due_at + request.extend_by))
-        case "partial_refund":
-            decision.happen(PartRefunded(amount=request.amount or 0))
-        case "undo":
-            restore(decision, by_ruling=False)
-        case "update" | "cancel":
-            pass
-        case _:
-            assert_never(request.kind)
-
-
 def decline(decision: Decision, command: Decline, party: Party, checks: Checks) -> None:
     """Say no: nothing moves, and the order goes on unless the policy opens a case [R48, A11]."""
     check_answerable(decision, party, command.expected_version, checks)
@@ -183,14 +172,14 @@ def counter(decision: Decision, command: Counter, party: Party, checks: Checks) 
         return
     refund = request.kind == "partial_refund"
     amount = command.amount
-    checks.amount(amount, refund_bounds(order) if refund else gross_bounds(order))
+    checks.amount(amount, counter_bounds(order, request, party))
     standing = request.amount or 0
-    meets = amount is not None and _meets(request, party, amount, standing)
+    agrees = amount is not None and meets(request, party, amount, standing)
     limit = chosen.partial_refund.max_counters if refund else chosen.cancel.max_counters
-    checks.refuse("too_many_counters", not meets and request.counters >= limit, at_most=limit)
+    checks.refuse("too_many_counters", not agrees and request.counters >= limit, at_most=limit)
     if checks.first() or amount is None:
         return
-    if meets:
+    if agrees:
         agree(decision, request, party, command.said)
         return
     due, reminder = answer_window(decision, request.kind, other(party))
@@ -207,12 +196,6 @@ def counter(decision: Decision, command: Counter, party: Party, checks: Checks) 
     own = party == request.opened_by == "client"
     if chosen.cancel.pay_named_part_at_once and not refund and own and amount > order.released:
         decision.happen(PartReleased(gross=amount))
-
-
-def _meets(request: Request, party: Party, amount: int, standing: int) -> bool:
-    # A cancellation names what the freelancer gets, a partial refund what the client gets back.
-    gives_more = party == "freelancer" if request.kind == "partial_refund" else party == "client"
-    return amount >= standing if gives_more else amount <= standing
 
 
 def withdraw(decision: Decision, command: Withdraw, party: Party, checks: Checks) -> None:
@@ -247,7 +230,7 @@ def end_by_silence(decision: Decision) -> None:
             if kind == "cancel":
                 cancel_by_request(decision, "expired_accepted")
             else:
-                _carry_out(decision, request)
+                carry_out(decision, request)
         case "decline":
             decision.happen(RequestEnded(status="declined", kind=kind, by="system", by_deadline=True))
             _case_after_decline(decision, request)

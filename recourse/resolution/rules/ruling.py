@@ -1,27 +1,21 @@
 """Rulings, appeals, and what happens when operators are silent (rules, 6)."""
 
-from typing import Literal
+from datetime import timedelta
 
-from recourse.resolution.model.commands import Appeal, Rule
+from recourse.resolution.model.case_events import AppealOpened, AppealUndecided, CaseClosed, CaseReminded, RulingMade
+from recourse.resolution.model.commands import Appeal
 from recourse.resolution.model.dispute import Case
-from recourse.resolution.model.events import (
-    AppealOpened,
-    AppealUndecided,
-    CaseClosed,
-    CaseReminded,
-    RequestReopened,
-    ResolutionChanged,
-    RulingMade,
-    SettlementDue,
-)
+from recourse.resolution.model.events import RequestReopened, ResolutionChanged, SettlementDue
+from recourse.resolution.model.operator_commands import Rule
 from recourse.resolution.model.order import Order
 from recourse.resolution.model.refusals import Checks
-from recourse.resolution.model.vocabulary import Fallback, Party
-from recourse.resolution.rules.cases import check_case, check_gross
+from recourse.resolution.model.vocabulary import FallbackEnd, Party
+from recourse.resolution.rules.cases import check_case, check_gross, check_taker, ruled_before
 from recourse.resolution.rules.decision import Decision
 from recourse.resolution.rules.ending import cancel_by_case
 from recourse.resolution.rules.undoing import restore
 from recourse.resolution.rules.windows import answer_window
+from recourse.resolution.rules.working import close_as_completed
 from recourse.wording import texts
 
 
@@ -29,6 +23,7 @@ def rule(decision: Decision, command: Rule, operator: str, checks: Checks) -> No
     """The operator decides: cancel at an amount, go on, or (an operator review) let the parties decide."""
     order = decision.order
     case = check_case(order, checks)
+    check_taker(order, operator, checks)
     ruled = case is not None and case.ruling is not None and case.stage != "appeal"
     checks.refuse("wrong_phase", ruled, stage=case.stage if case else None)
     handing_back = command.outcome == "let_them_decide"
@@ -39,8 +34,7 @@ def rule(decision: Decision, command: Rule, operator: str, checks: Checks) -> No
     checks.refuse("explanation_required", not explanation)
     if command.outcome == "cancel":
         check_gross(order, command.amount, checks)
-    same = case is not None and case.ruling is not None and case.ruling.operator == operator
-    checks.refuse("same_operator", same and case is not None and case.stage == "appeal")
+    checks.refuse("same_operator", case is not None and ruled_before(case, operator))
     if checks.first() or case is None:
         return
     if handing_back:
@@ -167,18 +161,37 @@ def remind_operator(decision: Decision) -> None:
 _FALLBACK = texts("fallback", "long")
 
 
-def fallback_of(order: Order, case: Case) -> Fallback | Literal["let_them_decide"]:
-    """What happens when no operator decides this case in time."""
+# Words in the last day of a case win nothing.
+LAST_WORD = timedelta(hours=24)
+
+
+def fallback_of(order: Order, case: Case) -> FallbackEnd:
+    """What happens when no operator decides this case in time, as things stand now."""
     if case.review:
         return "let_them_decide"
-    fallback = order.policy.cases.fallback
+    cases = order.policy.cases
+    fallback = cases.operator_case_fallback if case.opened_by == "operator" else cases.fallback
+    if fallback == "for_who_spoke":
+        return _for_who_spoke(order, case)
     # An order that everybody forgot does not go on for ever.
     if case.dormant and fallback == "continue":
         fallback = "cancel_split"
-    # Where nothing was begun there is nothing to split.
-    if fallback == "cancel_split" and order.phase == "waiting_requirements":
+    return _split(order) if fallback == "cancel_split" else fallback
+
+
+def _for_who_spoke(order: Order, case: Case) -> FallbackEnd:
+    """The side that alone has said something, and in time, gets its way (rules, 15)."""
+    spoke = list(case.spoke_at)
+    if len(spoke) != 1 or case.spoke_at[spoke[0]] >= case.due_at - LAST_WORD:
+        return _split(order)
+    if spoke[0] == "client":
         return "cancel_full_refund"
-    return fallback
+    return "completes" if order.phase == "delivered" else "continue"
+
+
+def _split(order: Order) -> FallbackEnd:
+    # Where nothing was begun there is nothing to split.
+    return "cancel_full_refund" if order.phase == "waiting_requirements" else "cancel_split"
 
 
 def fall_back(decision: Decision) -> None:
@@ -191,10 +204,10 @@ def fall_back(decision: Decision) -> None:
     if fallback == "let_them_decide":
         _let_them_decide(decision, None, "No operator reviewed this in time: it is between you two.", overdue=True)
         return
-    goes_on = fallback == "continue"
+    goes_on = fallback in ("continue", "completes")
     gross = order.released
     if fallback == "cancel_split":
-        gross += (order.terms.price - order.released - order.refunded) // 2
+        gross += (order.price - order.released - order.refunded) // 2
     decision.happen(
         RulingMade(
             outcome="continue" if goes_on else "cancel",
@@ -205,5 +218,7 @@ def fall_back(decision: Decision) -> None:
         )
     )
     decision.happen(CaseClosed(because="fallback", by="system"))
-    if not goes_on:
+    if fallback == "completes":
+        close_as_completed(decision, None)
+    elif not goes_on:
         cancel_by_case(decision, case, "fallback", gross)

@@ -1,8 +1,9 @@
 """Words, files and reviews: recorded, and nothing else moves (rules, 2 and 8)."""
 
-from recourse.resolution.model.commands import AddEvidence, LeaveFeedback, OrderAgain, SendMessage
-from recourse.resolution.model.events import EvidenceAdded, FeedbackLeft, MessageSent, ResolutionChanged
+from recourse.resolution.model.commands import AddEvidence, LeaveFeedback, NoteToStaff, OrderAgain, SendMessage
+from recourse.resolution.model.events import EvidenceAdded, FeedbackLeft, MessageSent, NoteTaken, ResolutionChanged
 from recourse.resolution.model.lateness import lateness
+from recourse.resolution.model.operator_commands import TakeNote
 from recourse.resolution.model.order import Order
 from recourse.resolution.model.refusals import Checks
 from recourse.resolution.model.vocabulary import Party, Visibility
@@ -23,6 +24,18 @@ def add_evidence(decision: Decision, command: AddEvidence, party: Party, checks:
                 by=party, title=command.title, kind=command.kind, sha256=command.sha256, address=command.address
             )
         )
+
+
+def take_note(decision: Decision, command: TakeNote, checks: Checks) -> None:
+    """An operator's note; only operators read it (rules, 14)."""
+    if not checks.first():
+        decision.happen(NoteTaken(by="operator"))
+
+
+def note_to_staff(decision: Decision, command: NoteToStaff, party: Party, checks: Checks) -> None:
+    """A party's note to operators; the other side does not learn that it was written."""
+    if not checks.first():
+        decision.happen(NoteTaken(by=party, told=decision.order.open_case is not None))
 
 
 def reviews_left(order: Order, party: Party) -> list[Visibility]:

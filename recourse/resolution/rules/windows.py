@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import assert_never
 
-from recourse.resolution.model.durations import window_end
+from recourse.resolution.model.durations import time_counted, window_end
 from recourse.resolution.model.order import Order
 from recourse.resolution.model.vocabulary import Party, RequestKind, Silence
 from recourse.resolution.model.zones import Offsets, offsets_of
@@ -24,16 +24,36 @@ def answer_window(decision: Decision, kind: RequestKind, asked: Party) -> tuple[
             length, reminder = requests.update.window.freelancer_asked, requests.update.reminder
         case "partial_refund":
             length, reminder = requests.partial_refund.window.of(asked), requests.partial_refund.reminder
+        case "extra":
+            length, reminder = requests.extra.window.client_asked, requests.extra.reminder
         case "undo":
             # An undo has no reminder of its own; it is reminded like a cancellation, where that fits its window.
             length, reminder = undo.consent_window, requests.cancel.reminder
             reminder = reminder if reminder is not None and reminder < length else None
         case _:
             assert_never(kind)
-    pause = policy.answers.pause
-    offsets = decision.offsets or (offsets_of(policy.answers.time_zone, now) if pause else Offsets.utc())
-    remind_at = None if reminder is None else window_end(now, reminder, pause, offsets)
-    return window_end(now, length, pause, offsets), remind_at
+    windows = AnswerTime(decision)
+    # The window of a party that is away begins when it is back.
+    start = decision.order.away_until(asked, now) or now
+    return windows.end(start, length), None if reminder is None else windows.end(start, reminder)
+
+
+class AnswerTime:
+    """Answer windows as the policy counts them: on days that it does not pause."""
+
+    def __init__(self, decision: Decision) -> None:
+        answers = decision.order.policy.answers
+        self._pauses = answers.pauses
+        needed = self._pauses is not None and decision.offsets is None
+        self._offsets = offsets_of(answers.time_zone, decision.now) if needed else decision.offsets or Offsets.utc()
+
+    def end(self, start: datetime, length: timedelta) -> datetime:
+        """When so much time has passed since then."""
+        return window_end(start, length, self._pauses, self._offsets)
+
+    def moved(self, deadline: datetime, since: datetime, until: datetime) -> datetime:
+        """A deadline that has, at `until`, what it had left at `since`."""
+        return self.end(until, time_counted(since, deadline, self._pauses, self._offsets))
 
 
 def silence_means(order: Order, kind: RequestKind, asked: Party) -> Silence:
@@ -49,6 +69,8 @@ def silence_means(order: Order, kind: RequestKind, asked: Party) -> Silence:
         case "partial_refund":
             silence = requests.partial_refund.silence
             return silence.client_asked if asked == "client" else silence.freelancer_asked
+        case "extra":
+            return requests.extra.silence.client_asked
         case "undo":
             return "lapse"
         case _:

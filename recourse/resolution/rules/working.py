@@ -1,8 +1,8 @@
 """The work itself: requirements, delivery, revisions, completion (rules, 2)."""
 
+from recourse.resolution.model.case_events import CaseClosed
 from recourse.resolution.model.commands import AskRevision, Complete, Deliver, SubmitRequirements
 from recourse.resolution.model.events import (
-    CaseClosed,
     Completed,
     Delivered,
     RequestEnded,

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from recourse.resolution.model.commands import Actor
+from recourse.resolution.model.command import Actor
+from recourse.resolution.model.commands import COMMANDS
 from recourse.resolution.model.entry import AppliedEntry, ClockFired, EntryContent, RefusedEntry
 from recourse.resolution.model.events import Event, FeedbackLeft, RequestOpened
 from recourse.resolution.model.money import balances
@@ -18,9 +19,6 @@ from recourse.resolution.model.vocabulary import PARTIES
 from recourse.resolution.rules.clocks import Clock, next_clock
 from recourse.resolution.rules.decision import Decision
 from recourse.resolution.shown.turn import turn
-
-# What of a command only operators may read, besides notes to them.
-PRIVATE_FIELDS = {"settle_by_hand": ("reference", "explanation"), "payment_event": ("reference",)}
 
 
 def entry_content(
@@ -37,8 +35,9 @@ def entry_content(
     if message is None:
         raise AssertionError("a decision is about a message or a clock")
     fields, actor = dict(message.fields), message.actor
-    hidden = PRIVATE_FIELDS.get(message.name, ())
-    private = {key: fields.pop(key) for key in ("private_note", "unreadable", *hidden) if key in fields}
+    command = COMMANDS.get(message.name)
+    kept_apart = ("unreadable", *(command.for_operators if command else ()))
+    private = {key: fields.pop(key) for key in kept_apart if key in fields}
     sent: dict[str, Any] = {
         "at": decision.now,
         "actor": actor,
@@ -57,7 +56,8 @@ def entry_content(
             to=before.phase,
         )
     private_review = any(isinstance(event, FeedbackLeft) and event.visibility == "private" for event in events)
-    return AppliedEntry(**sent, **happened, confidential=private_review)
+    unseen = private_review or (command is not None and command.unseen)
+    return AppliedEntry(**sent, **happened, confidential=unseen)
 
 
 def _without_private(event: Event) -> Event:

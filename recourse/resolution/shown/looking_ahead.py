@@ -8,7 +8,8 @@ from typing import Any
 
 from pydantic import AwareDatetime, ConfigDict, Field
 
-from recourse.resolution.model.commands import COMMANDS, Accept, Actor, AnyCommand
+from recourse.resolution.model.command import Actor
+from recourse.resolution.model.commands import COMMANDS, Accept, AnyCommand
 from recourse.resolution.model.money import Balances, in_the_end
 from recourse.resolution.model.order import Order
 from recourse.resolution.model.reading import Message
@@ -37,7 +38,8 @@ from recourse.resolution.shown.scores import scores
 from recourse.resolution.shown.trying import Action, described, variants
 from recourse.resolution.shown.views import reviews, settles_at
 
-ALWAYS = frozenset({"message", "add_evidence"})
+# Possible at any time.
+ALWAYS = frozenset({"message", "add_evidence", "note", "note_to_staff"})
 _NOBODY = "\x01 nobody"
 
 
@@ -173,8 +175,10 @@ def _until(order: Order, name: str) -> datetime | None:
             return request.answer_due_at if request else case.due_at if case else None
         case "appeal":
             return order.case.appealable_until if order.case else None
-        case "settle" | "rule":
+        case "settle" | "rule" | "take_case" | "release_case":
             return case.due_at if case else None
+        case "give_time":
+            return request.answer_due_at if request else None
         case _:
             return None
 

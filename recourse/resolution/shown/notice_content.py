@@ -4,9 +4,11 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from recourse.resolution.model.commands import COMMANDS, Accept, Actor
-from recourse.resolution.model.events import Event, RulingMade, SettlementOffered
-from recourse.resolution.model.money import Balances, at_the_end, gross_bounds, in_the_end, refund_bounds
+from recourse.resolution.model.case_events import CaseTaken, RulingMade, SettlementOffered
+from recourse.resolution.model.command import Actor
+from recourse.resolution.model.commands import COMMANDS, Accept
+from recourse.resolution.model.events import Event
+from recourse.resolution.model.money import Balances, at_the_end, gross_bounds, in_the_end
 from recourse.resolution.model.notice import (
     Amounts,
     CaseTold,
@@ -19,6 +21,7 @@ from recourse.resolution.model.notice import (
 )
 from recourse.resolution.model.order import Order
 from recourse.resolution.model.vocabulary import party_of
+from recourse.resolution.rules.agreeing import counter_bounds
 from recourse.resolution.rules.decide import decide
 from recourse.resolution.rules.decision import Decision
 from recourse.resolution.rules.paying import pay_all
@@ -28,7 +31,19 @@ from recourse.resolution.shown.turn import turn
 from recourse.resolution.shown.views import settles_at
 
 # The fields of an event that a notice repeats.
-_OF_THE_EVENT = ("comment", "explanation", "reason", "amount", "version", "outcome", "status", "text", "rating", "leg")
+_OF_THE_EVENT = (
+    "comment",
+    "explanation",
+    "reason",
+    "amount",
+    "version",
+    "outcome",
+    "status",
+    "text",
+    "rating",
+    "until",
+    "leg",
+)
 
 
 def content(event: Event, after: Order, receiver: Receiver, at: datetime) -> NoticeBody:
@@ -49,6 +64,7 @@ def content(event: Event, after: Order, receiver: Receiver, at: datetime) -> Not
         silence_means=silence,
         answers=answers,
         if_accepted=_if_accepted(after, receiver, at) if "accept" in answers else None,
+        for_=event.former if isinstance(event, CaseTaken) else None,
         **{key: getattr(event, key) for key in _OF_THE_EVENT if hasattr(event, key)},
     )
 
@@ -117,8 +133,8 @@ def _possible(event: Event, order: Order, receiver: Receiver) -> Iterator[Notice
 
 
 def _taken(order: Order, name: NoticeAnswer, receiver: Receiver, at: datetime) -> bool:
-    request = order.open_request
-    bounds = refund_bounds(order) if request and request.kind == "partial_refund" else gross_bounds(order)
+    request, party = order.open_request, party_of(receiver)
+    bounds = counter_bounds(order, request, party) if request and name == "counter" else gross_bounds(order)
     named = bounds if name in ("counter", "settle", "propose") else (None,)
     actor = {"role": receiver, "id": "\x01" if receiver == "operator" else order.party(receiver)}
     for amount in named:

@@ -4,29 +4,40 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import assert_never
 
-from recourse.resolution.model.events import (
-    AnswerReminded,
+from recourse.resolution.model.case_events import (
     AppealOpened,
     AppealUndecided,
-    AutoCompleteStarted,
-    AutoCompleteStopped,
-    CancellationUndone,
     CaseClosed,
     CaseOpened,
+    CaseReleased,
     CaseReminded,
+    CaseTaken,
+    ProposalAccepted,
+    ProposalMade,
+    RulingMade,
+    RulingNeeded,
+    SettlementOffered,
+)
+from recourse.resolution.model.events import (
+    AnswerReminded,
+    AnswersMoved,
+    AutoCompleteStarted,
+    AutoCompleteStopped,
+    CameBack,
+    CancellationUndone,
     Completed,
     Delivered,
     DueDateMoved,
     Event,
     EvidenceAdded,
+    ExtraAgreed,
     FeedbackLeft,
     FollowedUp,
     MessageSent,
+    NoteTaken,
     OrderCanceled,
     PartRefunded,
     PartReleased,
-    ProposalAccepted,
-    ProposalMade,
     RequestCountered,
     RequestEnded,
     RequestOpened,
@@ -34,10 +45,9 @@ from recourse.resolution.model.events import (
     RequirementsSubmitted,
     ResolutionChanged,
     RevisionRequested,
-    RulingMade,
-    RulingNeeded,
     SettlementDue,
-    SettlementOffered,
+    TimeGiven,
+    WentAway,
 )
 from recourse.resolution.model.notice import Notice, NoticeName, Receiver
 from recourse.resolution.model.order import Order
@@ -144,6 +154,17 @@ def _told(before: Order, event: Event, after: Order) -> Iterator[tuple[Receiver,
                 yield other(event.by), "feedback_received"
         case FollowedUp():
             yield "freelancer", "follow_up"
+        case WentAway():
+            if event.asked:
+                yield other(event.by), "party_away"
+        case TimeGiven():
+            yield other(event.by), "time_given"
+        case CaseTaken():
+            if event.former is not None:
+                yield "operator", "case_taken_over"
+        case NoteTaken():
+            if event.told:
+                yield "operator", "note_received"
         case (
             DueDateMoved()
             | PartRefunded()
@@ -158,6 +179,10 @@ def _told(before: Order, event: Event, after: Order) -> Iterator[tuple[Receiver,
             | AutoCompleteStarted()
             | ProposalAccepted()
             | EvidenceAdded()
+            | ExtraAgreed()
+            | CameBack()
+            | AnswersMoved()
+            | CaseReleased()
         ):
             return
         case _:

@@ -8,8 +8,9 @@ from functools import partial
 
 from recourse.resolution.model.facts import Facts, facts
 from recourse.resolution.model.money import round_half_up
-from recourse.resolution.model.order import Histories, History, Order
+from recourse.resolution.model.order import Order
 from recourse.resolution.model.policy import Policy
+from recourse.resolution.model.terms import Histories, History
 from recourse.resolution.model.vocabulary import PARTIES, Party
 
 

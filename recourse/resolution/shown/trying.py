@@ -1,20 +1,23 @@
 """How a command can be filled in now: variants to try, and the bounds of those that would be applied (rules, 11)."""
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pydantic import AwareDatetime, Field
 
 from recourse.resolution.model.commands import COMMANDS
 from recourse.resolution.model.durations import Duration
-from recourse.resolution.model.money import gross_bounds, refund_bounds
+from recourse.resolution.model.money import compensation, extra_bounds, gross_bounds, refund_bounds
 from recourse.resolution.model.order import Order
 from recourse.resolution.model.record import Reader
-from recourse.resolution.model.vocabulary import Kind, Rating, View, Visibility, if_any
+from recourse.resolution.model.vocabulary import Kind, Rating, View, Visibility, if_any, party_of
+from recourse.resolution.rules.agreeing import counter_bounds
 from recourse.resolution.rules.requesting import longest_extension
 
 Fields = dict[str, Any]
+# The policy cuts an absence to what it leaves the party.
+_LATE = datetime(9999, 1, 1, tzinfo=UTC)
 
 
 class Bounds(View):
@@ -47,6 +50,8 @@ class Action(View):
     legs: list[str] | None = if_any("The legs of payments that it may be about.")
     amount: Bounds | None = if_any("The bounds of `amount`: the freelancer's gross, or that of an open refund.")
     refund: Bounds | None = if_any("The bounds of `amount` in a partial refund.")
+    extra: Bounds | None = if_any("The bounds of `amount` in an extra.")
+    give: Durations | None = if_any("How much more time you can give the other side.")
     visibility: list[Visibility] | None = if_any("Who may read a review.")
 
 
@@ -58,7 +63,7 @@ def variants(order: Order, name: str, role: Reader) -> Iterator[Fields]:
             yield from _requests(order, role)
         case "counter":
             request = order.open_request
-            bounds = refund_bounds(order) if request and request.kind == "partial_refund" else (least, most)
+            bounds = counter_bounds(order, request, party_of(role)) if request else (least, most)
             # Where counter-offers are used up, only one that meets the standing offer is left.
             standing = request.amount if request and request.amount is not None else least
             yield from ({"amount": amount} for amount in (*bounds, standing))
@@ -80,6 +85,16 @@ def variants(order: Order, name: str, role: Reader) -> Iterator[Fields]:
             yield from ({"leg": leg.id, "reference": "-", "explanation": "-"} for leg in order.legs)
         case "accept" | "appeal":
             yield {"comment": "-"}
+        case "give_time":
+            yield {"by": timedelta(seconds=1)}
+        case "away":
+            yield {"until": _LATE}
+        case "open_case":
+            yield {"explanation": "-"}
+        case "note" | "note_to_staff":
+            yield {"text": "-"}
+        case "take_case":
+            yield from ({"over": over} for over in (False, True))
         case _:
             yield {}
 
@@ -89,14 +104,18 @@ def _requests(order: Order, role: Reader) -> Iterator[Fields]:
     reason = next((code for code, known in policy.reasons.items() if role in known.by), None)
     base: Fields = {"comment": "-", "reason": reason}
     attested = [*policy.requests.cancel.attestations, *policy.requests.cancel.no_agreement_attestations]
-    amounts = gross_bounds(order) if role in policy.requests.cancel.amount_from else (None,)
-    for amount in amounts:
+    least, most = gross_bounds(order)
+    # At a bound, or at what crosses the other side's request.
+    standing = order.open_request.amount if order.open_request else None
+    named = (least, max(least, compensation(order)), most if standing is None else standing, most)
+    for amount in dict.fromkeys(named) if role in policy.requests.cancel.amount_from else (None,):
         yield {"kind": "cancel", "amount": amount, "attestations": attested, **base}
     if policy.requests.cancel.no_agreement:
         yield {"kind": "cancel", "no_agreement": True, "attestations": attested, **base}
     yield {"kind": "extension", "extend_by": timedelta(seconds=1), **base}
     yield {"kind": "update", **base}
     yield from ({"kind": "partial_refund", "amount": amount, **base} for amount in refund_bounds(order))
+    yield from ({"kind": "extra", "amount": amount, **base} for amount in extra_bounds(order))
 
 
 def described(order: Order, name: str, role: Reader, applied: Sequence[Fields], until: datetime | None) -> Action:
@@ -109,6 +128,10 @@ def described(order: Order, name: str, role: Reader, applied: Sequence[Fields], 
             about = _described_requests(order, role, applied)
         case "counter" | "settle" | "propose" | "rule":
             about["amount"] = _bounds(applied)
+        case "give_time":
+            given = order.open_request.given if order.open_request else timedelta(0)
+            left = order.policy.answers.give_time_at_most - given
+            about["give"] = Durations(at_least=timedelta(seconds=1), at_most=left)
         case _:
             pass
     for field, plural in (("visibility", "visibility"), ("rating", "rating"), ("outcome", "outcomes"), ("leg", "legs")):
@@ -121,7 +144,7 @@ def _described_requests(order: Order, role: Reader, applied: Sequence[Fields]) -
     cancel, kinds = order.policy.requests.cancel, _each("kind", applied)
     canceling = [fields for fields in applied if fields["kind"] == "cancel"]
     alone = any(fields.get("no_agreement") for fields in applied)
-    longest = longest_extension(order) if "extension" in kinds else None
+    longest = longest_extension(order) if {"extension", "extra"} & set(kinds) else None
     return {
         "kinds": kinds,
         "reasons": sorted(code for code, reason in order.policy.reasons.items() if role in reason.by),
@@ -130,6 +153,7 @@ def _described_requests(order: Order, role: Reader, applied: Sequence[Fields]) -
         "no_agreement_attestations": list(cancel.no_agreement_attestations) if alone else None,
         "extend_by": Durations(at_least=timedelta(seconds=1), at_most=longest) if longest else None,
         "refund": _bounds([fields for fields in applied if fields["kind"] == "partial_refund"]),
+        "extra": _bounds([fields for fields in applied if fields["kind"] == "extra"]),
     }
 
 

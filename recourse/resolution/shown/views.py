@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import AwareDatetime, Field
 
-from recourse.resolution.model.dispute import Offers, Proposal
+from recourse.resolution.model.dispute import Case, Offers, Proposal
 from recourse.resolution.model.lateness import lateness
 from recourse.resolution.model.money import Balances, balances
 from recourse.resolution.model.notice import CaseTold, RequestTold, ResolutionTold
@@ -59,6 +59,20 @@ class CaseView(CaseTold):
     offers: Offers = Field(description="The amounts at which the parties would settle.")
     proposal: Proposal | None = Field(description="The operator's proposal.")
     ruling: RulingView | None = Field(description="The operator's ruling.")
+    handled: bool = Field(description="Whether an operator works on it.")
+
+
+class CaseOfOperators(CaseView):
+    """The order's latest case, as operators see it."""
+
+    taken_by: str | None = Field(description="The operator that works on it.")
+
+
+class AwayView(View):
+    """Until when each party is away."""
+
+    client: AwareDatetime | None = Field(description="When the client is back; null: it is not away.")
+    freelancer: AwareDatetime | None = Field(description="When the freelancer is back; null: it is not away.")
 
 
 class ResolutionView(ResolutionTold):
@@ -89,7 +103,7 @@ class OrderView(View):
     client: str = Field(description="The client's id.")
     freelancer: str = Field(description="The freelancer's id.")
     currency: str = Field(description="The currency of all amounts, by ISO 4217.")
-    price: int = Field(description="The price, in minor units.")
+    price: int = Field(description="The price with all extras, in minor units.")
     service_fee: int = Field(description="The fee that the client paid on top, in minor units.")
     ordered_at: AwareDatetime = Field(description="When it was ordered.")
     phase: Phase = Field(description="Where the order stands.")
@@ -98,9 +112,10 @@ class OrderView(View):
     completes_at: AwareDatetime | None = Field(description="When the delivered order completes by itself.")
     closed_at: AwareDatetime | None = Field(description="When it was completed or canceled.")
     request: RequestView | None = Field(description="The latest request.")
-    case: CaseView | None = Field(description="The latest case.")
+    case: CaseOfOperators | CaseView | None = Field(description="The latest case.")
     resolution: ResolutionView | None = Field(description="How a canceled order ended.")
     turn: Turn = Field(description="Who must act next, and until when.")
+    away: AwayView = Field(description="Until when each party is away; its own answer windows stand still so long.")
     settlement: SettlementStatus = Field(description="Where the final payment stands.")
     settles_at: AwareDatetime | None = Field(description="When held money moves, if nothing else is decided.")
     money: Balances = Field(description="Where the money is now.")
@@ -124,8 +139,8 @@ def view(order: Order, reader: Reader, now: datetime) -> OrderView:
         client=terms.client,
         freelancer=terms.freelancer,
         currency=terms.currency,
-        price=terms.price,
-        service_fee=terms.service_fee,
+        price=order.price,
+        service_fee=order.service_fee,
         ordered_at=terms.ordered_at,
         phase=order.phase,
         lateness=lateness(order, now),
@@ -133,9 +148,10 @@ def view(order: Order, reader: Reader, now: datetime) -> OrderView:
         completes_at=completes_at(order),
         closed_at=order.closed_at,
         request=_request(order, operator),
-        case=CaseView.model_validate(case) if case else None,
+        case=_case(case, operator) if case else None,
         resolution=ResolutionView.model_validate(resolution) if resolution else None,
         turn=turn(order),
+        away=AwayView(client=order.away_until("client", now), freelancer=order.away_until("freelancer", now)),
         settlement=order.settlement,
         settles_at=settles_at(order),
         money=balances(order),
@@ -183,6 +199,11 @@ def settles_at(order: Order) -> datetime | None:
     if request and request.answer_due_at:
         return max(order.hold_until, request.answer_due_at)
     return order.hold_until
+
+
+def _case(case: Case, operator: bool) -> CaseView:
+    # Parties learn that somebody works on it, never the name.
+    return (CaseOfOperators if operator else CaseView).model_validate(case)
 
 
 def _request(order: Order, operator: bool) -> RequestView | None:

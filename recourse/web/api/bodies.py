@@ -8,7 +8,8 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel, create_model
 from pydantic_core import to_json
 
-from recourse.resolution.model.commands import COMMANDS, Command
+from recourse.resolution.model.command import Command
+from recourse.resolution.model.commands import COMMANDS
 from recourse.resolution.model.fields import excerpt
 from recourse.runtime.exact_json import read_json
 from recourse.web.access import token_first

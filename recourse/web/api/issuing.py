@@ -9,7 +9,7 @@ from pydantic import Field
 from recourse.database.sessions import SessionRow, end_session, list_sessions
 from recourse.resolution.model.durations import Duration, write_duration
 from recourse.resolution.model.fields import excerpt
-from recourse.resolution.model.order import Id
+from recourse.resolution.model.terms import Id
 from recourse.resolution.model.vocabulary import Frozen, View
 from recourse.web.access import Caller, TheSite, answers, keep_token, service_only, staff_only
 from recourse.web.api.bodies import TokenRoute

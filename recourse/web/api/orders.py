@@ -10,8 +10,8 @@ from pydantic import AfterValidator, Field
 
 from recourse.database.lists import Wanted, list_orders
 from recourse.resolution.model.notice import Notice
-from recourse.resolution.model.order import Terms
 from recourse.resolution.model.record import Export
+from recourse.resolution.model.terms import Terms
 from recourse.resolution.model.vocabulary import PARTIES, Frozen, Party
 from recourse.resolution.shown.looking_ahead import Actions
 from recourse.resolution.shown.views import OrderView

@@ -16,7 +16,7 @@ from starlette.responses import Response
 
 from recourse.database.orders import read_answer
 from recourse.errors import OrderNotRunning
-from recourse.resolution.model.commands import Actor
+from recourse.resolution.model.command import Actor
 from recourse.resolution.model.outcome import Applied, Refused
 from recourse.resolution.model.record import Reader
 from recourse.resolution.shown.looking_ahead import Ahead, WouldBeRefused

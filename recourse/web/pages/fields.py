@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 from recourse.resolution.model.amounts import read_amount, write_amount
@@ -12,7 +13,7 @@ from recourse.wording.english import span
 
 # Of a browser's form, each field with all the values that were given for it.
 Typed = Mapping[str, list[str]]
-Shape = Literal["line", "text", "money", "one", "some", "yes", "length"]
+Shape = Literal["line", "text", "money", "one", "some", "yes", "length", "instant"]
 
 
 @dataclass(frozen=True)
@@ -72,8 +73,18 @@ class Field:
                 return read_amount(text, self.currency) if text else None
             case "length":
                 return _length(text, next(iter(typed.get(f"{self.name}_unit", ())), "h")) if text else None
+            case "instant":
+                return _instant(text) if text else None
             case _:
                 return text or None
+
+
+def _instant(text: str) -> str:
+    """A day and a time in UTC, as people write them; the day alone is its beginning."""
+    try:
+        return datetime.fromisoformat(text).replace(tzinfo=UTC).isoformat()
+    except ValueError:
+        raise ValueError("Write a day and a time, such as 2027-01-04 09:00.") from None
 
 
 def _length(text: str, unit: str) -> str:

@@ -98,8 +98,7 @@ def forms(order: Order, role: Reader, actions: Mapping[str, Action], *, alone: b
         for name, action in actions.items()
         for form in (_requests(order, role, action, alone) if name == "request" else [_form(order, role, name, action)])
     ]
-    if role in PARTIES:
-        found += _always()
+    found += _always() if role in PARTIES else _always_for_operators()
     rank = {key: number for number, key in enumerate(KEYS)}
     return sorted(found, key=lambda form: rank[form.key])
 
@@ -108,16 +107,9 @@ def forms(order: Order, role: Reader, actions: Mapping[str, Action], *, alone: b
 KEYS = (
     *("accept", "counter", "decline", "rule", "propose", "submit-requirements", "deliver", "complete", "ask-revision"),
     *("undo", "settle", "appeal", "escalate", "withdraw", "request-cancel", "request-no-agreement"),
-    *(
-        "request-extension",
-        "request-update",
-        "request-partial-refund",
-        "retry-payment",
-        "settle-by-hand",
-        "leave-feedback",
-        "message",
-        "add-evidence",
-    ),
+    *("request-extension", "request-update", "request-partial-refund", "request-extra", "give-time", "away", "back"),
+    *("retry-payment", "settle-by-hand"),
+    *("take-case", "release-case", "open-case", "leave-feedback", "message", "note-to-staff", "note", "add-evidence"),
 )
 
 
@@ -199,6 +191,28 @@ def _form(order: Order, role: Reader, name: str, action: Action) -> Form:
             why = comment("Explanation", required=True, name="explanation", hint="Only operators read this.")
             reference = Field("reference", "Reference", "line", required=True, hint="Only operators read this.")
             return form("Note a payment by hand", action.about, "Note it", leg, reference, why)
+        case "give_time":
+            at_most = f"At most {span(action.give.at_most)}." if action.give else ""
+            length = Field("by", "How much more time", "length", at_most, required=True)
+            return form("Give more time", "The other side gets more time to answer.", "Give it", length)
+        case "away":
+            hint = "Day and time in UTC, such as 2027-01-04 09:00."
+            when = Field("until", "Until when you are away", "instant", hint, required=True)
+            about = "Your own time to answer stands still until then. You are back as soon as you do anything."
+            return form("Say that you are away", about, "Say it", when, weight="quiet")
+        case "back":
+            return form("Say that you are back", "Your time to answer runs again.", "I am back")
+        case "open_case":
+            why = comment("Explanation", required=True, name="explanation", hint="Both parties read this.")
+            about = "An operator looks at the order, though no party has asked for it. This is possible once per order."
+            return form("Open a case", about, "Open it", why, weight="quiet")
+        case "take_case":
+            taken = order.open_case is not None and order.open_case.handled
+            over = Field("over", "Take it over from the operator that has it", "yes")
+            about = "You work on this case. The parties learn that somebody does, not who."
+            return form("Take the case", about, "Take it", *((over,) if taken else ()))
+        case "release_case":
+            return form("Give the case back", "Another operator can take it.", "Give it back", weight="quiet")
         case "leave_feedback":
             shown = {one: _VISIBILITIES[one] for one in action.visibility or ()}
             rated = {one: _RATINGS[one] for one in action.rating or ()}
@@ -243,10 +257,18 @@ def _requests(order: Order, role: Reader, action: Action, alone: bool) -> Iterat
             case "update":
                 about = "You ask the freelancer how the order is coming along."
                 yield _request(kind, "Ask for an update", about, "Ask for it", comment(hint=BOTH_READ))
+            case "extra":
+                cost = money("amount", "What it costs", action.extra, currency, required=True)
+                length = Field("extend_by", "How much longer the order takes", "length")
+                what = comment("What it is", hint=BOTH_READ)
+                about = "You offer more work at more cost. If the client accepts, it pays the cost and its service fee."
+                yield _request(kind, "Offer an extra", about, "Offer it", cost, length, what)
             case _:
                 amount = money("amount", "What the client gets back", action.refund, currency, required=True)
                 about = "The client gets a part of the price back, and the order goes on."
-                yield _request(kind, "Offer a partial refund", about, "Offer it", amount, comment(hint=BOTH_READ))
+                title = "Offer a partial refund" if role == "freelancer" else "Ask for a part back"
+                button = "Offer it" if role == "freelancer" else "Ask for it"
+                yield _request(kind, title, about, button, amount, comment(hint=BOTH_READ))
 
 
 def _cancellations(order: Order, role: Reader, action: Action, alone: bool) -> Iterator[Form]:
@@ -294,6 +316,9 @@ def _request(kind: str, title: str, about: str, button: str, *fields: Field, wei
 def _always() -> Iterator[Form]:
     said = comment("Message", required=True)
     yield Form("message", "message", "Write a message", "The other side reads it.", "Send it", (said,), weight="quiet")
+    note = comment("Note", required=True, name="text", hint="Only the marketplace's operators ever read this.")
+    about = "The other side does not learn of it."
+    yield Form("note-to-staff", "note_to_staff", "Write to the operators", about, "Send it", (note,), weight="quiet")
     address = "Where it can be read, such as https://files.example/7"
     yield Form(
         "add-evidence",
@@ -309,3 +334,8 @@ def _always() -> Iterator[Form]:
         ),
         weight="quiet",
     )
+
+
+def _always_for_operators() -> Iterator[Form]:
+    note = comment("Note", required=True, name="text", hint="Only operators ever read this.")
+    yield Form("note", "note", "Write a note", "It is kept with the order.", "Keep it", (note,), weight="quiet")

@@ -8,7 +8,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from recourse.resolution.model.commands import Actor
+from recourse.resolution.model.command import Actor
 from recourse.resolution.model.order import Order
 from recourse.resolution.model.record import ExportedEntry, Reader
 from recourse.resolution.model.vocabulary import PARTIES

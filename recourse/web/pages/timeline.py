@@ -7,25 +7,27 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from recourse.resolution.model.amounts import write_amount
-from recourse.resolution.model.commands import Actor
-from recourse.resolution.model.entry import AppliedEntry, ClockFired, EntryContent, OtherEvent, RefusedEntry
-from recourse.resolution.model.events import (
+from recourse.resolution.model.case_events import (
     AppealUndecided,
-    CancellationUndone,
     CaseClosed,
     CaseOpened,
+    ProposalMade,
+    RulingMade,
+    RulingNeeded,
+    SettlementOffered,
+)
+from recourse.resolution.model.command import Actor
+from recourse.resolution.model.entry import AppliedEntry, ClockFired, EntryContent, OtherEvent, RefusedEntry
+from recourse.resolution.model.events import (
+    CancellationUndone,
     Completed,
     Event,
     FeedbackLeft,
     OrderCanceled,
     PartRefunded,
-    ProposalMade,
     RequestCountered,
     RequestEnded,
     RequestOpened,
-    RulingMade,
-    RulingNeeded,
-    SettlementOffered,
 )
 from recourse.resolution.model.fields import visible
 from recourse.resolution.model.money import Balances

@@ -7,7 +7,8 @@ from pydantic import BaseModel, TypeAdapter
 
 from recourse.activities.webhook import SCHEMA_VERSION
 from recourse.policies.json_schema import DIALECT, write_defaults
-from recourse.resolution.model.commands import COMMANDS, Command
+from recourse.resolution.model.command import Command
+from recourse.resolution.model.commands import COMMANDS
 from recourse.resolution.model.notice import WebhookBody
 from recourse.resolution.model.order import Opening
 from recourse.resolution.model.outcome import Outcome

@@ -1,0 +1,105 @@
+"""The commands of operators and of the payment provider, and their fields."""
+
+from typing import Any, Literal
+
+from pydantic import Field, StrictBool
+
+from recourse.resolution.model.command import AMOUNT, EXPLANATION, Command
+from recourse.resolution.model.fields import Int64, Name, NonBlank, Text
+from recourse.resolution.model.vocabulary import Fault
+
+LEG: Any = Field(description="The leg of a payment, such as `1.refund`.")
+
+
+class Propose(Command):
+    name = "propose"
+    roles = ("operator",)
+    about = "Proposes a settlement to both parties, in mediation."
+    sample = {"amount": 5000, "explanation": "Half of it is done."}
+
+    amount: Int64 | None = AMOUNT
+    explanation: Text | None = EXPLANATION
+
+
+class Rule(Command):
+    name = "rule"
+    roles = ("operator",)
+    about = "Decides the case."
+    sample = {"outcome": "cancel", "amount": 5000, "explanation": "Half of it is done.", "fault": "none"}
+
+    outcome: Literal["cancel", "continue", "let_them_decide"] = Field(
+        description="How the case ends; `cancel` needs an amount."
+    )
+    amount: Int64 | None = AMOUNT
+    explanation: Text | None = EXPLANATION
+    fault: Fault = Field(default="none", description="The party at fault for the cancellation.")
+    exempt: StrictBool = Field(default=False, description="Do not count the cancellation in the freelancer's score.")
+
+
+class OpenCase(Command):
+    name = "open_case"
+    roles = ("operator",)
+    about = "Opens a case without a request of the parties, once per order."
+    sample = {"explanation": "Both complain."}
+
+    explanation: Text | None = EXPLANATION
+
+
+class TakeCase(Command):
+    name = "take_case"
+    roles = ("operator",)
+    about = "Takes the open case: you work on it."
+    unseen = True
+
+    over: StrictBool = Field(default=False, description="Take it over from the operator that has it.")
+
+
+class ReleaseCase(Command):
+    name = "release_case"
+    roles = ("operator",)
+    about = "Gives the case back that you have taken."
+    unseen = True
+
+
+class TakeNote(Command):
+    name = "note"
+    roles = ("operator",)
+    about = "Writes a note that only operators can read."
+    sample = {"text": "Called the client."}
+    for_operators = ("text",)
+    unseen = True
+
+    text: NonBlank = Field(description="The note; only operators can read it.")
+
+
+class RetryPayment(Command):
+    name = "retry_payment"
+    roles = ("operator",)
+    about = "Tries a payment again that is blocked or came back."
+    sample = {"leg": "1.payout"}
+
+    leg: Name = LEG
+
+
+class SettleByHand(Command):
+    name = "settle_by_hand"
+    roles = ("operator",)
+    about = "Notes that a payment that is blocked or came back was made outside of the payment provider."
+    sample = {"leg": "1.payout", "reference": "WIRE-77", "explanation": "Paid by our bank."}
+    for_operators = ("reference", "explanation")
+
+    leg: Name = LEG
+    reference: Name = Field(description="The reference of the payment. Only operators read it.")
+    explanation: Text | None = Field(default=None, description="The reasons. Only operators read them.")
+
+
+class PaymentEvent(Command):
+    name = "payment_event"
+    roles = ("system",)
+    about = "The payment provider reports that a payment came back."
+    sample = {"event": "returned", "leg": "1.payout", "reference": "re_81"}
+    for_operators = ("reference",)
+
+    event: Literal["returned"] = Field(description="What happened.")
+    leg: Name = LEG
+    reference: Name | None = Field(default=None, description="The provider's reference. Only operators read it.")
