@@ -46,7 +46,7 @@ NEEDED: dict[str, dict[str, Collection[str]]] = {
     "request": {"asks": get_args(v.RequestKind)},
     "request_status": {"name": get_args(v.RequestStatus)},
     "silence": {"short": get_args(v.Silence), "long": get_args(v.Silence)},
-    "fallback": {"long": {*get_args(v.Fallback), "let_them_decide"}},
+    "fallback": {"long": set(get_args(v.FallbackEnd))},
     "deadline": {"then": set(get_args(Consequence)) - {*get_args(v.Silence), *get_args(v.Fallback), "let_them_decide"}},
     "how": {
         "short": get_args(v.How),
