@@ -85,7 +85,10 @@ def test_money_is_taken_as_it_is_typed(option: tuple[str, Argument]) -> None:
     ("words", "says"),
     [
         ("order request 1 --as client", "`recourse order request` needs --kind: cancel, extension, update, partial"),
-        ("order request 1 --as client --kind", "--kind needs a value: cancel, extension, update, partial_refund, extra."),
+        (
+            "order request 1 --as client --kind",
+            "--kind needs a value: cancel, extension, update, partial_refund, extra.",
+        ),
         ("order request 1 --as client --kind fly", '"fly"'),
         ("order accept", "`recourse order accept` needs ORDER_ID"),
         ("stats", "`recourse stats` needs VIEW: closed_orders, completion_rate, "),
