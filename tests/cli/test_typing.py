@@ -87,7 +87,7 @@ def test_money_is_taken_as_it_is_typed(option: tuple[str, Argument]) -> None:
         ("order request 1 --as client", "`recourse order request` needs --kind: cancel, extension, update, partial"),
         (
             "order request 1 --as client --kind",
-            "--kind needs a value: cancel, extension, update, partial_refund, extra.",
+            "--kind needs a value: cancel, extension, update, partial_refund",
         ),
         ("order request 1 --as client --kind fly", '"fly"'),
         ("order accept", "`recourse order accept` needs ORDER_ID"),

@@ -50,6 +50,11 @@ LISTS: dict[str, Any] = {
     "held_channels.channel": CHANNEL,
     "contacts.role": Party,
     "rights.kind": Literal["TABLE", "FUNCTION", "SCHEMA"],
+    "erasures.role": Party,
+    "erased_orders.what": Literal["texts", "addresses", "notices", "contacts", "order"],
+    "legal_holds.role": Party,
+    "sessions.kind": Literal["pages", "token"],
+    "sessions.role": Literal["client", "freelancer", "operator", "service"],
 }
 # Lists that grow with releases, choices of policies, and what people write.
 FREE = {
@@ -57,17 +62,25 @@ FREE = {
     "changes": {"order_id"},
     "contacts": {"order_id", "email"},
     "deliveries": {"notice_id", "last_error"},
+    "erased_orders": {"order_id", "reason", "legal_basis", "erased_by"},
+    "erasures": {"party", "reason", "legal_basis", "asked_by"},
     "facts": {"order_id", "policy", "client", "freelancer", "currency", "reason", "calculator"},
     "held_channels": {"address"},
     "ledger_entries": {"order_id"},
+    "legal_holds": {"order_id", "party", "reason", "set_by", "lifted_by"},
     "migrations": {"name", "checksum"},
     "notices": {"id", "order_id", "name"},
     "openings": {"order_id"},
     "order_states": {"order_id", "record_salt"},
     "orders": {"order_id", "policy", "client", "freelancer", "currency", "next_clock"},
     "payments": {"key", "order_id", "currency", "provider", "reason", "reference"},
+    "record_days": {"root", "key", "signature"},
     "record_entries": {"order_id", "previous", "hash"},
-    "rights": {"name", "app", "reader"},
+    "record_heads": {"order_id", "head"},
+    "record_keys": {"id", "public"},
+    "record_tiles": {"root"},
+    "rights": {"name", "app", "reader", "keeper", "web"},
+    "sessions": {"id", "holder"},
     "uncounted": {"order_id", "freelancer"},
 }
 

@@ -35,7 +35,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
 def test_presets_are_listed_with_what_they_are(run: Run) -> None:
     status, out, _ = run("list")
     assert status == 0
-    assert [line.split()[0] for line in out.splitlines()] == list(PRESETS)
+    assert [line.split()[0] for line in out.splitlines()] == ["policy", *PRESETS]
     assert 'Glimmer, "Canceling a project" [R1-R18]: only the client starts it' in out
     assert [preset["name"] for preset in json.loads(run("list", "--json")[1])] == list(PRESETS)
 
