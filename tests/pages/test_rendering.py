@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any, cast
+from urllib.parse import urlsplit
 
 import pytest
 from starlette.requests import Request
@@ -89,6 +90,8 @@ def words_of(story: Story) -> list[str]:
         if isinstance(value, str):
             yield value
             yield " ".join(value.split())
+            # A page names the host of a link by itself.
+            yield urlsplit(value).hostname or "" if value.startswith("https://") else ""
         elif isinstance(value, dict):
             for inner in value.values():
                 yield from texts(inner)
@@ -115,6 +118,8 @@ def filled(field: Field) -> dict[str, list[str]]:
         case "money":
             most = field.bounds[1] if field.bounds else 0
             return {field.name: [write_amount(most, field.currency).split()[0]]}
+        case "instant":
+            return {field.name: ["2027-01-04 09:00"]}
         case "length":
             return {field.name: ["2"], f"{field.name}_unit": ["h"]}
         case _:
