@@ -48,7 +48,22 @@ def hurried(policy: Policy, day: timedelta) -> Policy:
             return write_duration(max(length * (day / timedelta(days=1)), timedelta(seconds=bool(length))))
         return value
 
-    return Policy.model_validate(hurry(policy.model_dump(mode="json")))
+    return _without_reminders_too_late(Policy.model_validate(hurry(policy.model_dump(mode="json"))))
+
+
+def _without_reminders_too_late(policy: Policy) -> Policy:
+    """No reminder comes when its window ends: no order starts with such a policy."""
+    changes: dict[str, Any] = {}
+    document = policy.model_dump(mode="json")
+    for kind, table in document["requests"].items():
+        reminder = table.get("reminder", "never") if isinstance(table, dict) else "never"
+        if reminder != "never":
+            shortest = min(parse_duration(window) for window in table["window"].values())
+            if parse_duration(reminder) >= shortest:
+                changes[f"requests.{kind}.reminder"] = "never"
+    reminders = sorted({one for one in policy.cases.reminders if one < policy.cases.rule_within})
+    changes["cases.reminders"] = [write_duration(one) for one in reminders]
+    return with_changes(policy, changes)
 
 
 def with_changes(policy: Policy, changes: Mapping[str, Any]) -> Policy:
