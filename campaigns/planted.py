@@ -89,7 +89,7 @@ PLANTED = (
     Mutant(
         "rules",
         "a counter-offer that meets the standing one is no agreement",
-        "recourse/resolution/rules/requesting.py",
+        "recourse/resolution/rules/agreeing.py",
         "return amount >= standing if gives_more else amount <= standing",
         "return amount > standing if gives_more else amount < standing",
         ("tests/rules/test_requesting.py", STORIES),

@@ -2,7 +2,7 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, get_args
 
 import httpx2
 import pytest
@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from recourse.database.orders import read_record
 from recourse.resolution.model.commands import COMMANDS
 from recourse.resolution.model.refusals import CODES
+from recourse.resolution.model.vocabulary import Kind
 from recourse.starter.client import Recourse
 from recourse.web.app import make_app
 from recourse.web.problems import OF_THE_MESSAGE
@@ -251,7 +252,7 @@ async def test_every_command_of_the_contract_has_its_path_and_its_fields(http: h
             schema = schemas[body["$ref"].rpartition("/")[2]]
             assert schema["additionalProperties"] is False
             assert set(schema["properties"]) == set(command.model_fields) - {"actor", "command_id", "sent_at"}
-    assert schemas["Request"]["properties"]["kind"]["enum"] == ["cancel", "extension", "update", "partial_refund"]
+    assert schemas["Request"]["properties"]["kind"]["enum"] == list(get_args(Kind))
 
 
 def test_the_statuses_of_refusals_name_only_codes_of_the_contract() -> None:

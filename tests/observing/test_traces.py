@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
@@ -105,6 +106,13 @@ async def _garbage(marketplace: Marketplace, order_id: str) -> None:
         )
 
 
+async def _written(pool: Any) -> None:
+    """Wait until the order is in the database: a web server knows it from then on."""
+    async with asyncio.timeout(PATIENCE):
+        while not await pool.fetchval("SELECT EXISTS (SELECT FROM orders)"):  # noqa: ASYNC110 - in the database
+            await asyncio.sleep(0.02)
+
+
 async def _call(http: httpx2.AsyncClient, order_id: str) -> None:
     """Requests of every kind: taken, refused, of a party and with what nobody may see in any place."""
     as_client = {"Authorization": f"Bearer {token('client', 'qclientq')}"}
@@ -162,6 +170,7 @@ async def told(postgres_server: str, migrated: str, temporal_address: str) -> As
                         freelancer="qfreelancerq",
                         provider="bank",
                     )
+                    await _written(pool)
                     await _garbage(marketplace, order_id)
                     await _call(http, order_id)
                     await collecting.until(lambda spans: {one.name for one in spans} >= AWAITED)

@@ -85,11 +85,11 @@ TEXTS = (
     (f"{_RULES}/clocks.py", '    "dormancy",\n]', '    "dormancy",\n    "pause_ends",\n]'),
     (
         f"{_RULES}/clocks.py",
-        "    return running\n\n\ndef q",
+        "    return running\n\n\ndef _a",
         '    running.append(("pause_ends", order.paused_until))\n§',
     ),
     (f"{_RULES}/clocks.py", '    "follow_up": _follow_up,', '§\n    "pause_ends": _pause_ends,'),
-    ("recourse/resolution/shown/notices.py", "            | EvidenceAdded()\n        ):", "            | Paused()\n§"),
+    ("recourse/resolution/shown/notices.py", "            | CaseReleased()\n        ):", "            | Paused()\n§"),
     ("recourse/wording/en.toml", "[clock]\n", '§pause_ends.future = "the pause ends"\n'),
     ("workflows/order.py", "                order=write_state(", '                device="phone",\n§'),
 )
