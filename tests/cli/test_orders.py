@@ -17,6 +17,7 @@ import pytest
 from temporalio.api.enums.v1 import TaskQueueType
 from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
+from temporalio.client import Client
 
 from recourse.cli import main
 from recourse.runtime.temporal_connection import connect
@@ -90,20 +91,25 @@ def environment(dsn: str, temporal_address: str) -> dict[str, str]:
     return {"DATABASE_URL": dsn, "TEMPORAL_ADDRESS": temporal_address, "RECOURSE_TASK_QUEUE": f"cli-{token_hex(4)}"}
 
 
+async def polled(client: Client, queue: str, is_over: Callable[[], bool] = lambda: False) -> None:
+    """Wait until a worker polls a task queue, or is over."""
+    asked = DescribeTaskQueueRequest(
+        namespace="default",
+        task_queue=TaskQueue(name=queue),
+        task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
+    )
+    while not is_over() and not (await client.workflow_service.describe_task_queue(asked)).pollers:  # noqa: ASYNC110 - elsewhere
+        await asyncio.sleep(0.05)
+
+
 @pytest.fixture
 async def worker(environment: dict[str, str]) -> AsyncIterator[asyncio.subprocess.Process]:
     """`recourse worker`, which has begun to work, told to stop at the end."""
     process = await asyncio.create_subprocess_exec(
         RECOURSE, "worker", env={**os.environ, **environment}, stderr=asyncio.subprocess.DEVNULL
     )
-    server = (await connect(target_host=environment["TEMPORAL_ADDRESS"])).workflow_service
-    asked = DescribeTaskQueueRequest(
-        namespace="default",
-        task_queue=TaskQueue(name=environment["RECOURSE_TASK_QUEUE"]),
-        task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
-    )
-    while process.returncode is None and not (await server.describe_task_queue(asked)).pollers:  # noqa: ASYNC110
-        await asyncio.sleep(0.05)
+    client = await connect(target_host=environment["TEMPORAL_ADDRESS"])
+    await polled(client, environment["RECOURSE_TASK_QUEUE"], lambda: process.returncode is not None)
     yield process
     if process.returncode is None:
         process.terminate()

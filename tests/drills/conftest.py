@@ -24,7 +24,7 @@ from recourse.starter.doctor import Doctor
 from recourse.worker import LAST_ORDERS, make_worker
 from tests.activities.bank import Bank, Trouble
 from tests.activities.receivers import HttpReceiver, http_receiver
-from tests.cli.test_orders import Ran, run
+from tests.cli.test_orders import Ran, polled, run
 from tests.patience import PATIENCE
 from tests.process.conftest import Marketplace
 
@@ -110,6 +110,7 @@ class Site:
                     providers={"bank": self.bank},
                     graceful_shutdown_timeout=LAST_ORDERS,
                 ):
+                    await polled(marketplace.client, self.queue)
                     yield marketplace
             finally:
                 await channel.close()
