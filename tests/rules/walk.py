@@ -137,6 +137,9 @@ def few_choices(order: Order, name: str, role: Reader) -> Iterator[dict[str, Any
         case "take_case" | "release_case" if not order.policy.cases.one_operator:
             # Who has a case is of no matter.
             return
+        case "retry_payment" | "settle_by_hand":
+            # The built-in ledger makes every payment at once.
+            return
         case "give_time":
             yield {"by": "24h"}
         case "away":
