@@ -11,7 +11,7 @@ from recourse.policies import PRESETS, load_policy
 from recourse.resolution.engine import Decided, OrderEngine
 from recourse.resolution.model.commands import COMMANDS
 from recourse.resolution.model.order import Opening, Order, read_opening, write_opening
-from recourse.resolution.model.outcome import Outcome
+from recourse.resolution.model.outcome import Outcome, Refused
 from recourse.resolution.model.payments import Leg, LegAnswer
 from recourse.resolution.model.policy import Policy
 from recourse.resolution.model.reading import read_message
@@ -40,6 +40,9 @@ CHANGES: tuple[dict[str, Any], ...] = (
 )
 
 
+OVER_BEFORE = {"until": "not later than now"}
+
+
 @dataclass(frozen=True)
 class Sent:
     """One command that was sent, with the texts in it: `open` ones, and those for operators alone."""
@@ -55,8 +58,11 @@ class Sent:
         """The texts that this reader may ever see, as the contract says it."""
         if reader == "operator":
             return (*self.open, *self.private)
-        confidential = code(self.outcome) or self.fields.get("visibility") == "private"
-        if code(self.outcome) in ("malformed", "unknown_command"):
+        unseen = self.name in COMMANDS and COMMANDS[self.name].unseen
+        confidential = unseen or code(self.outcome) or self.fields.get("visibility") == "private"
+        # An absence that is over before it begins can be read; the rules refuse it.
+        read = isinstance(self.outcome, Refused) and self.outcome.details.get("problems") == OVER_BEFORE
+        if code(self.outcome) in ("malformed", "unknown_command") and not read:
             return ()
         return self.open if self.role == reader or not confidential else ()
 

@@ -36,6 +36,7 @@ UNDRAWN = {
     "settle_by_hand",
     "payment_event",
 }
+UNDRAWN |= {"give_time", "away", "back", "open_case", "take_case", "release_case", "note", "note_to_staff"}
 NEEDED: dict[str, dict[str, Collection[str]]] = {
     "phase": {
         "name": get_args(v.Phase),
