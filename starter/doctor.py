@@ -15,11 +15,12 @@ from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.common import TypedSearchAttributes
 from temporalio.service import RPCError, RPCStatusCode
 
+from recourse.database.access import PAGE
 from recourse.database.lists import ANY, orders_due, read_orders
 from recourse.database.migrate import missing_migrations
 from recourse.database.orders import read_export, read_order
 from recourse.database.outbox import undelivered
-from recourse.database.recovering import PAGE, known_orders, ledgers, orders_to_lead
+from recourse.database.recovering import known_orders, ledgers, orders_to_lead
 from recourse.errors import NoSuchOrder
 from recourse.resolution.model.data_version import NeedsNewerBuild
 from recourse.resolution.model.order import Order

@@ -1,8 +1,11 @@
 """How to ask the database: through connections, or without any. It needs no driver."""
 
+from collections.abc import AsyncIterator
 from typing import Any, NoReturn, Protocol
 
 from recourse.errors import BadInput
+
+PAGE = 100  # orders
 
 
 class Database(Protocol):
@@ -36,3 +39,19 @@ class NoDatabase:
 
     def _refuse(self, *_: Any, **__: Any) -> NoReturn:
         raise DatabaseMissing
+
+
+async def in_pages(pool: Database, query: str, *arguments: Any) -> AsyncIterator[list[Any]]:
+    """The rows of a query, a page of orders at a time, so that memory is bounded.
+
+    The query takes the order id after which a page begins as $1, the most rows of it as $2, then `arguments`. It has
+    the column `order_id` and is ordered by it.
+    """
+    after = ""
+    while True:
+        rows = await pool.fetch(query, after, PAGE, *arguments)
+        if rows:
+            yield rows
+        if len(rows) < PAGE:
+            return
+        after = rows[-1]["order_id"]

@@ -6,14 +6,13 @@ from typing import Any, Literal
 
 from pydantic import AwareDatetime, Field
 
-from recourse.database.access import Database
+from recourse.database.access import Database, in_pages
 from recourse.errors import BadInput
 from recourse.resolution.model.vocabulary import Party, View
 
 What = Literal["texts", "addresses", "notices", "contacts", "order"]
 Author = Literal["client", "freelancer", "operator"]
 EVERYBODY: tuple[Author, ...] = ("client", "freelancer", "operator")
-PAGE = 100  # orders
 
 
 class NotTheKeeper(BadInput):
@@ -111,32 +110,16 @@ WHERE o.order_id > $1
 async def _pages(
     pool: Database, condition: str, whose: Sequence[Author], since: datetime | None, *values: Any
 ) -> AsyncIterator[list[Candidate]]:
-    after = ""
     query = f"{_CANDIDATES} AND {condition} ORDER BY o.order_id LIMIT $2"
-    while True:
-        rows = await pool.fetch(query, after, PAGE, list(whose), since, *values)
-        if rows:
-            yield [Candidate.model_validate(dict(row)) for row in rows]
-        if len(rows) < PAGE:
-            return
-        after = rows[-1]["order_id"]
+    async for rows in in_pages(pool, query, list(whose), since, *values):
+        yield [Candidate.model_validate(dict(row)) for row in rows]
 
 
 async def orders_of(pool: Database, role: Party, party: str) -> AsyncIterator[list[str]]:
     """Pages of the ids of all orders of a party."""
-    after = ""
-    while True:
-        rows = await pool.fetch(
-            f"SELECT order_id FROM orders WHERE {role} = $1 AND order_id > $2 ORDER BY order_id LIMIT $3",  # noqa: S608
-            party,
-            after,
-            PAGE,
-        )
-        if rows:
-            yield [row["order_id"] for row in rows]
-        if len(rows) < PAGE:
-            return
-        after = rows[-1]["order_id"]
+    query = f"SELECT order_id FROM orders WHERE order_id > $1 AND {role} = $3 ORDER BY order_id LIMIT $2"  # noqa: S608
+    async for rows in in_pages(pool, query, party):
+        yield [row["order_id"] for row in rows]
 
 
 async def orders_to_erase(pool: Database, erasure: Erasure) -> AsyncIterator[list[Candidate]]:

@@ -3,10 +3,8 @@
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
-from recourse.database.access import Database
+from recourse.database.access import Database, in_pages
 from recourse.resolution.model.fields import UNNAMED
-
-PAGE = 100  # orders
 
 
 async def highest_unnamed(pool: Database, order_id: str) -> int:
@@ -58,18 +56,10 @@ async def orders_to_lead(pool: Database, *, open_only: bool = False) -> AsyncIte
 
     `open_only`: those that are open, which an index answers.
     """
-    wanted, after = "closed_at IS NULL" if open_only else _TO_LEAD, ""
-    while True:
-        rows = await pool.fetch(
-            f"SELECT order_id FROM orders AS o WHERE order_id > $1 AND {wanted} ORDER BY order_id LIMIT $2",  # noqa: S608
-            after,
-            PAGE,
-        )
-        if rows:
-            yield [row["order_id"] for row in rows]
-        if len(rows) < PAGE:
-            return
-        after = rows[-1]["order_id"]
+    wanted = "closed_at IS NULL" if open_only else _TO_LEAD
+    query = f"SELECT order_id FROM orders AS o WHERE order_id > $1 AND {wanted} ORDER BY order_id LIMIT $2"  # noqa: S608
+    async for rows in in_pages(pool, query):
+        yield [row["order_id"] for row in rows]
 
 
 async def known_orders(pool: Database, order_ids: Sequence[str]) -> set[str]:
@@ -94,11 +84,5 @@ ORDER BY p.order_id
 async def ledgers(pool: Database, order_id: str | None = None) -> AsyncIterator[list[dict[str, Any]]]:
     """Pages of what each order's ledger adds up to, by account (`sums`), what was `paid` in and what its state says has
     `moved`; of one order, or of all."""
-    after = ""
-    while True:
-        rows = [dict(row) for row in await pool.fetch(_LEDGER, after, PAGE, order_id)]
-        if rows:
-            yield rows
-        if len(rows) < PAGE:
-            return
-        after = rows[-1]["order_id"]
+    async for rows in in_pages(pool, _LEDGER, order_id):
+        yield [dict(row) for row in rows]
