@@ -207,6 +207,7 @@ def _ask(decision: Decision, command: MakeRequest, party: Party, amount: int | N
     to_operator = no_agreement or chosen.operator_review
     asked: Party = "freelancer" if party == "client" else "client"
     due, reminder = answer_window(decision, "cancel", asked)
+    least = _least(decision, party)
     decision.happen(
         RequestOpened(
             number=order.requests + 1,
@@ -221,7 +222,7 @@ def _ask(decision: Decision, command: MakeRequest, party: Party, amount: int | N
             reminder_at=None if to_operator else reminder,
             communicated=party in order.wrote,
             asks=not to_operator,
-            at_least=_least(decision, party) if _least(decision, party) > order.released else None,
+            at_least=least if least > order.released else None,
         )
     )
     names_it = party == "client" and party in chosen.amount_from

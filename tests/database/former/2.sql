@@ -128,17 +128,17 @@ listed AS (
 ),
 relisted AS (
     UPDATE orders AS o SET
-        phase = s.phase, how = s.how, settlement = s.settlement, due_at = s.due_at, closed_at = s.closed_at,
+        price = s.price, service_fee = s.service_fee, phase = s.phase, how = s.how, settlement = s.settlement, due_at = s.due_at, closed_at = s.closed_at,
         request_kind = s.request_kind, request_status = s.request_status, answer_due_at = s.answer_due_at,
         case_stage = s.case_stage, case_due_at = s.case_due_at, turn = s.turn, turn_until = s.turn_until,
         next_clock = s.next_clock, next_clock_at = s.next_clock_at
     FROM shown AS s
     WHERE o.order_id = s.order_id AND s.step > 0
         AND (
-            o.phase, o.how, o.settlement, o.due_at, o.closed_at, o.request_kind, o.request_status, o.answer_due_at,
+            o.price, o.service_fee, o.phase, o.how, o.settlement, o.due_at, o.closed_at, o.request_kind, o.request_status, o.answer_due_at,
             o.case_stage, o.case_due_at, o.turn, o.turn_until, o.next_clock, o.next_clock_at
         ) IS DISTINCT FROM (
-            s.phase, s.how, s.settlement, s.due_at, s.closed_at, s.request_kind, s.request_status, s.answer_due_at,
+            s.price, s.service_fee, s.phase, s.how, s.settlement, s.due_at, s.closed_at, s.request_kind, s.request_status, s.answer_due_at,
             s.case_stage, s.case_due_at, s.turn, s.turn_until, s.next_clock, s.next_clock_at
         )
 ),
@@ -163,6 +163,21 @@ lines AS (
     SELECT w.order_id, w.step, l.ordinality, l.value ->> 'account', (l.value ->> 'amount')::bigint,
         (whole ->> 'at')::timestamptz
     FROM written AS w, given, jsonb_array_elements(whole -> 'ledger') WITH ORDINALITY AS l
+),
+paid AS (
+    INSERT INTO payments AS p (
+        key, order_id, number, leg, turn, amount, currency, provider, status, reason, reference, answered_at
+    )
+    SELECT l.key, w.order_id, l.number, l.leg, l.turn, l.amount, l.currency, l.provider, l.status, l.reason,
+        l.reference, CASE WHEN l.status <> 'waiting' THEN now() END
+    FROM written AS w, given, jsonb_to_recordset(whole -> 'payments') AS l (
+        key text, number bigint, leg text, turn bigint, amount bigint, currency text, provider text, status text,
+        reason text, reference text
+    )
+    -- A key that was written before means the same; its trigger refuses anything else.
+    ON CONFLICT (key) DO UPDATE SET
+        amount = excluded.amount, provider = excluded.provider, status = excluded.status, reason = excluded.reason,
+        reference = excluded.reference, answered_at = coalesce(p.answered_at, excluded.answered_at)
 ),
 told AS (
     INSERT INTO notices (id, order_id, step, line, receiver, name, at, body)
