@@ -16,7 +16,7 @@ H(a, b, ...) is the SHA-256, as 64 hexadecimal digits, of the UTF-8 texts a, b, 
     order    in records that began before there was an opening: H("order", JSON(order)), with the policy's name alone
 
 So nothing can be changed, removed, moved or put in between unless all later hashes change. The last one is the head.
-Who knows the head of entry n can tell an honest longer record: its entry n has this hash.
+A reader that knows the head of entry n recognizes an honest longer record: its entry n has this hash.
 
 What is signed with Ed25519, as a text that ends with a line feed:
 

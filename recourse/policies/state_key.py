@@ -90,7 +90,7 @@ def _case(order: Order) -> tuple[Any, ...] | None:
     # Who opened a case matters for taking it back and for its fallback, which is seen before anybody says anything.
     fresh = table is None and case.stage == "mediation"
     opened = (case.opened_by, case.dormant) if fresh else None
-    # Where the fallback goes by it, who has said something decides how the case ends.
+    # Under some policies the fallback depends on which side has said something.
     spoke = tuple(case.spoke_at)
     return (case.stage, opened, case.review, table, case.ruling.outcome if case.ruling else None, spoke)
 

@@ -130,7 +130,7 @@ def shortened(document: Any) -> Any:
 
 
 def rewritten(document: Any) -> Any:
-    """All hashes anew, as whoever has the salts can make them."""
+    """All hashes anew, as anybody can make them that has the salts."""
     forged = deepcopy(document)
     first = next(entry for entry in forged["entries"] if "fields" in entry)
     first["fields"]["command"]["value"] = "accept"

@@ -33,7 +33,7 @@ def test_the_time_counted_until_a_window_ends_is_its_length(
 
 
 class TestAbsence:
-    def test_who_comes_back_at_once_has_lost_nothing(self) -> None:
+    def test_a_party_that_comes_back_at_once_has_lost_nothing(self) -> None:
         given = asked()
         before = given.request["answer_due_at"]
         given.freelancer("away", until="2025-03-06T09:00:00Z")
@@ -67,7 +67,7 @@ class TestAbsence:
         assert then.told == {}
         assert given.request["answer_due_at"] == before
 
-    def test_a_counter_offer_waits_for_who_is_away(self) -> None:
+    def test_a_counter_offer_waits_for_the_party_that_is_away(self) -> None:
         given = Given("glimmer", FAIR)
         attested = ["discussed", "tried_to_resolve", "agreed_compensation"]
         given.client("request", kind="cancel", reason="other", amount=1_000, attestations=attested)
@@ -124,7 +124,7 @@ class TestGivenTime:
 
         assert given.client("give_time", by="48h").refused is None
 
-    def test_who_is_asked_to_undo_gets_time_too(self) -> None:
+    def test_a_party_that_is_asked_to_undo_gets_time_too(self) -> None:
         given = Given("glimmer", {**FAIR, "undo.consent": True})
         attested = ["discussed", "tried_to_resolve", "agreed_compensation"]
         given.client("request", kind="cancel", reason="other", amount=0, attestations=attested)
@@ -137,7 +137,7 @@ class TestGivenTime:
 
 
 class TestCrossing:
-    def test_a_right_of_ones_own_comes_first(self) -> None:
+    def test_a_right_to_cancel_alone_comes_first(self) -> None:
         late = Given(changes={"requests.cancel.crossing": "agree"}, delivery_time="1h")
         late.after("20h")
         late.freelancer("request", kind="cancel", reason="other", comment="I am ill.")

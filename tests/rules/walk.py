@@ -135,7 +135,7 @@ def few_choices(order: Order, name: str, role: Reader) -> Iterator[dict[str, Any
             # Words move nothing but the clock of dormancy, which every other command moves too.
             return
         case "take_case" | "release_case" if not order.policy.cases.one_operator:
-            # Who has a case is of no matter.
+            # Here it does not matter which operator has the case.
             return
         case "retry_payment" | "settle_by_hand":
             # The built-in ledger makes every payment at once.

@@ -132,8 +132,8 @@ class Case(Frozen):
 
     @property
     def whose(self) -> tuple[Party, ...]:
-        """Who may take it back while it has no ruling: who escalated, and whose own open request it took over.
-        Nobody takes back what an operator opened."""
+        """The parties that may take it back while it has no ruling: the one that escalated, and the one whose own open
+        request it took over. No party takes back a case that an operator opened."""
         if self.opened_by == "operator":
             return ()
         mine = {self.opened_by, self.initiator if self.took_request else None}
