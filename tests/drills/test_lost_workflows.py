@@ -3,11 +3,15 @@
 import asyncio
 from pathlib import Path
 
+from temporalio.client import Client
+
 from recourse.local.temporal import LocalTemporal, find_program
 from recourse.runtime.temporal_connection import connect
 from tests.drills.conftest import PLANS, Site, come_this_far, lived_to_the_end
 from tests.patience import PATIENCE
 from tests.process.conftest import Marketplace
+
+RUNNING = "WorkflowType = 'Order' AND ExecutionStatus = 'Running'"
 
 
 async def end_well(site: Site, marketplace: Marketplace, order_ids: list[str]) -> None:
@@ -26,6 +30,7 @@ async def test_twenty_orders_in_every_phase_are_terminated_and_revived(site: Sit
         order_ids = [await come_this_far(site, marketplace, plan) for plan in plans]
         for order_id in order_ids:
             await marketplace.handle(order_id).terminate()
+        await none_is_listed(marketplace.client)
 
         found = await site.recourse("doctor", "--json")
         revived = await site.recourse("order", "revive", "--all", "--yes")
@@ -65,11 +70,14 @@ async def test_orders_move_to_another_temporal_while_they_are_open(site: Site, t
 
 async def ended_on(former: LocalTemporal) -> None:
     """End every workflow that the Temporal before still has, as the runbook says."""
-    running = "WorkflowType = 'Order' AND ExecutionStatus = 'Running'"
-    words = ("workflow", "terminate", "--query", running, "--reason", "moved", "--yes", "--address", former.address)
+    words = ("workflow", "terminate", "--query", RUNNING, "--reason", "moved", "--yes", "--address", former.address)
     ending = await asyncio.create_subprocess_exec(await find_program(), *words, stdout=asyncio.subprocess.DEVNULL)
     assert await ending.wait() == 0
-    client = await connect(target_host=former.address)
+    await none_is_listed(await connect(target_host=former.address))
+
+
+async def none_is_listed(client: Client) -> None:
+    """Wait until Temporal's list, which follows a little later, has no running order any more."""
     async with asyncio.timeout(PATIENCE):
-        while (await client.count_workflows(running)).count:  # noqa: ASYNC110 - they are on the server
+        while (await client.count_workflows(RUNNING)).count:  # noqa: ASYNC110 - they are on the server
             await asyncio.sleep(0.1)
