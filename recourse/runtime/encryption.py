@@ -6,7 +6,7 @@ personal may stand in them.
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Self, cast
 
 from google.protobuf.message import DecodeError
@@ -47,9 +47,9 @@ class KeyMissing(CannotOpen):
 class Encryption(PayloadCodec, WithSerializationContext):
     """Encrypts with the first key and decrypts with all of them; without keys it leaves everything as it is."""
 
-    def __init__(self, keys: KeyRing, workflow_id: str | None = None) -> None:
+    def __init__(self, keys: KeyRing, workflow_id: str | None = None, ciphers: Mapping[str, Any] | None = None) -> None:
         self._keys = keys
-        self._ciphers = {key_id: _cipher(key) for key_id, key in keys.keys.items()}
+        self._ciphers = ciphers or {key_id: _cipher(key) for key_id, key in keys.keys.items()}
         self._workflow_id = workflow_id
 
     @property
@@ -61,7 +61,8 @@ class Encryption(PayloadCodec, WithSerializationContext):
         """For the payloads of one workflow and its activities."""
         if not self._keys or not isinstance(context, WorkflowSerializationContext | ActivitySerializationContext):
             return self
-        return type(self)(self._keys, context.workflow_id)
+        # The SDK asks several times for every payload, and making the ciphers takes longer than using them.
+        return type(self)(self._keys, context.workflow_id, self._ciphers)
 
     async def encode(self, payloads: Sequence[Payload]) -> list[Payload]:
         """Encrypt."""
@@ -160,21 +161,24 @@ class Forgiving(PayloadCodec, WithSerializationContext):
         return decoded
 
 
-class ForgivingDataConverter(DataConverter):
-    """A converter of a worker. Payloads that point to an external store, which we have none of, are not looked up
-    (the SDK would fail the workflow task) but read as what they are, and refused."""
+class QuickDataConverter(DataConverter):
+    """A converter of which only the codec depends on the workflow; the SDK would make all of it anew each time."""
 
     def with_context(self, context: SerializationContext) -> Self:
-        """For the payloads of one workflow or activity. Only the codec depends on which; the SDK asks several times for
-        every payload, and would make all of its converters anew each time."""
+        """For the payloads of one workflow or activity."""
         general = self.payload_codec
-        codec = general.with_context(context) if isinstance(general, Forgiving) else general
+        codec = general.with_context(context) if isinstance(general, Encryption | Forgiving) else general
         if codec is general:
             return self
         # By hand, since `copy` takes longer than all the rest, and each activation pays for it.
         made = object.__new__(type(self))
         made.__dict__.update(self.__dict__, payload_codec=codec)
         return made
+
+
+class ForgivingDataConverter(QuickDataConverter):
+    """A converter of a worker. Payloads that point to an external store, which we have none of, are not looked up
+    (the SDK would fail the workflow task) but read as what they are, and refused."""
 
     async def _as_they_are(self, payloads: Sequence[Payload]) -> list[Payload]:
         # The very same, since the SDK would copy each that came in another list.
@@ -188,7 +192,7 @@ def for_callers(keys: KeyRing) -> DataConverter:
     """The converter of programs that start orders, send them messages and read what they answer."""
     if keys:
         require("backend")
-    return DataConverter(
+    return QuickDataConverter(
         payload_converter_class=PydanticPayloadConverter,
         payload_codec=Encryption(keys),
         failure_converter_class=DefaultFailureConverterWithEncodedAttributes if keys else DefaultFailureConverter,

@@ -54,10 +54,10 @@ def choices(order: Order, name: str, role: Reader) -> Iterator[dict[str, Any]]:
             for comment, version in product(("-", None), (None, order.offers, order.offers - 1)):
                 yield {"comment": comment, "expected_version": version}
         case "retry_payment":
-            yield from ({"leg": leg.id} for leg in order.legs)
+            yield from ({"leg": leg} for leg in _legs(order))
         case "settle_by_hand":
-            for leg in order.legs:
-                yield {"leg": leg.id, "reference": "-", "explanation": "-"}
+            for leg in _legs(order):
+                yield {"leg": leg, "reference": "-", "explanation": "-"}
         case "add_evidence":
             yield {"title": "-", "kind": "-", "sha256": "0" * 64, "address": "-"}
         case "message":
@@ -127,3 +127,8 @@ def _amounts(*around: int | None) -> list[int | None]:
     beside = {amount + step for amount in known for step in (-1, 0, 1)}
     middle = {(min(known) + max(known)) // 2} if known else set()
     return [*sorted(beside | middle), None]
+
+
+def _legs(order: Order) -> list[str]:
+    """Those of its payments, and another that it does not have."""
+    return [*(leg.id for leg in order.legs), "99.refund"]

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 from recourse.resolution.model.commands import COMMANDS
@@ -100,9 +100,16 @@ def do(order: Order, role: Reader, name: str, fields: dict[str, Any], now: datet
     """The order after a command, or None where it is refused."""
     # An appeal is never decided by who ruled first.
     operator = "operator-2" if order.open_case and order.open_case.stage == "appeal" else "operator-1"
-    actor = {"role": role, "id": operator if role == "operator" else order.party(role)}
-    decided = decide(order, COMMANDS[name].model_validate({"actor": actor, **fields}), now)
+    actor = operator if role == "operator" else order.party(role)
+    command = _read(name, role, actor, tuple((field, _hashable(value)) for field, value in fields.items()))
+    decided = decide(order, command, now)
     return let_time_pass(pay_all(decided), now) if isinstance(decided, Decision) else None
+
+
+@cache
+def _read(name: str, role: Reader, actor: str, fields: tuple[tuple[str, Any], ...]) -> Any:
+    """The command of a move; the same few are tried in every state."""
+    return COMMANDS[name].model_validate({"actor": {"role": role, "id": actor}, **dict(fields)})
 
 
 def wait(order: Order, now: datetime) -> tuple[str, Order, datetime] | None:

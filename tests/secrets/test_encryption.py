@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from temporalio.api.common.v1 import Payload
 from temporalio.converter import WorkflowSerializationContext
 
-from recourse.runtime.encryption import CannotOpen, Encryption, KeyMissing
+from recourse.runtime.encryption import CannotOpen, Encryption, KeyMissing, for_callers
 from recourse.runtime.keys import BadKeys, KeyRing
 from recourse.runtime.settings import BadSettings, read_settings
 from tests.secrets.conftest import NEW, NONE, OLD, ONLY_NEW, ONLY_OLD, RING
@@ -148,3 +148,17 @@ def test_what_another_language_encrypts_by_the_documented_format_is_read() -> No
     written = {"encryption-key-id": b"new", "encryption-workflow-id": b"order-17", "encoding": b"binary/encrypted"}
 
     assert Encryption(RING).open(Payload(metadata=written, data=nonce + ciphertext)) == PLAIN
+
+
+def test_ciphers_are_made_once_however_many_orders_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    converter = for_callers(RING)
+    made: list[bytes] = []
+    monkeypatch.setattr("recourse.runtime.encryption._cipher", made.append)
+    monkeypatch.setattr("temporalio.converter.DataConverter._new_payload_converter", made.append)
+
+    for number in range(3):
+        codec = converter.with_context(order(f"order-{number}")).payload_codec
+        assert isinstance(codec, Encryption)
+        codec.seal(PLAIN)
+
+    assert made == []
