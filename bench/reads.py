@@ -19,7 +19,7 @@ import asyncpg
 from bench.many_orders import BUSY, fill
 from recourse.cli.stats import View, read_view
 from recourse.database.facts import read_histories
-from recourse.database.lists import Wanted, list_orders, orders_due, policies_in_use, undecided_cases
+from recourse.database.lists import Wanted, list_orders, orders_due, policies_in_use, read_group, undecided_cases
 from recourse.database.migrate import migrate
 from recourse.database.orders import read_order
 from recourse.database.outbox import undelivered
@@ -64,6 +64,8 @@ def reads(pool: Any, count: int, now: datetime) -> dict[str, Read]:
         "orders: settlement held": listed(settlement="held"),
         "orders: settlement retrying": listed(settlement="retrying"),
         "orders: how ruling": listed(how="ruling"),
+        "orders: a group's": lambda: list_orders(pool, Wanted(group_id="g-7")),
+        "groups: the orders of one": lambda: read_group(pool, "g-7"),
         "orders: policy and phase": listed(policy="upwork", phase="in_progress"),
         "orders: due within a day": lambda: orders_due(pool, "due_at", now + timedelta(days=1)),
         "orders: stuck": lambda: orders_due(pool, "next_clock_at", now - timedelta(minutes=5)),

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 from recourse.errors import (
     BadInput,
     DatabaseUnreachable,
+    NoSuchGroup,
     NoSuchOrder,
+    NotOfTheGroup,
     OrderExists,
     OrderNotRunning,
     RecourseError,
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from recourse.runtime.settings import BadSettings, Settings
     from recourse.starter.actors import Client, Freelancer, Operator, System
     from recourse.starter.client import Recourse
+    from recourse.starter.groups import GroupHandle
     from recourse.starter.handle import OrderHandle
 
 __all__ = [
@@ -42,11 +45,14 @@ __all__ = [
     "Client",
     "DatabaseUnreachable",
     "Freelancer",
+    "GroupHandle",
     "Histories",
     "History",
     "MissingExtra",
     "NeedsNewerBuild",
+    "NoSuchGroup",
     "NoSuchOrder",
+    "NotOfTheGroup",
     "Operator",
     "Order",
     "OrderExists",
@@ -83,6 +89,7 @@ _HOMES = {
     "runtime.settings": ("BadSettings", "Settings"),
     "starter.client": ("Recourse",),
     "starter.actors": ("Client", "Freelancer", "Operator", "System"),
+    "starter.groups": ("GroupHandle",),
     "starter.handle": ("OrderHandle",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

@@ -75,5 +75,13 @@ class NoSuchOrder(RecourseError):
     """There is no order of this id."""
 
 
+class NoSuchGroup(RecourseError):
+    """There is no group of this id, or it has no order of the actor's."""
+
+
+class NotOfTheGroup(RecourseError):
+    """The group that an order was to start in belongs to other parties, or has this part already."""
+
+
 class OrderExists(RecourseError):
     """An order of this id was started with other terms. An order id can never be reused."""

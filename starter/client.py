@@ -19,6 +19,7 @@ from recourse.runtime.database_connection import database, explaining_database_e
 from recourse.runtime.settings import Settings, read_settings
 from recourse.runtime.signing import RecordSigner, read_signer
 from recourse.runtime.temporal_connection import connect as connect_temporal
+from recourse.starter.groups import GroupHandle
 from recourse.starter.handle import OrderHandle
 from recourse.starter.messages import stamped, unsendable
 from recourse.starter.reading import Orders, now
@@ -82,6 +83,10 @@ class Recourse(Orders):
             signer=self.signer,
         )
 
+    def group(self, group: str, *, patience: timedelta = PATIENCE) -> GroupHandle:
+        """The group of this id: one command to all of its orders, and where they stand. Nothing is read yet."""
+        return GroupHandle(self.pool, group, self._now, lambda order_id: self.order(order_id, patience=patience))
+
     async def start(
         self,
         terms: Terms,
@@ -98,8 +103,9 @@ class Recourse(Orders):
         `provider` executes its settlements. `emails`: where the parties are notified, kept in the database only.
         `start_delay`: how long the order waits before it begins.
         Raises OrderExists where the id belongs to an order with other terms, OrderNotRunning where it has started and
-        lost its workflow, BadInput for an email address or a currency that cannot be used, or `emails` without a
-        database, Unanswered where it is unknown whether it has started.
+        lost its workflow, NotOfTheGroup where its group is for other parties or has this part, BadInput for an email
+        address or a currency that cannot be used, or `emails` without a database, Unanswered where it is unknown
+        whether it has started.
         """
         await self._start(terms, policy, provider, emails, None, start_delay)
         return self.order(terms.order_id)

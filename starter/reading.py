@@ -1,13 +1,23 @@
 """Reading orders: where each stands, what can be done, what a command would lead to, what was recorded and told."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
+from recourse.database.access import PAGE
 from recourse.database.erasing import Erased, erased_of
-from recourse.database.lists import ANY, ListedOrder, Wanted, list_orders, read_parties
+from recourse.database.lists import (
+    ANY,
+    ListedOrder,
+    Member,
+    Wanted,
+    list_orders,
+    read_group,
+    read_orders,
+    read_parties,
+)
 from recourse.database.orders import (
     begin_export,
     entry_of_offer,
@@ -17,12 +27,14 @@ from recourse.database.orders import (
     read_order,
     record_pages,
 )
-from recourse.errors import NoSuchOrder
+from recourse.errors import NoSuchGroup, NoSuchOrder
 from recourse.resolution.model.notice import Notice
 from recourse.resolution.model.order import Order
 from recourse.resolution.model.reading import read_message
 from recourse.resolution.model.record import ExportedEntry, Reader, exported_entry
 from recourse.resolution.model.step import RecordEntry
+from recourse.resolution.model.vocabulary import Party
+from recourse.resolution.shown.groups import GroupView, group_view
 from recourse.resolution.shown.looking_ahead import (
     Actions,
     Ahead,
@@ -156,6 +168,34 @@ def _as_read(order: Order, entry: RecordEntry, reader: Reader) -> ExportedEntry:
     return ExportedEntry.model_validate(exported_entry(order.opening, entry, reader))
 
 
+class StoredGroup:
+    """The orders of a group, as PostgreSQL has them. All methods raise DatabaseUnreachable where that is away."""
+
+    def __init__(self, pool: Any, group: str, now: Callable[[], datetime]) -> None:
+        self.pool = pool
+        self.id = group
+        self._now = now
+
+    async def members(self, party: Party | None = None, party_id: str = "") -> list[Member]:
+        """Its orders by their parts, or those of one party's. Raises NoSuchGroup where there is none."""
+        with explaining_database_errors():
+            found = await read_group(self.pool, self.id, party, party_id)
+        if not found:
+            raise NoSuchGroup(f"There is no group {self.id}.")
+        return found
+
+    async def show(self, reader: Reader, members: Sequence[Member] | None = None) -> GroupView:
+        """The group as one role sees it now; `members`: with these of its orders. Raises NoSuchGroup."""
+        members = members or await self.members()
+        ids, views = [member.order_id for member in members], []
+        for first in range(0, len(ids), PAGE):
+            page = ids[first : first + PAGE]
+            with explaining_database_errors():
+                orders = await read_orders(self.pool, page)
+            views += [view(orders[order_id], reader, self._now()) for order_id in page if order_id in orders]
+        return group_view(self.id, members[0].parties, views)
+
+
 class Orders:
     """Orders as PostgreSQL has them; to read them needs no Temporal, and works for closed ones as well.
 
@@ -183,6 +223,10 @@ class Orders:
     def order(self, order_id: str) -> StoredOrder:
         """The order of this id, to read. Nothing is read yet."""
         return StoredOrder(self.pool, order_id, self._now, self.signer)
+
+    def group(self, group: str) -> StoredGroup:
+        """The group of this id, to read. Nothing is read yet."""
+        return StoredGroup(self.pool, group, self._now)
 
     async def list(self, wanted: Wanted = ANY, *, after: str = "", limit: int = 50) -> list[ListedOrder]:
         """A page of orders by id, behind `after`: where each stands and what comes next."""

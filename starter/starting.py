@@ -22,7 +22,8 @@ from temporalio.service import RPCError
 
 from recourse.database.access import DatabaseMissing
 from recourse.database.facts import read_histories
-from recourse.errors import DatabaseUnreachable, NoSuchOrder, OrderExists, TemporalUnreachable
+from recourse.database.lists import Parties, misfit
+from recourse.errors import DatabaseUnreachable, NoSuchOrder, NotOfTheGroup, OrderExists, TemporalUnreachable
 from recourse.resolution.model.order import Opening, open_order, read_opening, write_opening
 from recourse.resolution.model.outcome import Outcome
 from recourse.resolution.model.policy import Policy
@@ -87,6 +88,7 @@ async def start(
         await _runs(order)
         return None
     check_currency(terms.currency)
+    await _check_group(order.pool, terms)
     terms = terms.model_copy(update={"history": history})
     opening = Opening(
         terms=terms,
@@ -178,6 +180,25 @@ async def _history(order: OrderHandle, terms: Terms, policy: Policy) -> Historie
             return await read_histories(order.pool, terms.client, terms.freelancer, policy, terms.ordered_at)
     except (DatabaseUnreachable, DatabaseMissing):
         return terms.history
+
+
+async def _check_group(pool: Any, terms: Terms) -> None:
+    """Return unless the group that the terms name is not for them. Raises NotOfTheGroup.
+
+    An order can start while the database is away; it then shows in no view of a group of others.
+    """
+    if terms.group is None:
+        return
+    parties = Parties(terms.client, terms.freelancer)
+    try:
+        with explaining_database_errors():
+            other = await misfit(pool, terms.group, terms.order_id, parties, terms.part)
+    except (DatabaseUnreachable, DatabaseMissing):
+        return
+    if other is not None and other.parties != parties:
+        raise NotOfTheGroup(f"Group {terms.group} belongs to other parties; give this order another group.")
+    if other is not None:
+        raise NotOfTheGroup(f"Group {terms.group} has order {other.order_id} as part {terms.part}; take another part.")
 
 
 async def _same_start(order: OrderHandle, opening: Opening) -> None:

@@ -25,7 +25,7 @@ from recourse.resolution.rules.windows import silence_means
 from recourse.resolution.shown.looking_ahead import if_nobody_acts
 from recourse.resolution.shown.turn import turn
 from recourse.runtime.names import page_address
-from recourse.runtime.search_attributes import CASE_STAGE, NEXT_DUE_AT, PHASE, POLICY, TURN
+from recourse.runtime.search_attributes import CASE_STAGE, GROUP, NEXT_DUE_AT, PHASE, POLICY, TURN
 from recourse.wording import texts
 from recourse.wording.english import PHASES, as_words, capital
 
@@ -62,9 +62,10 @@ def details(terms: Terms, policy: str, web_url: str = "") -> str:
     price, fee = (write_amount(minor, terms.currency) for minor in (terms.price, terms.service_fee))
     page = f", or [its page]({page_address(web_url, terms.order_id)})" if web_url else ""
     show = _code(f"recourse order show {shlex.quote(terms.order_id)}")
+    group = f"\n- **Group** {_code(terms.group)}{f', part {terms.part}' if terms.part else ''}" if terms.group else ""
     return f"""- **Client** {_code(terms.client)}, **freelancer** {_code(terms.freelancer)}
 - **Policy** {_code(policy)}
-- **Paid** {price} + fee {fee}, on {write_instant(terms.ordered_at)}
+- **Paid** {price} + fee {fee}, on {write_instant(terms.ordered_at)}{group}
 
 Where it stands: *Current Details*, and *Event History → Compact* step by step. The whole case file:
 {show}{page}. To act by hand: *More Actions → Send an Update*; each command's
@@ -235,4 +236,6 @@ def search_attributes(order: Order) -> TypedSearchAttributes:
     ]
     if following:
         pairs.append(SearchAttributePair(NEXT_DUE_AT, following.at))
+    if order.terms.group:
+        pairs.append(SearchAttributePair(GROUP, order.terms.group))
     return TypedSearchAttributes(pairs)

@@ -23,6 +23,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "order start": (
         "1001 --client c-3 --freelancer f-7 --price 100 --service-fee 5.50",
         "1002 --client c-3 --freelancer f-7 --price 100 --policy my_shop.toml",
+        "1003 --client c-3 --freelancer f-7 --price 100 --group site --part 1",
     ),
     "order show": ("1001", "1001 --for client --zone Europe/Berlin", "1001 --json"),
     "order timeline": ("1001",),
@@ -73,7 +74,13 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "order advance": ("1001 48h", "1001 --until 2027-03-04T11:00Z"),
     "order revive": ("1001", "--all"),
     "order repair": ("1001", "--all"),
-    "orders list": ("--client c-3", "--due-before 24h", "--settlement retrying --json", "--stuck --watch"),
+    "orders list": (
+        "--client c-3",
+        "--due-before 24h",
+        "--group site",
+        "--settlement retrying --json",
+        "--stuck --watch",
+    ),
     "cases list": ("--waiting", "--overdue --watch"),
     "cases show": ("1001",),
     "cases propose": (_PROPOSAL,),

@@ -71,6 +71,7 @@ async def list_some(
     freelancer: str | None = None,
     settlement: SettlementStatus | None = None,
     how: How | None = None,
+    group: str | None = None,
     due_before: Within = None,
     stuck: Annotated[bool, Parameter(negative="")] = False,
     after: After = "",
@@ -94,12 +95,14 @@ async def list_some(
         The settlement's state: `held` until an undo window closes, `retrying` after the payment provider failed.
     how
         How the order was canceled.
+    group
+        The group that the order belongs to.
     stuck
         Orders with a clock that is minutes overdue: no worker has processed it.
     """
     if stuck and due_before:
         raise Stop("--stuck and --due-before cannot be combined: use one of them.")
-    wanted = Wanted(phase, policy, client, freelancer, settlement, how)
+    wanted = Wanted(phase, policy, client, freelancer, settlement, how, group)
     async with Orders.connect() as orders:
 
         async def read() -> Listed:

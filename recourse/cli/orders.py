@@ -24,7 +24,7 @@ from recourse.cli.pages import (
 )
 from recourse.cli.refusing import readable
 from recourse.cli.timeline import timeline
-from recourse.cli.typed import Money, read_money, with_amount
+from recourse.cli.typed import Int64, Money, read_money, with_amount
 from recourse.resolution.model.amounts import write_amount
 from recourse.resolution.model.durations import parse_duration
 from recourse.resolution.model.outcome import Refused
@@ -58,6 +58,8 @@ async def start(
     requirements: Literal["received", "awaited"] = "received",
     policy: str = "resolution_center",
     provider: str = "ledger",
+    group: str | None = None,
+    part: Int64 | None = None,
     client_email: str | None = None,
     freelancer_email: str | None = None,
     json: Json = False,
@@ -87,6 +89,10 @@ async def start(
     provider
         The payment provider that moves the money, named as in the worker's RECOURSE_PAYMENT_PROVIDERS. `ledger` is the
         built-in escrow ledger.
+    group
+        The id of a group of orders of these two, such as the milestones of a contract.
+    part
+        The order's place in the group, from 1.
     client_email
         The client's email address, stored only in the database. Used if the worker sends mail.
     freelancer_email
@@ -105,6 +111,8 @@ async def start(
         currency=currency,
         delivery_time=delivery_time,
         requirements=requirements,
+        group=group,
+        part=part,
         ordered_at=datetime.now(UTC).replace(microsecond=0),
     )
     chosen = load_policy(policy)

@@ -48,6 +48,7 @@ def order_page(page: OrderView, zone: str) -> RenderableType:
     currency, turn, case, ended = page.currency, page.turn, page.case, page.resolution
     lines = [
         ("order", f"{page.order_id} · {write_amount(page.price, currency)} · {page.policy}"),
+        *([("group", page.group + (f", part {page.part}" if page.part else ""))] if page.group else []),
         ("phase", f"{PHASES[page.phase]}, {as_words(page.lateness)}"),
         ("due", write_instant(page.due_at, zone)),
         ("turn", as_words(turn.who) + (f" until {write_instant(turn.until, zone)}" if turn.until else "")),

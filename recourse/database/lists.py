@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple, Self
 
 from pydantic import AwareDatetime, Field
 
-from recourse.database.access import Database
+from recourse.database.access import Database, in_pages
 from recourse.database.orders import WHOLE
 from recourse.resolution.model.data_version import NeedsNewerBuild
 from recourse.resolution.model.order import Order, read_state
@@ -76,6 +76,7 @@ class Wanted:
     freelancer: str | None = None
     settlement: SettlementStatus | None = None
     how: How | None = None
+    group_id: str | None = None
 
     @classmethod
     def of(cls, party: Party, party_id: str) -> Self:
@@ -84,6 +85,15 @@ class Wanted:
 
 
 ANY = Wanted()
+
+
+class Member(NamedTuple):
+    """An order of a group, and its place there."""
+
+    order_id: str
+    part: int | None
+    ordered_at: datetime
+    parties: Parties
 
 
 class _Query:
@@ -119,6 +129,41 @@ async def read_parties(pool: Database, order_id: str) -> Parties | None:
     """Whose order it is; None where there is no such order."""
     row = await pool.fetchrow("SELECT client, freelancer FROM orders WHERE order_id = $1", order_id)
     return Parties(row["client"], row["freelancer"]) if row else None
+
+
+async def read_group(pool: Database, group: str, party: Party | None = None, party_id: str = "") -> list[Member]:
+    """The orders of a group, or those of one party's, by their parts; those without a part come last.
+
+    A group has the parties of its first order. Should others have got in while the database was away, they are left
+    out.
+    """
+    mine = f"AND {party} = $4" if party else ""
+    query = (
+        "SELECT order_id, part, ordered_at, client, freelancer FROM orders "  # noqa: S608 - names of ours
+        f"WHERE order_id > $1 AND group_id = $3 {mine} ORDER BY order_id LIMIT $2"
+    )
+    found = list[Member]()
+    async for rows in in_pages(pool, query, group, *([party_id] if party else [])):
+        found += map(_member, rows)
+    found.sort(key=lambda one: (one.part is None, one.part or 0, one.order_id))
+    return [one for one in found if one.parties == found[0].parties]
+
+
+async def misfit(pool: Database, group: str, order_id: str, parties: Parties, part: int | None) -> Member | None:
+    """Another order of the group that has other parties or the same part; None: there is none."""
+    row = await pool.fetchrow(
+        "SELECT order_id, part, ordered_at, client, freelancer FROM orders WHERE group_id = $1 AND order_id <> $2 "
+        "AND ((client, freelancer) <> ($3, $4) OR part = $5) LIMIT 1",
+        group,
+        order_id,
+        *parties,
+        part,
+    )
+    return _member(row) if row else None
+
+
+def _member(row: Mapping[str, Any]) -> Member:
+    return Member(row["order_id"], row["part"], row["ordered_at"], Parties(row["client"], row["freelancer"]))
 
 
 async def list_orders(

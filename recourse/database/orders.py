@@ -1,6 +1,6 @@
 """Reading orders, their record, their money and their notices."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -179,6 +179,18 @@ async def read_answer(pool: Database, order_id: str, sender: str, command_id: st
     """The first answer to a command, whatever the command was."""
     first = await read_answered(pool, order_id, sender, command_id)
     return first.outcome if first else None
+
+
+async def first_answered_at(pool: Database, order_ids: Sequence[str], sender: str, command_id: str) -> datetime | None:
+    """When the first of several orders answered a command; None: none did."""
+    at: datetime | None = await pool.fetchval(
+        "SELECT min((outcome ->> 'at')::timestamptz) FROM answers "
+        "WHERE order_id = ANY($1) AND sender = $2 AND command_id = $3",
+        list(order_ids),
+        sender,
+        command_id,
+    )
+    return at
 
 
 async def read_contacts(pool: Database, order_id: str) -> dict[str, str]:

@@ -13,7 +13,8 @@ POLICY = SearchAttributeKey.for_keyword("RecoursePolicy")
 TURN = SearchAttributeKey.for_keyword("RecourseTurn")
 CASE_STAGE = SearchAttributeKey.for_keyword("RecourseCaseStage")
 NEXT_DUE_AT = SearchAttributeKey.for_datetime("RecourseNextDueAt")
-SEARCH_ATTRIBUTES = (PHASE, POLICY, TURN, CASE_STAGE, NEXT_DUE_AT)
+GROUP = SearchAttributeKey.for_keyword("RecourseGroup")
+SEARCH_ATTRIBUTES = (PHASE, POLICY, TURN, CASE_STAGE, NEXT_DUE_AT, GROUP)
 
 
 class SearchAttributesMissing(Unreachable):

@@ -15,7 +15,9 @@ from recourse.database.pool import AWAY
 from recourse.database.pool import unreachable as away
 from recourse.errors import (
     DatabaseUnreachable,
+    NoSuchGroup,
     NoSuchOrder,
+    NotOfTheGroup,
     OrderExists,
     OrderNotRunning,
     TemporalUnreachable,
@@ -187,6 +189,8 @@ FAILURES: dict[type[Exception], Callable[[Any], Failure]] = {
     AnyHTTPException: _failed,
     NoSuchOrder: lambda error: Failure(404, "no_such_order", "There is no such order.", detail=str(error)),
     OrderExists: lambda error: Failure(409, "order_exists", "This order id is taken.", detail=str(error)),
+    NoSuchGroup: lambda error: Failure(404, "no_such_group", "There is no such group.", detail=str(error)),
+    NotOfTheGroup: lambda error: Failure(409, "not_of_the_group", "Its group takes no such order.", detail=str(error)),
     Unanswered: lambda error: unreachable("The order", "no_answer", **_again(error)),
     OrderNotRunning: lambda error: order_not_running(error),
     NeedsNewerBuild: lambda error: unreachable(

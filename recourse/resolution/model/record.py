@@ -33,6 +33,8 @@ _ORDERED = {
     "ordered_at",
     "delivery_time",
     "requirements",
+    "group",
+    "part",
 }
 
 

@@ -148,6 +148,8 @@ class Summary(BaseModel):
     turn_until: datetime | None = None
     next_clock: str | None = None
     next_clock_at: datetime | None = None
+    group_id: str | None = if_any("the group of orders")
+    part: int | None = if_any("its place in the group")
 
 
 class Step(BaseModel):

@@ -1,19 +1,22 @@
 """What was ordered: the parties, the money in minor units, and the time it may take."""
 
 from datetime import UTC, datetime
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, AwareDatetime, Field
+from pydantic import AfterValidator, AwareDatetime, Field, model_validator
 
 from recourse.resolution.model.amounts import LARGEST
+from recourse.resolution.model.data_version import Since
 from recourse.resolution.model.durations import Duration
 from recourse.resolution.model.fields import AnInstant, WholeNumber, whole_second
-from recourse.resolution.model.vocabulary import Frozen, Party
+from recourse.resolution.model.vocabulary import Frozen, Party, if_any
 
 _LATEST = datetime(9000, 1, 1, tzinfo=UTC)  # later, a deadline could lie beyond what a calendar holds
 LARGEST_AMOUNT = 2**53 - 1
 Amount = Annotated[int, Field(strict=True, ge=0, le=LARGEST_AMOUNT), WholeNumber]
 Id = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f/]+$")]
+OrderId = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]*$")]
+PartNumber = Annotated[int, Field(strict=True, ge=1, le=LARGEST_AMOUNT), WholeNumber]
 
 
 class History(Frozen):
@@ -40,9 +43,7 @@ class Histories(Frozen):
 class Terms(Frozen):
     """What was ordered: the parties, the money in minor units, and the time it may take."""
 
-    order_id: Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]*$")] = Field(
-        description="The order's id; never used again."
-    )
+    order_id: OrderId = Field(description="The order's id; never used again.")
     client: Id = Field(description="The client's id in the marketplace.")
     freelancer: Id = Field(description="The freelancer's id in the marketplace.")
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = Field(
@@ -64,3 +65,11 @@ class Terms(Frozen):
     history: Histories = Field(
         default=Histories(), description="What the parties have behind them; left out: what the database has."
     )
+    group: Annotated[OrderId | None, Since(2)] = if_any("The id of a group of orders of the same two parties.")
+    part: Annotated[PartNumber | None, Since(2)] = if_any("Its place in the group, from 1.")
+
+    @model_validator(mode="after")
+    def _part_of_something(self) -> Self:
+        if self.part is not None and self.group is None:
+            raise ValueError("a part needs the group that it is a part of")
+        return self

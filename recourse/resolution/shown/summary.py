@@ -32,4 +32,6 @@ def summary(order: Order) -> Summary:
         turn_until=whose.until,
         next_clock=following.name if following else None,
         next_clock_at=following.at if following else None,
+        group_id=terms.group,
+        part=terms.part,
     )

@@ -106,6 +106,8 @@ class OrderView(View):
     price: int = Field(description="The price with all extras, in minor units.")
     service_fee: int = Field(description="The fee that the client paid on top, in minor units.")
     ordered_at: AwareDatetime = Field(description="When it was ordered.")
+    group: str | None = if_any("The group that it belongs to.")
+    part: int | None = if_any("Its place in the group.")
     phase: Phase = Field(description="Where the order stands.")
     lateness: Lateness = Field(description="Whether the work is late.")
     due_at: AwareDatetime | None = Field(description="When the work is due.")
@@ -142,6 +144,8 @@ def view(order: Order, reader: Reader, now: datetime) -> OrderView:
         price=order.price,
         service_fee=order.service_fee,
         ordered_at=terms.ordered_at,
+        group=terms.group,
+        part=terms.part,
         phase=order.phase,
         lateness=lateness(order, now),
         due_at=order.due_at,

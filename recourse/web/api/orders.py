@@ -1,6 +1,7 @@
 """Starting orders, and reading where they stand."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Annotated
 
@@ -45,6 +46,9 @@ AfterNotice = Annotated[
     str, Query(description="The id of the last notice of the page before.", max_length=300, pattern=r"^[^\x00]*$")
 ]
 Limit = Annotated[int, Query(ge=1, le=200)]
+OfGroup = Annotated[
+    str | None, Query(description="Only the orders of this group.", max_length=200, pattern=r"^[^\x00]*$")
+]
 # What another machine's clock may be ahead of ours when it says that an order was placed just now.
 CLOCKS_DIFFER = timedelta(minutes=5)
 
@@ -96,9 +100,11 @@ async def start_order(site: TheSite, body: StartOrder, response: Response) -> St
 
 
 @router.get("/orders", responses=answers(422))
-async def list_them(site: TheSite, caller: Caller, after: After = "", limit: Limit = 50) -> OrderList:
+async def list_them(
+    site: TheSite, caller: Caller, group: OfGroup = None, after: After = "", limit: Limit = 50
+) -> OrderList:
     """Orders by id, a page at a time: a party's own, or all of them for operators and services."""
-    wanted = Wanted.of(caller.role, caller.id) if caller.role in PARTIES else Wanted()
+    wanted = replace(Wanted.of(caller.role, caller.id) if caller.role in PARTIES else Wanted(), group_id=group)
     # An operator sees nothing of an order of their own, nor decides it.
     but_of = caller.id if caller.role == "operator" else None
     rows = await list_orders(site.recourse.pool, wanted, after=after, limit=limit, but_of=but_of)

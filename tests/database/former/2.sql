@@ -112,18 +112,19 @@ shown AS (
         policy text, client text, freelancer text, currency text, price bigint, service_fee bigint, phase text,
         how text, settlement text, ordered_at timestamptz, due_at timestamptz, closed_at timestamptz,
         request_kind text, request_status text, answer_due_at timestamptz, case_stage text,
-        case_due_at timestamptz, turn text, turn_until timestamptz, next_clock text, next_clock_at timestamptz
+        case_due_at timestamptz, turn text, turn_until timestamptz, next_clock text, next_clock_at timestamptz,
+        group_id text, part bigint
     )
 ),
 listed AS (
     INSERT INTO orders (
         order_id, policy, client, freelancer, currency, price, service_fee, phase, how, settlement, ordered_at,
         due_at, closed_at, request_kind, request_status, answer_due_at, case_stage, case_due_at, turn, turn_until,
-        next_clock, next_clock_at
+        next_clock, next_clock_at, group_id, part
     )
     SELECT order_id, policy, client, freelancer, currency, price, service_fee, phase, how, settlement, ordered_at,
         due_at, closed_at, request_kind, request_status, answer_due_at, case_stage, case_due_at, turn, turn_until,
-        next_clock, next_clock_at
+        next_clock, next_clock_at, group_id, part
     FROM shown WHERE step = 0
 ),
 relisted AS (
