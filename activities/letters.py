@@ -74,7 +74,8 @@ def _happened(notice: Notice) -> Iterator[str]:
 
 
 def _money(amounts: Amounts) -> str:
-    names = {"client": "client", "freelancer": "freelancer", "platform": "platform", "held": "in escrow"}
+    names = {"client": "client", "freelancer": "freelancer", "platform": "platform"}
+    names |= {"contested": "with the bank", "held": "in escrow"}
     return ", ".join(
         f"{names[name]} {write_amount(amount, amounts.currency)}" for name, amount in amounts.parts.items() if amount
     )

@@ -278,7 +278,7 @@ def _unbalanced(row: dict[str, Any]) -> str | None:
     """What is wrong with an order's ledger: its accounts add up to nothing, and say what the order says."""
     moved = row["moved"]
     left = row["paid"] - sum(moved.values())
-    meant = {**moved, "client": moved["client"] - row["paid"], "escrow": left}
+    meant = {"contested": 0, **moved, "client": moved["client"] - row["paid"], "escrow": left}
     for account, amount in meant.items():
         found = int(row["sums"].get(account, 0))
         if found != amount:

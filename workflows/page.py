@@ -181,6 +181,7 @@ def _by(role: str) -> str:
 def _money(order: Order) -> str:
     moved, currency = order.moved, order.terms.currency
     sums = [("held", held(order)), *((name, getattr(moved, name)) for name in ("client", "freelancer", "platform"))]
+    sums += [("contested", moved.contested)] if moved.contested else []
     shown = " · ".join(f"{name} **{write_amount(minor, currency)}**" for name, minor in sums)
     return f"{shown}; settlement {order.settlement}"
 

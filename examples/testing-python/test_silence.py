@@ -33,7 +33,7 @@ def test_a_freelancer_who_says_nothing_for_48_hours_has_agreed(recourse_sandbox:
         recourse_sandbox.advance(agreed.order_id, "48h")
         order = shop.get(f"/orders/{agreed.order_id}").json()
     assert order["phase"] == "canceled"
-    assert order["money"] == {"client": 10_550, "freelancer": 0, "platform": 0, "held": 0}
+    assert order["money"] == {"client": 10_550, "freelancer": 0, "platform": 0, "contested": 0, "held": 0}
     told = [sent["name"] for sent in recourse_sandbox.sent(agreed.order_id) if sent["receiver"] == "freelancer"]
     assert {"request_opened", "order_canceled"} <= {*told}
 

@@ -85,7 +85,8 @@ def money_lines(money: Balances, currency: str, paid: int) -> Table:
     table = Table.grid(padding=(0, 2))
     table.add_column(style="bold")
     table.add_column(justify="right")
-    sums = {"held in escrow" if who == "held" else who: amount for who, amount in money.parts.items()}
+    names = {"contested": "taken by the bank", "held": "held in escrow"}
+    sums = {names.get(who, who): amount for who, amount in money.parts.items()}
     for who, amount in (sums | {"total": sum(money.parts.values()), "paid in": paid}).items():
         table.add_row(who, write_amount(amount, currency))
     return table

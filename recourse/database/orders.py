@@ -14,7 +14,7 @@ from recourse.resolution.model.order import Order, read_state
 from recourse.resolution.model.outcome import Outcome, read_outcome
 from recourse.resolution.model.reading import fingerprint
 from recourse.resolution.model.record import Reader, export
-from recourse.resolution.model.step import Answered, RecordEntry
+from recourse.resolution.model.step import LEDGER, Answered, RecordEntry
 
 # A whole order: where it stands, with what it was opened with.
 WHOLE = """
@@ -137,9 +137,7 @@ async def read_balances(pool: Database, order_id: str) -> dict[str, int]:
         "SELECT account, sum(amount)::bigint AS balance FROM ledger_entries WHERE order_id = $1 GROUP BY account",
         order_id,
     )
-    return dict.fromkeys(("client", "freelancer", "platform", "escrow"), 0) | {
-        row["account"]: row["balance"] for row in rows
-    }
+    return dict.fromkeys(LEDGER, 0) | {row["account"]: row["balance"] for row in rows}
 
 
 # What was sent is in the entry that its answer names, so that no table keeps it twice.

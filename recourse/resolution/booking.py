@@ -19,6 +19,7 @@ def ledger_lines(before: Order, after: Order) -> tuple[LedgerLine, ...]:
         LedgerLine(account="client", amount=sums.client),
         LedgerLine(account="freelancer", amount=sums.freelancer),
         LedgerLine(account="platform", amount=sums.platform),
+        LedgerLine(account="contested", amount=sums.contested),
     )
     return tuple(line for line in lines if line.amount)
 

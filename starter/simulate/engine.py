@@ -13,7 +13,7 @@ from recourse.resolution.model.outcome import Outcome, Refused
 from recourse.resolution.model.payments import LegAnswer, LegName
 from recourse.resolution.model.reading import Message, read_message
 from recourse.resolution.model.record import Reader, export
-from recourse.resolution.model.step import RecordEntry, Step
+from recourse.resolution.model.step import LEDGER, RecordEntry, Step
 from recourse.resolution.rules.clocks import next_clock
 from recourse.resolution.shown.answering import unrecorded
 from recourse.starter.simulate.story import ALL_WORKS, Says
@@ -120,7 +120,7 @@ class PureEngine:
         return [notice for step in self.steps for notice in step.notices]
 
     async def ledger(self) -> dict[str, int]:
-        balances = dict.fromkeys(("client", "freelancer", "platform", "escrow"), 0)
+        balances: dict[str, int] = dict.fromkeys(LEDGER, 0)
         for step in self.steps:
             for line in step.ledger:
                 balances[line.account] += line.amount

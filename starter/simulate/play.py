@@ -196,7 +196,10 @@ class Play:
         if sum(money.values()) != paid:
             raise Difference(where, f"money that adds up to {paid}", money)
         balances = await self.engine.ledger()
-        ledger = {**{name: balances[name] for name in ("freelancer", "platform")}, "held": balances["escrow"]}
+        ledger = {
+            **{name: balances[name] for name in ("freelancer", "platform", "contested")},
+            "held": balances["escrow"],
+        }
         if ledger | {"client": balances["client"] + paid} != money:
             raise Difference(where, money, balances)
         entries = await self.engine.record()

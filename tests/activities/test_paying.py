@@ -104,7 +104,13 @@ async def test_a_provider_that_works_is_asked_once(temporal_address: str, pool: 
             "attempts": 0,
         }
         assert await market.payments(order_id) == [("1.refund", 10_550, "done", f"ref-{leg.key}", 1)]
-        assert await market.balances(order_id) == {"client": 0, "freelancer": 0, "platform": 0, "escrow": 0}
+        assert await market.balances(order_id) == {
+            "client": 0,
+            "freelancer": 0,
+            "platform": 0,
+            "escrow": 0,
+            "contested": 0,
+        }
         assert await market.told(order_id) == ["order_canceled"]
 
 
@@ -125,7 +131,13 @@ async def test_one_that_fails_is_asked_again_for_the_same_and_pays_once(
         assert len(bank.asked) == 4
         assert len({(leg.key, leg.amount) for leg in bank.asked}) == 1
         assert [leg.amount for leg in bank.moved.values()] == [10_550]
-        assert await market.balances(order_id) == {"client": 0, "freelancer": 0, "platform": 0, "escrow": 0}
+        assert await market.balances(order_id) == {
+            "client": 0,
+            "freelancer": 0,
+            "platform": 0,
+            "escrow": 0,
+            "contested": 0,
+        }
         assert await market.told(order_id) == ["order_canceled", "money_settled"]
 
 

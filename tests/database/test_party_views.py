@@ -45,6 +45,7 @@ def said_to(life: Life, party: Party) -> dict[str, Any]:
         "paid_to_freelancer": page["money"]["freelancer"],
         "paid_to_platform": page["money"]["platform"],
         "held": page["money"]["held"],
+        "contested": page["money"]["contested"],
     }
 
 

@@ -57,6 +57,7 @@ async def test_what_was_written_is_what_is_read(pool: Any) -> None:
             "freelancer": moved.freelancer,
             "platform": moved.platform,
             "escrow": paid_in - moved.total,
+            "contested": moved.contested,
         }
         for reader in READERS:
             document = await read_export(pool, order_id, reader, order.decided_at)

@@ -31,7 +31,7 @@ ANSWERS: list[dict[str, Any]] = [
     {"code": "not_yours_to_answer"},
     {"status": "applied", "command_id": "app-1", "phase": "canceled", "settlement": "settled"},
 ]
-MONEY = {"client": 10550, "freelancer": 0, "platform": 0, "held": 0}
+MONEY = {"client": 10550, "freelancer": 0, "platform": 0, "contested": 0, "held": 0}
 
 
 def documents(text: str) -> list[Any]:

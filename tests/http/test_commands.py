@@ -29,7 +29,7 @@ async def test_a_request_and_its_answer_end_an_order(order: Orders, by: Callers)
     assert accepted.json()["phase"] == "canceled"
     shown = (await by("client").get(f"/orders/{order_id}")).json()
     assert shown["resolution"]["how"] == "mutual"
-    assert shown["money"] == {"client": 10_550, "freelancer": 0, "platform": 0, "held": 0}
+    assert shown["money"] == {"client": 10_550, "freelancer": 0, "platform": 0, "contested": 0, "held": 0}
 
 
 async def test_a_refusal_is_a_problem_with_the_contracts_code_and_details(order: Orders, by: Callers) -> None:

@@ -60,7 +60,13 @@ async def test_a_preview_tells_what_then_happens(order: Orders, by: Callers) -> 
     order_id = await order()
     ahead = (await by("client").post(f"/orders/{order_id}/previews/request", {"kind": "cancel"})).json()
     assert ahead["phase"] == "in_progress"
-    assert ahead["if_accepted"]["money"] == {"client": 10_550, "freelancer": 0, "platform": 0, "held": 0}
+    assert ahead["if_accepted"]["money"] == {
+        "client": 10_550,
+        "freelancer": 0,
+        "platform": 0,
+        "contested": 0,
+        "held": 0,
+    }
     await by("client").give(order_id, "request", kind="cancel")
     await by("freelancer").give(order_id, "accept")
     shown = (await by("client").get(f"/orders/{order_id}")).json()

@@ -63,7 +63,7 @@ async def test_an_order_goes_on_from_what_was_committed(marketplace: Marketplace
     assert [entry.content["command"] for entry in entries] == ["message", "request", "message", "request", "accept"]
     assert verify(await marketplace.recourse.order(order_id).record("operator")) == []
     balances = await read_balances(marketplace.recourse.pool, order_id)
-    assert balances == {"client": 0, "freelancer": 0, "platform": 0, "escrow": 0}
+    assert balances == {"client": 0, "freelancer": 0, "platform": 0, "escrow": 0, "contested": 0}
 
 
 async def test_the_answer_of_a_forgotten_attempt_is_the_first_answer(marketplace: Marketplace) -> None:

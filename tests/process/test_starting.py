@@ -42,6 +42,7 @@ async def test_starting_the_same_order_again_changes_nothing(marketplace: Market
         "freelancer": 0,
         "platform": 0,
         "escrow": 10_550,
+        "contested": 0,
     }
 
 

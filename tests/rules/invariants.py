@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from recourse.resolution.model.money import held
 from recourse.resolution.model.order import Order
-from recourse.resolution.model.step import Step
+from recourse.resolution.model.step import LEDGER, Step
 from recourse.resolution.rules.clocks import clocks, next_clock
 from recourse.resolution.rules.decide import decide_clock
 from recourse.resolution.rules.paying import pay_all
@@ -135,10 +135,11 @@ def check_step(before: Order, step: Step) -> Order:
 def check_ledger(given: Given) -> None:
     """The ledger adds up to what the page says."""
     paid_in = given.order.price + given.order.service_fee
-    balances = dict.fromkeys(("client", "freelancer", "platform", "escrow"), 0)
+    balances = dict.fromkeys(LEDGER, 0)
     for step in given.steps:
         for line in step.ledger:
             balances[line.account] += line.amount
+    assert balances.pop("contested") == given.order.moved.contested
     assert (balances["client"] + paid_in, *list(balances.values())[1:]) == given.money
 
 

@@ -218,10 +218,16 @@ class TestPreview:
         said = ahead(given, "client", "request", kind="cancel")
 
         assert said["phase"] == "in_progress"
-        assert said["money"] == {"client": 0, "freelancer": 0, "platform": 0, "held": 10_550}
+        assert said["money"] == {"client": 0, "freelancer": 0, "platform": 0, "contested": 0, "held": 10_550}
         assert said["if_accepted"]["phase"] == "canceled"
         assert said["if_accepted"]["how"] == "mutual"
-        assert said["if_accepted"]["money"] == {"client": 10_550, "freelancer": 0, "platform": 0, "held": 0}
+        assert said["if_accepted"]["money"] == {
+            "client": 10_550,
+            "freelancer": 0,
+            "platform": 0,
+            "contested": 0,
+            "held": 0,
+        }
         assert said["if_nobody_acts"]["at"] == MONDAY + hours(48)
         assert said["if_nobody_acts"]["how"] == "expired_accepted"
         assert given.order.request is None
@@ -274,7 +280,13 @@ class TestPreview:
 
         assert said["if_nobody_acts"]["at"] == MONDAY + hours(72)
         assert said["if_nobody_acts"]["phase"] == "completed"
-        assert said["if_nobody_acts"]["money"] == {"client": 0, "freelancer": 8_000, "platform": 2_550, "held": 0}
+        assert said["if_nobody_acts"]["money"] == {
+            "client": 0,
+            "freelancer": 8_000,
+            "platform": 2_550,
+            "contested": 0,
+            "held": 0,
+        }
 
     def test_a_provider_that_fails_now_is_not_said_to_pay(self) -> None:
         given = Given(provider="bank")

@@ -19,17 +19,29 @@ class Balances(View):
     client: int = Field(description="What the client has got back, in minor units.")
     freelancer: int = Field(description="What the freelancer has got, in minor units.")
     platform: int = Field(description="What the marketplace has got, in minor units.")
+    contested: int = Field(
+        default=0,
+        exclude_if=lambda amount: not amount,
+        description="What the client's bank has taken until it decides, in minor units.",
+    )
     held: int = Field(description="What is still in escrow, in minor units.")
 
     @classmethod
     def of(cls, moved: Sums, held: int) -> "Balances":
         """So much moved, and so much held."""
-        return cls(client=moved.client, freelancer=moved.freelancer, platform=moved.platform, held=held)
+        return cls(**dict(moved), held=held)
 
     @property
     def parts(self) -> dict[str, int]:
-        """The four amounts by name."""
-        return {"client": self.client, "freelancer": self.freelancer, "platform": self.platform, "held": self.held}
+        """The amounts by name; what is contested, where anything is."""
+        amounts: dict[str, int] = {name: getattr(self, name) for name in Balances.model_fields}
+        return {name: amount for name, amount in amounts.items() if name != "contested" or amount}
+
+
+class Money(Balances):
+    """Where the money is; together it is what the client paid in."""
+
+    contested: int = Field(default=0, description="What the client's bank has taken until it decides, in minor units.")
 
 
 def round_half_up(numerator: int, denominator: int) -> int:

@@ -79,6 +79,9 @@ class Sums(Frozen):
     client: int = Field(default=0, description="To the client, in minor units.")
     freelancer: int = Field(default=0, description="To the freelancer, in minor units.")
     platform: int = Field(default=0, description="To the marketplace, in minor units.")
+    contested: int = Field(
+        default=0, exclude_if=lambda amount: not amount, description="To a bank that disputes it, in minor units."
+    )
 
     def minus(self, other: "Sums") -> "Sums":
         """The difference, account by account."""
@@ -100,4 +103,4 @@ class Sums(Frozen):
     @property
     def total(self) -> int:
         """What has left escrow in all."""
-        return self.client + self.freelancer + self.platform
+        return self.client + self.freelancer + self.platform + self.contested

@@ -5,7 +5,7 @@ never disagree. It is a value: the rules make it, the workflow carries it, the d
 """
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -18,13 +18,15 @@ from recourse.resolution.model.outcome import Outcome
 from recourse.resolution.model.payments import Leg, LegName, LegStatus
 from recourse.resolution.model.vocabulary import if_any
 
-Account = Literal["client", "freelancer", "platform", "escrow"]
+Account = Literal["client", "freelancer", "platform", "escrow", "contested"]
+LEDGER: tuple[Account, ...] = get_args(Account)
 
 
 class LedgerLine(BaseModel):
     """One side of a double entry, in minor units of the order's currency; the lines of a step add up to zero.
 
-    `escrow` is the money held for this order. A positive amount is what the account receives.
+    `escrow` is the money held for this order, `contested` what the client's bank has taken until it decides. A positive
+    amount is what the account receives.
     """
 
     model_config = ConfigDict(frozen=True)

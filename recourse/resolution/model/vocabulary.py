@@ -26,9 +26,10 @@ How = Literal[
     "ruling",
     "fallback",
     "abandoned",
+    "charged_back",
 ]
 Fault = Literal["client", "freelancer", "none"]
-ExemptBecause = Literal["waiting_requirements", "operator", "new_order"]
+ExemptBecause = Literal["waiting_requirements", "operator", "new_order", "chargeback"]
 SettlementStatus = Literal["none", "held", "executing", "settled", "retrying", "blocked"]
 Right = Literal["waiting_requirements", "very_late", "regret_window", "full_return"]
 Fallback = Literal["cancel_full_refund", "cancel_split", "continue", "for_who_spoke"]

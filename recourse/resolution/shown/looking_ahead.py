@@ -10,7 +10,7 @@ from pydantic import AwareDatetime, ConfigDict, Field
 
 from recourse.resolution.model.command import Actor
 from recourse.resolution.model.commands import COMMANDS, Accept, AnyCommand
-from recourse.resolution.model.money import Balances, in_the_end
+from recourse.resolution.model.money import Money, in_the_end
 from recourse.resolution.model.order import Order
 from recourse.resolution.model.reading import Message
 from recourse.resolution.model.record import Reader
@@ -79,7 +79,7 @@ class Outlook(View):
     how: How | None = Field(description="What would have ended a canceled order.")
     exempt: bool | None = Field(description="Whether a canceled order would be left out of the freelancer's score.")
     fault: Fault | None = Field(description="The party at fault for a canceled order.")
-    money: Balances = Field(description="Where the money ends up.")
+    money: Money = Field(description="Where the money ends up.")
     settlement: SettlementStatus = Field(description="Where the final payment would stand.")
     settles_at: AwareDatetime | None = Field(description="When held money would move.")
     due_at: AwareDatetime | None = Field(description="When the work would be due.")
@@ -232,7 +232,7 @@ def _outlook(before: Order, after: Order, reader: Reader, at: datetime) -> dict[
         "how": resolution.how if resolution else None,
         "exempt": resolution.exempt if resolution else None,
         "fault": resolution.fault if resolution else None,
-        "money": in_the_end(after),
+        "money": Money.model_validate(in_the_end(after)),
         "settlement": after.settlement,
         "settles_at": settles_at(after),
         "due_at": after.due_at,

@@ -7,7 +7,7 @@ from pydantic import AwareDatetime, Field
 
 from recourse.resolution.model.dispute import Case, Offers, Proposal
 from recourse.resolution.model.lateness import lateness
-from recourse.resolution.model.money import Balances, balances
+from recourse.resolution.model.money import Money, balances
 from recourse.resolution.model.notice import CaseTold, RequestTold, ResolutionTold
 from recourse.resolution.model.order import Order
 from recourse.resolution.model.outcome import Turn
@@ -120,7 +120,7 @@ class OrderView(View):
     away: AwayView = Field(description="Until when each party is away; its own answer windows stand still so long.")
     settlement: SettlementStatus = Field(description="Where the final payment stands.")
     settles_at: AwareDatetime | None = Field(description="When held money moves, if nothing else is decided.")
-    money: Balances = Field(description="Where the money is now.")
+    money: Money = Field(description="Where the money is now.")
     payments: list[PaymentView] = Field(description="The legs of all payments that the reader may see.")
     scores: dict[Party, dict[str, float | None]] = Field(
         description="Scores in percent, by party and name; null: nothing counts yet."
@@ -158,7 +158,7 @@ def view(order: Order, reader: Reader, now: datetime) -> OrderView:
         away=AwayView(client=order.away_until("client", now), freelancer=order.away_until("freelancer", now)),
         settlement=order.settlement,
         settles_at=settles_at(order),
-        money=balances(order),
+        money=Money.model_validate(balances(order)),
         payments=payments(order, reader),
         scores=scores(order, confidential=operator),
         flags=marks(order),

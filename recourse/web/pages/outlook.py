@@ -44,7 +44,13 @@ class Prospect:
 
 def money_rows(money: Balances, reader: Reader) -> tuple[Row, ...]:
     """The money as a table, the reader's own line first."""
-    names = {"client": "Client", "freelancer": "Freelancer", "platform": "Marketplace", "held": "Held in escrow"}
+    names = {
+        "client": "Client",
+        "freelancer": "Freelancer",
+        "platform": "Marketplace",
+        "contested": "Taken by the bank",
+        "held": "Held in escrow",
+    }
     rows = [
         Row(f"{names[one]} (you)" if one == reader else names[one], amount, one == reader)
         for one, amount in money.parts.items()
