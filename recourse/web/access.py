@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Annotated, Any, cast
@@ -11,7 +11,7 @@ from fastapi import Depends, Path, Query, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import ValidationError
 
-from recourse.database.lists import Parties, read_parties
+from recourse.database.lists import Member, Parties, read_parties
 from recourse.database.sessions import SessionRow, begin_session, session_goes_on
 from recourse.resolution.model.command import Actor
 from recourse.resolution.model.fields import excerpt
@@ -113,6 +113,7 @@ async def keep_token(pool: Any, token: Token) -> None:
 Caller = Annotated[Bearer, Depends(_bearer)]
 
 OrderId = Annotated[str, Path(description="The marketplace's own id of the order.", max_length=200)]
+GroupId = Annotated[str, Path(description="The marketplace's own id of the group.", max_length=200)]
 
 
 def said_once(request: Request) -> None:
@@ -181,12 +182,26 @@ async def _only_of_their_own(site: Site, caller: Bearer, order_id: str) -> Parti
 async def the_actor(site: TheSite, caller: Caller, order_id: OrderId, as_: As = None) -> Actor:
     """Who a command is given by: the bearer, or whom a service acts for."""
     if caller.role != "service":
-        _only_themselves(caller, as_)
         await _only_of_their_own(site, caller, order_id)
+    return await _spoken_for(caller, as_, lambda: parties_of(site, order_id))
+
+
+async def the_group_actor(site: TheSite, caller: Caller, group: GroupId, as_: As = None) -> Actor:
+    """The same for a group; a party's command goes to its own orders of the group."""
+
+    async def parties() -> Parties:
+        return (await site.recourse.group(group).members())[0].parties
+
+    return await _spoken_for(caller, as_, parties)
+
+
+async def _spoken_for(caller: Bearer, as_: str | None, parties: Callable[[], Awaitable[Parties]]) -> Actor:
+    if caller.role != "service":
+        _only_themselves(caller, as_)
         return Actor(role=caller.role, id=caller.id)
     role, given = _named(as_)
     if role in PARTIES and not given:
-        given = (await parties_of(site, order_id)).of(_party(role))
+        given = (await parties()).of(_party(role))
     if not role or not given:
         raise malformed(**{"query.as": "a service says whom it acts for: `client`, `freelancer` or `operator:ID`"})
     try:
@@ -199,15 +214,37 @@ async def the_reader(site: TheSite, caller: Caller, order_id: OrderId, as_: As =
     """Whose view is shown: the bearer's own, or the one that a service asks for (an operator's by default)."""
     if caller.role == "service":
         await parties_of(site, order_id)
-        role, _ = _named(as_)
-        if role == "system":
-            raise malformed(**{"query.as": "a view is `client`'s, `freelancer`'s or `operator`'s"})
-        return cast(Reader, role or "operator")
+        return _asked_for(as_)
     _only_themselves(caller, as_)
-    parties = await _only_of_their_own(site, caller, order_id)
+    _not_in_conflict(caller, await _only_of_their_own(site, caller, order_id))
+    return caller.role
+
+
+async def the_group_reader(
+    site: TheSite, caller: Caller, group: GroupId, as_: As = None
+) -> tuple[Reader, list[Member]]:
+    """The same for a group, with the orders of it that the reader may see. Raises NoSuchGroup."""
+    stored = site.recourse.group(group)
+    if caller.role == "service":
+        return _asked_for(as_), await stored.members()
+    _only_themselves(caller, as_)
+    if caller.role in PARTIES:
+        return caller.role, await stored.members(caller.role, caller.id)
+    members = await stored.members()
+    _not_in_conflict(caller, members[0].parties)
+    return caller.role, members
+
+
+def _asked_for(as_: str | None) -> Reader:
+    role, _ = _named(as_)
+    if role == "system":
+        raise malformed(**{"query.as": "a view is `client`'s, `freelancer`'s or `operator`'s"})
+    return cast(Reader, role or "operator")
+
+
+def _not_in_conflict(caller: Bearer, parties: Parties) -> None:
     if caller.role == "operator" and caller.id in parties:
         raise refused("conflict_of_interest", SENTENCES["conflict_of_interest"])
-    return caller.role
 
 
 def the_operator(caller: Caller, as_: As = None) -> str | None:
@@ -220,6 +257,8 @@ def the_operator(caller: Caller, as_: As = None) -> str | None:
 
 TheOperator = Annotated[str | None, Depends(the_operator)]
 TheActor = Annotated[Actor, Depends(the_actor)]
+TheGroupActor = Annotated[Actor, Depends(the_group_actor)]
+TheGroupReader = Annotated[tuple[Reader, list[Member]], Depends(the_group_reader)]
 TheReader = Annotated[Reader, Depends(the_reader)]
 
 

@@ -15,8 +15,8 @@ from recourse.runtime.keys import KeyRing
 from recourse.starter.client import Recourse
 from recourse.starter.reading import now
 from recourse.web.access import Site, said_once
-from recourse.web.api import commands, health, issuing, orders, queue
-from recourse.web.api.bodies import BODIES
+from recourse.web.api import commands, groups, health, issuing, orders, queue
+from recourse.web.api.bodies import BODIES, GROUP_BODIES
 from recourse.web.limits import Heads, Limits
 from recourse.web.pages.app import make_pages
 from recourse.web.problems import Problem, answer_with_problems
@@ -75,7 +75,7 @@ def make_app(
         links_again=links_again,
         rates=Rates(calls_per_minute),
     )
-    for part in (orders, commands, queue, issuing, health):
+    for part in (orders, commands, groups, queue, issuing, health):
         app.include_router(part.router, dependencies=[Depends(said_once)])
     for path in ("/", "/pages"):
         app.add_api_route(path, _to_pages, include_in_schema=False)
@@ -93,7 +93,7 @@ def _describe(app: FastAPI) -> None:
     def described() -> dict[str, Any]:
         if app.openapi_schema is None:
             schema = plain()
-            bodies: list[type[BaseModel]] = [Problem, *BODIES.values()]
+            bodies: list[type[BaseModel]] = [Problem, *BODIES.values(), *GROUP_BODIES.values()]
             models = [(body, _AS_READ) for body in bodies]
             _, more = models_json_schema(models, ref_template="#/components/schemas/{model}")
             schema["components"]["schemas"] |= more["$defs"]

@@ -5,12 +5,13 @@ from typing import Any
 
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
-from pydantic import BaseModel, create_model
+from pydantic import BaseModel, Field, create_model
 from pydantic_core import to_json
 
 from recourse.resolution.model.command import Command
 from recourse.resolution.model.commands import COMMANDS
-from recourse.resolution.model.fields import excerpt
+from recourse.resolution.model.fields import Int64, excerpt
+from recourse.resolution.shown.groups import GROUP_COMMANDS
 from recourse.runtime.exact_json import read_json
 from recourse.web.access import token_first
 from recourse.web.problems import malformed
@@ -95,11 +96,25 @@ def _model(name: str, command: type[Command]) -> type[BaseModel]:
 
 
 BODIES: dict[str, type[BaseModel]] = {name: _model(name, command) for name, command in COMMANDS.items()}
+_AMOUNTS: Any = Field(default=None, description='The amounts by part, such as `{"1": 0, "2": 2500}`.')
 
 
-def described_body(name: str) -> dict[str, Any]:
-    """The request body of a command, for the description of the API."""
+def _of_group(name: str) -> type[BaseModel]:
     body = BODIES[name]
+    if "amount" not in body.model_fields:
+        return body
+    fields: dict[str, Any] = {
+        field: (known.rebuild_annotation(), known) for field, known in body.model_fields.items() if field != "amount"
+    }
+    fields["amounts"] = (dict[str, Int64] | None, _AMOUNTS)
+    return create_model(f"{body.__name__}OfGroup", __doc__=body.__doc__, __config__={"extra": "forbid"}, **fields)
+
+
+GROUP_BODIES = {name: _of_group(name) for name in GROUP_COMMANDS}
+
+
+def described_body(body: type[BaseModel]) -> dict[str, Any]:
+    """The request body of a command, for the description of the API."""
     required = any(field.is_required() for field in body.model_fields.values())
     schema = {"$ref": f"#/components/schemas/{body.__name__}"}
     return {"requestBody": {"required": required, "content": {"application/json": {"schema": schema}}}}

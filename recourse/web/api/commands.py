@@ -11,7 +11,7 @@ from recourse.resolution.model.commands import COMMANDS
 from recourse.resolution.model.outcome import Applied, Refused
 from recourse.resolution.shown.looking_ahead import Ahead, WouldBeRefused
 from recourse.web.access import OrderId, TheActor, TheSite, answers
-from recourse.web.api.bodies import described_body, read_object
+from recourse.web.api.bodies import BODIES, described_body, read_object
 from recourse.web.api.shapes import Sent
 from recourse.web.patience import patient
 from recourse.web.problems import malformed, refusal_of
@@ -86,7 +86,7 @@ for _name, _command in COMMANDS.items():
         description=_by,
         response_model=Applied,
         responses={202: {"model": Sent, "description": "Kept for the order."}, **answers(403, 404, 409, 413, 422)},
-        openapi_extra=described_body(_name),
+        openapi_extra=described_body(BODIES[_name]),
     )
     router.add_api_route(
         f"/orders/{{order_id}}/previews/{_name}",
@@ -98,5 +98,5 @@ for _name, _command in COMMANDS.items():
         description=_by,
         response_model=Ahead | WouldBeRefused,
         responses=answers(403, 404, 413, 422),
-        openapi_extra=described_body(_name),
+        openapi_extra=described_body(BODIES[_name]),
     )
