@@ -124,7 +124,7 @@ class Walk:
         self.given += 1
         typed = {key: options[key] for key in COMMANDS[name].model_fields if options.get(key) is not None}
         payload, amount = with_amount(order, name, typed)
-        payload |= {"actor": actor(order, options["sender"]), "command_id": f"walk-{self.given}"}
+        payload |= {"actor": actor(order.terms, options["sender"]), "command_id": f"walk-{self.given}"}
         if ahead or decided:
             look = preview(order, read_message(name, payload, "preview"), self.now, payload["actor"]["role"])
             console().print(outlook_page(look, order.terms.currency, amount))

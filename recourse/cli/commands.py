@@ -7,11 +7,12 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from cyclopts import App, Parameter
 
-from recourse.cli.output import Json, OrderId, Stop
+from recourse.cli.output import GroupId, Json, OrderId, Stop
 from recourse.cli.typed import Int64, Money
+from recourse.database.lists import Parties
 from recourse.resolution.model.command import Command
 from recourse.resolution.model.commands import COMMANDS
-from recourse.resolution.model.order import Order
+from recourse.resolution.model.terms import Terms
 
 ALL = [name for name, command in COMMANDS.items() if command.roles != ("system",)]
 As = Annotated[
@@ -22,49 +23,71 @@ Give = Callable[[str, str, str, Mapping[str, Any], bool, bool], Awaitable[int]]
 
 # What is typed otherwise than programs send it.
 HELP = {
-    "amount": "Money, such as `30.50` or `30.50 USD`: what the freelancer gets before commission, what the client "
-    "gets back in a partial refund, or what an extra costs.",
     "attestations": "A required confirmation; repeat for several.",
     "extend_by": "Such as `48h` or `3d`.",
     "until": "When you are back, such as `2027-01-04T09:00:00Z`; cut to what the policy leaves you.",
 }
+IDS = {"order_id": OrderId, "group": GroupId}
+AMOUNT = Annotated[
+    Money | None,
+    Parameter(
+        help="Money, such as `30.50` or `30.50 USD`: what the freelancer gets before commission, what the client "
+        "gets back in a partial refund, or what an extra costs."
+    ),
+]
 
 
-def actor(order: Order, sender: str) -> dict[str, str]:
+def actor(parties: Terms | Parties, sender: str) -> dict[str, str]:
     """The actor that `--as` means; a party's own id is the order's."""
     role, _, given = sender.partition(":")
     if role in ("client", "freelancer"):
-        return {"role": role, "id": given or (order.terms.client if role == "client" else order.terms.freelancer)}
+        return {"role": role, "id": given or (parties.client if role == "client" else parties.freelancer)}
     if role == "operator" and given:
         return {"role": role, "id": given}
     raise Stop(f"Invalid --as {sender!r}: expected `client`, `freelancer` or `operator:ID`.")
 
 
-def add_commands(app: App, give: Give, names: Sequence[str], *, can_be_signals: bool) -> None:
-    """Add the named commands of the contract to `app`; `give` is called with what was typed."""
+def add_commands(
+    app: App,
+    give: Give,
+    names: Sequence[str],
+    *,
+    can_be_signals: bool = False,
+    to: str = "order_id",
+    amount: Any = AMOUNT,
+) -> None:
+    """Add the named commands of the contract to `app`; `give` is called with what was typed.
+
+    `to` is whose id they are given to, `amount` the type of an amount.
+    """
     for name in names:
-        app.command(_typed(name, COMMANDS[name], give, can_be_signals), name=name.replace("_", "-"))
+        typed = _typed(name, COMMANDS[name], give, can_be_signals, to, amount)
+        app.command(typed, name=name.replace("_", "-"))
 
 
-def _typed(name: str, command: type[Command], give: Give, can_be_signals: bool) -> Callable[..., Awaitable[int]]:
+def _typed(
+    name: str, command: type[Command], give: Give, can_be_signals: bool, to: str, amount: Any
+) -> Callable[..., Awaitable[int]]:
     fields = [field for field in command.model_fields if field not in ("actor", "sent_at")]
 
-    async def typed(order_id: str, /, **options: Any) -> int:
+    async def typed(given_to: str, /, **options: Any) -> int:
         sender, as_json = options.pop("sender"), options.pop("json", False)
         signal = options.pop("signal", False)
         given = {key: value for key, value in options.items() if value is not None and value != ()}
-        return await give(name, order_id, sender, given, signal, as_json)
+        return await give(name, given_to, sender, given, signal, as_json)
 
     keyword = inspect.Parameter.KEYWORD_ONLY
     parameters = [
-        inspect.Parameter("order_id", inspect.Parameter.POSITIONAL_ONLY, annotation=OrderId),
+        inspect.Parameter(to, inspect.Parameter.POSITIONAL_ONLY, annotation=IDS[to]),
         inspect.Parameter("sender", keyword, annotation=As),
     ]
     for field in fields:
         known = command.model_fields[field]
         note = Parameter(help=HELP.get(field, known.description), negative="")
-        plain = Money if field == "amount" else _plain_type(known.annotation)
-        if known.is_required():
+        plain = _plain_type(known.annotation)
+        if field == "amount":
+            parameters.append(inspect.Parameter(field, keyword, default=None, annotation=amount))
+        elif known.is_required():
             parameters.append(inspect.Parameter(field, keyword, annotation=Annotated[plain, note]))
         else:
             parameters.append(inspect.Parameter(field, keyword, default=None, annotation=Annotated[plain | None, note]))

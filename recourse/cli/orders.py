@@ -223,7 +223,7 @@ async def _give(command: str, order_id: str, sender: As, fields: Mapping[str, An
         handle = recourse.order(order_id)
         order = await handle.state()
         given, amount = with_amount(order, command, fields)
-        message = readable(command, {"actor": actor(order, sender), **given})
+        message = readable(command, {"actor": actor(order.terms, sender), **given})
         if amount and not json:
             console().print(announced(command, order_id, amount))
         outcome = await (handle.signal if signal else handle.send)(command, message)
@@ -238,7 +238,7 @@ async def _preview(command: str, order_id: str, sender: As, fields: Mapping[str,
     async with Orders.connect() as orders:
         order = await orders.order(order_id).state()
         given, amount = with_amount(order, command, fields)
-        message = readable(command, {"actor": actor(order, sender), "command_id": secrets.token_hex(8), **given})
+        message = readable(command, {"actor": actor(order.terms, sender), "command_id": secrets.token_hex(8), **given})
         answer = await orders.order(order_id).preview(command, message)
     if json:
         say_json(answer)
@@ -249,7 +249,7 @@ async def _preview(command: str, order_id: str, sender: As, fields: Mapping[str,
 
 # An operator's decisions are asked about first: `recourse cases`.
 add_commands(app, _give, [name for name in ALL if name not in ("propose", "rule")], can_be_signals=True)
-add_commands(looking_ahead, _preview, ALL, can_be_signals=False)
+add_commands(looking_ahead, _preview, ALL)
 app.command(looking_ahead)
 app.command("recourse.cli.dev:advance", name="advance", help="Move the clock of an order in a sandbox forward.")
 app.command(

@@ -29,6 +29,7 @@ BROKEN_PIPE = 141
 Json = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON.")]
 OnMyServers = Annotated[bool, Parameter(negative="")]
 OrderId = Annotated[str, Parameter(help="The order's id.")]
+GroupId = Annotated[str, Parameter(help="The group's id.")]
 After = Annotated[str, Parameter(help="The end of the previous page, as it was printed.")]
 
 
