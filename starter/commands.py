@@ -642,6 +642,51 @@ class Commands(ABC):
             expected_version=expected_version,
         )
 
+    async def hold(
+        self,
+        *,
+        by: Operator,
+        explanation: str | None = None,
+        comment: str | None = None,
+        expected_version: int | None = None,
+        command_id: str | None = None,
+    ) -> Outcome:
+        """Holds the order: it stands still for a while.
+
+        explanation: The reasons. Only operators read them.
+        comment: Message to the other party.
+        expected_version: The version of the offer that you answer. If it has changed, the command is refused.
+        """
+        return await self._give(
+            "hold",
+            by,
+            command_id,
+            explanation=explanation,
+            comment=comment,
+            expected_version=expected_version,
+        )
+
+    async def lift_hold(
+        self,
+        *,
+        by: Operator,
+        comment: str | None = None,
+        expected_version: int | None = None,
+        command_id: str | None = None,
+    ) -> Outcome:
+        """Ends the hold: the order goes on.
+
+        comment: Message to the other party.
+        expected_version: The version of the offer that you answer. If it has changed, the command is refused.
+        """
+        return await self._give(
+            "lift_hold",
+            by,
+            command_id,
+            comment=comment,
+            expected_version=expected_version,
+        )
+
     async def open_case(
         self,
         *,

@@ -109,6 +109,9 @@ def current_details(
 def _whose_turn(order: Order) -> str:
     whose, request, proposal, case = turn(order), order.open_request, order.open_proposal, order.open_case
     until = f" until **{write_instant(whose.until)}**" if whose.until else ""
+    if order.still:
+        why = "An operator holds the order" if order.hold else "The payment is charged back"
+        return f"**{why}**{until}. It stands still: no time runs out, and no money moves."
     match whose.who:
         case "nobody" if order.hold_until:
             return f"Nobody has to act. The money is held until **{write_instant(order.hold_until)}**."

@@ -171,13 +171,15 @@ def _case_lines(order: Order, can: Actions, said: list[Statement], at: datetime,
     opened = f"by {case.opened_by} {away(case.opened_at, at)}" + (f", {as_words(case.reason)}" if case.reason else "")
     yield "case opened", opened
     if case.open:
-        yield "case", f"{case.stage}, {due(case.due_at, at)} ({write_instant(case.due_at, zone)})"
+        due_at = order.runs_out(case.due_at)
+        yield "case", f"{case.stage}, {due(due_at, at)} ({write_instant(due_at, zone)})"
     for party, amount in case.offers.model_dump(exclude_none=True).items():
         yield f"{party} offers", write_amount(amount, currency) + " to the freelancer"
     if case.proposal:
         yield (
             "proposed",
-            f"{write_amount(case.proposal.amount, currency)}, until {write_instant(case.proposal.due_at, zone)}",
+            f"{write_amount(case.proposal.amount, currency)}, "
+            f"until {write_instant(order.runs_out(case.proposal.due_at), zone)}",
         )
     if case.ruling:
         yield (

@@ -53,6 +53,8 @@ def order_page(page: OrderView, zone: str) -> RenderableType:
         ("due", write_instant(page.due_at, zone)),
         ("turn", as_words(turn.who) + (f" until {write_instant(turn.until, zone)}" if turn.until else "")),
     ]
+    if page.hold:
+        lines.append(("hold", f"until {write_instant(page.hold.until, zone)}; no time runs out meanwhile"))
     if page.completes_at:
         lines.append(("completes", f"by itself at {write_instant(page.completes_at, zone)}"))
     if page.request:
@@ -69,7 +71,7 @@ def _request(request: RequestView, currency: str, zone: str) -> str:
     text = f"{request.number}: {as_words(request.kind)} by {request.opened_by}, {request.status}"
     if request.amount is not None:
         text += f", {write_amount(request.amount, currency)}"
-    if request.silence_means:
+    if request.silence_means and request.answer_due_at:
         text += f"; {request.asked} answers until {write_instant(request.answer_due_at, zone)}, "
         text += _SILENCE[request.silence_means]
     return text

@@ -217,7 +217,8 @@ async def undecided_cases(
 ) -> list[WaitingCase]:
     """A page of the cases that are not decided, those due next first, behind the due instant and order id `after`.
 
-    A ruling that can still be appealed is decided: nobody waits for an operator. `stage` and `turn` pick those at one
+    A ruling that can still be appealed is decided: nobody waits for an operator. Neither does anybody while the order
+    stands still. `stage` and `turn` pick those at one
     stage, and those that wait for one side; `due_by` those that time decides by then.
     `but_of`: without the cases of this person's own orders.
     """
@@ -226,6 +227,7 @@ async def undecided_cases(
     query.conditions += [
         "case_stage IN ('mediation', 'ruling', 'appeal')",
         "(case_stage <> 'ruling' OR turn = 'operator')",
+        "case_due_at IS NOT NULL",
     ]
     query.where("(case_due_at, order_id) > ({}, {})", *(after or (None, None)))
     query.where("case_stage = {}", stage)

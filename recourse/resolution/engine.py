@@ -185,8 +185,9 @@ class OrderEngine:
 
     def asks(self, now: datetime) -> tuple[Leg, ...]:
         """The legs of payments of which the provider is to be asked now. They are written down already."""
-        due = self.order.retry_at is not None and self.order.retry_at <= now
-        return waiting_legs(self.order) if due else ()
+        order = self.order
+        due = order.retry_at is not None and order.retry_at <= now and not order.still
+        return waiting_legs(order) if due else ()
 
     def plan(self, decided: Decided) -> Plan:
         """The step that a decision becomes. What it has paid is written with it, before the provider is asked."""

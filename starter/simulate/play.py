@@ -19,7 +19,7 @@ from recourse.starter.simulate.engine import Engine, exported
 from recourse.starter.simulate.story import Path_, Sent, Story, StoryStep
 
 # Possible at almost any time, so stories do not list them.
-NOT_LISTED = ALWAYS | {"open_case", "take_case", "release_case"}
+NOT_LISTED = ALWAYS | {"open_case", "hold", "take_case", "release_case"}
 READERS: tuple[Reader, ...] = ("client", "freelancer", "operator")
 
 

@@ -70,7 +70,7 @@ def choices(order: Order, name: str, role: Reader) -> Iterator[dict[str, Any]]:
         case "away":
             for until in (LATE, EARLY):
                 yield {"until": until}
-        case "open_case":
+        case "open_case" | "hold":
             for explanation in ("-", " ", None):
                 yield {"explanation": explanation}
         case "take_case":
@@ -81,6 +81,10 @@ def choices(order: Order, name: str, role: Reader) -> Iterator[dict[str, Any]]:
         case _:
             yield {"comment": "-"}
             yield {}
+
+
+def _legs(order: Order) -> list[str]:
+    return [leg.id for leg in order.legs] or ["1.payout"]
 
 
 def _requests(order: Order, role: Reader) -> Iterator[dict[str, Any]]:

@@ -60,6 +60,11 @@ def check_what_is_open(order: Order) -> None:
 def check_clocks(order: Order, now: datetime) -> None:
     """Every open thing has a clock, and none is overdue."""
     running = {clock.name for clock in clocks(order)}
+    clock = next_clock(order)
+    assert clock is None or clock.at > now
+    if order.still:
+        assert running - {"follow_up"} == ({"hold_ends"} if order.hold else set())
+        return
     if order.open_request:
         assert "answer_due" in running
     if order.open_proposal:
@@ -74,14 +79,17 @@ def check_clocks(order: Order, now: datetime) -> None:
         assert "auto_complete" in running or order.open_case or order.open_request
     if not order.closed and order.policy.order.dormant_after is not None:
         assert running
-    clock = next_clock(order)
-    assert clock is None or clock.at > now
 
 
 def check_deadlines(order: Order, now: datetime) -> None:
     """The deadlines that a page shows are those that fire."""
     page = view(order, "client", now)
     running: dict[str, datetime] = {clock.name: clock.at for clock in clocks(order)}
+    if order.still:
+        stopped = page.request and page.request.answer_due_at, page.case and page.case.due_at, page.completes_at
+        assert (*stopped, page.settles_at) == (None, None, None, None)
+        assert page.turn.until == running.get("hold_ends")
+        return
     case_due = running.get("case_due", running.get("appeal_due"))
     if order.open_request:
         assert page.request

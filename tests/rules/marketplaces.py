@@ -88,6 +88,17 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
             "cases.one_operator": True,
         },
     ),
+    "still": (
+        "glimmer",
+        {
+            "order.hold_at_most": "24h",
+            "order.regret_window": "2h",
+            "requests.cancel.without_approval.client": ["waiting_requirements", "very_late", "regret_window"],
+            "requests.cancel.silence.freelancer_asked": "accept",
+            "answers.away_at_most": "3d",
+            "cases.appeal_window": "3d",
+        },
+    ),
     "hasty": (
         "glimmer",
         {

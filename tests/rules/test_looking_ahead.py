@@ -36,7 +36,7 @@ class TestActions:
 
         assert list(actions(given, "client")) == ["request"]
         assert list(actions(given, "freelancer")) == ["deliver", "request"]
-        assert list(actions(given, "operator")) == ["open_case"]
+        assert list(actions(given, "operator")) == ["hold", "open_case"]
 
     def test_they_say_what_the_command_takes(self) -> None:
         described = actions(Given("glimmer"), "client")["request"]

@@ -252,6 +252,12 @@ def abandoned(changes: Changes) -> Any:
     return given.order.resolution and given.order.resolution.how
 
 
+def held(changes: Changes) -> Any:
+    given = Given(changes=changes)
+    given.operator("hold", explanation="A card may be stolen.")
+    return given.order.hold and given.order.hold.until - given.now
+
+
 def opened_by_operator(changes: Changes) -> Any:
     given = Given(changes=changes)
     given.operator("open_case", explanation="Both complain.")
@@ -315,6 +321,7 @@ KEYS: dict[str, tuple[Any, Seen, Any, Any]] = {
     "order.regret_window": ("30m", regret, "approval_needed", None),
     "order.dormant_after": ("30d", dormant, None, "mediation"),
     "order.abandoned_after": ("7d", abandoned, None, "abandoned"),
+    "order.hold_at_most": ("3d", held, D(days=14), D(days=3)),
     "answers.holidays": (["2025-03-04"], lambda c: window(asked(c)), hours(48), hours(72)),
     "answers.away_at_most": (
         "24h",

@@ -8,6 +8,7 @@ import pytest
 from recourse.resolution.limits import PER_HOUR
 from recourse.resolution.model.reading import unproven_message
 from recourse.resolution.model.refusals import CODES, SENTENCES, RefusalCode
+from recourse.resolution.model.standing import Standstill
 from tests.outcomes import refused
 from tests.rules.given import ATTESTED, Given, Then
 from tests.rules.test_cases import declined, in_mediation
@@ -44,6 +45,19 @@ def taken() -> Given:
 def away() -> Given:
     given = Given(changes={"answers.away_at_most": "24h"})
     given.client("away", until="2025-04-01T09:00:00Z")
+    return given
+
+
+def on_hold() -> Given:
+    given = Given()
+    given.operator("hold", explanation="A card may be stolen.")
+    return given
+
+
+def charged_back() -> Given:
+    given = Given()
+    still = Standstill(since=given.now, chargeback=True)
+    given.engine.order = given.order.model_copy(update={"still": still})
     return given
 
 
@@ -132,6 +146,10 @@ PROVOKED: dict[str, Callable[[], Then]] = {
     "proposal_too_late": lambda: waited(in_mediation(), "13d").operator("propose", amount=0, explanation="Late."),
     "no_blocked_payment": lambda: Given().operator("retry_payment", leg="1.refund"),
     "no_such_payment": lambda: Given().by("system", "payment_event", event="returned", leg="1.refund"),
+    "chargeback_open": lambda: charged_back().client("complete"),
+    "on_hold": lambda: on_hold().client("complete"),
+    "hold_used": lambda: waited(on_hold(), "14d").operator("hold", explanation="Once more."),
+    "no_hold": lambda: Given().operator("lift_hold"),
     "away_not_offered": lambda: Given().client("away", until="2025-03-04T09:00:00Z"),
     "not_away": lambda: Given(changes={"answers.away_at_most": "24h"}).client("back"),
     "away_used": lambda: waited(away(), "24h").client("away", until="2025-04-01T09:00:00Z"),

@@ -18,6 +18,7 @@ from recourse.resolution.model.commands import COMMANDS
 from recourse.resolution.model.lateness import becomes_very_late_at
 from recourse.resolution.model.money import gross_bounds
 from recourse.resolution.model.order import Order, open_order
+from recourse.resolution.model.policy import OrderClocks
 from recourse.resolution.model.record import Reader
 from recourse.resolution.model.vocabulary import PARTIES
 from recourse.resolution.rules.clocks import next_clock, quiet_since
@@ -151,7 +152,10 @@ def few_choices(order: Order, name: str, role: Reader) -> Iterator[dict[str, Any
             yield {"by": "24h"}
         case "away":
             yield {"until": LATE}
-        case "open_case":
+        case "hold" if order.policy.order.hold_at_most == OrderClocks().hold_at_most or order.hold_used:
+            # All deadlines move by the same length: few marketplaces and one hold show what there is to see.
+            return
+        case "open_case" | "hold":
             yield {"explanation": "-"}
         case _:
             yield {"comment": "-"}
@@ -216,6 +220,8 @@ def key(order: Order, now: datetime) -> Key:
         tuple((left(order.away_until(party, now)), order.away_left(party, now)) for party in PARTIES),
         (order.extras, order.extra_fees, order.fee_back_at_least),
         order.operator_case_used,
+        order.still and (now - order.still.since, order.hold and left(order.hold.until)),
+        order.hold_left(now),
         window and order.case and (left(window), order.case.open, order.case.appeals),
         order.appeal_used,
         order.undo_used,
@@ -233,7 +239,7 @@ def key(order: Order, now: datetime) -> Key:
         left(_later(quiet_since(order), dormant_after)),
         left(_later(order.heard_at, dormant_after)),
         tuple(left(_later(order.wrote_at.get(party), dormant_after)) for party in PARTIES),
-        left(order.terms.ordered_at + order.policy.order.regret_window),
+        left(order.terms.ordered_at + order.policy.order.regret_window + order.stood_still),
         order.resolution,
         order.feedback,
         # Where some days do not count, it matters which day it is.
@@ -257,7 +263,7 @@ def _turning_points(order: Order) -> Iterator[datetime]:
     if very_late_at is not None:
         yield very_late_at
     if order.policy.order.regret_window:
-        yield order.terms.ordered_at + order.policy.order.regret_window
+        yield order.terms.ordered_at + order.policy.order.regret_window + order.stood_still
     if order.policy.requests.cancel.cooldown:
         yield from (at + order.policy.requests.cancel.cooldown for at in order.declined_at.values())
     yield from order.free_at.values()

@@ -36,7 +36,8 @@ UNDRAWN = {
     "settle_by_hand",
     "payment_event",
 }
-UNDRAWN |= {"give_time", "away", "back", "open_case", "take_case", "release_case", "note", "note_to_staff"}
+UNDRAWN |= {"give_time", "away", "back", "open_case", "take_case", "release_case", "hold", "lift_hold"}
+UNDRAWN |= {"note", "note_to_staff"}
 NEEDED: dict[str, dict[str, Collection[str]]] = {
     "phase": {
         "name": get_args(v.Phase),

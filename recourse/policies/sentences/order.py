@@ -45,6 +45,16 @@ def _abandoned(policy: Policy) -> str:
     )
 
 
+def _holds(policy: Policy) -> str:
+    most = policy.order.hold_at_most
+    if not most:
+        return "Operators cannot hold an order."
+    return (
+        f"Operators can hold an order for {span(most)} in all: no time runs out, no money moves, and then it goes on "
+        "with the time that was left."
+    )
+
+
 def _reachable(policy: Policy) -> str:
     after = policy.order.reachable_after
     how_long = f"for {span(after)}" if after else "no longer than its last clock runs"
@@ -70,6 +80,7 @@ ORDER = (
     Sentence("order.late_grace", _late),
     Sentence("order.dormant_after", _dormant),
     Sentence("order.abandoned_after", _abandoned),
+    Sentence("order.hold_at_most", _holds),
     Sentence("order.reachable_after", _reachable),
 )
 REGRET = Sentence("order.regret_window", _regret, _no_regret)

@@ -9,6 +9,8 @@ from recourse.resolution.model.command import AMOUNT, Command
 from recourse.resolution.model.durations import Duration
 from recourse.resolution.model.fields import Instant, Int64, Name, NonBlank, NonEmptyText, Text
 from recourse.resolution.model.operator_commands import (
+    HoldOrder,
+    LiftHold,
     OpenCase,
     PaymentEvent,
     Propose,
@@ -240,6 +242,8 @@ AnyCommand = (
     | GiveTime
     | GoAway
     | ComeBack
+    | HoldOrder
+    | LiftHold
     | OpenCase
     | TakeCase
     | ReleaseCase

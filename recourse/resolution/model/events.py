@@ -31,6 +31,7 @@ from recourse.resolution.model.payment_events import (
     PaymentFailed,
     PaymentMade,
 )
+from recourse.resolution.model.standing import ClocksMoved, HoldLifted, OrderHeld
 from recourse.resolution.model.vocabulary import (
     By,
     Frozen,
@@ -267,6 +268,9 @@ Event = Annotated[
     | CaseTaken
     | CaseReleased
     | NoteTaken
+    | OrderHeld
+    | HoldLifted
+    | ClocksMoved
     | OrderCanceled
     | ResolutionChanged
     | CancellationUndone

@@ -9,9 +9,9 @@ from recourse.resolution.model.vocabulary import Lateness
 def lateness(order: Order, now: datetime) -> Lateness:
     """`late` from the due date, `very_late` from the end of the grace, unless anything was ever delivered.
 
-    It stands still when the order closes.
+    It stands still when the order closes, and while the order does.
     """
-    moment = order.closed_at or now
+    moment = min(order.closed_at or now, order.time(now))
     if order.due_at is None or order.delivered_once or moment < order.due_at:
         return "on_time"
     very_late_at = becomes_very_late_at(order)

@@ -61,6 +61,8 @@ NoticeName = Literal[
     "case_taken_over",
     "party_away",
     "time_given",
+    "order_held",
+    "hold_lifted",
 ]
 NOTICES: tuple[NoticeName, ...] = get_args(NoticeName)
 # What it means if nobody acts until the deadline of a notice.
@@ -151,7 +153,7 @@ class NoticeBody(View):
     leg: str | None = if_any("The leg of a payment, such as `1.refund`.")
     text: str | None = if_any("The text of a public review.")
     rating: Rating | None = if_any("The rating of a public review.")
-    until: AwareDatetime | None = if_any("Until when the other party is away.")
+    until: AwareDatetime | None = if_any("Until when the other party is away, or the order is on hold.")
     for_: str | None = Field(
         default=None,
         alias="for",

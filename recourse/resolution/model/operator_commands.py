@@ -9,6 +9,7 @@ from recourse.resolution.model.fields import Int64, Name, NonBlank, Text
 from recourse.resolution.model.vocabulary import Fault
 
 LEG: Any = Field(description="The leg of a payment, such as `1.refund`.")
+REASONS: Any = Field(default=None, description="The reasons. Only operators read them.")
 
 
 class Propose(Command):
@@ -61,6 +62,22 @@ class ReleaseCase(Command):
     unseen = True
 
 
+class HoldOrder(Command):
+    name = "hold"
+    roles = ("operator",)
+    about = "Holds the order: it stands still for a while."
+    sample = {"explanation": "A card may be stolen."}
+    for_operators = ("explanation",)
+
+    explanation: Text | None = REASONS
+
+
+class LiftHold(Command):
+    name = "lift_hold"
+    roles = ("operator",)
+    about = "Ends the hold: the order goes on."
+
+
 class TakeNote(Command):
     name = "note"
     roles = ("operator",)
@@ -90,7 +107,7 @@ class SettleByHand(Command):
 
     leg: Name = LEG
     reference: Name = Field(description="The reference of the payment. Only operators read it.")
-    explanation: Text | None = Field(default=None, description="The reasons. Only operators read them.")
+    explanation: Text | None = REASONS
 
 
 class PaymentEvent(Command):

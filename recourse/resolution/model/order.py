@@ -20,6 +20,7 @@ from recourse.resolution.model.durations import Duration
 from recourse.resolution.model.fields import Name, Secret
 from recourse.resolution.model.payments import Leg, Sums
 from recourse.resolution.model.policy import Policy
+from recourse.resolution.model.standing import Hold, Standstill
 from recourse.resolution.model.terms import Terms
 from recourse.resolution.model.vocabulary import (
     ExemptBecause,
@@ -155,6 +156,9 @@ class Order(Frozen):
     away: dict[Party, Away] = unless_default({})
     away_used: dict[Party, Duration] = unless_default({})
     operator_case_used: bool = unless_default(False)
+    still: Annotated[Standstill | None, Since(2)] = unless_default(None)
+    stood_still: Annotated[Duration, Since(2)] = unless_default(timedelta(0))
+    hold_used: Duration = unless_default(timedelta(0))
     made_for: Version = DATA_VERSION
     needs: Version = FIRST
 
@@ -211,6 +215,24 @@ class Order(Frozen):
         """The operator's proposal that waits for answers."""
         case = self.open_case
         return case.proposal if case and case.stage == "mediation" else None
+
+    @property
+    def hold(self) -> Hold | None:
+        """The operator's hold on it."""
+        return self.still.hold if self.still else None
+
+    def time(self, now: datetime) -> datetime:
+        """The time of its clocks at `now`: it stands still with the order."""
+        return self.still.since if self.still else now
+
+    def runs_out(self, at: datetime | None) -> datetime | None:
+        """When a clock of the order is over that ends at `at`; None: that is not known while it stands still."""
+        return None if self.still else at
+
+    def hold_left(self, now: datetime) -> timedelta:
+        """How long it may still be held, if a hold ended now."""
+        used = self.hold_used + (min(self.hold.until, now) - self.hold.since if self.hold else timedelta(0))
+        return max(self.policy.order.hold_at_most - used, timedelta(0))
 
     def away_until(self, party: Party, now: datetime) -> datetime | None:
         """Until when a party is away; None: it is not."""

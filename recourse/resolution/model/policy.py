@@ -42,6 +42,9 @@ class OrderClocks(Frozen):
         default=None,
         description="Time from the due date until an order with nothing delivered and nothing open is canceled.",
     )
+    hold_at_most: Duration = Field(
+        default=timedelta(days=14), description="Time in all for which operators may hold an order."
+    )
 
 
 class Answers(Frozen):

@@ -16,7 +16,7 @@ NOTHING = timedelta(0)
 
 def go_away(decision: Decision, command: GoAway, party: Party, checks: Checks) -> None:
     """The party's own windows stand still, for as long as the policy leaves it."""
-    order, now = decision.order, decision.now
+    order, now, time = decision.order, decision.now, decision.time
     left = order.away_left(party, now)
     checks.refuse("malformed", command.until <= now, problems={"until": "not later than now"})
     checks.refuse("away_not_offered", not order.policy.answers.away_at_most)
@@ -24,9 +24,9 @@ def go_away(decision: Decision, command: GoAway, party: Party, checks: Checks) -
     if checks.first():
         return
     until = min(command.until, now + left)
-    stood_still_until = order.away_until(party, now) or now
+    stood_still_until = order.away_until(party, time) or time
     decision.happen(WentAway(by=party, until=until, asked=is_asked(order, party)))
-    _move_answers(decision, party, stood_still_until, until)
+    move_answers(decision, party, stood_still_until, until)
 
 
 def come_back(decision: Decision, command: ComeBack, party: Party, checks: Checks) -> None:
@@ -43,7 +43,7 @@ def end_absence(decision: Decision, party: Party) -> None:
     until = decision.order.away_until(party, decision.now)
     if until is not None:
         decision.happen(CameBack(by=party))
-        _move_answers(decision, party, until, decision.now)
+        move_answers(decision, party, until, decision.time)
 
 
 def is_asked(order: Order, party: Party) -> bool:
@@ -54,7 +54,7 @@ def is_asked(order: Order, party: Party) -> bool:
     )
 
 
-def _move_answers(decision: Decision, party: Party, since: datetime, until: datetime) -> None:
+def move_answers(decision: Decision, party: Party, since: datetime, until: datetime) -> None:
     """What the party's windows had left at `since`, they have left at `until`."""
     order, windows = decision.order, AnswerTime(decision)
     request, proposal = order.open_request, order.open_proposal

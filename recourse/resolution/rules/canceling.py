@@ -33,7 +33,7 @@ def right_to_cancel_alone(
             case "very_late":
                 applies = lateness(order, now) == "very_late"
             case "regret_window":
-                ends = order.terms.ordered_at + order.policy.order.regret_window
+                ends = order.terms.ordered_at + order.policy.order.regret_window + order.stood_still
                 applies = counted < ends and not order.delivered_once
             case "full_return":
                 applies = order.released == 0
@@ -49,7 +49,7 @@ def right_available_at(order: Order, party: Party, now: datetime) -> datetime | 
     if not offered or "very_late" not in requests.cancel.without_approval.of(party):
         return None
     at = becomes_very_late_at(order)
-    return at if at is not None and at > now else None
+    return order.runs_out(at if at is not None and at > now else None)
 
 
 def request_cancel(decision: Decision, command: MakeRequest, party: Party, checks: Checks) -> None:

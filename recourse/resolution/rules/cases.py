@@ -45,7 +45,7 @@ def open_case_from_request(
     decision.happen(
         CaseOpened(
             by=by,
-            due_at=decision.now + order.policy.cases.rule_within,
+            due_at=decision.time + order.policy.cases.rule_within,
             initiator=request.opened_by,
             reason=request.reason,
             request=request.number,
@@ -58,7 +58,7 @@ def open_case_from_request(
 
 def open_dormant_case(decision: Decision) -> None:
     """Nobody was heard for so long: an operator looks, so that no money is locked by silence."""
-    due = decision.now + decision.order.policy.cases.rule_within
+    due = decision.time + decision.order.policy.cases.rule_within
     decision.happen(CaseOpened(by="system", due_at=due, initiator="system", dormant=True))
 
 
@@ -77,7 +77,7 @@ def open_case(decision: Decision, command: OpenCase, checks: Checks) -> None:
     decision.happen(
         CaseOpened(
             by="operator",
-            due_at=decision.now + order.policy.cases.rule_within,
+            due_at=decision.time + order.policy.cases.rule_within,
             initiator=canceling.opened_by if canceling else "operator",
             reason=canceling.reason if canceling else None,
             request=canceling.number if canceling else None,
@@ -165,7 +165,7 @@ def propose(decision: Decision, command: Propose, checks: Checks) -> None:
     check_gross(order, command.amount, checks)
     # The window of a party that is away begins when it is back.
     window = order.policy.cases.proposal_window
-    own_due_at = {party: (order.away_until(party, decision.now) or decision.now) + window for party in PARTIES}
+    own_due_at = {party: (order.away_until(party, decision.time) or decision.time) + window for party in PARTIES}
     due_at = max(own_due_at.values())
     checks.refuse("proposal_too_late", case is not None and due_at > case.due_at)
     if checks.first() or command.amount is None:

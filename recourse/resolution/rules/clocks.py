@@ -15,10 +15,12 @@ from recourse.resolution.rules.decision import Decision
 from recourse.resolution.rules.ending import abandon
 from recourse.resolution.rules.requesting import end_by_silence, remind_of_answer
 from recourse.resolution.rules.ruling import end_appeal_window, end_undecided_appeal, fall_back, remind_operator
+from recourse.resolution.rules.standing import end_hold
 from recourse.resolution.rules.working import close_as_completed
 
 # In the order in which what falls due at the same instant is decided.
 ClockName = Literal[
+    "hold_ends",
     "answer_due",
     "proposal_due",
     "case_due",
@@ -56,6 +58,9 @@ def next_clock(order: Order) -> Clock | None:
 
 
 def _running(order: Order) -> list[tuple[ClockName, datetime | None]]:
+    if order.still:
+        # A follow-up is only a word to the freelancer.
+        return [("hold_ends", order.hold.until if order.hold else None), ("follow_up", order.follow_up_at)]
     running: list[tuple[ClockName, datetime | None]] = []
     request, case, proposal = order.open_request, order.open_case, order.open_proposal
     if request:
@@ -140,6 +145,7 @@ def _follow_up(decision: Decision) -> None:
 
 
 _EFFECTS: dict[ClockName, Callable[[Decision], None]] = {
+    "hold_ends": end_hold,
     "answer_due": end_by_silence,
     "proposal_due": end_mediation_by_silence,
     "case_due": fall_back,

@@ -29,6 +29,8 @@ from recourse.resolution.model.commands import (
     Withdraw,
 )
 from recourse.resolution.model.operator_commands import (
+    HoldOrder,
+    LiftHold,
     OpenCase,
     PaymentEvent,
     Propose,
@@ -59,6 +61,7 @@ from recourse.resolution.rules.speaking import (
     send_message,
     take_note,
 )
+from recourse.resolution.rules.standing import check_still, hold, lift_hold
 from recourse.resolution.rules.undoing import undo
 from recourse.resolution.rules.working import ask_revision, complete, deliver, submit_requirements
 
@@ -75,6 +78,7 @@ def decide(
     checks = Checks()
     _check_actor(order, command, checks)
     _check_open(order, command, checks)
+    check_still(order, command, checks)
     _apply(decision, command, checks)
     refusal = checks.first()
     if refusal:
@@ -84,7 +88,7 @@ def decide(
         if not isinstance(command, (GoAway, ComeBack, NoteToStaff)):
             end_absence(decision, party)
         if not isinstance(command, _WRITING):
-            decision.order = decision.order.model_copy(update={"heard_at": now})
+            decision.order = decision.order.model_copy(update={"heard_at": order.time(now)})
         # The other side cannot see a note to operators, so nothing in it counts as said.
         said = command.said is not None and not isinstance(command, NoteToStaff)
         if said:
@@ -124,6 +128,8 @@ _ALSO_WHEN_CLOSED = (
     RetryPayment,
     SettleByHand,
     PaymentEvent,
+    HoldOrder,
+    LiftHold,
     TakeNote,
     NoteToStaff,
 )
@@ -204,6 +210,10 @@ def _apply(decision: Decision, command: AnyCommand, checks: Checks) -> None:
             take_case(decision, command, checks)
         case ReleaseCase():
             release_case(decision, command, checks)
+        case HoldOrder():
+            hold(decision, command, checks)
+        case LiftHold():
+            lift_hold(decision, command, checks)
         case TakeNote():
             take_note(decision, command, checks)
         case NoteToStaff():

@@ -12,7 +12,7 @@ WITHDRAWAL_GRACE = timedelta(hours=1)
 
 
 class Decision:
-    """What one command or one fired clock does. `now` is the moment of processing, by which every new clock goes;
+    """What one command or one fired clock does. `now` is the moment of processing;
     `counted` is the moment by which it is judged in time. `offsets` are those of the policy's time zone; None: as the
     installed zone data has them."""
 
@@ -24,6 +24,11 @@ class Decision:
         self.offsets = offsets
         self.events: list[Event] = []
         self.withdrawn = False
+
+    @property
+    def time(self) -> datetime:
+        """When the clocks that start now begin to run: an order that stands still starts them later (`go_on`)."""
+        return self.order.time(self.now)
 
     def fork(self) -> "Decision":
         """The same decision once more; what happens to one does not happen to the other."""
@@ -53,10 +58,10 @@ class Decision:
             or (request is not None and request.number == clock.stopper)
         )
         if stopped and clock.completes_at is not None:
-            left = max(clock.completes_at - self.counted, timedelta(0))
+            left = max(clock.completes_at - min(self.counted, self.time), timedelta(0))
             self.happen(AutoCompleteStopped(left=left))
         elif not stopped and clock.left is not None:
-            completes_at = self.now + clock.left
+            completes_at = self.time + clock.left
             if self.withdrawn and clock.would_complete_at is not None:
-                completes_at = max(clock.would_complete_at, self.now + WITHDRAWAL_GRACE)
+                completes_at = max(clock.would_complete_at, self.time + WITHDRAWAL_GRACE)
             self.happen(AutoCompleteStarted(completes_at=completes_at))

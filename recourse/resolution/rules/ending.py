@@ -48,7 +48,7 @@ def cancel(
     decision.happen(
         OrderCanceled(
             resolution=resolution,
-            hold_until=decision.now + policy.undo.window if undoable else hold_until,
+            hold_until=decision.time + policy.undo.window if undoable else hold_until,
             follow_up_at=decision.now + follow_up if follow_up is not None else None,
         )
     )

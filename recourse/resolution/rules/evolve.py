@@ -61,9 +61,11 @@ from recourse.resolution.model.payment_events import (
     PaymentFailed,
     PaymentMade,
 )
+from recourse.resolution.model.standing import ClocksMoved, Hold, HoldLifted, OrderHeld, Standstill
 from recourse.resolution.model.vocabulary import PARTIES, Party, SettlementStatus
 from recourse.resolution.rules.evolve_disputes import answers_moved, case_changes, request_changes, with_party
 from recourse.resolution.rules.evolve_payments import payment_changes
+from recourse.resolution.rules.evolve_still import moved_on, without_hold
 
 
 def evolve(order: Order, event: Event, now: datetime) -> Order:
@@ -76,7 +78,11 @@ def _changes(order: Order, event: Event, now: datetime) -> dict[str, Any]:
         case RequirementsSubmitted():
             return {"phase": "in_progress", "due_at": event.due_at}
         case Delivered():
-            return {"phase": "delivered", "delivered_once": True, "auto_complete": _delivery_clock(order, now)}
+            return {
+                "phase": "delivered",
+                "delivered_once": True,
+                "auto_complete": _delivery_clock(order, order.time(now)),
+            }
         case RevisionRequested():
             return {"phase": "in_revision", "revisions": order.revisions + 1, "auto_complete": None}
         case Completed():
@@ -109,8 +115,9 @@ def _changes(order: Order, event: Event, now: datetime) -> dict[str, Any]:
                 "canceled_from": order.phase,
                 "closed_at": now,
                 "resolution": event.resolution,
-                "settlement": "held" if event.hold_until else _paying(order),
-                "hold_until": event.hold_until,
+                # What would settle while the order stands still is held until it goes on.
+                "settlement": "held" if event.hold_until or order.still else _paying(order),
+                "hold_until": event.hold_until or (order.still.since if order.still else None),
                 "follow_up_at": event.follow_up_at,
                 **_nobody_away(order, now),
             }
@@ -169,9 +176,9 @@ def _changes(order: Order, event: Event, now: datetime) -> dict[str, Any]:
         ):
             return case_changes(order, event, now)
         case MessageSent():
-            return {"wrote": with_party(order.wrote, event.by), "wrote_at": {**order.wrote_at, event.by: now}}
+            return {"wrote": with_party(order.wrote, event.by), "wrote_at": _wrote(order, event.by, now)}
         case EvidenceAdded():
-            return {"wrote_at": {**order.wrote_at, event.by: now}}
+            return {"wrote_at": _wrote(order, event.by, now)}
         case FeedbackLeft():
             said = Feedback(by=event.by, visibility=event.visibility, rating=event.rating, text=event.text)
             return {"feedback": (*order.feedback, said)}
@@ -179,8 +186,19 @@ def _changes(order: Order, event: Event, now: datetime) -> dict[str, Any]:
             return {"follow_up_at": None}
         case NoteTaken():
             return {}
+        case OrderHeld():
+            still = order.still or Standstill(since=event.since)
+            return {"still": still.model_copy(update={"hold": Hold(since=now, until=event.until)})}
+        case HoldLifted():
+            return without_hold(order, now)
+        case ClocksMoved():
+            return moved_on(order, event)
         case _:
             assert_never(event)
+
+
+def _wrote(order: Order, party: Party, now: datetime) -> dict[Party, datetime]:
+    return {**order.wrote_at, party: order.time(now)}
 
 
 def _back(order: Order, party: Party, now: datetime) -> dict[str, Any]:

@@ -200,7 +200,7 @@ def case_changes(
             dormant=event.dormant,
             communicated=bool(request and request.communicated),
             explained=bool(request and request.explained),
-            clock_from=now,
+            clock_from=order.time(now),
         )
         used = {"operator_case_used": True} if event.by == "operator" else {}
         return {"case": opened, **escalated, **used}
@@ -248,7 +248,7 @@ def case_changes(
                     changes |= _put_back(order, _copied(request, ruled_on=True))
         case CaseClosed():
             case = _copied(case, stage="closed")
-            changes["last_case_end"] = now
+            changes["last_case_end"] = order.time(now)
             if event.because == "withdrawn" and order.auto_complete:
                 took_back = with_party(order.auto_complete.took_back, event.by)
                 changes["auto_complete"] = _copied(order.auto_complete, took_back=took_back)
@@ -257,7 +257,7 @@ def case_changes(
                 case,
                 stage="appeal",
                 due_at=event.due_at,
-                clock_from=now,
+                clock_from=order.time(now),
                 reminders_sent=0,
                 appeals=case.appeals + 1,
                 taken_by=None,
@@ -303,7 +303,7 @@ def hear_in_case(order: Order, by: Party, now: datetime) -> Order:
     case, cases = order.open_case, order.policy.cases
     if case is None or "for_who_spoke" not in (cases.fallback, cases.operator_case_fallback) or by in case.spoke_at:
         return order
-    return _copied(order, case=_copied(case, spoke_at={**case.spoke_at, by: now}))
+    return _copied(order, case=_copied(case, spoke_at={**case.spoke_at, by: order.time(now)}))
 
 
 def _copied(value: _Value, **changes: Any) -> _Value:

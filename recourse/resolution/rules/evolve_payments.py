@@ -49,7 +49,7 @@ def payment_changes(
                 "provider_failed": False,
                 # The provider is asked at once for all that waits.
                 "retries": 0,
-                **_with_legs(order, (*order.legs, *legs), now),
+                **_with_legs(order, (*order.legs, *legs), order.time(now)),
             }
         case LegPaid():
             paid = {"status": "done", "reason": None, "reference": event.reference, "by_hand": event.by_hand}
@@ -62,7 +62,7 @@ def payment_changes(
         case LegRetried():
             again = next(leg for leg in order.legs if leg.id == event.leg)
             legs, _ = _changed(order, event.leg, status="waiting", key=again.key + 1, attempts=0, reason=None)
-            return {"retries": 0, **_with_legs(order, legs, now)}
+            return {"retries": 0, **_with_legs(order, legs, order.time(now))}
         case LegReturned():
             legs, leg = _changed(order, event.leg, status="returned", reference=None)
             moved = order.moved.plus_paid(leg.id, -leg.amount)

@@ -27,11 +27,14 @@ ASKED_BEFORE = "An earlier version asked the provider for this payment as a whol
 
 
 def make_payments(decision: Decision, *, retrying: bool = False) -> None:
-    """Make a payment of what is owed, as the last thing of a decision. `retrying`: the clock of retries fired.
+    """Make a payment of what is owed, as the last thing of a decision, unless the order stands still. `retrying`: the
+    clock of retries fired.
 
     The built-in ledger pays it at once; a provider is asked for its legs afterwards (`take_answers`).
     """
     order = decision.order
+    if order.still:
+        return
     if order.unpaid is not None:
         if not retrying:
             return
@@ -102,7 +105,7 @@ def pay_all(decision: Decision, *, retrying: bool = False) -> Order:
     """The order after a decision whose payments all go through: none while the provider fails, until it is asked again
     (`retrying`)."""
     make_payments(decision, retrying=retrying)
-    waiting = waiting_legs(decision.order)
+    waiting = waiting_legs(decision.order) if not decision.order.still else ()
     if retrying or any(leg.attempts == 0 for leg in waiting):
         works = retrying or not any(leg.attempts for leg in waiting)
         take_answers(decision, {leg.id: LegAnswer(status="done") for leg in waiting if works})

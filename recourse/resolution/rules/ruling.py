@@ -48,7 +48,7 @@ def rule(decision: Decision, command: Rule, operator: str, checks: Checks) -> No
 def _rule_first(decision: Decision, case: Case, command: Rule, operator: str) -> None:
     window = decision.order.policy.cases.appeal_window
     # Once the one appeal of the order is used, a ruling is final at once.
-    until = decision.now + window if window and not decision.order.appeal_used else None
+    until = decision.time + window if window and not decision.order.appeal_used else None
     decision.happen(_ruling(command, operator, until))
     if until is None:
         decision.happen(CaseClosed(because="ruling", by="operator"))
@@ -132,7 +132,7 @@ def appeal(decision: Decision, command: Appeal, party: Party, checks: Checks) ->
     ended_otherwise = not case.open and case.appeals == 0
     checks.refuse("appeal_closed", decision.counted >= until or ended_otherwise)
     if not checks.first():
-        due_at = decision.now + order.policy.cases.rule_within
+        due_at = decision.time + order.policy.cases.rule_within
         decision.happen(AppealOpened(by=party, comment=command.said or "", due_at=due_at))
 
 

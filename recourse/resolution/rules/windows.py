@@ -12,7 +12,7 @@ from recourse.resolution.rules.decision import Decision
 
 def answer_window(decision: Decision, kind: RequestKind, asked: Party) -> tuple[datetime, datetime | None]:
     """The instants of the deadline and of the reminder, for an offer that is put to `asked` now."""
-    policy, now = decision.order.policy, decision.now
+    policy, time = decision.order.policy, decision.time
     requests, undo = policy.requests, policy.undo
     reminder: timedelta | None
     match kind:
@@ -34,7 +34,7 @@ def answer_window(decision: Decision, kind: RequestKind, asked: Party) -> tuple[
             assert_never(kind)
     windows = AnswerTime(decision)
     # The window of a party that is away begins when it is back.
-    start = decision.order.away_until(asked, now) or now
+    start = decision.order.away_until(asked, time) or time
     return windows.end(start, length), None if reminder is None else windows.end(start, reminder)
 
 

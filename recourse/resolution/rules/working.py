@@ -19,7 +19,7 @@ def submit_requirements(decision: Decision, command: SubmitRequirements, checks:
     order = decision.order
     checks.refuse("wrong_phase", order.phase != "waiting_requirements", phase=order.phase)
     if not checks.first():
-        decision.happen(RequirementsSubmitted(due_at=decision.now + order.terms.delivery_time))
+        decision.happen(RequirementsSubmitted(due_at=decision.time + order.terms.delivery_time))
 
 
 def deliver(decision: Decision, command: Deliver, checks: Checks) -> None:

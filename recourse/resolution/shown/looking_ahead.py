@@ -136,7 +136,7 @@ def available_actions(order: Order, role: Reader, now: datetime, operator: str =
         tried = variants(order, name, role)
         applied = [fields for fields in tried if isinstance(_decided(order, name, actor, fields, now), Decision)]
         if applied:
-            found[name] = described(order, name, role, applied, _until(order, name))
+            found[name] = described(order, name, role, applied, order.runs_out(_until(order, name)))
     return found
 
 
@@ -200,7 +200,9 @@ def if_nobody_acts(order: Order, reader: Reader, before: Order | None = None) ->
     """What time alone decides next, seen from `before`, else from `order`; None where it decides nothing."""
     if order.closed and not order.open_request:
         return None
-    deciding = next((clock for clock in clocks(order) if clock.name not in (*REMINDERS, "settlement_retry")), None)
+    # The end of a hold decides nothing: what is decided next is seen from there.
+    later = let_time_pass(order, order.hold.until) if order.hold else order
+    deciding = next((clock for clock in clocks(later) if clock.name not in (*REMINDERS, "settlement_retry")), None)
     if deciding is None:
         return None
     then = let_time_pass(order, deciding.at)

@@ -76,6 +76,8 @@ def _amounts(order: Order, money: Balances) -> Amounts:
 def _deadline(event: Event, order: Order) -> tuple[datetime | None, Consequence | None]:
     """Until when somebody can act, and what it means if nobody does."""
     request, proposal, case = order.open_request, order.open_proposal, order.open_case
+    if order.still:
+        return None, None
     if request:
         return request.answer_due_at, silence_means(order, request.kind, request.asked)
     if proposal:

@@ -63,6 +63,7 @@ from recourse.resolution.model.payment_events import (
     PaymentMade,
 )
 from recourse.resolution.model.payments import PAID_TO, leg_name
+from recourse.resolution.model.standing import ClocksMoved, HoldLifted, OrderHeld
 from recourse.resolution.model.vocabulary import PARTIES, other, party_of
 from recourse.resolution.shown.notice_content import content
 
@@ -162,6 +163,10 @@ def _told(before: Order, event: Event, after: Order) -> Iterator[tuple[Receiver,
         case CaseTaken():
             if event.former is not None:
                 yield "operator", "case_taken_over"
+        case OrderHeld():
+            yield from _both("order_held")
+        case HoldLifted():
+            yield from _both("hold_lifted")
         case NoteTaken():
             if event.told:
                 yield "operator", "note_received"
@@ -183,6 +188,7 @@ def _told(before: Order, event: Event, after: Order) -> Iterator[tuple[Receiver,
             | CameBack()
             | AnswersMoved()
             | CaseReleased()
+            | ClocksMoved()
         ):
             return
         case _:

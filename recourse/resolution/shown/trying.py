@@ -89,7 +89,7 @@ def variants(order: Order, name: str, role: Reader) -> Iterator[Fields]:
             yield {"by": timedelta(seconds=1)}
         case "away":
             yield {"until": _LATE}
-        case "open_case":
+        case "open_case" | "hold":
             yield {"explanation": "-"}
         case "note" | "note_to_staff":
             yield {"text": "-"}

@@ -6,7 +6,9 @@ from recourse.resolution.model.vocabulary import PARTIES
 
 
 def turn(order: Order) -> Turn:
-    """In order of need: an open request, a proposal, a case; else the party whose work the phase waits for."""
+    """In order of need: a hold, an open request, a proposal, a case; else the party whose work the phase waits for."""
+    if order.still:
+        return Turn(who="operator", until=order.hold.until) if order.hold else Turn(who="nobody")
     request, proposal, case = order.open_request, order.open_proposal, order.open_case
     if request:
         return Turn(who=request.asked, until=request.answer_due_at)

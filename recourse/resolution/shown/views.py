@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import AwareDatetime, Field
 
-from recourse.resolution.model.dispute import Case, Offers, Proposal
+from recourse.resolution.model.dispute import Case, Offers
 from recourse.resolution.model.lateness import lateness
 from recourse.resolution.model.money import Money, balances
 from recourse.resolution.model.notice import CaseTold, RequestTold, ResolutionTold
@@ -42,6 +42,25 @@ class RequestView(RequestTold):
     private_note: str | None = if_any("The opener's note to operators; only operators see it.")
 
 
+class ProposalView(View):
+    """An operator's proposal in mediation; both parties must accept it."""
+
+    version: int = Field(description="The version of the offer; an answer names it as `expected_version`.")
+    amount: int = Field(description="The freelancer's gross, in minor units.")
+    explanation: str = Field(description="Why; both parties read it.")
+    due_at: AwareDatetime | None = Field(description="The deadline of the parties' answers.")
+    accepted_by: tuple[Party, ...] = Field(description="The parties that have accepted it.")
+    own_due_at: dict[Party, AwareDatetime] = Field(
+        default={}, exclude_if=lambda due: not due, description="The deadline of each party, where one was away."
+    )
+
+
+class HoldView(View):
+    """An operator's hold."""
+
+    until: AwareDatetime = Field(description="When it ends by itself.")
+
+
 class RulingView(View):
     """An operator's decision."""
 
@@ -54,10 +73,10 @@ class CaseView(CaseTold):
     """The order's latest case."""
 
     opened_at: AwareDatetime = Field(description="When it was opened.")
-    due_at: AwareDatetime = Field(description="When the policy's fallback decides in place of an operator.")
+    due_at: AwareDatetime | None = Field(description="When the policy's fallback decides in place of an operator.")
     appeals: int = Field(description="How many appeals there were.")
     offers: Offers = Field(description="The amounts at which the parties would settle.")
-    proposal: Proposal | None = Field(description="The operator's proposal.")
+    proposal: ProposalView | None = Field(description="The operator's proposal.")
     ruling: RulingView | None = Field(description="The operator's ruling.")
     handled: bool = Field(description="Whether an operator works on it.")
 
@@ -118,6 +137,7 @@ class OrderView(View):
     resolution: ResolutionView | None = Field(description="How a canceled order ended.")
     turn: Turn = Field(description="Who must act next, and until when.")
     away: AwayView = Field(description="Until when each party is away; its own answer windows stand still so long.")
+    hold: HoldView | None = Field(description="The operator's hold; while it lasts, the order stands still.")
     settlement: SettlementStatus = Field(description="Where the final payment stands.")
     settles_at: AwareDatetime | None = Field(description="When held money moves, if nothing else is decided.")
     money: Money = Field(description="Where the money is now.")
@@ -152,10 +172,11 @@ def view(order: Order, reader: Reader, now: datetime) -> OrderView:
         completes_at=completes_at(order),
         closed_at=order.closed_at,
         request=_request(order, operator),
-        case=_case(case, operator) if case else None,
+        case=_case(order, case, operator) if case else None,
         resolution=ResolutionView.model_validate(resolution) if resolution else None,
         turn=turn(order),
         away=AwayView(client=order.away_until("client", now), freelancer=order.away_until("freelancer", now)),
+        hold=HoldView.model_validate(order.hold) if order.hold else None,
         settlement=order.settlement,
         settles_at=settles_at(order),
         money=Money.model_validate(balances(order)),
@@ -192,12 +213,13 @@ def reviews(order: Order, reader: Reader, now: datetime) -> dict[Party, list[Vis
 
 def completes_at(order: Order) -> datetime | None:
     """When a delivered order completes by itself; None while that clock does not run."""
-    return order.auto_complete.completes_at if order.auto_complete and order.phase == "delivered" else None
+    clock = order.auto_complete
+    return order.runs_out(clock.completes_at) if clock and order.phase == "delivered" else None
 
 
 def settles_at(order: Order) -> datetime | None:
-    """When held money moves, if nothing else is decided; None where it is not held."""
-    if order.settlement != "held" or order.hold_until is None:
+    """When held money moves, if nothing else is decided; None where it is not held, or the order stands still."""
+    if order.settlement != "held" or order.hold_until is None or order.still:
         return None
     request = order.open_request
     if request and request.answer_due_at:
@@ -205,9 +227,13 @@ def settles_at(order: Order) -> datetime | None:
     return order.hold_until
 
 
-def _case(case: Case, operator: bool) -> CaseView:
+def _case(order: Order, case: Case, operator: bool) -> CaseView:
     # Parties learn that somebody works on it, never the name.
-    return (CaseOfOperators if operator else CaseView).model_validate(case)
+    shown = (CaseOfOperators if operator else CaseView).model_validate(case)
+    if not order.still:
+        return shown
+    proposal = shown.proposal and shown.proposal.model_copy(update={"due_at": None, "own_due_at": {}})
+    return shown.model_copy(update={"due_at": None, "proposal": proposal})
 
 
 def _request(order: Order, operator: bool) -> RequestView | None:
@@ -216,4 +242,6 @@ def _request(order: Order, operator: bool) -> RequestView | None:
         return None
     silence = silence_means(order, request.kind, request.asked) if request.status == "open" else None
     note = request.private_note if operator else None
-    return RequestView.model_validate(request).model_copy(update={"silence_means": silence, "private_note": note})
+    due_at = order.runs_out(request.answer_due_at)
+    shown = RequestView.model_validate(request)
+    return shown.model_copy(update={"silence_means": silence, "private_note": note, "answer_due_at": due_at})

@@ -109,7 +109,8 @@ KEYS = (
     *("undo", "settle", "appeal", "escalate", "withdraw", "request-cancel", "request-no-agreement"),
     *("request-extension", "request-update", "request-partial-refund", "request-extra", "give-time", "away", "back"),
     *("retry-payment", "settle-by-hand"),
-    *("take-case", "release-case", "open-case", "leave-feedback", "message", "note-to-staff", "note", "add-evidence"),
+    *("take-case", "release-case", "open-case", "lift-hold", "hold"),
+    *("leave-feedback", "message", "note-to-staff", "note", "add-evidence"),
 )
 
 
@@ -206,6 +207,14 @@ def _form(order: Order, role: Reader, name: str, action: Action) -> Form:
             why = comment("Explanation", required=True, name="explanation", hint="Both parties read this.")
             about = "An operator looks at the order, though no party has asked for it. This is possible once per order."
             return form("Open a case", about, "Open it", why, weight="quiet")
+        case "hold":
+            why = comment("Explanation", required=True, name="explanation", hint="Only operators read this.")
+            about = (
+                "No time runs out and no money moves until the hold ends. Both parties are told, without the reasons."
+            )
+            return form("Hold the order", about, "Hold it", why, weight="quiet")
+        case "lift_hold":
+            return form("End the hold", "The order goes on with the time that was left.", "End it")
         case "take_case":
             taken = order.open_case is not None and order.open_case.handled
             over = Field("over", "Take it over from the operator that has it", "yes")

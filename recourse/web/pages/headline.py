@@ -27,12 +27,15 @@ class Headline:
 
 
 def headline(view: OrderView, reader: Reader, *, decided: bool = False, own_ruling: bool = False) -> Headline:
-    """In the order of need in which `turn` goes: a request, a case, else the phase.
+    """In the order of need in which `turn` goes: a hold, a request, a case, else the phase.
 
     `decided`: there is a ruling that can still be appealed. `own_ruling`: the reader made it.
     """
     request, case, until = view.request, view.case, view.turn.until
     yours = view.turn.who == reader or (view.turn.who == "both" and reader in PARTIES)
+    if view.hold:
+        text = "No time runs out and no money moves meanwhile. Then the order goes on with the time that was left."
+        return Headline("This order is on hold", text, yours, view.hold.until, "It ends on")
     if request and request.status == "open":
         return _asked(request, reader, yours)
     if decided and view.closed_at:

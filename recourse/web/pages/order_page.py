@@ -93,7 +93,7 @@ async def _of_offer(
 def _final_at(order: Order) -> datetime | None:
     """Until when the ruling can be appealed; None where there is none, or it is final or appealed."""
     case = order.open_case
-    return case.appealable_until if case and case.ruling and case.stage == "ruling" else None
+    return order.runs_out(case.appealable_until) if case and case.ruling and case.stage == "ruling" else None
 
 
 def _ruled(order: Order, known: Session) -> bool:

@@ -1,0 +1,47 @@
+"""An order that stands still: for how long and why, and what begins and ends it (rules, 13 and 14)."""
+
+from typing import Literal
+
+from pydantic import AwareDatetime, Field
+
+from recourse.resolution.model.durations import Duration
+from recourse.resolution.model.vocabulary import Frozen, unless_default
+
+
+class Hold(Frozen):
+    """An operator's hold: from when it counts, and when it ends by itself."""
+
+    since: AwareDatetime
+    until: AwareDatetime
+
+
+class Standstill(Frozen):
+    """The order stands still since then, for each cause that is there. Its clocks have what they had left then, and a
+    clock that starts meanwhile starts at `since`, so all of them move by the same length when the last cause ends."""
+
+    since: AwareDatetime
+    hold: Hold | None = unless_default(None)
+    chargeback: bool = unless_default(False)
+
+    @property
+    def caused(self) -> bool:
+        """Whether any cause is left."""
+        return self.hold is not None or self.chargeback
+
+
+class OrderHeld(Frozen):
+    event: Literal["order_held"] = "order_held"
+    since: AwareDatetime = Field(description="When its clocks stopped, if nothing else had stopped them before.")
+    until: AwareDatetime = Field(description="When the hold ends by itself.")
+
+
+class HoldLifted(Frozen):
+    event: Literal["hold_lifted"] = "hold_lifted"
+    by: Literal["operator", "system"] = Field(description="Who lifted it; `system`: its time was over.")
+
+
+class ClocksMoved(Frozen):
+    """The order stands still no more; its clocks go on with the time that they had left."""
+
+    event: Literal["clocks_moved"] = "clocks_moved"
+    length: Duration = Field(description="How long it stood still; its deadlines move by so much.")
