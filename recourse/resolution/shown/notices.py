@@ -187,8 +187,8 @@ def _told(before: Order, event: Event, after: Order) -> Iterator[tuple[Receiver,
             | ExtraAgreed()
             | CameBack()
             | AnswersMoved()
-            | CaseReleased()
             | ClocksMoved()
+            | CaseReleased()
         ):
             return
         case _:
