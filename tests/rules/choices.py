@@ -83,10 +83,6 @@ def choices(order: Order, name: str, role: Reader) -> Iterator[dict[str, Any]]:
             yield {}
 
 
-def _legs(order: Order) -> list[str]:
-    return [leg.id for leg in order.legs] or ["1.payout"]
-
-
 def _requests(order: Order, role: Reader) -> Iterator[dict[str, Any]]:
     own = [code for code, reason in order.policy.reasons.items() if role in reason.by]
     words: dict[str, Any] = {"reason": own[0] if own else None, "comment": "-"}
