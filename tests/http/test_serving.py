@@ -119,6 +119,8 @@ def blocks() -> list[tuple[str, Any]]:
 def shown_in(shown: Any, real: Any) -> bool:
     if isinstance(shown, dict):
         return isinstance(real, dict) and all(key in real and shown_in(shown[key], real[key]) for key in shown)
+    if isinstance(shown, list):
+        return len(shown) == len(real) and all(map(shown_in, shown, real))
     return bool(shown == real)
 
 
