@@ -27,6 +27,9 @@ def arrow_words(policy: Policy, move: Move, before: Order) -> str:
             return "{who} says there is no agreement"
         case MakeRequest():
             how = move.after.resolution.how if move.after.resolution else None
+            if how == "mutual":
+                # It crossed the open request, and accepts that.
+                return _COMMANDS["accept"]
             return _ALONE[how] if how else f"{{who}} asks {_ASKS[command.kind]}"
         case Rule(outcome="continue"):
             return "operator rules to go on"

@@ -15,7 +15,7 @@ from recourse.policies.keys import Key, dotted, undotted
 from recourse.policies.toml_positions import key_lines
 from recourse.resolution.model.policy import PolicyError, merge
 
-PRESETS = ("resolution_center", "glimmer", "fiverr_guide", "upwork")
+PRESETS = ("resolution_center", "glimmer", "fiverr_guide", "upwork", "fair")
 
 
 @dataclass(frozen=True)

@@ -188,6 +188,8 @@ def _with_small_limits(policy: Policy) -> Policy:
     return policy.model_copy(
         update={
             "order": policy.order.model_copy(update={"max_revisions": min(policy.order.max_revisions, 1)}),
+            # Whichever operator works on a case, the same can come of it.
+            "cases": policy.cases.model_copy(update={"one_operator": False}),
             "requests": policy.requests.model_copy(
                 update={
                     "cancel": cancel.model_copy(

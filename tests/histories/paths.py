@@ -41,7 +41,7 @@ from tests.process.test_messages import JSON, MISFITS, signal, update
 from tests.secrets.conftest import NONE, OLD, ONLY_NEW, ONLY_OLD, RING, Keyed
 
 GIVEN_UP_WITHIN = 20.0  # seconds, in which eight days of deliveries are skipped
-STORIES = Path(__file__).resolve().parent.parent / "scenarios"
+TESTS = Path(__file__).resolve().parent.parent
 # Chosen so that together they have every policy, every command applied and refused, every clock and every ending.
 TOLD = (
     "s01-client-request-accepted",
@@ -62,6 +62,7 @@ TOLD = (
     "s344-an-operator-opens-a-case",
     "s346-one-operator-works-on-a-case",
     "s347-notes",
+    "f5-one-operator-and-an-appeal",
     "s24d-unpaid-exit-excluded",
     "s28d-payment-provider-fails",
     "s40b-completing-over-ones-own-request",
@@ -360,7 +361,7 @@ async def histories(client: Client, handle: WorkflowHandle[Any, Any]) -> list[Ke
 
 
 def _of_story(name: str) -> Callable[[Ground], Awaitable[list[Kept]]]:
-    return lambda on: told(on, read_story(STORIES / f"{name}.yaml"))
+    return lambda on: told(on, read_story(next(TESTS.glob(f"scenarios*/{name}.yaml"))))
 
 
 PATHS: dict[str, Callable[[Ground], Awaitable[list[Kept]]]] = {

@@ -25,7 +25,11 @@ from recourse.starter.simulate.engine import SALT, PureEngine
 from recourse.starter.simulate.play import Play
 from recourse.starter.simulate.story import read_story
 
-STORIES = sorted((Path(__file__).parent.parent / "scenarios").glob("*.yaml"))
+STORIES = sorted(
+    path
+    for folder in ("scenarios", "scenarios_fair")
+    for path in (Path(__file__).parent.parent / folder).glob("*.yaml")
+)
 SVG = "{http://www.w3.org/2000/svg}"
 # Undo, appeal, review and every kind of request: each box that there is.
 EVERYTHING = {

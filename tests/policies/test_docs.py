@@ -19,6 +19,7 @@ from recourse.starter.simulate.story import read_story
 ROOT = Path(__file__).parent.parent.parent
 GUIDE = ROOT / "docs" / "policies.md"
 EXAMPLES = ROOT / "docs" / "examples"
+PRESETS = ROOT / "recourse" / "policies"
 SCENARIOS = ROOT / "tests" / "scenarios"
 EXAMPLE = EXAMPLES / "another_marketplace.toml"
 
@@ -58,6 +59,11 @@ def test_the_guide_does_what_it_says(tmp_path: Path) -> None:
     assert (tmp_path / "my_shop.svg").read_text().startswith("<svg")
     assert (tmp_path / "my_shop.mmd").read_text().startswith("---\ntitle: An order under the policy my_shop")
     assert load_policy(tmp_path / "whole.toml") == load_policy("resolution_center")
+
+
+def test_the_guide_shows_the_whole_of_the_policy_that_it_recommends() -> None:
+    written = (PRESETS / "fair.toml").read_text(encoding="utf-8")
+    assert ("toml", written) in blocks()
 
 
 async def test_the_story_of_the_guide_goes_as_told(tmp_path: Path) -> None:

@@ -71,23 +71,6 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
             "notices.follow_up": "24h",
         },
     ),
-    "fair": (
-        "resolution_center",
-        {
-            "answers.holidays": ["2025-03-05"],
-            "answers.away_at_most": "3d",
-            "answers.give_time_at_most": "48h",
-            "requests.cancel.crossing": "agree",
-            "requests.cancel.compensation.in_progress": "20%",
-            "requests.cancel.amount_from": ["client", "freelancer"],
-            "requests.partial_refund.by": ["client", "freelancer"],
-            "requests.extra.silence.client_asked": "decline",
-            "order.abandoned_after": "7d",
-            "cases.fallback": "for_who_spoke",
-            "cases.operator_case_fallback": "for_who_spoke",
-            "cases.one_operator": True,
-        },
-    ),
     "still": (
         "glimmer",
         {
@@ -99,6 +82,7 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
             "cases.appeal_window": "3d",
         },
     ),
+    "fair": ("fair", {"answers.holidays": ["2025-03-05"], "requests.extra.silence.client_asked": "decline"}),
     "hasty": (
         "glimmer",
         {

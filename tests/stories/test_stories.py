@@ -15,7 +15,7 @@ from recourse.starter.simulate.story import EngineName, StoryError, stories_in
 
 TESTS = Path(__file__).resolve().parent.parent
 OURS = TESTS / "scenarios"
-FOLDERS = [folder for folder in (OURS, TESTS / "scenarios_cheating") if folder.is_dir()]
+FOLDERS = [folder for folder in (OURS, TESTS / "scenarios_cheating", TESTS / "scenarios_fair") if folder.is_dir()]
 SHARED = TESTS.parent.parent / "shared"
 CONTRACT, SECOND = SHARED / "scenarios", SHARED / "scenarios-2"
 # Of the second folder, whose wording counts: what its other stories are about does not exist yet.

@@ -86,7 +86,9 @@ def cross(decision: Decision, command: MakeRequest, party: Party, checks: Checks
     if request is None or request.kind != "cancel" or request.asked != party:
         return False
     amount = _amount_of(decision, command, party)
-    if _cancels_alone(decision, command, party) or amount is None:
+    # Over a request of its own, no right ends the order.
+    alone = request.opened_by != party and _cancels_alone(decision, command, party)
+    if alone or amount is None:
         return False
     if not meets(request, party, amount, request.amount or 0):
         return False
