@@ -65,6 +65,8 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "order away": ("1001 --as freelancer --until 2027-01-04T09:00:00Z",),
     "order back": ("1001 --as freelancer",),
     "order open-case": ('1001 --as operator:op-1 --explanation "Both complain."',),
+    "order hold": ('1001 --as operator:op-1 --explanation "A card may be stolen."',),
+    "order lift-hold": ("1001 --as operator:op-1",),
     "order take-case": ("1001 --as operator:op-1", "1001 --as operator:op-2 --over"),
     "order release-case": ("1001 --as operator:op-1",),
     "order note": ('1001 --as operator:op-1 --text "Called the client."',),

@@ -60,6 +60,7 @@ TOLD = (
     "s322a-time-given",
     "s329-abandoned",
     "s344-an-operator-opens-a-case",
+    "s345a-a-hold",
     "s346-one-operator-works-on-a-case",
     "s347-notes",
     "f5-one-operator-and-an-appeal",

@@ -106,5 +106,5 @@ def test_an_amount_that_is_of_no_one_part_is_sent_to_nobody(command: str, fields
 
 def test_what_may_be_sent_to_a_group() -> None:
     both = {"request", "accept", "decline", "counter", "withdraw", "escalate", "message"}
-    assert both | {"open_case"} <= {*GROUP_COMMANDS}
+    assert both | {"open_case", "hold", "lift_hold"} == {*GROUP_COMMANDS}
     assert not {"rule", "deliver", "complete", "settle"} & {*GROUP_COMMANDS}

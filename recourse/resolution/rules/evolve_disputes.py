@@ -107,8 +107,10 @@ def answers_moved(order: Order, event: AnswersMoved) -> dict[str, Any]:
     if request and event.answer_due_at:
         changes["request"] = _copied(request, answer_due_at=event.answer_due_at, reminder_at=event.reminder_at)
     if case and proposal and event.proposal_due_at:
-        own = {party: proposal.due_for(party) for party in PARTIES} | {event.by: event.proposal_due_at}
-        changes["case"] = _copied(case, proposal=_due(_copied(proposal, own_due_at=own)))
+        asked = [party for party in PARTIES if party not in proposal.accepted_by]
+        own = {party: proposal.due_for(party) for party in asked} | {event.by: event.proposal_due_at}
+        due = _due(_copied(proposal, own_due_at=own))
+        changes["case"] = _copied(case, proposal=due if len(set(own.values())) > 1 else _copied(due, own_due_at={}))
     return changes
 
 

@@ -15,13 +15,9 @@ from recourse.resolution.model.vocabulary import PARTIES, View, Whose
 from recourse.resolution.shown.views import OrderView
 
 # The commands that may be sent to a group.
-GROUP_COMMANDS = tuple(
-    name
-    for name in (
-        *("request", "accept", "decline", "counter", "withdraw", "escalate", "message", "open_case"),
-        *("hold", "lift_hold"),
-    )
-    if name in COMMANDS
+GROUP_COMMANDS = (
+    *("request", "accept", "decline", "counter", "withdraw", "escalate", "message"),
+    *("open_case", "hold", "lift_hold"),
 )
 
 
