@@ -287,7 +287,7 @@ class Commands(ABC):
         expected_version: int | None = None,
         command_id: str | None = None,
     ) -> Outcome:
-        """Escalates a declined cancel request to an operator.
+        """Escalates a declined cancel request, or after completion a complaint, to an operator.
 
         comment: Message to the other party.
         expected_version: The version of the offer that you answer. If it has changed, the command is refused.
@@ -331,7 +331,7 @@ class Commands(ABC):
         self,
         *,
         by: Operator,
-        outcome: Literal["cancel", "continue", "let_them_decide"],
+        outcome: Literal["cancel", "continue", "let_them_decide", "refund"],
         amount: int | None = None,
         explanation: str | None = None,
         fault: Literal["client", "freelancer", "none"] = "none",
@@ -342,8 +342,8 @@ class Commands(ABC):
     ) -> Outcome:
         """Decides the case.
 
-        outcome: How the case ends; `cancel` needs an amount.
-        amount: In minor units: what the freelancer gets before commission.
+        outcome: How the case ends; `cancel` and, after completion, `refund` need an amount.
+        amount: In minor units: what the freelancer gets before commission, or what of the price is refunded.
         explanation: The reasons. Both parties receive them.
         fault: The party at fault for the cancellation.
         exempt: Do not count the cancellation in the freelancer's score.
@@ -696,7 +696,7 @@ class Commands(ABC):
         expected_version: int | None = None,
         command_id: str | None = None,
     ) -> Outcome:
-        """Opens a case without a request of the parties, once per order.
+        """Opens a case without a request of the parties, once, and once more after completion.
 
         explanation: The reasons. Both parties receive them.
         comment: Message to the other party.

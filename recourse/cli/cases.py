@@ -38,7 +38,7 @@ from recourse.resolution.model.money import held
 from recourse.resolution.model.order import Order
 from recourse.resolution.model.outcome import Refused
 from recourse.resolution.model.step import RecordEntry
-from recourse.resolution.model.vocabulary import PARTIES, Fault, Role
+from recourse.resolution.model.vocabulary import PARTIES, Fault, Role, RulingOutcome
 from recourse.resolution.shown.looking_ahead import Actions, WouldBeRefused, if_nobody_acts
 from recourse.runtime.database_connection import explaining_database_errors
 from recourse.starter.messages import stamped
@@ -226,7 +226,7 @@ async def rule(
     /,
     *,
     sender: By,
-    outcome: Literal["cancel", "continue", "let_them_decide"],
+    outcome: RulingOutcome,
     explanation: Explanation,
     amount: Gross | None = None,
     fault: Fault = "none",
@@ -239,7 +239,8 @@ async def rule(
     Parameters
     ----------
     outcome
-        `cancel` needs an amount; `let_them_decide` closes the case and leaves the decision to the parties.
+        `cancel` needs an amount; `let_them_decide` closes the case and leaves the decision to the parties; `refund`,
+        for completed orders, needs what of the price goes back as its amount.
     fault
         The party at fault.
     exempt

@@ -64,6 +64,7 @@ def order_page(page: OrderView, zone: str) -> RenderableType:
     if ended:
         lines.append(("ended", f"{as_words(ended.how)}, started by {ended.initiator}, fault {ended.fault}"))
     lines.append(("settlement", _settlement(page, zone)))
+    lines += [("debt", f"{who} owes {write_amount(owes, currency)}") for who, owes in (page.debts or {}).items()]
     return Group(pairs(lines), money_lines(page.money, currency, page.price + page.service_fee))
 
 

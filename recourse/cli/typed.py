@@ -43,6 +43,6 @@ def with_amount(order: Order, command: str, typed: Mapping[str, Any]) -> tuple[d
     amount = read_money(typed["amount"], order.terms.currency, "--amount")
     written = write_amount(amount, order.terms.currency)
     request = order.open_request if command == "counter" else None
-    refund = "partial_refund" in (typed.get("kind"), request and request.kind)
+    refund = "partial_refund" in (typed.get("kind"), request and request.kind) or typed.get("outcome") == "refund"
     says = f"the client gets back {written}" if refund else f"the freelancer gets {written} before commission"
     return {**typed, "amount": amount}, says

@@ -64,6 +64,8 @@ class Probes:
         yield MakeRequest(actor=freelancer, kind="extra", amount=1)
         first, second = (Actor(role="operator", id=name) for name in ("operator-1", "operator-2"))
         yield Propose(actor=first, amount=gross[0], explanation="-")
+        if self.policy.cases.after_completion:
+            yield Rule(actor=first, outcome="refund", amount=1, explanation="-")
         for operator in (first, second):
             yield Rule(actor=operator, outcome="let_them_decide", explanation="-")
             yield Rule(actor=operator, outcome="continue", explanation="-")
@@ -80,7 +82,8 @@ class Probes:
         # The freelancer's offer meets the client's: the same amount from both.
         yield Settle(actor=actor, amount=gross[0])
         yield UndoCancellation(actor=actor, comment="-")
-        yield Escalate(actor=actor)
+        # A comment is needed after completion, and counts as a word elsewhere.
+        yield Escalate(actor=actor, comment="-" if self.policy.cases.after_completion else None)
         yield Appeal(actor=actor, comment="-")
 
     def _cancellations(self, party: Party, gross: _Bounds) -> Iterator[AnyCommand]:

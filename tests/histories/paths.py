@@ -64,6 +64,8 @@ TOLD = (
     "s346-one-operator-works-on-a-case",
     "s347-notes",
     "f5-one-operator-and-an-appeal",
+    "s348b-the-freelancer-owes-it",
+    "s348c-a-payout-not-made-is-lowered",
     "s24d-unpaid-exit-excluded",
     "s28d-payment-provider-fails",
     "s40b-completing-over-ones-own-request",

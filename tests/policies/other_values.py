@@ -46,6 +46,7 @@ OTHER: dict[str, Any] = {
     "cases.operator_case_fallback": "for_who_spoke",
     "money.commission": "12.5%",
     "money.fee_back": "none",
+    "money.late_refund_from": "freelancer",
     "scores.calculator": "job_success",
     "scores.unpaid_silent": "excluded",
     "reviews.public_after_cancel": "paid",

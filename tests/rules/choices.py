@@ -7,7 +7,7 @@ from typing import Any
 
 from recourse.resolution.model.commands import COMMANDS
 from recourse.resolution.model.durations import write_duration
-from recourse.resolution.model.money import compensation, extra_bounds, gross_bounds, refund_bounds
+from recourse.resolution.model.money import compensation, extra_bounds, gross_bounds, late_refund_bounds, refund_bounds
 from recourse.resolution.model.order import Order
 from recourse.resolution.model.record import Reader
 
@@ -47,6 +47,8 @@ def choices(order: Order, name: str, role: Reader) -> Iterator[dict[str, Any]]:
                 ("cancel", "continue", "let_them_decide"), _amounts(least, most), ("-", None)
             ):
                 yield {"outcome": outcome, "amount": amount, "explanation": explanation}
+            for amount in _amounts(*late_refund_bounds(order)):
+                yield {"outcome": "refund", "amount": amount, "explanation": "-"}
         case "leave_feedback":
             for visibility, rating in product(("public", "private"), ("positive", "negative")):
                 yield {"visibility": visibility, "rating": rating, "text": "-"}

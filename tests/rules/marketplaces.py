@@ -130,6 +130,8 @@ MUTATIONS: dict[str, tuple[Any, ...]] = {
     "cases.fallback": ("cancel_full_refund", "cancel_split", "continue", "for_who_spoke"),
     "cases.operator_case_fallback": ("cancel_split", "continue", "for_who_spoke"),
     "cases.one_operator": (False, True),
+    "cases.after_completion": ("0h", "7d", "30d"),
+    "money.late_refund_from": ("platform", "freelancer"),
     "order.abandoned_after": ("0h", "7d", "never"),
     "answers.holidays": ([], ["2025-03-05", "2025-03-06"]),
     "answers.away_at_most": ("0h", "24h", "30d"),

@@ -185,11 +185,15 @@ def marked(changes: Changes) -> Any:
     return given.view("client")["flags"]["client"]
 
 
-def commission(changes: Changes) -> Any:
+def completed(changes: Changes) -> Given:
     given = Given(changes=changes)
     given.freelancer("deliver")
     given.client("complete")
-    return given.money[1]
+    return given
+
+
+def commission(changes: Changes) -> Any:
+    return completed(changes).money[1]
 
 
 def held_for(changes: Changes) -> Any:
@@ -263,6 +267,18 @@ def opened_by_operator(changes: Changes) -> Any:
     given.operator("open_case", explanation="Both complain.")
     given.after("14d")
     return given.order.phase
+
+
+def complained(changes: Changes) -> Given:
+    given = completed(changes)
+    given.operator("open_case", explanation="A complaint by phone.")
+    return given
+
+
+def refunded_late(changes: Changes) -> Any:
+    given = complained({"cases.after_completion": "7d", **changes})
+    given.operator("rule", outcome="refund", amount=5_000, explanation="Half is copied.")
+    return dict(given.order.debts)
 
 
 def proposed_untaken(changes: Changes) -> Any:
@@ -540,8 +556,10 @@ KEYS: dict[str, tuple[Any, Seen, Any, Any]] = {
     "cases.fallback": ("continue", fallback, 4_000, "goes on"),
     "cases.operator_case_fallback": ("cancel_split", opened_by_operator, "in_progress", "canceled"),
     "cases.one_operator": (True, proposed_untaken, None, "case_not_yours"),
+    "cases.after_completion": ("7d", lambda c: complained(c).order.late_case is not None, False, True),
     "money.commission": ("12.5%", commission, 8_000, 8_750),
     "money.fee_back": ("none", lambda c: asked(c).freelancer("accept").notices[0].body.amounts.platform, 0, 550),
+    "money.late_refund_from": ("freelancer", refunded_late, {}, {"freelancer": 4_000}),
     "scores.calculator": (
         "job_success",
         lambda c: list(Given(changes=c).view("operator")["scores"]["freelancer"]),

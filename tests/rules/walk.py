@@ -137,6 +137,8 @@ def few_choices(order: Order, name: str, role: Reader) -> Iterator[dict[str, Any
             yield {"outcome": "cancel", "amount": amounts[-1], "explanation": "-"}
             yield {"outcome": "continue", "explanation": "-"}
             yield {"outcome": "let_them_decide", "explanation": "-"}
+            if order.late_case:
+                yield {"outcome": "refund", "amount": 4_000, "explanation": "-"}
         case "message" if order.policy.cases.fallback == "for_who_spoke" and order.open_case:
             yield {"comment": "-"}
         case "leave_feedback" | "message" | "add_evidence" | "note" | "note_to_staff":
@@ -222,6 +224,7 @@ def key(order: Order, now: datetime) -> Key:
         order.operator_case_used,
         order.still and (now - order.still.since, order.hold and left(order.hold.until)),
         order.hold_left(now),
+        order.cases_until and (left(order.cases_until), order.late_cases, order.moved, tuple(order.debts.items())),
         window and order.case and (left(window), order.case.open, order.case.appeals),
         order.appeal_used,
         order.undo_used,
@@ -257,6 +260,8 @@ def _later(at: datetime | None, length: timedelta) -> datetime | None:
 
 
 def _turning_points(order: Order) -> Iterator[datetime]:
+    if order.cases_until:
+        yield order.cases_until
     if order.closed:
         return
     very_late_at = becomes_very_late_at(order)

@@ -19,7 +19,7 @@ FOLDERS = [folder for folder in (OURS, TESTS / "scenarios_cheating", TESTS / "sc
 SHARED = TESTS.parent.parent / "shared"
 CONTRACT, SECOND = SHARED / "scenarios", SHARED / "scenarios-2"
 # Of the second folder, whose wording counts: what its other stories are about does not exist yet.
-NOT_YET = re.compile(r"s33[5-9]|s34[0-389]")
+NOT_YET = re.compile(r"s33[5-9]|s34[0-3]")
 
 
 @pytest.mark.skipif(not SECOND.is_dir(), reason="the contract's own folders are not beside this checkout")

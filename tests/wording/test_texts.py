@@ -57,7 +57,7 @@ NEEDED: dict[str, dict[str, Collection[str]]] = {
         "arrow": {"unilateral", "forced_late", "regretted"},
     },
     "stage": {"name": get_args(v.Stage), **dict.fromkeys(("operator", "party"), ("mediation", "ruling", "appeal"))},
-    "outcome": dict.fromkeys(("choice", "done"), ("cancel", "continue", "let_them_decide")),
+    "outcome": dict.fromkeys(("choice", "done"), get_args(v.RulingOutcome)),
     "fault": {"whose": get_args(v.Fault)},
     "settlement": {"long": get_args(v.SettlementStatus)},
     "clock": {

@@ -116,6 +116,28 @@ def _one_operator(policy: Policy) -> str:
     return "Every operator may propose and rule in a case."
 
 
+def _after_completion(policy: Policy) -> str:
+    after = policy.cases.after_completion
+    if not after:
+        return "Completion is final: no case can be opened after it."
+    parties = policy.cases.escalate_by
+    openers = f"{who(parties)} and an operator" if parties else "an operator"
+    return (
+        f"Within {span(after)} after completion, {openers} may each open one case, in which an operator can give a "
+        "part of the price back."
+    )
+
+
+def _late_refund(policy: Policy) -> str:
+    if policy.money.late_refund_from == "freelancer":
+        return "What the freelancer had received of such a refund is a debt of the freelancer to the platform."
+    return "What the freelancer had received of such a refund, the platform bears."
+
+
+def _no_late_case(policy: Policy) -> str | None:
+    return None if policy.cases.after_completion else "cases.after_completion is 0h"
+
+
 CASES = (
     Sentence("cases.escalate_by", _escalate_by, _opens_by_itself),
     Sentence("cases.dialogue_required", _dialogue, _nobody_escalates),
@@ -134,6 +156,7 @@ CASES = (
     ),
     Sentence("cases.fallback", _fallback),
     Sentence("cases.operator_case_fallback", _operator_case),
+    Sentence("cases.after_completion", _after_completion),
     Sentence("cases.one_operator", _one_operator),
 )
 
@@ -159,6 +182,7 @@ MONEY = (
         ),
     ),
     Sentence("money.fee_back", _fee_back),
+    Sentence("money.late_refund_from", _late_refund, _no_late_case),
 )
 
 

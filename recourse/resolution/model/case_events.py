@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import AwareDatetime, Field
 
-from recourse.resolution.model.vocabulary import By, Frozen, Initiator, Party, if_any
+from recourse.resolution.model.vocabulary import By, Frozen, Initiator, Party, RulingOutcome, if_any
 
 
 class CaseOpened(Frozen):
@@ -20,7 +20,7 @@ class CaseOpened(Frozen):
         default=False, description="Whether an operator reviews a request before it is put to the other side."
     )
     dormant: bool = Field(default=False, description="Whether nobody had moved the order for long.")
-    explanation: str | None = if_any("Why an operator opened it.")
+    explanation: str | None = if_any("Why an operator, or a party after completion, opened it.")
 
 
 class CaseReminded(Frozen):
@@ -68,9 +68,12 @@ class SettlementOffered(Frozen):
 
 class RulingMade(Frozen):
     event: Literal["ruling_made"] = "ruling_made"
-    outcome: Literal["cancel", "continue", "let_them_decide"] = Field(description="What was ruled.")
+    outcome: RulingOutcome = Field(description="What was ruled.")
     operator: str | None = Field(description="The operator's id; null: nobody ruled in time.")
-    amount: int | None = Field(default=None, description="The freelancer's gross of a canceled order, in minor units.")
+    amount: int | None = Field(
+        default=None,
+        description="In minor units: the freelancer's gross of a canceled order, or what of the price goes back.",
+    )
     explanation: str = Field(description="Why.")
     appealable_until: AwareDatetime | None = Field(default=None, description="The deadline of an appeal.")
     overdue: bool = Field(default=False, description="Whether the policy's fallback decided in place of an operator.")

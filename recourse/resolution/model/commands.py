@@ -129,7 +129,7 @@ class UndoCancellation(Command):
 class Escalate(Command):
     name = "escalate"
     roles = ("client", "freelancer")
-    about = "Escalates a declined cancel request to an operator."
+    about = "Escalates a declined cancel request, or after completion a complaint, to an operator."
 
 
 class GiveTime(Command):

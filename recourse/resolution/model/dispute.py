@@ -89,7 +89,7 @@ class Offers(Frozen):
 class Ruling(Frozen):
     """An operator's decision."""
 
-    outcome: Literal["cancel", "continue"]
+    outcome: Literal["cancel", "continue", "refund"]
     operator: str
     amount: int | None
     explanation: str

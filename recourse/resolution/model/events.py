@@ -21,13 +21,16 @@ from recourse.resolution.model.case_events import (
 from recourse.resolution.model.durations import Duration
 from recourse.resolution.model.order import Resolution
 from recourse.resolution.model.payment_events import (
+    DebtRecorded,
     LegBlocked,
+    LegLowered,
     LegPaid,
     LegRetried,
     LegReturned,
     LegsFailed,
     MoneyMoved,
     MoneySettled,
+    PaidBeyond,
     PaymentFailed,
     PaymentMade,
 )
@@ -120,7 +123,7 @@ class DueDateMoved(Frozen):
 
 
 class PartRefunded(Frozen):
-    """The client gets `amount` of the price back, the order goes on [R43]."""
+    """The client gets `amount` of the price back [R43]; the order goes on, or stays completed, at the reduced price."""
 
     event: Literal["part_refunded"] = "part_refunded"
     amount: int = Field(description="What of the price goes back, in minor units.")
@@ -279,11 +282,14 @@ Event = Annotated[
     | PaymentFailed
     | PaymentMade
     | LegPaid
+    | LegLowered
     | LegRetried
     | LegReturned
     | LegBlocked
     | LegsFailed
     | MoneySettled
+    | PaidBeyond
+    | DebtRecorded
     | AutoCompleteStopped
     | AutoCompleteStarted
     | CaseOpened

@@ -105,8 +105,9 @@ def target(order: Order) -> Sums:
 
 
 def final_sums(order: Order) -> Sums:
-    """Where the money of a closed order ends up."""
-    return at_the_end(order, final_gross(order), "completed" if order.phase == "completed" else "canceled")
+    """Where the money of a closed order ends up: what a party keeps beyond its part, the platform bears."""
+    sums = at_the_end(order, final_gross(order), "completed" if order.phase == "completed" else "canceled")
+    return sums.plus(Sums(**order.beyond, platform=-sum(order.beyond.values()))) if order.beyond else sums
 
 
 def committed(order: Order) -> Sums:
@@ -118,7 +119,8 @@ def committed(order: Order) -> Sums:
 
 
 def owed(order: Order) -> Sums:
-    """What is to be moved out of escrow and no payment is made of yet, by account."""
+    """What is to be moved out of escrow and no payment is made of yet, by account; negative: what an account is paid or
+    to be paid beyond its part."""
     return target(order).minus(committed(order))
 
 
@@ -141,6 +143,11 @@ def compensation(order: Order) -> int:
 def extra_bounds(order: Order) -> tuple[int, int]:
     """The least and the most that one more extra can cost."""
     return 1, LARGEST - order.extras
+
+
+def late_refund_bounds(order: Order) -> tuple[int, int]:
+    """The least and the most of the price that a ruling after completion can give back."""
+    return 1, order.price - order.refunded
 
 
 def refund_bounds(order: Order) -> tuple[int, int]:

@@ -17,6 +17,7 @@ from recourse.resolution.model.vocabulary import (
     Rating,
     RequestKind,
     RequestStatus,
+    RulingOutcome,
     SettlementStatus,
     Silence,
     Stage,
@@ -54,6 +55,7 @@ NoticeName = Literal[
     "money_settled",
     "payment_blocked",
     "payment_returned",
+    "debt_recorded",
     "message_received",
     "feedback_received",
     "follow_up",
@@ -148,7 +150,7 @@ class NoticeBody(View):
     reason: str | None = if_any("The reason code that was given.")
     amount: int | None = if_any("The amount that was named, in minor units.")
     version: int | None = if_any("The version of the offer that was made.")
-    outcome: Literal["cancel", "continue", "let_them_decide"] | None = if_any("What the operator ruled.")
+    outcome: RulingOutcome | None = if_any("What the operator ruled.")
     status: RequestStatus | None = if_any("How the request ended.")
     leg: str | None = if_any("The leg of a payment, such as `1.refund`.")
     text: str | None = if_any("The text of a public review.")

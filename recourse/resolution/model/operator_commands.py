@@ -6,7 +6,7 @@ from pydantic import Field, StrictBool
 
 from recourse.resolution.model.command import AMOUNT, EXPLANATION, Command
 from recourse.resolution.model.fields import Int64, Name, NonBlank, Text
-from recourse.resolution.model.vocabulary import Fault
+from recourse.resolution.model.vocabulary import Fault, RulingOutcome
 
 LEG: Any = Field(description="The leg of a payment, such as `1.refund`.")
 REASONS: Any = Field(default=None, description="The reasons. Only operators read them.")
@@ -28,10 +28,13 @@ class Rule(Command):
     about = "Decides the case."
     sample = {"outcome": "cancel", "amount": 5000, "explanation": "Half of it is done.", "fault": "none"}
 
-    outcome: Literal["cancel", "continue", "let_them_decide"] = Field(
-        description="How the case ends; `cancel` needs an amount."
+    outcome: RulingOutcome = Field(
+        description="How the case ends; `cancel` and, after completion, `refund` need an amount."
     )
-    amount: Int64 | None = AMOUNT
+    amount: Int64 | None = Field(
+        default=None,
+        description="In minor units: what the freelancer gets before commission, or what of the price is refunded.",
+    )
     explanation: Text | None = EXPLANATION
     fault: Fault = Field(default="none", description="The party at fault for the cancellation.")
     exempt: StrictBool = Field(default=False, description="Do not count the cancellation in the freelancer's score.")
@@ -40,7 +43,7 @@ class Rule(Command):
 class OpenCase(Command):
     name = "open_case"
     roles = ("operator",)
-    about = "Opens a case without a request of the parties, once per order."
+    about = "Opens a case without a request of the parties, once, and once more after completion."
     sample = {"explanation": "Both complain."}
 
     explanation: Text | None = EXPLANATION

@@ -106,7 +106,11 @@ class Feedback(Frozen):
 
 
 class Order(Frozen):
-    """One order, whole. Changed only by `resolution.evolve`."""
+    """One order, whole. Changed only by `resolution.evolve`.
+
+    Until `cases_until` a case can be opened after completion; `late_cases`: who has opened one. `beyond`: what a party
+    was paid beyond its part and keeps, which the platform bears; `debts`: what it owes the platform.
+    """
 
     opening: Opening
     phase: Phase
@@ -159,6 +163,10 @@ class Order(Frozen):
     still: Annotated[Standstill | None, Since(2)] = unless_default(None)
     stood_still: Annotated[Duration, Since(2)] = unless_default(timedelta(0))
     hold_used: Duration = unless_default(timedelta(0))
+    cases_until: AwareDatetime | None = unless_default(None)
+    late_cases: tuple[Party | Literal["operator"], ...] = unless_default(())
+    beyond: Annotated[dict[Party, int], Since(2)] = unless_default({})
+    debts: dict[Party, int] = unless_default({})
     made_for: Version = DATA_VERSION
     needs: Version = FIRST
 
@@ -209,6 +217,11 @@ class Order(Frozen):
     def open_case(self) -> Case | None:
         """The case that is not closed."""
         return self.case if self.case and self.case.open else None
+
+    @property
+    def late_case(self) -> Case | None:
+        """The open case of a completed order: it can only give a part of the price back, or nothing."""
+        return self.open_case if self.phase == "completed" else None
 
     @property
     def open_proposal(self) -> Proposal | None:

@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import AwareDatetime, Field
 
 from recourse.resolution.model.payments import Sums
-from recourse.resolution.model.vocabulary import Frozen, if_any
+from recourse.resolution.model.vocabulary import Frozen, Party, if_any
 
 
 class MoneyMoved(Frozen):
@@ -28,7 +28,9 @@ class PaymentFailed(Frozen):
 
 
 class PaymentMade(Frozen):
-    """A payment of up to three legs, of which the provider is asked afterwards. `blocked` says why it is not asked."""
+    """A payment of up to three legs, of which the provider is asked afterwards. `blocked` says why it is not asked.
+
+    What the platform gives, a negative amount, is held at once."""
 
     event: Literal["payment_made"] = "payment_made"
     sums: Sums = Field(description="What is to move.")
@@ -42,6 +44,30 @@ class LegPaid(Frozen):
     amount: int = Field(description="What moved, in minor units.")
     reference: str | None = if_any("The provider's reference; the record keeps it apart.")
     by_hand: bool = Field(default=False, description="Whether it was paid outside of the payment provider.")
+    former_key: int | None = if_any("The number of the former key under which it had been paid before it was lowered.")
+
+
+class LegLowered(Frozen):
+    """Less is left to pay, under a new key; a leg that is lowered to nothing is void."""
+
+    event: Literal["leg_lowered"] = "leg_lowered"
+    leg: str = Field(description="The leg of the payment, such as `1.payout`.")
+    amount: int = Field(description="What is left to pay, in minor units.")
+
+
+class PaidBeyond(Frozen):
+    """A party had been paid more than is its part now, and keeps it; the platform bears that."""
+
+    event: Literal["paid_beyond"] = "paid_beyond"
+    party: Party = Field(description="The party that keeps it.")
+    amount: int = Field(description="What it keeps, in minor units.")
+
+
+class DebtRecorded(Frozen):
+    """The freelancer owes the platform more. Collecting it is the marketplace's business."""
+
+    event: Literal["debt_recorded"] = "debt_recorded"
+    amount: int | None = if_any("What it owes more, in minor units; the record keeps it apart.")
 
 
 class LegRetried(Frozen):

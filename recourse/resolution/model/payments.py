@@ -66,11 +66,16 @@ def leg_name(leg: str) -> LegName:
 
 
 class LegAnswer(Frozen):
-    """What the payment provider says to a leg: it is paid, or it never can be."""
+    """What the payment provider says to a leg: it is paid, or it never can be.
+
+    `former_key`: it was paid under a former key already, with `amount`, and the answer had been lost.
+    """
 
     status: Literal["done", "blocked"]
     reference: str | None = None
     reason: str | None = None
+    former_key: int | None = _unless(None)
+    amount: int | None = _unless(None)
 
 
 class Sums(Frozen):
@@ -99,6 +104,16 @@ class Sums(Frozen):
     def _with(self, other: "Sums", sign: int) -> "Sums":
         added = {name: getattr(self, name) + sign * getattr(other, name) for name in Sums.model_fields}
         return self.model_copy(update=added)
+
+    @property
+    def given(self) -> "Sums":
+        """What the platform gives of its own; it is held until the legs that it is for are paid."""
+        return Sums(platform=min(self.platform, 0))
+
+    @property
+    def paid(self) -> int:
+        """What the legs of a payment of these sums come to."""
+        return self.total - self.given.total
 
     @property
     def total(self) -> int:

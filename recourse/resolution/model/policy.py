@@ -124,6 +124,9 @@ class Cases(Frozen):
     operator_case_fallback: Fallback = Field(
         default="continue", description="The same for a case that an operator opened."
     )
+    after_completion: Duration = Field(
+        default=timedelta(0), description="Time after completion in which a case can be opened; `0h`: none can."
+    )
     one_operator: StrictBool = Field(
         default=False, description="Whether only the operator that took a case may propose and rule."
     )
@@ -137,6 +140,10 @@ class Money(Frozen):
     )
     fee_back: Literal["pro_rata", "full", "none"] = Field(
         default="pro_rata", description="What of the service fee goes back with a cancellation."
+    )
+    late_refund_from: Literal["platform", "freelancer"] = Field(
+        default="platform",
+        description="The side that bears what the freelancer had received of a refund ruled after completion.",
     )
 
 

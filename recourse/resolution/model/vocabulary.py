@@ -35,6 +35,8 @@ Right = Literal["waiting_requirements", "very_late", "regret_window", "full_retu
 Fallback = Literal["cancel_full_refund", "cancel_split", "continue", "for_who_spoke"]
 # What a fallback comes to when the case is over; `completes`: a delivered order is completed.
 FallbackEnd = Literal["cancel_full_refund", "cancel_split", "continue", "completes", "let_them_decide"]
+# `refund`: a part of the price goes back after completion.
+RulingOutcome = Literal["cancel", "continue", "let_them_decide", "refund"]
 Visibility = Literal["public", "private"]
 Rating = Literal["positive", "negative"]
 

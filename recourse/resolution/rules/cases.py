@@ -63,11 +63,13 @@ def open_dormant_case(decision: Decision) -> None:
 
 
 def open_case(decision: Decision, command: OpenCase, checks: Checks) -> None:
-    """An operator opens a case by itself, once per order (rules, 14). A request that is open goes into it."""
+    """An operator opens a case by itself, once while the order is open and once after its completion (rules, 14). A
+    request that is open goes into it."""
     order = decision.order
+    used = "operator" in order.late_cases if order.phase == "completed" else order.operator_case_used
     checks.refuse("case_open", order.open_case is not None)
     checks.refuse("explanation_required", is_blank(command.explanation or ""))
-    checks.refuse("escalation_not_offered", order.operator_case_used)
+    checks.refuse("escalation_not_offered", used)
     if checks.first():
         return
     request = order.open_request
@@ -126,6 +128,9 @@ def ruled_before(case: Case, operator: str) -> bool:
 def escalate(decision: Decision, command: Escalate, party: Party, checks: Checks) -> None:
     """Take a declined cancel request to an operator, once for each side [R53-R55]."""
     order = decision.order
+    if order.phase == "completed":
+        _escalate_late(decision, command, party, checks)
+        return
     request = order.disputed
     checks.refuse("case_open", order.open_case is not None)
     offered = (
@@ -141,6 +146,18 @@ def escalate(decision: Decision, command: Escalate, party: Party, checks: Checks
         checks.refuse("dialogue_required", bool(silent), missing=silent)
     if not checks.first():
         open_case_from_request(decision, by=party, escalated=True)
+
+
+def _escalate_late(decision: Decision, command: Escalate, party: Party, checks: Checks) -> None:
+    """A party asks for a part of the price, or for its good name, after completion: once for each side (rules, 14)."""
+    order = decision.order
+    checks.refuse("case_open", order.open_case is not None)
+    checks.refuse("explanation_required", not command.said)
+    may = party in order.policy.cases.escalate_by and party not in order.late_cases
+    checks.refuse("escalation_not_offered", not may)
+    if not checks.first():
+        due_at = decision.time + order.policy.cases.rule_within
+        decision.happen(CaseOpened(by=party, due_at=due_at, initiator=party, explanation=command.said))
 
 
 def check_case(order: Order, checks: Checks) -> Case | None:

@@ -112,7 +112,8 @@ def over_at(order: Order) -> datetime | None:
         return None
     # Data version 1 counted from the closing alone.
     moved = order.paid_at if order.opening.made_for > FIRST else None
-    return max(order.closed_at, moved or order.closed_at) + order.policy.order.reachable_after
+    at = max(order.closed_at, moved or order.closed_at) + order.policy.order.reachable_after
+    return max(at, order.cases_until or at)
 
 
 def _case_clocks(order: Order) -> list[tuple[ClockName, datetime | None]]:

@@ -49,12 +49,13 @@ from recourse.resolution.rules.absence import come_back, end_absence, give_time,
 from recourse.resolution.rules.cases import escalate, open_case, propose, release_case, settle, take_case
 from recourse.resolution.rules.clocks import Clock, fire
 from recourse.resolution.rules.decision import Decision
-from recourse.resolution.rules.evolve_disputes import hear, hear_in_case
 from recourse.resolution.rules.paying import payment_event, retry_payment, settle_by_hand
 from recourse.resolution.rules.requesting import accept, counter, decline, make_request, withdraw
 from recourse.resolution.rules.ruling import appeal, rule
 from recourse.resolution.rules.speaking import (
     add_evidence,
+    hear,
+    hear_in_case,
     leave_feedback,
     note_to_staff,
     order_again,
@@ -77,7 +78,7 @@ def decide(
     decision = Decision(order, now, counted or now, offsets)
     checks = Checks()
     _check_actor(order, command, checks)
-    _check_open(order, command, checks)
+    _check_open(order, command, order.time(now), checks)
     check_still(order, command, checks)
     _apply(decision, command, checks)
     refusal = checks.first()
@@ -139,14 +140,23 @@ _WRITING = (SendMessage, AddEvidence, NoteToStaff)
 _ABOUT_A_REQUEST = (Accept, Decline, Counter, Withdraw, GiveTime)
 
 
-def _check_open(order: Order, command: Command, checks: Checks) -> None:
+# What opens a case after completion, and what ends it.
+_OPENS_LATE_CASE = (Escalate, OpenCase)
+_ENDS_LATE_CASE = (Rule, Withdraw)
+
+
+def _check_open(order: Order, command: Command, now: datetime, checks: Checks) -> None:
     if isinstance(command, _ALSO_WHEN_CLOSED) or not order.closed:
         return
     waiting_for_answer = order.open_request is not None and isinstance(command, _ABOUT_A_REQUEST)
     case = order.open_case
     rules_on_appeal = case is not None and case.stage == "appeal" and isinstance(command, Rule)
     works_on_case = case is not None and isinstance(command, (TakeCase, ReleaseCase))
-    answered = waiting_for_answer or rules_on_appeal or works_on_case
+    in_time = order.cases_until is not None and now < order.cases_until
+    late = (in_time and isinstance(command, _OPENS_LATE_CASE)) or (
+        order.late_case is not None and isinstance(command, _ENDS_LATE_CASE)
+    )
+    answered = waiting_for_answer or rules_on_appeal or works_on_case or late
     checks.refuse("order_closed", not answered, phase=order.phase)
 
 

@@ -51,13 +51,16 @@ from recourse.resolution.model.events import (
 from recourse.resolution.model.money import fee_returned
 from recourse.resolution.model.order import AutoComplete, Away, Feedback, Order
 from recourse.resolution.model.payment_events import (
+    DebtRecorded,
     LegBlocked,
+    LegLowered,
     LegPaid,
     LegRetried,
     LegReturned,
     LegsFailed,
     MoneyMoved,
     MoneySettled,
+    PaidBeyond,
     PaymentFailed,
     PaymentMade,
 )
@@ -87,6 +90,8 @@ def _changes(order: Order, event: Event, now: datetime) -> dict[str, Any]:
             return {"phase": "in_revision", "revisions": order.revisions + 1, "auto_complete": None}
         case Completed():
             ended = {"phase": "completed", "closed_at": now, "settlement": _paying(order), "auto_complete": None}
+            if late := order.policy.cases.after_completion:
+                ended["cases_until"] = order.time(now) + late
             return ended | _nobody_away(order, now)
         case RequestOpened() | RequestCountered() | RequestEnded() | RequestReopened() | AnswerReminded() | TimeGiven():
             return request_changes(order, event, now)
@@ -143,11 +148,14 @@ def _changes(order: Order, event: Event, now: datetime) -> dict[str, Any]:
             MoneyMoved()
             | PaymentMade()
             | LegPaid()
+            | LegLowered()
             | LegRetried()
             | LegReturned()
             | LegBlocked()
             | LegsFailed()
             | MoneySettled()
+            | PaidBeyond()
+            | DebtRecorded()
         ):
             return payment_changes(order, event, now)
         case PaymentFailed():

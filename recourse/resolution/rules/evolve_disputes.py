@@ -190,7 +190,7 @@ def case_changes(
         if request and event.escalated:
             escalated = _put_back(order, _copied(request, escalated_by=with_party(request.escalated_by, event.by)))
         opened = Case(
-            stage="mediation",
+            stage="ruling" if order.phase == "completed" else "mediation",
             opened_by=event.by,
             opened_at=now,
             due_at=event.due_at,
@@ -204,7 +204,9 @@ def case_changes(
             explained=bool(request and request.explained),
             clock_from=order.time(now),
         )
-        used = {"operator_case_used": True} if event.by == "operator" else {}
+        used: dict[str, Any] = {"operator_case_used": True} if event.by == "operator" else {}
+        if order.phase == "completed":
+            used = {"late_cases": (*order.late_cases, event.by)}
         return {"case": opened, **escalated, **used}
     case = order.case
     if case is None:
@@ -288,24 +290,6 @@ def _put_back(order: Order, request: Request) -> dict[str, Any]:
 def with_party(parties: tuple[Party, ...], party: Any) -> tuple[Party, ...]:
     """`parties` and this one, each once."""
     return tuple(one for one in PARTIES if one in parties or one == party)
-
-
-def hear(order: Order, by: Party) -> Order:
-    """The order, with one more side heard since its requests opened [R55]."""
-    spoken = {
-        name: _copied(request, spoken=with_party(request.spoken, by))
-        for name, request in (("request", order.request), ("declined", order.declined))
-        if request
-    }
-    return _copied(order, **spoken)
-
-
-def hear_in_case(order: Order, by: Party, now: datetime) -> Order:
-    """The order, with one side heard in its case; kept where the policy's fallback goes by it (rules, 15)."""
-    case, cases = order.open_case, order.policy.cases
-    if case is None or "for_who_spoke" not in (cases.fallback, cases.operator_case_fallback) or by in case.spoke_at:
-        return order
-    return _copied(order, case=_copied(case, spoke_at={**case.spoke_at, by: order.time(now)}))
 
 
 def _copied(value: _Value, **changes: Any) -> _Value:

@@ -7,13 +7,16 @@ from typing import Any, assert_never
 from recourse.resolution.model.money import FINAL
 from recourse.resolution.model.order import Order
 from recourse.resolution.model.payment_events import (
+    DebtRecorded,
     LegBlocked,
+    LegLowered,
     LegPaid,
     LegRetried,
     LegReturned,
     LegsFailed,
     MoneyMoved,
     MoneySettled,
+    PaidBeyond,
     PaymentMade,
 )
 from recourse.resolution.model.payments import ACCOUNTS, Leg, Sums
@@ -22,7 +25,17 @@ from recourse.resolution.model.vocabulary import SettlementStatus
 
 def payment_changes(
     order: Order,
-    event: MoneyMoved | PaymentMade | LegPaid | LegRetried | LegReturned | LegBlocked | LegsFailed | MoneySettled,
+    event: MoneyMoved
+    | PaymentMade
+    | LegPaid
+    | LegLowered
+    | LegRetried
+    | LegReturned
+    | LegBlocked
+    | LegsFailed
+    | MoneySettled
+    | PaidBeyond
+    | DebtRecorded,
     now: datetime,
 ) -> dict[str, Any]:
     """What changes in an order when something happens to its payments."""
@@ -41,9 +54,10 @@ def payment_changes(
             }
             return changes | {"settlement": "settled" if event.final else _stands(order, order.legs)}
         case PaymentMade():
-            how = {"status": "blocked", "reason": event.blocked} if event.blocked else {"status": "waiting"}
-            legs = _legs(order, event.sums, attempts=0, **how)
+            new = {"status": "blocked", "reason": event.blocked} if event.blocked else {"status": "waiting"}
+            legs = _legs(order, event.sums, attempts=0, **new)
             return {
+                "moved": order.moved.plus(event.sums.given),
                 "payments": order.payments + bool(legs),
                 "unpaid": None,
                 "provider_failed": False,
@@ -52,13 +66,33 @@ def payment_changes(
                 **_with_legs(order, (*order.legs, *legs), order.time(now)),
             }
         case LegPaid():
-            paid = {"status": "done", "reason": None, "reference": event.reference, "by_hand": event.by_hand}
-            legs, leg = _changed(order, event.leg, **paid)
+            paid: dict[str, Any] = {
+                "status": "done",
+                "reason": None,
+                "reference": event.reference,
+                "by_hand": event.by_hand,
+            }
+            if event.former_key is not None:
+                paid |= {"key": event.former_key, "amount": event.amount}
+            # A leg that was lowered to nothing was kept only until the provider said that no former key had paid it.
+            legs, _ = _changed(order, event.leg, **(paid if event.amount else {"status": "void"}))
             return {
-                "moved": order.moved.plus_paid(leg.id, leg.amount),
+                "moved": order.moved.plus_paid(event.leg, event.amount),
                 "paid_at": now,
                 **_with_legs(order, legs, order.retry_at),
             }
+        case LegLowered():
+            lowered = next(leg for leg in order.legs if leg.id == event.leg)
+            how: dict[str, Any] = {"amount": event.amount, "key": lowered.key + 1, "attempts": 0}
+            if lowered.stuck and not event.amount:
+                how |= {"status": "void", "reason": None}
+            legs = tuple(leg.model_copy(update=how) if leg is lowered else leg for leg in order.legs)
+            asked = lowered.status == "waiting"
+            return _with_legs(order, legs, order.time(now) if asked else order.retry_at) | ({"retries": 0} if asked else {})
+        case PaidBeyond():
+            return {"beyond": {**order.beyond, event.party: order.beyond.get(event.party, 0) + event.amount}}
+        case DebtRecorded():
+            return {"debts": {"freelancer": order.debts.get("freelancer", 0) + (event.amount or 0)}}
         case LegRetried():
             again = next(leg for leg in order.legs if leg.id == event.leg)
             legs, _ = _changed(order, event.leg, status="waiting", key=again.key + 1, attempts=0, reason=None)
@@ -107,6 +141,8 @@ def _stands(order: Order, legs: Sequence[Leg]) -> SettlementStatus:
         return order.settlement
     if any(leg.status in ("blocked", "returned") for leg in legs):
         return "blocked"
-    if any(leg.status == "waiting" and (leg.attempts or order.settlement != "executing") for leg in legs):
+    waiting = [leg for leg in legs if leg.status == "waiting"]
+    if waiting and (order.settlement not in ("executing", "settled") or any(leg.attempts for leg in waiting)):
         return "retrying"
-    return order.settlement
+    # A payment that a settled order makes is told of only where it fails.
+    return "executing" if waiting else order.settlement

@@ -26,6 +26,7 @@ def moved_on(order: Order, event: ClocksMoved) -> dict[str, Any]:
         "stood_still": order.stood_still + length,
         "hold_until": _moved(order.hold_until, length),
         "retry_at": _moved(order.retry_at, length),
+        "cases_until": _moved(order.cases_until, length),
         "heard_at": order.heard_at + length,
         "last_case_end": _moved(order.last_case_end, length),
         "wrote_at": {party: at + length for party, at in order.wrote_at.items()},

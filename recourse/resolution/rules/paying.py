@@ -7,17 +7,21 @@ from recourse.resolution.model.money import FINAL, owed
 from recourse.resolution.model.operator_commands import PaymentEvent, RetryPayment, SettleByHand
 from recourse.resolution.model.order import Order
 from recourse.resolution.model.payment_events import (
+    DebtRecorded,
     LegBlocked,
+    LegLowered,
     LegPaid,
     LegRetried,
     LegReturned,
     LegsFailed,
     MoneyMoved,
     MoneySettled,
+    PaidBeyond,
     PaymentMade,
 )
-from recourse.resolution.model.payments import Leg, LegAnswer
+from recourse.resolution.model.payments import ACCOUNTS, PAID_TO, Leg, LegAnswer, LegName, Sums
 from recourse.resolution.model.refusals import Checks
+from recourse.resolution.model.vocabulary import Party
 from recourse.resolution.rules.decision import Decision
 
 LONGEST_RETRY = timedelta(hours=1)
@@ -46,12 +50,32 @@ def make_payments(decision: Decision, *, retrying: bool = False) -> None:
         for leg in waiting_legs(order):
             decision.happen(LegPaid(leg=leg.id, amount=leg.amount))
         order = decision.order
-    if order.opening.provider == BUILT_IN and (due.total or executing):
+    if order.opening.provider == BUILT_IN and (due != Sums() or executing):
         final = executing and not order.open_legs
         decision.happen(MoneyMoved(sums=due, final=final, told=final and decision.before.settlement == "held"))
-    elif due.total:
+    elif due != Sums():
         decision.happen(PaymentMade(sums=due, final=executing))
     _settle(decision)
+
+
+def lower_legs(decision: Decision, name: LegName, by: int) -> int:
+    """Lower the legs of one kind that are not done by so much in all, in their order; what could not be lowered."""
+    for leg in decision.order.open_legs:
+        cut = min(leg.amount, by) if leg.name == name else 0
+        if cut:
+            decision.happen(LegLowered(leg=leg.id, amount=leg.amount - cut))
+            by -= cut
+    return by
+
+
+def take_less(decision: Decision, name: LegName, party: Party) -> None:
+    """A party's part has become less: its legs that are not done are lowered. What it was paid beyond, it keeps."""
+    kept = lower_legs(decision, name, max(-getattr(owed(decision.order), ACCOUNTS[name]), 0))
+    if not kept:
+        return
+    decision.happen(PaidBeyond(party=party, amount=kept))
+    if party == "freelancer" and decision.order.policy.money.late_refund_from == "freelancer":
+        decision.happen(DebtRecorded(amount=kept))
 
 
 def retry_payment(decision: Decision, command: RetryPayment, checks: Checks) -> None:
@@ -91,14 +115,26 @@ def take_answers(decision: Decision, answers: Mapping[str, LegAnswer]) -> None:
         answer = answers.get(leg.id)
         if answer is None:
             continue
-        if answer.status == "done":
+        if answer.status == "done" and answer.former_key is not None:
+            _take_former(decision, leg, answer)
+        elif answer.status == "done":
             decision.happen(LegPaid(leg=leg.id, amount=leg.amount, reference=answer.reference))
         else:
             decision.happen(LegBlocked(leg=leg.id, amount=leg.amount, reason=answer.reason))
+    if any(answer.former_key is not None for answer in answers.values()):
+        make_payments(decision)
     failed = tuple(leg.id for leg in waiting if leg.id not in answers)
     if failed:
         decision.happen(LegsFailed(legs=failed, retry_at=decision.now + wait_before(order)))
     _settle(decision)
+
+
+def _take_former(decision: Decision, leg: Leg, answer: LegAnswer) -> None:
+    """It had been paid before it was lowered. Nothing is paid twice: its party keeps what that is more."""
+    paid = leg.amount if answer.amount is None else answer.amount
+    decision.happen(LegPaid(leg=leg.id, amount=paid, reference=answer.reference, former_key=answer.former_key))
+    if party := PAID_TO[leg.name]:
+        take_less(decision, leg.name, party)
 
 
 def pay_all(decision: Decision, *, retrying: bool = False) -> Order:
@@ -107,7 +143,9 @@ def pay_all(decision: Decision, *, retrying: bool = False) -> Order:
     make_payments(decision, retrying=retrying)
     waiting = waiting_legs(decision.order) if not decision.order.still else ()
     if retrying or any(leg.attempts == 0 for leg in waiting):
-        works = retrying or not any(leg.attempts for leg in waiting)
+        # A leg under a new key is no sign that the provider works again.
+        failing = any(leg.attempts for leg in (*waiting_legs(decision.before), *waiting))
+        works = retrying or not failing
         take_answers(decision, {leg.id: LegAnswer(status="done") for leg in waiting if works})
     return decision.order
 

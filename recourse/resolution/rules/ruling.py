@@ -5,7 +5,8 @@ from datetime import timedelta
 from recourse.resolution.model.case_events import AppealOpened, AppealUndecided, CaseClosed, CaseReminded, RulingMade
 from recourse.resolution.model.commands import Appeal
 from recourse.resolution.model.dispute import Case
-from recourse.resolution.model.events import RequestReopened, ResolutionChanged, SettlementDue
+from recourse.resolution.model.events import PartRefunded, RequestReopened, ResolutionChanged, SettlementDue
+from recourse.resolution.model.money import late_refund_bounds
 from recourse.resolution.model.operator_commands import Rule
 from recourse.resolution.model.order import Order
 from recourse.resolution.model.refusals import Checks
@@ -13,6 +14,7 @@ from recourse.resolution.model.vocabulary import FallbackEnd, Party
 from recourse.resolution.rules.cases import check_case, check_gross, check_taker, ruled_before
 from recourse.resolution.rules.decision import Decision
 from recourse.resolution.rules.ending import cancel_by_case
+from recourse.resolution.rules.paying import take_less
 from recourse.resolution.rules.undoing import restore
 from recourse.resolution.rules.windows import answer_window
 from recourse.resolution.rules.working import close_as_completed
@@ -20,7 +22,8 @@ from recourse.wording import texts
 
 
 def rule(decision: Decision, command: Rule, operator: str, checks: Checks) -> None:
-    """The operator decides: cancel at an amount, go on, or (an operator review) let the parties decide."""
+    """The operator decides: cancel at an amount, go on, (an operator review) let the parties decide, or (after
+    completion) give a part of the price back."""
     order = decision.order
     case = check_case(order, checks)
     check_taker(order, operator, checks)
@@ -29,20 +32,39 @@ def rule(decision: Decision, command: Rule, operator: str, checks: Checks) -> No
     handing_back = command.outcome == "let_them_decide"
     # Only a review can be handed back, and not what was ruled on.
     cannot = handing_back and case is not None and (not case.review or case.ruling is not None)
+    # A completed order stays completed, and only then a part of it can go back.
+    cannot = cannot or (case is not None and not _fits(order, command))
     checks.refuse("wrong_phase", cannot, stage=case.stage if case else None)
     explanation = (command.explanation or "").strip()
     checks.refuse("explanation_required", not explanation)
     if command.outcome == "cancel":
         check_gross(order, command.amount, checks)
+    if command.outcome == "refund":
+        checks.amount(command.amount, late_refund_bounds(order))
     checks.refuse("same_operator", case is not None and ruled_before(case, operator))
     if checks.first() or case is None:
         return
     if handing_back:
         _let_them_decide(decision, operator, command.explanation or "")
+    elif order.late_case:
+        _rule_late(decision, command, operator)
     elif case.stage == "appeal":
         _rule_again(decision, case, command, operator)
     else:
         _rule_first(decision, case, command, operator)
+
+
+def _fits(order: Order, command: Rule) -> bool:
+    return command.outcome in (("refund", "continue") if order.late_case else ("cancel", "continue", "let_them_decide"))
+
+
+def _rule_late(decision: Decision, command: Rule, operator: str) -> None:
+    """After completion: client and commission stand as if the order had been completed at the reduced price."""
+    decision.happen(_ruling(command, operator, None))
+    decision.happen(CaseClosed(because="ruling", by="operator"))
+    if command.outcome == "refund":
+        decision.happen(PartRefunded(amount=command.amount or 0))
+        take_less(decision, "payout", "freelancer")
 
 
 def _rule_first(decision: Decision, case: Case, command: Rule, operator: str) -> None:
@@ -98,7 +120,7 @@ def _ruling(command: Rule, operator: str, until: object) -> RulingMade:
         {
             "outcome": command.outcome,
             "operator": operator,
-            "amount": command.amount if command.outcome == "cancel" else None,
+            "amount": command.amount if command.outcome in ("cancel", "refund") else None,
             "explanation": command.explanation or "",
             "appealable_until": until,
         }
@@ -159,6 +181,8 @@ def remind_operator(decision: Decision) -> None:
 
 
 _FALLBACK = texts("fallback", "long")
+# In a case after completion.
+_STAYS = "the order stays as it is"
 
 
 # Words in the last day of a case win nothing.
@@ -169,6 +193,8 @@ def fallback_of(order: Order, case: Case) -> FallbackEnd:
     """What happens when no operator decides this case in time, as things stand now."""
     if case.review:
         return "let_them_decide"
+    if order.late_case:
+        return "continue"
     cases = order.policy.cases
     fallback = cases.operator_case_fallback if case.opened_by == "operator" else cases.fallback
     if fallback == "for_who_spoke":
@@ -213,7 +239,7 @@ def fall_back(decision: Decision) -> None:
             outcome="continue" if goes_on else "cancel",
             operator=None,
             amount=None if goes_on else gross,
-            explanation=f"No operator decided in time: {_FALLBACK[fallback]}.",
+            explanation=f"No operator decided in time: {_STAYS if order.closed else _FALLBACK[fallback]}.",
             overdue=True,
         )
     )

@@ -1,5 +1,7 @@
 """Words, files and reviews: recorded, and nothing else moves (rules, 2 and 8)."""
 
+from datetime import datetime
+
 from recourse.resolution.model.commands import AddEvidence, LeaveFeedback, NoteToStaff, OrderAgain, SendMessage
 from recourse.resolution.model.events import EvidenceAdded, FeedbackLeft, MessageSent, NoteTaken, ResolutionChanged
 from recourse.resolution.model.lateness import lateness
@@ -8,6 +10,7 @@ from recourse.resolution.model.order import Order
 from recourse.resolution.model.refusals import Checks
 from recourse.resolution.model.vocabulary import Party, Visibility
 from recourse.resolution.rules.decision import Decision
+from recourse.resolution.rules.evolve_disputes import with_party
 
 
 def send_message(decision: Decision, command: SendMessage, party: Party, checks: Checks) -> None:
@@ -92,3 +95,22 @@ def order_again(decision: Decision, command: OrderAgain, checks: Checks) -> None
     if decision.now < order.closed_at + within:
         exempted = resolution.model_copy(update={"exempt": True, "exempt_because": "new_order"})
         decision.happen(ResolutionChanged(resolution=exempted))
+
+
+def hear(order: Order, by: Party) -> Order:
+    """The order, with one more side heard since its requests opened [R55]."""
+    spoken = {
+        name: request.model_copy(update={"spoken": with_party(request.spoken, by)})
+        for name, request in (("request", order.request), ("declined", order.declined))
+        if request
+    }
+    return order.model_copy(update=spoken)
+
+
+def hear_in_case(order: Order, by: Party, now: datetime) -> Order:
+    """The order, with one side heard in its case; kept where the policy's fallback goes by it (rules, 15)."""
+    case, cases = order.open_case, order.policy.cases
+    if case is None or "for_who_spoke" not in (cases.fallback, cases.operator_case_fallback) or by in case.spoke_at:
+        return order
+    spoke = case.model_copy(update={"spoke_at": {**case.spoke_at, by: order.time(now)}})
+    return order.model_copy(update={"case": spoke})

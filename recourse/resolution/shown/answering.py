@@ -11,7 +11,7 @@ from recourse.resolution.model.events import Event, FeedbackLeft, RequestOpened
 from recourse.resolution.model.money import balances
 from recourse.resolution.model.order import Order
 from recourse.resolution.model.outcome import Applied, NextClock, Outcome, Refused, RequestSummary
-from recourse.resolution.model.payment_events import LegBlocked, LegPaid
+from recourse.resolution.model.payment_events import DebtRecorded, LegBlocked, LegPaid
 from recourse.resolution.model.reading import Message
 from recourse.resolution.model.refusals import SENTENCES, Refusal, RefusalCode
 from recourse.resolution.model.step import RecordEntry
@@ -30,14 +30,14 @@ def entry_content(
     happened: dict[str, Any] = {"from_": before.phase, "to": after.phase, "events": events, "money": balances(after)}
     if clock is not None:
         by = Actor(role="system", id="clock")
-        said = _by_provider(decision.events) or None
+        said = _by_provider(decision.events) | _debts(decision.events) or None
         return ClockFired(at=decision.now, actor=by, command=clock.name, due_at=clock.at, private=said, **happened)
     if message is None:
         raise AssertionError("a decision is about a message or a clock")
     fields, actor = dict(message.fields), message.actor
     command = COMMANDS.get(message.name)
     kept_apart = ("unreadable", *(command.for_operators if command else ()))
-    private = {key: fields.pop(key) for key in kept_apart if key in fields}
+    private = {key: fields.pop(key) for key in kept_apart if key in fields} | _debts(decision.events)
     sent: dict[str, Any] = {
         "at": decision.now,
         "actor": actor,
@@ -68,14 +68,22 @@ def _without_private(event: Event) -> Event:
             return event.model_copy(update={"reference": None})
         case LegBlocked():
             return event.model_copy(update={"reason": None})
+        case DebtRecorded():
+            return event.model_copy(update={"amount": None})
     return event
 
 
-def _by_provider(events: Sequence[Event]) -> dict[str, str]:
+def _by_provider(events: Sequence[Event]) -> dict[str, Any]:
     """What the provider said of each leg, which operators may read."""
     said = {one.leg: one.reference for one in events if isinstance(one, LegPaid)}
     said |= {one.leg: one.reason for one in events if isinstance(one, LegBlocked)}
     return {leg: text for leg, text in said.items() if text}
+
+
+def _debts(events: Sequence[Event]) -> dict[str, Any]:
+    """What the freelancer owes more. The client may not learn it."""
+    debts = [one.amount for one in events if isinstance(one, DebtRecorded) and one.amount]
+    return {"debt": sum(debts)} if debts else {}
 
 
 def outcome_of(

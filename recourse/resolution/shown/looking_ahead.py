@@ -179,6 +179,8 @@ def _until(order: Order, name: str) -> datetime | None:
             return case.due_at if case else None
         case "give_time":
             return request.answer_due_at if request else None
+        case "escalate" | "open_case":
+            return order.cases_until
         case _:
             return None
 
@@ -198,7 +200,7 @@ def preview(order: Order, message: Message, now: datetime, reader: Reader = "ope
 
 def if_nobody_acts(order: Order, reader: Reader, before: Order | None = None) -> IfNobodyActs | None:
     """What time alone decides next, seen from `before`, else from `order`; None where it decides nothing."""
-    if order.closed and not order.open_request:
+    if order.closed and not order.open_request and not order.late_case:
         return None
     # The end of a hold decides nothing: what is decided next is seen from there.
     later = let_time_pass(order, order.hold.until) if order.hold else order

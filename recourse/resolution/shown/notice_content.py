@@ -106,7 +106,7 @@ _ANSWERS: dict[NoticeAnswer, dict[str, Any]] = {
     "rule": {"outcome": "continue", "explanation": "-"},
     "undo": {},
     "appeal": {"comment": "-"},
-    "escalate": {},
+    "escalate": {"comment": "-"},
     "complete": {},
     "ask_revision": {},
 }
@@ -128,7 +128,7 @@ def _possible(event: Event, order: Order, receiver: Receiver) -> Iterator[Notice
             yield "undo"
         if order.case and order.case.appealable_until:
             yield "appeal"
-        if order.disputed:
+        if order.disputed or order.cases_until:
             yield "escalate"
         if order.phase == "delivered" and receiver == "client":
             yield from ("complete", "ask_revision")

@@ -52,13 +52,16 @@ from recourse.resolution.model.events import (
 from recourse.resolution.model.notice import Notice, NoticeName, Receiver
 from recourse.resolution.model.order import Order
 from recourse.resolution.model.payment_events import (
+    DebtRecorded,
     LegBlocked,
+    LegLowered,
     LegPaid,
     LegRetried,
     LegReturned,
     LegsFailed,
     MoneyMoved,
     MoneySettled,
+    PaidBeyond,
     PaymentFailed,
     PaymentMade,
 )
@@ -120,6 +123,9 @@ def _told(before: Order, event: Event, after: Order) -> Iterator[tuple[Receiver,
             if party:
                 yield party, "payment_returned"
             yield "operator", "payment_returned"
+        case DebtRecorded():
+            yield "freelancer", "debt_recorded"
+            yield "operator", "debt_recorded"
         case PaymentMade():
             if event.blocked:
                 yield "operator", "payment_blocked"
@@ -178,6 +184,8 @@ def _told(before: Order, event: Event, after: Order) -> Iterator[tuple[Receiver,
             | SettlementDue()
             | PaymentFailed()
             | LegPaid()
+            | LegLowered()
+            | PaidBeyond()
             | LegRetried()
             | LegsFailed()
             | AutoCompleteStopped()

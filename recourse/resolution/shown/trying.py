@@ -8,7 +8,7 @@ from pydantic import AwareDatetime, Field
 
 from recourse.resolution.model.commands import COMMANDS
 from recourse.resolution.model.durations import Duration
-from recourse.resolution.model.money import compensation, extra_bounds, gross_bounds, refund_bounds
+from recourse.resolution.model.money import compensation, extra_bounds, gross_bounds, late_refund_bounds, refund_bounds
 from recourse.resolution.model.order import Order
 from recourse.resolution.model.record import Reader
 from recourse.resolution.model.vocabulary import Kind, Rating, View, Visibility, if_any, party_of
@@ -74,6 +74,8 @@ def variants(order: Order, name: str, role: Reader) -> Iterator[Fields]:
         case "rule":
             yield {"outcome": "continue", "explanation": "-"}
             yield from ({"outcome": "cancel", "amount": amount, "explanation": "-"} for amount in (least, most))
+            back = late_refund_bounds(order)
+            yield from ({"outcome": "refund", "amount": amount, "explanation": "-"} for amount in back)
             yield {"outcome": "let_them_decide", "explanation": "-"}
         case "leave_feedback":
             for visibility in ("public", "private"):
@@ -83,7 +85,7 @@ def variants(order: Order, name: str, role: Reader) -> Iterator[Fields]:
             yield from ({"leg": leg.id} for leg in order.legs)
         case "settle_by_hand":
             yield from ({"leg": leg.id, "reference": "-", "explanation": "-"} for leg in order.legs)
-        case "accept" | "appeal":
+        case "accept" | "appeal" | "escalate":
             yield {"comment": "-"}
         case "give_time":
             yield {"by": timedelta(seconds=1)}

@@ -64,8 +64,12 @@ class HoldView(View):
 class RulingView(View):
     """An operator's decision."""
 
-    outcome: Literal["cancel", "continue"] = Field(description="Whether the order is canceled or goes on.")
-    amount: int | None = Field(description="The freelancer's gross if it is canceled, in minor units.")
+    outcome: Literal["cancel", "continue", "refund"] = Field(
+        description="`cancel` ends the order, `continue` leaves it as it is, `refund` gives a part of the price back."
+    )
+    amount: int | None = Field(
+        description="In minor units: the freelancer's gross if it is canceled, or what of the price goes back."
+    )
     explanation: str = Field(description="Why; both parties read it.")
 
 
@@ -142,6 +146,9 @@ class OrderView(View):
     settles_at: AwareDatetime | None = Field(description="When held money moves, if nothing else is decided.")
     money: Money = Field(description="Where the money is now.")
     payments: list[PaymentView] = Field(description="The legs of all payments that the reader may see.")
+    debts: dict[Party, int] | None = if_any(
+        "What the freelancer owes the marketplace, in minor units; only operators and the freelancer see it."
+    )
     scores: dict[Party, dict[str, float | None]] = Field(
         description="Scores in percent, by party and name; null: nothing counts yet."
     )
@@ -181,6 +188,7 @@ def view(order: Order, reader: Reader, now: datetime) -> OrderView:
         settles_at=settles_at(order),
         money=Money.model_validate(balances(order)),
         payments=payments(order, reader),
+        debts=None if reader == "client" else order.debts,
         scores=scores(order, confidential=operator),
         flags=marks(order),
         reviews=reviews(order, reader, now),

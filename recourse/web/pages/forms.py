@@ -70,7 +70,7 @@ class Form:
                 read[asked.name] = value
             elif asked.required:
                 wrong[asked.name] = _missing(asked)
-        if self.command == "rule" and read.get("outcome") != "cancel":
+        if self.command == "rule" and read.get("outcome") not in ("cancel", "refund"):
             # They say how a cancellation counts, and are shown with every outcome.
             read = {name: value for name, value in read.items() if name not in ("amount", "fault", "exempt")}
         return read, wrong
@@ -162,7 +162,8 @@ def _form(order: Order, role: Reader, name: str, action: Action) -> Form:
             return form("Undo the cancellation", about, "Undo it", comment(hint=BOTH_READ))
         case "escalate":
             about = "An operator of the marketplace looks at the order and decides."
-            return form("Take it to an operator", about, "Take it to an operator", comment(hint=BOTH_READ))
+            said = comment("What is wrong", required=True, hint=BOTH_READ) if order.closed else comment(hint=BOTH_READ)
+            return form("Take it to an operator", about, "Take it to an operator", said)
         case "appeal":
             said = comment("Why it should be decided again", required=True, hint=f"What is new? {BOTH_READ}")
             return form("Appeal", "Another operator decides again, once.", "Appeal", said)
@@ -205,7 +206,8 @@ def _form(order: Order, role: Reader, name: str, action: Action) -> Form:
             return form("Say that you are back", "Your time to answer runs again.", "I am back")
         case "open_case":
             why = comment("Explanation", required=True, name="explanation", hint="Both parties read this.")
-            about = "An operator looks at the order, though no party has asked for it. This is possible once per order."
+            about = "An operator looks at the order, though no party has asked for it. This is possible once"
+            about += f"{' after completion' if order.closed else ' per order'}."
             return form("Open a case", about, "Open it", why, weight="quiet")
         case "hold":
             why = comment("Explanation", required=True, name="explanation", hint="Only operators read this.")
@@ -249,6 +251,9 @@ def _ruling(order: Order, action: Action) -> Iterator[Field]:
             usual="none",
         )
         yield Field("exempt", "Leave a cancellation out of the scores", "yes")
+    if "refund" in outcomes:
+        hint = "If a part goes back. The service fee goes back with it in proportion."
+        yield money("amount", "What of the price goes back", action.amount, order.terms.currency, hint=hint)
     yield comment("Explanation", required=True, name="explanation", hint="Both parties read this.")
 
 

@@ -32,10 +32,13 @@ from recourse.resolution.model.events import (
 from recourse.resolution.model.fields import visible
 from recourse.resolution.model.money import Balances
 from recourse.resolution.model.payment_events import (
+    DebtRecorded,
     LegBlocked,
+    LegLowered,
     LegPaid,
     LegsFailed,
     MoneyMoved,
+    PaidBeyond,
     PaymentFailed,
     PaymentMade,
 )
@@ -144,6 +147,8 @@ def _entry(number: int, content: EntryContent, reader: Reader, details: "_Detail
     for event in events:
         if isinstance(event, MoneyMoved):
             moved = moved.plus(event.sums)
+        elif isinstance(event, PaymentMade):
+            moved = moved.plus(event.sums.given)
         elif isinstance(event, LegPaid):
             moved = moved.plus_paid(event.leg, event.amount)
     return TimelineEntry(
@@ -235,7 +240,8 @@ class _Details:
                 yield "An operator decides."
             case RulingMade():
                 yield f"{capital(_OUTCOMES[event.outcome])}."
-                yield from self._gross(event.amount)
+                if event.outcome == "cancel":
+                    yield from self._gross(event.amount)
             case CaseClosed():
                 yield "The case is closed."
             case PartRefunded():
@@ -243,7 +249,14 @@ class _Details:
             case PaymentFailed() | LegsFailed():
                 yield "The payment provider did not answer; it is tried again by itself."
             case PaymentMade():
-                yield f"The payment provider is asked to pay {write_amount(event.sums.total, self.currency)}."
+                yield f"The payment provider is asked to pay {write_amount(event.sums.paid, self.currency)}."
+            case LegLowered():
+                yield f"{write_amount(event.amount, self.currency)} of the payment {event.leg} is left to pay."
+            case PaidBeyond():
+                amount = write_amount(event.amount, self.currency)
+                yield f"The {event.party} keeps {amount} that had been paid already."
+            case DebtRecorded():
+                yield "The freelancer owes the marketplace for it."
             case LegBlocked():
                 yield f"The payment provider cannot pay {write_amount(event.amount, self.currency)} ({event.leg})."
             case FeedbackLeft():
