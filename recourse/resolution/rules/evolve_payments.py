@@ -87,8 +87,9 @@ def payment_changes(
             if lowered.stuck and not event.amount:
                 how |= {"status": "void", "reason": None}
             legs = tuple(leg.model_copy(update=how) if leg is lowered else leg for leg in order.legs)
-            asked = lowered.status == "waiting"
-            return _with_legs(order, legs, order.time(now) if asked else order.retry_at) | ({"retries": 0} if asked else {})
+            if lowered.status != "waiting":
+                return _with_legs(order, legs, order.retry_at)
+            return {"retries": 0, **_with_legs(order, legs, order.time(now))}
         case PaidBeyond():
             return {"beyond": {**order.beyond, event.party: order.beyond.get(event.party, 0) + event.amount}}
         case DebtRecorded():
