@@ -59,6 +59,8 @@ def _happened(notice: Notice) -> Iterator[str]:
         longer = f": {write_duration(asking.extend_by)}" if asking.extend_by else ""
         yield f"The {asking.opened_by} asks {_ASKS[asking.kind]}{longer}."
         amount = asking.amount
+    if body.until:
+        yield f"This lasts until {write_instant(body.until)} at most."
     if body.reason:
         yield f"The reason given: {as_words(body.reason)}."
     if notice.name in ("order_canceled", "money_settled") and resolution:

@@ -91,6 +91,8 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "group withdraw": ("site --as client",),
     "group escalate": ("site --as client",),
     "group message": ('site --as client --comment "How is it going?"',),
+    "group hold": ('site --as operator:op-1 --explanation "A card may be stolen."',),
+    "group lift-hold": ("site --as operator:op-1",),
     "group open-case": ('site --as operator:op-1 --explanation "Both complain."',),
     "cases list": ("--waiting", "--overdue --watch"),
     "cases show": ("1001",),

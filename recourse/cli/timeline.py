@@ -10,7 +10,7 @@ from rich.text import Text
 from recourse.cli.tables import Cell, Column, Listing
 from recourse.resolution.model.amounts import write_amount
 from recourse.resolution.model.case_events import ProposalMade, RulingMade, SettlementOffered
-from recourse.resolution.model.entry import EntryContent, OtherEvent, RefusedEntry
+from recourse.resolution.model.entry import WORDS_FOR_OPERATORS, EntryContent, OtherEvent, RefusedEntry
 from recourse.resolution.model.events import Event, OrderCanceled, RequestCountered, ResolutionChanged
 from recourse.resolution.model.fields import visible
 from recourse.resolution.model.instants import write_instant
@@ -68,9 +68,9 @@ def _what(content: EntryContent, currency: str | None) -> Text:
         text.append_text(_text(" " + ", ".join(as_words(part) for part in parts)))
     for one in said:
         text.append_text(_text(f"\n“{one}”", "italic"))
-    note = (content.private or {}).get("private_note")
-    if note:
-        text.append_text(_text(f"\nfor operators only: “{note}”", "italic dim"))
+    for name in WORDS_FOR_OPERATORS:
+        if note := (content.private or {}).get(name):
+            text.append_text(_text(f"\nfor operators only: “{note}”", "italic dim"))
     return text
 
 

@@ -20,6 +20,7 @@ from recourse.resolution.rules.decide import decide
 from recourse.resolution.rules.decision import Decision
 from tests.activities.conftest import NOW, Written
 from tests.facts.lives import Life, live
+from tests.rules.given import Given
 
 LIVES = 120
 
@@ -200,6 +201,16 @@ async def test_an_appeal_and_an_undo_are_offered_until_their_window_ends() -> No
         (NOW + timedelta(days=3), "ruling_stands")
     }
     assert {tuple(notice.body.answers) for notice in ruled} == {("appeal",)}
+
+
+def test_a_hold_says_until_when_and_not_why() -> None:
+    given = Given()
+    told = given.operator("hold", explanation="A card may be stolen.").notices
+
+    for notice in told:
+        assert "This lasts until Mon 2025-03-17 09:00 UTC at most." in letter(notice)
+        assert "stolen" not in letter(notice)
+    assert [notice.to for notice in told] == ["client", "freelancer"]
 
 
 async def test_a_delivery_says_when_the_order_completes_by_itself() -> None:

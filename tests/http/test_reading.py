@@ -132,6 +132,20 @@ async def test_the_queue_has_the_undecided_cases_those_due_next_first(order: Ord
     assert rest["next"] is None
 
 
+async def test_a_case_waits_for_nobody_while_its_order_is_on_hold(order: Orders, by: Callers) -> None:
+    order_id = await disputed(order, by)
+    held = await by("operator").give(order_id, "hold", explanation="A card may be stolen.")
+    assert held.json()["turn"]["who"] == "operator"
+    assert held.json()["next"]["name"] == "hold_ends"
+    assert [row["order_id"] for row in (await by("operator").get("/queue")).json()["cases"]] == []
+
+    page = (await by("client").get(f"/orders/{order_id}")).json()
+    assert page["hold"] == {"until": held.json()["turn"]["until"]}
+    assert page["case"]["due_at"] is None
+    assert (await by("operator").give(order_id, "lift_hold")).json()["turn"]["who"] != "nobody"
+    assert [row["order_id"] for row in (await by("operator").get("/queue")).json()["cases"]] == [order_id]
+
+
 async def test_a_place_in_the_queue_that_is_none_is_malformed(by: Callers) -> None:
     no_instants = ("x", "2025-01-01", "2025-01-01T00:00", "0001-01-01T00:00:00+05:00", "")
     for after in (*(f"{at}~t-1" for at in no_instants), "x", "ü", "%", "2025-01-01T00:00:00Z 1"):

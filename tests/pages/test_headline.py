@@ -105,3 +105,24 @@ async def test_who_ruled_is_not_offered_the_appeal(
     await client.open(f"orders/{order_id}")
     assert "Another operator decides the appeal" in now(client)
     assert "First decision The order goes on" in now(client)
+
+
+async def test_an_order_on_hold_says_so_and_until_when_and_no_deadline_runs(
+    marketplace: Marketplace, visitor: Visitors, order: Orders
+) -> None:
+    order_id = await started(marketplace, order, ASK, policy="upwork")
+    operator = await visitor("operator")
+    await operator.open(f"orders/{order_id}/hold")
+    await operator.submit("preview", explanation="A card may be stolen.")
+    await operator.submit("confirm")
+    freelancer = await visitor("freelancer")
+    for somebody in (operator, freelancer):
+        await somebody.open(f"orders/{order_id}")
+        assert "This order is on hold" in now(somebody)
+        assert "It ends on" in now(somebody)
+        assert "Answer by" not in somebody.words
+    assert "End the hold" in operator.words
+    assert "A card may be stolen." in operator.words
+    assert "A card may be stolen." not in freelancer.text
+    assert f"/orders/{order_id}/accept" not in freelancer.text
+    assert f"/orders/{order_id}/decline" in freelancer.text

@@ -38,6 +38,10 @@ class _Entry(View):
     to: str = Field(description="The phase after.")
 
 
+# The words of `private` that operators read with an entry.
+WORDS_FOR_OPERATORS = ("private_note", "explanation", "text")
+
+
 class _Happened(_Entry):
     events: tuple[Annotated[Event | OtherEvent, Field(union_mode="left_to_right")], ...] = Field(
         description="What happened, in order."

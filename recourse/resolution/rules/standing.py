@@ -71,7 +71,7 @@ def end_hold(decision: Decision) -> None:
 
 
 def go_on(decision: Decision) -> None:
-    """A cause of the standstill has ended. Without another one, each clock goes on with the time that it had left."""
+    """A cause for standing still has ended. Without another, each clock goes on with the time that it had left."""
     before, now = decision.order, decision.now
     if before.still is None or before.still.caused:
         return

@@ -17,7 +17,14 @@ from recourse.resolution.model.case_events import (
     SettlementOffered,
 )
 from recourse.resolution.model.command import Actor
-from recourse.resolution.model.entry import AppliedEntry, ClockFired, EntryContent, OtherEvent, RefusedEntry
+from recourse.resolution.model.entry import (
+    WORDS_FOR_OPERATORS,
+    AppliedEntry,
+    ClockFired,
+    EntryContent,
+    OtherEvent,
+    RefusedEntry,
+)
 from recourse.resolution.model.events import (
     CancellationUndone,
     Completed,
@@ -201,8 +208,9 @@ def _quotes(fields: Mapping[str, Any], private: Mapping[str, Any]) -> Iterator[t
     for name, title in (("comment", ""), ("explanation", "Explanation"), ("text", "Review")):
         if str(fields.get(name) or "").strip():
             yield title, str(fields[name])
-    if private.get("private_note"):
-        yield "For operators only", str(private["private_note"])
+    for name in WORDS_FOR_OPERATORS:
+        if private.get(name):
+            yield "For operators only", str(private[name])
 
 
 @dataclass(frozen=True)
