@@ -11,8 +11,9 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from recourse.activities.contract import PAY, LegToPay
-from recourse.database.payments import PaymentLeg, note_attempt, read_leg, write_answer
+from recourse.database.payments import PaymentLeg, former_keys, note_attempt, read_leg, write_answer
 from recourse.errors import BadInput
+from recourse.resolution.model.amounts import write_amount
 from recourse.resolution.model.fields import visible
 from recourse.resolution.model.payments import LegAnswer
 from recourse.runtime.metrics import Counts
@@ -21,6 +22,8 @@ BUILT_IN = "ledger"
 # So many calls of a provider that is no coroutine may run, or hang, at once.
 THREADS = 16
 _TEXT = 200  # characters that are kept of what a provider says
+# A leg that was lowered has a new key. Where the old one may have been paid, paying the new one may pay twice.
+UNKNOWN = "It was lowered, and whether {amount} was paid under the key {key} before, the provider cannot say."
 
 
 class CannotPay(Exception):
@@ -35,7 +38,8 @@ class CannotPay(Exception):
 class PaymentProvider(Protocol):
     """What a marketplace's payment provider must do. Its methods may be coroutines; others run in threads.
 
-    It may have `find(leg) -> str | None`, too: the reference of a leg that was asked for before and is paid.
+    It may have `find(leg) -> str | None`, too: the reference of a leg that was asked for before and is paid. Without
+    it, a leg that is lowered after an answer was lost is blocked until an operator has found out whether it was paid.
     """
 
     def pay(self, leg: PaymentLeg) -> Awaitable[str | None] | str | None:
@@ -122,6 +126,18 @@ class Paying:
 
     async def _ask(self, provider: PaymentProvider, leg: PaymentLeg) -> LegAnswer:
         find = getattr(provider, "find", None)
+        for former in await former_keys(self._pool, leg):
+            if former.status == "done":
+                return _under(former, former.reference)
+            if find is None:
+                return LegAnswer(
+                    status="blocked",
+                    reason=UNKNOWN.format(key=former.key, amount=write_amount(former.amount, former.currency)),
+                )
+            if (found := await self._call(find, former)) is not None:
+                return _under(former, found)
+        if not leg.amount:
+            return LegAnswer(status="done")
         if leg.attempts and find is not None and (found := await self._call(find, leg)) is not None:
             return LegAnswer(status="done", reference=_kept(found))
         await note_attempt(self._pool, leg.key)
@@ -136,6 +152,10 @@ class Paying:
             return await method(leg)
         made = await asyncio.get_running_loop().run_in_executor(self._threads, method, leg)
         return await made if inspect.isawaitable(made) else made
+
+
+def _under(former: PaymentLeg, reference: object) -> LegAnswer:
+    return LegAnswer(status="done", reference=_kept(reference), former_key=former.turn, amount=former.amount)
 
 
 def _kept(text: object) -> str | None:

@@ -6,12 +6,25 @@ from pydantic import BaseModel, ConfigDict
 
 from recourse.resolution.model.payments import LegAnswer, LegName, LegStatus
 
-# The key of a leg that counts is its latest.
-_LATEST = """
+_LEG = """
 SELECT key, order_id, number || '.' || leg AS leg, leg AS name, amount, currency, provider, status, reason, reference,
-    attempts
-FROM payments WHERE order_id = $1 AND number || '.' || leg = $2 ORDER BY turn DESC LIMIT 1
+    attempts, turn
+FROM payments AS p WHERE order_id = $1 AND number || '.' || leg = $2
 """
+# The key of a leg that counts is its latest.
+_LATEST = f"{_LEG} ORDER BY turn DESC LIMIT 1"
+# Former keys of a leg that was lowered: the provider has been asked for them, and nobody knows an answer but 'done'.
+# What an operator had tried again had one.
+_LOWERED = f"""{_LEG} AND turn < $3 AND (
+    status = 'done' OR (
+        status = 'void' AND attempts > 0 AND answered_at IS NULL
+        AND NOT EXISTS (
+            SELECT 1 FROM payments AS later
+            WHERE later.order_id = p.order_id AND later.number = p.number AND later.leg = p.leg
+                AND later.turn > p.turn AND later.turn < $3 AND later.answered_at IS NOT NULL
+        )
+    )
+) ORDER BY turn"""  # noqa: S608
 
 
 class PaymentLeg(BaseModel):
@@ -19,7 +32,8 @@ class PaymentLeg(BaseModel):
 
     `key` is the idempotency key, which never stands for another amount; `leg` the leg's name within the order, such as
     `1.refund`; `name` is `refund` (to the client), `payout` (to the freelancer) or `fee` (to the platform); `amount` is
-    in minor units of `currency`; `attempts` counts how often the provider was asked before.
+    in minor units of `currency`; `attempts` counts how often the provider was asked before, and `turn` the keys that
+    the leg has had.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -35,12 +49,21 @@ class PaymentLeg(BaseModel):
     reason: str | None
     reference: str | None
     attempts: int
+    turn: int
 
 
 async def read_leg(pool: Any, order_id: str, leg: str) -> PaymentLeg | None:
     """A leg of an order, such as `1.refund`; None: no step of the order has written it."""
     row = await pool.fetchrow(_LATEST, order_id, leg)
     return PaymentLeg(**dict(row)) if row else None
+
+
+async def former_keys(pool: Any, leg: PaymentLeg) -> list[PaymentLeg]:
+    """The leg under its former keys, as far as it may have been paid under them before it was lowered."""
+    if leg.turn == 1:
+        return []
+    rows = await pool.fetch(_LOWERED, leg.order_id, leg.leg, leg.turn)
+    return [PaymentLeg(**dict(row)) for row in rows]
 
 
 async def note_attempt(pool: Any, key: str) -> None:

@@ -35,6 +35,8 @@ def arrow_words(policy: Policy, move: Move, before: Order) -> str:
             return "operator rules to go on"
         case Rule(outcome="cancel"):
             return "operator rules to cancel"
+        case Rule(outcome="refund"):
+            return "operator gives a part back"
         case Rule():
             return "operator lets them decide"
         case UndoCancellation():

@@ -16,6 +16,9 @@ OPEN = "open"
 """The frame around the open phases: an arrow from it starts in several of them, one to it goes back to where the
 order was."""
 
+LATE = "late_case"
+"""The case of a completed order."""
+
 BOXES = {phase: capital(PHASES[phase]) for phase in OPEN_PHASES} | texts("box", "title")
 """The titles of all boxes that there can be, in the order in which an order comes through them."""
 
@@ -53,12 +56,9 @@ class Chart:
 
     @property
     def ends(self) -> tuple[str, ...]:
-        """The boxes that nothing leads out of."""
-        return tuple(
-            name
-            for name in self.boxes
-            if all(arrow.source != name for arrow in self.arrows) and name not in OPEN_PHASES
-        )
+        """The boxes that nothing leads out of, but to a case after completion."""
+        left = {arrow.source for arrow in self.arrows if arrow.target != LATE}
+        return tuple(name for name in self.boxes if name not in left and name not in OPEN_PHASES)
 
     @cached_property
     def pairs(self) -> dict[tuple[str, str], list[str]]:
@@ -74,6 +74,8 @@ def box(order: Order) -> str:
     request, case = order.open_request, order.open_case
     if request:
         return f"{request.kind}_{request.asked}"
+    if order.late_case:
+        return LATE
     if case:
         if case.ruling and case.stage == "ruling":
             return f"ruled_{case.ruling.outcome}"

@@ -65,6 +65,9 @@ class StoryProvider:
     def __init__(self) -> None:
         self.says: dict[str, dict[LegName, Says]] = {}
 
+    async def find(self, leg: PaymentLeg) -> None:
+        """No answer of a story is ever lost: what failed was not paid."""
+
     async def pay(self, leg: PaymentLeg) -> None:
         """Take note of nothing; fail, or never pay, where the story wants it."""
         match self.says.get(leg.order_id, ALL_WORKS)[leg.name]:

@@ -3,7 +3,7 @@
 import secrets
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -16,7 +16,8 @@ from temporalio.testing import ActivityEnvironment, TimeSkipper, TimeSkippingCon
 from recourse.activities.contract import LegToPay
 from recourse.activities.paying import BadProvider, CannotPay, Paying, PaymentProvider, load_providers
 from recourse.database.orders import read_balances
-from recourse.database.payments import PaymentLeg
+from recourse.database.payments import PaymentLeg, write_answer
+from recourse.database.steps import record_step
 from recourse.policies import load_policy
 from recourse.resolution.model.payments import LegAnswer
 from recourse.resolution.model.terms import Terms
@@ -25,7 +26,7 @@ from recourse.runtime.temporal_connection import connect
 from recourse.starter.client import Recourse
 from recourse.worker import make_worker
 from tests.activities.bank import Bank
-from tests.activities.conftest import Written
+from tests.activities.conftest import NOW, Written
 from tests.outcomes import applied
 
 CLIENT = {"role": "client", "id": "c-1"}
@@ -102,6 +103,7 @@ async def test_a_provider_that_works_is_asked_once(temporal_address: str, pool: 
             "reason": None,
             "reference": None,
             "attempts": 0,
+            "turn": 1,
         }
         assert await market.payments(order_id) == [("1.refund", 10_550, "done", f"ref-{leg.key}", 1)]
         assert await market.balances(order_id) == {
@@ -236,6 +238,82 @@ async def test_a_provider_that_can_find_a_payment_is_asked_for_it_before_it_is_a
                 await pay()
         assert await pay() == LegAnswer(status="done", reference="found")
     assert len(bank.asked) == 2
+
+
+@asynccontextmanager
+async def lowered(pool: Any, provider: PaymentProvider, refund: int = 5_000) -> AsyncIterator[Written]:
+    """A payout for which the provider was asked without an answer, before a ruling after completion lowered it."""
+    policy = {"cases.after_completion": "7d", "money.late_refund_from": "freelancer"}
+    written = await Written(pool, provider="bank", changes=policy).open()
+    await written.by("freelancer", "deliver")
+    await written.by("client", "complete")
+    await paid(written, provider)
+    assert [leg.status for leg in written.engine.order.legs] == ["waiting", "done"]
+    await written.by("operator", "open_case", explanation="A complaint.")
+    await written.by("operator", "rule", outcome="refund", amount=refund, explanation="So much is missing.")
+    yield written
+
+
+async def paid(written: Written, provider: PaymentProvider) -> None:
+    """One round in which the provider is asked for all that waits."""
+    answers, paying = {}, Paying(written.pool, {"bank": provider})
+    for leg in written.engine.asks(NOW):
+        with suppress(OSError):
+            asked = LegToPay(order_id=written.order_id, leg=leg.id)
+            answers[leg.id] = await ActivityEnvironment().run(paying.pay, asked)
+    await record_step(written.pool, written.engine.commit(written.engine.plan_answers(answers, NOW)))
+
+
+@pytest.mark.parametrize("refund", [5_000, 10_000])
+async def test_a_leg_that_was_paid_before_it_was_lowered_is_not_paid_again(pool: Any, refund: int) -> None:
+    bank = Forgetful("after")
+    async with lowered(pool, bank, refund) as written:
+        await paid(written, bank)
+        order = written.engine.order
+    keeps = 8_000 * refund // 10_000
+    assert [(leg.id, leg.amount, leg.status, leg.key) for leg in order.legs] == [
+        ("1.payout", 8_000, "done", 1),
+        ("1.fee", 2_550, "done", 1),
+        ("2.refund", refund * 10_550 // 10_000, "done", 1),
+    ]
+    assert sorted(bank.moved) == sorted(leg.key_in(order.terms.order_id) for leg in order.legs)
+    assert (order.settlement, order.moved.freelancer, order.debts) == ("settled", 8_000, {"freelancer": keeps})
+    assert (await read_balances(pool, order.terms.order_id))["escrow"] == 0
+
+
+async def test_a_leg_that_was_not_paid_before_it_was_lowered_pays_what_is_left(pool: Any) -> None:
+    bank = Forgetful("before")
+    async with lowered(pool, bank) as written:
+        await paid(written, bank)
+        order = written.engine.order
+    assert next((leg.id, leg.amount, leg.status, leg.key) for leg in order.legs) == ("1.payout", 4_000, "done", 2)
+    assert (order.settlement, order.moved.freelancer, order.debts) == ("settled", 4_000, {})
+
+
+async def test_what_nobody_can_look_up_is_for_operators_before_less_is_paid(pool: Any) -> None:
+    bank = Bank("after")
+    async with lowered(pool, bank) as written:
+        await paid(written, bank)
+        [payout] = [leg for leg in written.engine.order.legs if leg.name == "payout"]
+        assert (payout.amount, payout.status) == (4_000, "blocked")
+        assert "whether 80.00 USD was paid" in str(payout.reason)
+        # An operator has found that it was not.
+        await written.by("operator", "retry_payment", leg="1.payout")
+        await paid(written, bank)
+    assert [leg.status for leg in written.engine.order.legs] == ["done"] * 3
+
+
+async def test_an_answer_that_the_order_did_not_get_counts_when_the_leg_was_lowered(pool: Any) -> None:
+    bank = Bank("before")
+    async with lowered(pool, bank) as written:
+        # What the worker has noted is not lost, whatever became of its report.
+        [former] = [leg for leg in written.engine.order.legs if leg.name == "payout"]
+        key = former.model_copy(update={"key": 1}).key_in(written.order_id)
+        await pool.execute("UPDATE payments SET status = 'waiting', answered_at = NULL WHERE key = $1", key)
+        await write_answer(pool, key, LegAnswer(status="done", reference="t-1"))
+        await paid(written, bank)
+        order = written.engine.order
+    assert (order.legs[0].amount, order.legs[0].reference, order.moved.freelancer) == (8_000, "t-1", 8_000)
 
 
 async def test_nothing_is_paid_that_no_step_has_written(pool: Any) -> None:

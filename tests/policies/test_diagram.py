@@ -40,6 +40,7 @@ EVERYTHING = {
     "order.regret_window": "30m",
     "requests.cancel.without_approval.client": ["regret_window"],
     "cases.appeal_window": "3d",
+    "cases.after_completion": "7d",
 }
 
 
@@ -136,6 +137,12 @@ def test_a_right_to_cancel_alone_is_drawn_where_it_holds() -> None:
     assert ("in_progress", "canceled", "client cancels alone, very late") in arrows
     assert ("waiting_requirements", "canceled", "client cancels alone") in arrows
     assert "client cancels alone, very late (in progress)" in drawn("resolution_center").always
+
+
+def test_completion_is_the_end_also_where_a_case_may_come_after_it() -> None:
+    late = drawn("fair")
+    assert "completed" in late.ends
+    assert {arrow.target for arrow in late.arrows if arrow.source == "late_case"} == {"completed"}
 
 
 def test_only_boxes_that_orders_come_through_are_drawn() -> None:

@@ -170,7 +170,7 @@ paid AS (
         key, order_id, number, leg, turn, amount, currency, provider, status, reason, reference, answered_at
     )
     SELECT l.key, w.order_id, l.number, l.leg, l.turn, l.amount, l.currency, l.provider, l.status, l.reason,
-        l.reference, CASE WHEN l.status <> 'waiting' THEN now() END
+        l.reference, CASE WHEN l.status NOT IN ('waiting', 'void') THEN now() END
     FROM written AS w, given, jsonb_to_recordset(whole -> 'payments') AS l (
         key text, number bigint, leg text, turn bigint, amount bigint, currency text, provider text, status text,
         reason text, reference text
@@ -179,6 +179,8 @@ paid AS (
     ON CONFLICT (key) DO UPDATE SET
         amount = excluded.amount, provider = excluded.provider, status = excluded.status, reason = excluded.reason,
         reference = excluded.reference, answered_at = coalesce(p.answered_at, excluded.answered_at)
+    -- The provider had paid, and the order did not know it yet when it gave the leg another key.
+    WHERE NOT (p.status = 'done' AND excluded.status = 'void')
 ),
 told AS (
     INSERT INTO notices (id, order_id, step, line, receiver, name, at, body)
