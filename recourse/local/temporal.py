@@ -33,6 +33,11 @@ PORTS = (7233, 7243, 8233)  # the usual ones: of clients, of the HTTP API, of th
 # with as much as a call can carry at all (4 MiB), the order itself refuses it. And so does a history of more than this
 # (50 MiB by default), which some dozens of such messages fill before a worker can go on in a new run.
 SERVER_SETTINGS = {"limit.blobSize.error": "5242880", "limit.historySize.error": "104857600"}
+# A workflow is deleted once the server has noted how far its queues are, which it does every 30 s by default.
+DELETES_SOON = {
+    "history.transferProcessorUpdateAckInterval": '"1s"',
+    "history.visibilityProcessorUpdateAckInterval": '"1s"',
+}
 # Off by default in the server; `recourse simulate` and `demo` need time to pass quickly, and timers to be punctual.
 TIME_SKIPPING = {
     "frontend.WorkflowTimeSkippingEnabled": "true",
@@ -60,7 +65,7 @@ class LocalTemporal:
         settings: Mapping[str, str] | None = None,
     ) -> None:
         self._program, self._folder, self._db_file = program, folder, db_file
-        self._settings = {**SERVER_SETTINGS, **TIME_SKIPPING, **(settings or {})}
+        self._settings = {**SERVER_SETTINGS, **TIME_SKIPPING, **DELETES_SOON, **(settings or {})}
         self._port, self._http_port, ui_port = (usual_port(port) if usual else free_port() for port in PORTS)
         self._ui_port = ui_port if ui else None
         self._process: asyncio.subprocess.Process | None = None
