@@ -1,5 +1,6 @@
 """The activities by which an order reaches the database."""
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -14,9 +15,13 @@ from recourse.database.lists import read_parties
 from recourse.database.orders import read_answered
 from recourse.database.steps import OrderIdTaken, StepOutOfOrder, record_step
 from recourse.policies.linting import policy_errors
-from recourse.resolution.model.entry import EntryOutcome
+from recourse.resolution.model.entry import AppliedEntry, EntryOutcome, OtherEvent
+from recourse.resolution.model.events import Event
+from recourse.resolution.model.opening_state import Imported
+from recourse.resolution.model.order import read_opening
 from recourse.resolution.model.policy import Policy
-from recourse.resolution.model.step import Answered
+from recourse.resolution.model.step import Answered, Step
+from recourse.resolution.rules.importing import contradictions
 from recourse.runtime.currencies import UnusableCurrency, check_currency
 from recourse.runtime.metrics import Counts
 
@@ -76,6 +81,22 @@ def _wrong_policy(policy: bytes) -> str:
         return ""
 
 
+def _wrong_state(first: bytes) -> str:
+    """What cannot be true of an order that began elsewhere; its first entry says where it stood."""
+    step = Step.model_validate_json(first)
+    imported = next((event for event in _events(step) if isinstance(event, Imported)), None)
+    if imported is None or step.opening is None:
+        # A newer build knows more of it, and has looked at it.
+        return ""
+    opening = read_opening(step.opening).model_copy(update={"state": imported.state})
+    return "; ".join(contradictions(opening, step.at))
+
+
+def _events(step: Step) -> Sequence[Event | OtherEvent]:
+    content = step.entry.parsed if step.entry else None
+    return content.events if isinstance(content, AppliedEntry) else ()
+
+
 class Recording:
     """Writes steps. `delivers`: whether any channel is configured, so that notices are worth an activity."""
 
@@ -89,7 +110,8 @@ class Recording:
         """Write one step whole; where the database has another one, that is what happened, and it is returned."""
         glance = _Glance.model_validate_json(step.payload.data)
         if glance.number == 0:
-            await self._may_start(_First.model_validate_json(step.payload.data))
+            wrong = _wrong_state(step.payload.data) if glance.entry else ""
+            await self._may_start(_First.model_validate_json(step.payload.data), wrong)
         try:
             adopted = await record_step(self._pool, step.payload.data)
         except StepOutOfOrder:
@@ -111,10 +133,10 @@ class Recording:
             needs=glance.order.needs,
         )
 
-    async def _may_start(self, first: _First) -> None:
+    async def _may_start(self, first: _First, wrong: str) -> None:
         # Here and not in the workflow, so that the answer is in the history whatever a later list has. What the
         # database knows has started, and only begins anew.
-        wrong = _wrong_policy(to_json(first.opening.policy))
+        wrong = wrong or _wrong_policy(to_json(first.opening.policy))
         try:
             check_currency(first.opening.terms.currency)
         except UnusableCurrency as error:

@@ -9,6 +9,7 @@ from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import StartWorkflowExecutionRequest
 from temporalio.service import RPCError, RPCStatusCode
 
+from campaigns.comparing import differences
 from campaigns.histories import lived
 from campaigns.malformed_starts import BadStart, some_start
 from campaigns.random_orders import some_opening, some_policy
@@ -70,7 +71,7 @@ async def _settled(recourse: Recourse, report: Report, order_id: str) -> list[st
                     return [] if found.why else [f"it is {found.status} without a reason"]
                 if await read_order(recourse.pool, order_id):
                     report.count("starts of orders that are odd, but orders")
-                    return []
+                    return await differences(recourse.pool, order_id, {})
                 await asyncio.sleep(0.1)
     except TimeoutError:
         return [f"neither failed nor open after {SETTLED_WITHIN:g} s"]

@@ -11,14 +11,16 @@ from itertools import zip_longest
 from typing import Any
 
 from recourse.database.orders import read_order, read_record
-from recourse.resolution.engine import Decided, OrderEngine
+from recourse.resolution.engine import Decided, OrderEngine, Plan
 from recourse.resolution.model.entry import AppliedEntry, ClockFired, RefusedEntry
-from recourse.resolution.model.order import read_state, write_state
+from recourse.resolution.model.opening_state import Imported
+from recourse.resolution.model.order import Opening, read_state, write_state
 from recourse.resolution.model.outcome import Refused
 from recourse.resolution.model.payment_events import LegPaid, LegsFailed
 from recourse.resolution.model.payments import ACCOUNTS, Leg, LegAnswer
 from recourse.resolution.model.reading import Message
 from recourse.resolution.model.step import RecordEntry, Step
+from recourse.resolution.shown.answering import IMPORTED
 
 Sent = Mapping[tuple[str, str], Message]
 _SHOWN = 5  # differences of one order
@@ -43,14 +45,15 @@ async def _differences(connection: Any, order_id: str, sent: Sent) -> list[str]:
     instants = {row["step"]: row["at"] for row in await connection.fetch(_INSTANTS, order_id)}
     notices = await _rows(connection, _NOTICES, order_id)
     answers = await _rows(connection, _ANSWERS, order_id)
+    record = await read_record(connection, order_id)
     again = _Again(
-        OrderEngine(stored.order.opening),
+        *_begun(stored.order.opening, record),
         sent,
         {(row["sender"], row["command_id"]): row["step"] for row in answers},
         sorted({row["step"] for row in (*ledger, *notices)}),
         Paid(instants, ledger, {leg.id: leg for leg in stored.order.legs}),
     )
-    for entry in await read_record(connection, order_id):
+    for entry in record:
         try:
             redone = again.redo(entry)
         except Unexplained as why:
@@ -67,6 +70,16 @@ async def _differences(connection: Any, order_id: str, sent: Sent) -> list[str]:
     if stored.step < again.engine.steps - 1:
         wrong.append(f"the order is at step {stored.step}, and has written {again.engine.steps - 1}")
     return wrong[:_SHOWN]
+
+
+def _begun(opening: Opening, record: Sequence[RecordEntry]) -> tuple[OrderEngine, Plan]:
+    """How an order began: here, or elsewhere, as its first entry says."""
+    first = record[0].parsed if record else None
+    imported = first.events[0] if isinstance(first, AppliedEntry) and first.command == IMPORTED else None
+    if isinstance(imported, Imported):
+        opening = opening.model_copy(update={"state": imported.state})
+    engine = OrderEngine(opening)
+    return engine, engine.opening(record[0].at if imported else None)
 
 
 @dataclass(frozen=True)
@@ -93,18 +106,21 @@ class _Again:
     def __init__(
         self,
         engine: OrderEngine,
+        first: Plan,
         sent: Sent,
         answered: Mapping[tuple[str, str], int],
         leaving: Sequence[int],
         paid: Paid,
     ) -> None:
         self.engine, self._sent, self._answered, self._leaving, self._paid = engine, sent, answered, leaving, paid
-        self.steps = [engine.commit(engine.opening())]
+        self.steps = [engine.commit(first)]
 
     def redo(self, entry: RecordEntry) -> RecordEntry | None:
         """What the rules make of the command or clock of `entry`. Raises Unexplained."""
         said = entry.parsed
         after = self.engine.steps
+        if after == 1 and (came := self.steps[0].entry) and entry.number == came.number:
+            return came
         if isinstance(said, ClockFired) and said.command == "settlement_retry":
             return self._retried(said, entry.at)
         if isinstance(said, ClockFired):

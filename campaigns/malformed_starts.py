@@ -2,13 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from random import Random
-from typing import Any
+from typing import Any, get_args
 
+from pydantic import ValidationError
 from temporalio.api.common.v1 import Payload
 
 from campaigns.malformed import ENCODINGS, INSTANTS, NAMES, TEXTS, junk, odd_headers, plain, written
+from recourse.resolution.model.opening_state import OpeningState
 from recourse.resolution.model.order import Opening
+from recourse.resolution.model.vocabulary import PARTIES, Kind, Phase
 
 
 @dataclass(frozen=True)
@@ -24,6 +28,8 @@ class BadStart:
 
 def some_start(random: Random, opening: Opening) -> BadStart:
     """A start that is none, or one of an order whose opening holds values from far out."""
+    if random.random() < 0.4:
+        opening = opening.model_copy(update={"state": some_state(random, opening)})
     data = written(opening.model_dump(mode="json"))
     memo = {random.choice(("", "terms", "\x00")): random.choice((Payload(), plain(b"{"), plain(b"7")))}
     memo = memo if random.random() < 0.3 else {}
@@ -52,6 +58,48 @@ def some_start(random: Random, opening: Opening) -> BadStart:
             document = opening.model_dump(mode="json")
             _far_out(random, document)
             return BadStart("values from far out", "Order", (plain(written(document)),), memo)
+
+
+def some_state(random: Random, opening: Opening) -> OpeningState:
+    """Where an order stood elsewhere; some of that contradicts itself."""
+    placed, price = opening.terms.ordered_at, opening.terms.price
+
+    def at() -> datetime:
+        return placed + random.choice((0, 0, 0, -1, 1)) * timedelta(days=random.choice((0, 1, 400)))
+
+    request = {
+        "kind": random.choice(get_args(Kind)),
+        "by": random.choice(PARTIES),
+        "opened_at": at(),
+        "answer_due_at": at() + timedelta(seconds=random.choice((1, 86_400))),
+        "amount": random.choice((None, None, 0, price, price + 1)),
+        "extend_by": random.choice((None, None, "1d", "3660d")),
+        "reason": random.choice((None, "other", "no such code")),
+        "comment": random.choice((None, *TEXTS[:3])),
+        "counters": random.choice((0, 0, 1, 6, 1_000_000)),
+        "reminder_sent": random.random() < 0.5,
+    }
+    said: dict[str, Any] = {
+        "phase": random.choice(get_args(Phase)),
+        "since": at(),
+        "due_at": random.choice((None, at(), at())),
+        "delivered_at": random.choice((None, None, at())),
+        "completes_at": random.choice((None, None, None, at())),
+        "revisions": random.choice((0, 0, 1, 1_000_000)),
+        "extras": {"price": random.choice((0, 0, 1, 10**15)), "service_fee": random.choice((0, 0, 1, 10**15))},
+        "released": random.choice((0, 0, 1, price, 10**15)),
+        "refunded": random.choice((0, 0, 1, price)),
+        "request": request if random.random() < 0.5 else None,
+        "declined_at": {party: at() for party in PARTIES if random.random() < 0.2},
+        "wrote": [party for party in PARTIES if random.random() < 0.3],
+    }
+    fitting = {"phase": "in_progress", "since": placed, "due_at": placed + timedelta(days=1), "request": None}
+    if random.random() < 0.4:
+        said = {**fitting, "refunded": said["refunded"], "wrote": said["wrote"], "extras": {"price": 1}}
+    try:
+        return OpeningState.model_validate(said)
+    except ValidationError:
+        return OpeningState.model_validate(fitting)
 
 
 def _spoil(random: Random, document: dict[str, Any]) -> None:

@@ -140,7 +140,7 @@ class Walk:
         behind = BEHIND.search(self.page)
         history = Histories.model_validate(json.loads(behind[1]) if behind else {})
         agreed = {key: value for key, value in options.items() if key in Terms.model_fields}
-        terms = read_terms(order_id, ordered_at=self.now, history=history, **agreed)
+        terms = read_terms(order_id, **agreed | {"ordered_at": self.now}, history=history)
         self.engine = PureEngine(Opening(terms=terms, policy=policy, record_salt=SALT))
         console().print(starting(terms))
         console().print(has_started(policy.name))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from recourse.errors import (
     BadInput,
+    BadOpening,
     DatabaseUnreachable,
     NoSuchGroup,
     NoSuchOrder,
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from recourse.extras import MissingExtra
     from recourse.policies import load_policy
     from recourse.resolution.model.data_version import NeedsNewerBuild
+    from recourse.resolution.model.opening_state import OpeningState
     from recourse.resolution.model.order import Order
     from recourse.resolution.model.outcome import Applied, Outcome, Refused
     from recourse.resolution.model.policy import Policy, PolicyError
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Applied",
     "BadInput",
+    "BadOpening",
     "BadSettings",
     "Client",
     "DatabaseUnreachable",
@@ -53,6 +56,7 @@ __all__ = [
     "NoSuchGroup",
     "NoSuchOrder",
     "NotOfTheGroup",
+    "OpeningState",
     "Operator",
     "Order",
     "OrderExists",
@@ -80,6 +84,7 @@ _HOMES = {
     "extras": ("MissingExtra",),
     "policies": ("load_policy",),
     "resolution.model.data_version": ("NeedsNewerBuild",),
+    "resolution.model.opening_state": ("OpeningState",),
     "resolution.model.order": ("Order",),
     "resolution.model.terms": ("Histories", "History", "Terms"),
     "resolution.model.outcome": ("Applied", "Outcome", "Refused"),

@@ -71,6 +71,14 @@ class OrderNotRunning(Unreachable):
         self.remedy = remedy
 
 
+class BadOpening(BadInput):
+    """An order cannot begin like this; `contradictions` has a sentence for everything that cannot be true of it."""
+
+    def __init__(self, order_id: str, contradictions: list[str]) -> None:
+        super().__init__(f"Order {order_id} cannot begin like this: {'; '.join(contradictions)}.")
+        self.contradictions = contradictions
+
+
 class NoSuchOrder(RecourseError):
     """There is no order of this id."""
 

@@ -10,6 +10,7 @@ from temporalio.client import Client
 from recourse.database.access import DatabaseMissing, NoDatabase
 from recourse.database.orders import write_contacts
 from recourse.policies.calculators import register_installed_calculators
+from recourse.resolution.model.opening_state import OpeningState
 from recourse.resolution.model.outcome import Outcome
 from recourse.resolution.model.policy import Policy
 from recourse.resolution.model.terms import Terms
@@ -23,7 +24,7 @@ from recourse.starter.groups import GroupHandle
 from recourse.starter.handle import OrderHandle
 from recourse.starter.messages import stamped, unsendable
 from recourse.starter.reading import Orders, now
-from recourse.starter.starting import start
+from recourse.starter.starting import Started, start
 
 TASK_QUEUE = "recourse"
 PATIENCE = timedelta(seconds=60)
@@ -95,20 +96,34 @@ class Recourse(Orders):
         provider: str = "ledger",
         emails: Mapping[Party, str] | None = None,
         start_delay: timedelta | None = None,
+        state: OpeningState | None = None,
     ) -> OrderHandle:
         """Start an order; starting it again with the same terms changes nothing but its `emails`.
 
         Terms that are given without a `history` get it from the database: what the two have behind them there. Where it
         is away, or this client has none, the order starts all the same, with nothing behind them.
         `provider` executes its settlements. `emails`: where the parties are notified, kept in the database only.
-        `start_delay`: how long the order waits before it begins.
+        `start_delay`: how long the order waits before it begins. `state`: where an order stands that began elsewhere.
         Raises OrderExists where the id belongs to an order with other terms, OrderNotRunning where it has started and
-        lost its workflow, NotOfTheGroup where its group is for other parties or has this part, BadInput for an email
-        address or a currency that cannot be used, or `emails` without a database, Unanswered where it is unknown
-        whether it has started.
+        lost its workflow, NotOfTheGroup where its group is for other parties or has this part, BadOpening for a state
+        that cannot be true, BadInput for an email address or a currency that cannot be used, or `emails` without a
+        database, Unanswered where it is unknown whether it has started.
         """
-        await self._start(terms, policy, provider, emails, None, start_delay)
+        await self.bring(terms, policy, provider=provider, emails=emails, start_delay=start_delay, state=state)
         return self.order(terms.order_id)
+
+    async def bring(
+        self,
+        terms: Terms,
+        policy: Policy,
+        *,
+        provider: str = "ledger",
+        emails: Mapping[Party, str] | None = None,
+        start_delay: timedelta | None = None,
+        state: OpeningState | None = None,
+    ) -> bool:
+        """The same; whether the order has started now, not before."""
+        return (await self._start(terms, policy, provider, emails, None, start_delay, state)).fresh
 
     async def start_and_send(
         self,
@@ -127,9 +142,9 @@ class Recourse(Orders):
         payload = self.stamped(fields)
         # What Temporal cannot take is refused when it is sent to the order that has started.
         first = None if emails or unsendable(payload) else (command, payload)
-        outcome = await self._start(terms, policy, provider, emails, first, None)
+        started = await self._start(terms, policy, provider, emails, first, None, None)
         # Under the id that it may have been sent with already.
-        return outcome or await self.order(terms.order_id).send(command, payload)
+        return started.outcome or await self.order(terms.order_id).send(command, payload)
 
     async def _start(
         self,
@@ -139,7 +154,8 @@ class Recourse(Orders):
         emails: Mapping[Party, str] | None,
         first: tuple[str, dict[str, Any]] | None,
         start_delay: timedelta | None,
-    ) -> Outcome | None:
+        state: OpeningState | None,
+    ) -> Started:
         if emails and isinstance(self.pool, NoDatabase):
             raise DatabaseMissing
         for role, email in (emails or {}).items():
@@ -147,7 +163,7 @@ class Recourse(Orders):
                 read_address(email)
             except UnusableAddress as error:
                 raise UnusableAddress(f"the {role}'s address is {error}") from error
-        outcome = await start(
+        started = await start(
             self.order(terms.order_id),
             terms,
             policy,
@@ -156,12 +172,13 @@ class Recourse(Orders):
             web_url=self.web_url,
             first=first,
             start_delay=start_delay,
+            state=state,
         )
         if emails:
             # Only now is it known that the id is this order's.
             with explaining_database_errors():
                 await write_contacts(self.pool, terms.order_id, {str(role): email for role, email in emails.items()})
-        return outcome
+        return started
 
     def stamped(self, fields: Mapping[str, Any]) -> dict[str, Any]:
         """The message that is sent."""

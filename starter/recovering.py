@@ -23,7 +23,7 @@ from recourse.database.recovering import highest_unnamed, is_answered, mark_told
 from recourse.database.steps import StepOutOfOrder, record_step
 from recourse.errors import NoSuchOrder, RecourseError
 from recourse.resolution.model.data_version import DATA_VERSION
-from recourse.resolution.model.order import Opening, open_order
+from recourse.resolution.model.order import Opening
 from recourse.resolution.rules.clocks import is_over
 from recourse.runtime.database_connection import explaining_database_errors
 from recourse.runtime.names import ORDER, workflow_id
@@ -166,8 +166,8 @@ class Recovery:
             case "database_behind" | "unknown":
                 raise CannotRecover(_sentence(found))
         stored = await self._stored(order_id)
-        order = stored.order if stored else open_order(await self._opening(order_id, found))
-        options = start_options(order.opening, self._recourse.task_queue, self._recourse.web_url)
+        opening = stored.order.opening if stored else await self._opening(order_id, found)
+        options = start_options(opening, self._recourse.task_queue, self._recourse.web_url)
         if found.state == "temporal_behind":
             await self._end(order_id, found.run_id)
         # Nothing comes to a run that has ended, so what is read of it now is all that it has.
@@ -176,10 +176,11 @@ class Recovery:
             answered = await highest_unnamed(self._pool, order_id)
         signals = max([answered, *(run.signals_upto for run in former)])
         options["memo"] |= {SIGNALS: signals} | ({FORMER: found.run_id} if found.run_id else {})
-        options["search_attributes"] = page.search_attributes(order)
+        if stored:
+            options["search_attributes"] = page.search_attributes(stored.order)
         options["id_reuse_policy"] = WorkflowIDReusePolicy.ALLOW_DUPLICATE
         try:
-            await begin(self._recourse.temporal, options, order.opening)
+            await begin(self._recourse.temporal, options, opening)
         except WorkflowAlreadyStartedError:
             return Done(order_id, f"Order {order_id}: its workflow runs.")
         except RPCError as error:

@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import secrets
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -23,15 +24,26 @@ from temporalio.service import RPCError
 from recourse.database.access import DatabaseMissing
 from recourse.database.facts import read_histories
 from recourse.database.lists import Parties, misfit
-from recourse.errors import DatabaseUnreachable, NoSuchOrder, NotOfTheGroup, OrderExists, TemporalUnreachable
-from recourse.resolution.model.order import Opening, open_order, read_opening, write_opening
+from recourse.errors import (
+    BadOpening,
+    DatabaseUnreachable,
+    NoSuchOrder,
+    NotOfTheGroup,
+    OrderExists,
+    TemporalUnreachable,
+)
+from recourse.resolution.model.fields import whole_second
+from recourse.resolution.model.opening_state import OpeningState
+from recourse.resolution.model.order import Opening, read_opening, write_opening
 from recourse.resolution.model.outcome import Outcome
 from recourse.resolution.model.policy import Policy
 from recourse.resolution.model.terms import Histories, Terms
+from recourse.resolution.rules.importing import contradictions, opened
 from recourse.runtime.currencies import check_currency
 from recourse.runtime.database_connection import explaining_database_errors
 from recourse.runtime.names import ORDER, workflow_id
 from recourse.starter.handle import OrderHandle, answer_to, ended_unwritten
+from recourse.starter.reading import now
 from recourse.starter.temporal_errors import (
     lacks_search_attributes,
     takes_nothing_now,
@@ -43,6 +55,14 @@ from recourse.workflows import page
 
 _RUNS_OR_ENDED_BY_ITSELF = (WorkflowExecutionStatus.RUNNING, WorkflowExecutionStatus.COMPLETED)
 Message = tuple[str, dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Started:
+    """What came of a start. `fresh`: it has started now, not before. `outcome`: that of what was sent along."""
+
+    fresh: bool
+    outcome: Outcome | None = None
 
 
 def fingerprint(terms: Terms) -> str:
@@ -63,7 +83,7 @@ def start_options(opening: Opening, task_queue: str, web_url: str = "") -> dict[
         "static_details": page.details(terms, policy.name, web_url),
         "memo": {"terms": fingerprint(terms)},
         # With the start, so that the order needs no event of its own for them.
-        "search_attributes": page.search_attributes(open_order(opening)),
+        "search_attributes": page.search_attributes(opened(opening, whole_second(now()))),
     }
 
 
@@ -77,16 +97,17 @@ async def start(
     web_url: str,
     first: Message | None,
     start_delay: timedelta | None,
-) -> Outcome | None:
-    """Start an order, unless it has started with the same terms. `first` is sent with the start; returns its outcome,
-    or None where it is still to be sent."""
+    state: OpeningState | None = None,
+) -> Started:
+    """Start an order, unless it has started with the same terms. `first` is sent with the start; without its outcome
+    it is still to be sent. Raises BadOpening."""
     # Both at once, so that a start waits for the database once.
     started, history = await asyncio.gather(
-        _has_started(order, terms, policy, provider), _history(order, terms, policy)
+        _has_started(order, terms, policy, provider, state), _history(order, terms, policy)
     )
     if started:
         await _runs(order)
-        return None
+        return Started(fresh=False)
     check_currency(terms.currency)
     await _check_group(order.pool, terms)
     terms = terms.model_copy(update={"history": history})
@@ -96,10 +117,14 @@ async def start(
         record_salt=secrets.token_hex(16),
         opening_salt=secrets.token_hex(16),
         provider=provider,
+        **({"state": state} if state else {}),
     )
+    if wrong := contradictions(opening, now()):
+        raise BadOpening(terms.order_id, wrong)
     doing = f"order {terms.order_id} has started"
     try:
-        return await begin(order.temporal, start_options(opening, task_queue, web_url), opening, first, start_delay)
+        options = start_options(opening, task_queue, web_url)
+        return Started(True, await begin(order.temporal, options, opening, first, start_delay))
     except WorkflowAlreadyStartedError:
         await _same_start(order, opening)
     except WorkflowUpdateRPCTimeoutOrCancelledError as error:
@@ -110,7 +135,7 @@ async def start(
         if not takes_nothing_now(error):
             unless_not_found(error, doing)
             raise
-    return None
+    return Started(fresh=False)
 
 
 async def begin(
@@ -150,18 +175,22 @@ async def _begin_with(
     return answer_to(*first, answer)
 
 
-async def _has_started(order: OrderHandle, terms: Terms, policy: Policy, provider: str) -> bool:
+async def _has_started(
+    order: OrderHandle, terms: Terms, policy: Policy, provider: str, state: OpeningState | None
+) -> bool:
     """Whether the database knows the order; Temporal forgets closed ones. Raises OrderExists."""
     try:
-        known = (await order.state()).opening
+        known = await order.state()
     except (NoSuchOrder, DatabaseUnreachable, DatabaseMissing):
         # An order can start while the database is away; what it then knows stops a second one of its id.
         return False
-    _is_same(known, terms, policy, provider)
+    _is_same(known.opening, known.imported, terms, policy, provider, state)
     return True
 
 
-def _is_same(known: Opening, terms: Terms, policy: Policy, provider: str) -> None:
+def _is_same(
+    known: Opening, imported: str | None, terms: Terms, policy: Policy, provider: str, state: OpeningState | None
+) -> None:
     """Return where an order has started as it would now. Raises OrderExists."""
     if _lasting(known.terms) != _lasting(terms):
         raise _exists(terms, "terms")
@@ -169,6 +198,10 @@ def _is_same(known: Opening, terms: Terms, policy: Policy, provider: str) -> Non
         raise _exists(terms, f"rules ({known.policy.name})")
     if known.provider != provider:
         raise _exists(terms, f"payments ({known.provider})")
+    if imported != (state.digest if state else None):
+        raise _exists(terms, "state")
+    if state and known.terms.ordered_at != terms.ordered_at:
+        raise _exists(terms, "terms")
 
 
 async def _history(order: OrderHandle, terms: Terms, policy: Policy) -> Histories:
@@ -215,7 +248,8 @@ async def _same_start(order: OrderHandle, opening: Opening) -> None:
         raise
     known = await _started_with(order, first.workflow_execution_started_event_attributes)
     if isinstance(known, Opening):
-        _is_same(known, terms, opening.policy, opening.provider)
+        imported = known.state.digest if known.state else None
+        _is_same(known, imported, terms, opening.policy, opening.provider, opening.state)
     elif known is None:
         raise _exists(terms, "content, which cannot be read here")
     if described.status not in _RUNS_OR_ENDED_BY_ITSELF:

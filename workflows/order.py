@@ -113,7 +113,9 @@ class OrderWorkflow:
         else:
             engine = self.started = OrderEngine(start)
             self.deliveries = Deliveries(engine.order.terms.order_id)
-            await self.commit(engine.opening())
+            if start.state:
+                await self.read_offsets()
+            await self.commit(engine.opening(self.now, self.offsets))
         while self.inbox or not await self.is_over():
             await self.wait_for_message_or_deadline()
             await self.decide_pending()

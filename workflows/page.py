@@ -22,6 +22,7 @@ from recourse.resolution.model.vocabulary import Party, RequestKind
 from recourse.resolution.rules.clocks import Clock, clocks, next_clock
 from recourse.resolution.rules.ruling import fallback_of
 from recourse.resolution.rules.windows import silence_means
+from recourse.resolution.shown.answering import IMPORTED
 from recourse.resolution.shown.looking_ahead import if_nobody_acts
 from recourse.resolution.shown.turn import turn
 from recourse.runtime.names import page_address
@@ -208,6 +209,8 @@ def step_title(step: Step) -> str:
         return f"the payment provider: {', '.join(said)}" if said else "the payment provider failed again"
     content = step.entry.parsed
     command = content.command
+    if command == IMPORTED:
+        return f"came from elsewhere: {PHASES[content.to]}"
     if isinstance(content, ClockFired):
         did = _CLOCKS.get(command, as_words(command))
     else:

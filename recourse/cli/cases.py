@@ -35,6 +35,7 @@ from recourse.resolution.model.entry import AppliedEntry
 from recourse.resolution.model.fields import visible
 from recourse.resolution.model.instants import write_instant
 from recourse.resolution.model.money import held
+from recourse.resolution.model.opening_state import Imported
 from recourse.resolution.model.order import Order
 from recourse.resolution.model.outcome import Refused
 from recourse.resolution.model.step import RecordEntry
@@ -207,6 +208,9 @@ def _said(record: Sequence[RecordEntry]) -> Iterator[Statement]:
         content = entry.parsed
         if not isinstance(content, AppliedEntry) or content.actor is None:
             continue
+        for event in content.events:
+            if isinstance(event, Imported) and (brought := event.state.request) and brought.comment:
+                yield Statement(brought.by, brought.opened_at, "request", brought.comment)
         for name in ("comment", "explanation", "text", "title"):
             if content.fields.get(name):
                 yield Statement(content.actor.role, content.at, content.command, str(content.fields[name]))

@@ -145,3 +145,6 @@ def _cells(row: ListedOrder, at: datetime) -> Sequence[Cell]:
         toned(clock, "red" if late else ""),
         toned(as_words(row.settlement), "yellow" if row.settlement == "retrying" else ""),
     )
+
+
+app.command("recourse.cli.importing:import_file", name="import", help="Bring orders that began elsewhere, from a file.")

@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from cyclopts import App, Parameter
@@ -27,6 +28,7 @@ from recourse.cli.timeline import timeline
 from recourse.cli.typed import Int64, Money, read_money, with_amount
 from recourse.resolution.model.amounts import write_amount
 from recourse.resolution.model.durations import parse_duration
+from recourse.resolution.model.opening_state import OpeningState
 from recourse.resolution.model.outcome import Refused
 from recourse.resolution.model.record import Export
 from recourse.resolution.model.terms import Terms
@@ -34,6 +36,7 @@ from recourse.resolution.model.unfit import unfit
 from recourse.resolution.model.vocabulary import Party
 from recourse.resolution.shown.looking_ahead import WouldBeRefused
 from recourse.runtime.currencies import check_currency
+from recourse.runtime.exact_json import read_json
 from recourse.starter.reading import Orders
 
 app = App(name="order", help="Start orders, send commands to them, see their state.")
@@ -62,6 +65,8 @@ async def start(
     part: Int64 | None = None,
     client_email: str | None = None,
     freelancer_email: str | None = None,
+    ordered_at: str | None = None,
+    state: Path | None = None,
     json: Json = False,
 ) -> int:
     """Start an order. Its money is then in escrow. Starting it again with the same terms changes nothing.
@@ -97,6 +102,10 @@ async def start(
         The client's email address, stored only in the database. Used if the worker sends mail.
     freelancer_email
         The freelancer's email address.
+    ordered_at
+        When it was ordered, such as `2025-03-04T11:00Z`; now, if left out.
+    state
+        A JSON file that says where an order stands that began elsewhere. `recourse orders import` brings many.
     """
     # Only commands need Temporal and policies; what is read is there in a moment.
     from recourse.policies import load_policy
@@ -113,16 +122,16 @@ async def start(
         requirements=requirements,
         group=group,
         part=part,
-        ordered_at=datetime.now(UTC).replace(microsecond=0),
+        ordered_at=ordered_at or datetime.now(UTC).replace(microsecond=0),
     )
-    chosen = load_policy(policy)
+    chosen, came = load_policy(policy), read_state_file(state) if state else None
     given: dict[Party, str | None] = {"client": client_email, "freelancer": freelancer_email}
     emails = {role: email for role, email in given.items() if email}
     if not json:
         console().print(starting(terms))
     async with Recourse.connect() as recourse:
         try:
-            await recourse.start(terms, chosen, provider=provider, emails=emails)
+            await recourse.start(terms, chosen, provider=provider, emails=emails, state=came)
         except ValueError as error:
             raise Stop(f"The order cannot start: {error}.") from error
         taken_up = await recourse.order(order_id).soon_written()
@@ -142,6 +151,19 @@ async def start(
             queue = recourse.task_queue
             console().print(f"No worker has picked it up yet: run one on the task queue {queue}.")
     return DONE
+
+
+def read_state_file(file: Path) -> OpeningState:
+    """Where an order stands that began elsewhere. Raises Stop with a sentence for each key that cannot be used."""
+    try:
+        return OpeningState.model_validate(read_json(file.read_text(encoding="utf-8")))
+    except ValidationError as error:
+        wrong = [f"{where} {why}" for where, why in unfit(error.errors()).items()]
+        raise Stop(f"{file} cannot be used: {'; '.join(wrong)}.") from error
+    except OSError as error:
+        raise Stop(f"{file} cannot be read: {error.strerror}.") from error
+    except ValueError as error:
+        raise Stop(f"{file} is not JSON that can be used: {error}.") from error
 
 
 def read_terms(

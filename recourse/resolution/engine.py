@@ -20,7 +20,7 @@ from recourse.resolution.model.outcome import Outcome, Refused
 from recourse.resolution.model.payment_events import LegsFailed, PaymentFailed
 from recourse.resolution.model.payments import Leg, LegAnswer, Sums
 from recourse.resolution.model.reading import Message
-from recourse.resolution.model.record import as_sent, beginning, hidden_counts, make_entry
+from recourse.resolution.model.record import as_sent, beginning
 from recourse.resolution.model.refusals import Refusal
 from recourse.resolution.model.step import Adopted, Answer, Answered, Step
 from recourse.resolution.model.vocabulary import Party
@@ -29,8 +29,9 @@ from recourse.resolution.rules.clocks import Clock, is_over, next_clock, over_at
 from recourse.resolution.rules.decide import decide, decide_clock
 from recourse.resolution.rules.decision import Decision
 from recourse.resolution.rules.former_paying import make_failed, make_paid, payment_due
+from recourse.resolution.rules.importing import import_order
 from recourse.resolution.rules.paying import make_payments, take_answers, waiting_legs
-from recourse.resolution.shown.answering import entry_content, outcome_of, unrecorded
+from recourse.resolution.shown.answering import add_entry, entry_content, imported_content, outcome_of, unrecorded
 from recourse.resolution.shown.notices import notices
 from recourse.resolution.shown.summary import summary
 
@@ -93,13 +94,20 @@ class OrderEngine:
         engine.order, engine.steps = order, steps
         return engine
 
-    def opening(self) -> Plan:
-        """Step 0: the order exists, all of its money is in escrow, and its record has begun."""
+    def opening(self, now: datetime | None = None, offsets: Offsets | None = None) -> Plan:
+        """Step 0: the order exists, all of its money is in escrow, and its record has begun. One that began elsewhere
+        comes here at `now`, with these offsets of the policy's time zone."""
         order = self.order
         if order.opening.opening_salt is not None:
             order = order.model_copy(update={"record_hash": beginning(order.opening)})
-        lines = collected(order.terms.price + order.terms.service_fee)
-        return Plan(self._step(order, order.terms.ordered_at, ledger=lines), order)
+        lines = collected(order.price + order.service_fee)
+        imported = import_order(order.opening, now or order.terms.ordered_at, offsets)
+        if imported is None:
+            return Plan(self._step(order, order.terms.ordered_at, ledger=lines), order)
+        order, entry = add_entry(imported.order, imported.now, imported_content(imported))
+        money = {"ledger": lines + ledger_lines(self.order, order), "payments": leg_rows(self.order, order)}
+        step = self._step(order, imported.now, entry=entry, **money)
+        return Plan(step, order, events=tuple(imported.events))
 
     def fence(self, now: datetime) -> Plan:
         """A step in which nothing happens. It is written only where the database has no step that this engine lacks,
@@ -223,11 +231,7 @@ class OrderEngine:
             # A retry in vain is nothing that anybody is notified of; only the next try has a new instant.
             return Plan(self._step(decision.order, decision.now), decision.order, events=events)
         content = entry_content(decision, before, decided.message, decided.clock, decided.refusal)
-        entry = make_entry(decision.order, decision.now, content)
-        hidden = hidden_counts(decision.order, content)
-        order = decision.order.model_copy(
-            update={"record_length": entry.number, "record_hash": entry.hash, "hidden_from": hidden}
-        )
+        order, entry = add_entry(decision.order, decision.now, content)
         message, answer = decided.message, None
         if message is not None:
             outcome = outcome_of(decision, order, entry, message, decided.refusal)

@@ -14,6 +14,7 @@ from temporalio.service import RPCError
 from recourse.database.pool import AWAY
 from recourse.database.pool import unreachable as away
 from recourse.errors import (
+    BadOpening,
     DatabaseUnreachable,
     NoSuchGroup,
     NoSuchOrder,
@@ -188,6 +189,13 @@ FAILURES: dict[type[Exception], Callable[[Any], Failure]] = {
     RequestValidationError: _unreadable,
     AnyHTTPException: _failed,
     NoSuchOrder: lambda error: Failure(404, "no_such_order", "There is no such order.", detail=str(error)),
+    BadOpening: lambda error: Failure(
+        422,
+        "bad_opening",
+        "The order cannot begin like this.",
+        detail="What is said of it contradicts itself.",
+        details={"contradictions": error.contradictions},
+    ),
     OrderExists: lambda error: Failure(409, "order_exists", "This order id is taken.", detail=str(error)),
     NoSuchGroup: lambda error: Failure(404, "no_such_group", "There is no such group.", detail=str(error)),
     NotOfTheGroup: lambda error: Failure(409, "not_of_the_group", "Its group takes no such order.", detail=str(error)),

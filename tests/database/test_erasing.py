@@ -28,7 +28,7 @@ EVERYBODY = ["client", "freelancer", "operator"]
 # Texts that are no words of a person: ids, codes, hashes, the kind of a file, which goes with its title, and what a
 # payment provider says.
 STAYS = {"command_id", "id", "order_id", "operator", "reason", "sha256", "kind", "record_hash", "currency"}
-STAYS |= {"leg", "legs", "blocked", "reference", "former", "for_", "taken_by"}
+STAYS |= {"leg", "legs", "blocked", "reference", "former", "for_", "taken_by", "imported"}
 ERASE = "SELECT erase_order($1, $2, $3, 'asked for it', 'Art. 17(1)(b) GDPR')"
 
 

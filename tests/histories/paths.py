@@ -20,6 +20,7 @@ from recourse.database.steps import record_step
 from recourse.local.temporal import LocalTemporal, find_program
 from recourse.policies import load_policy
 from recourse.resolution.engine import OrderEngine
+from recourse.resolution.model.opening_state import OpeningState
 from recourse.resolution.model.order import Opening
 from recourse.runtime.actors import Actors
 from recourse.runtime.encryption import Encryption
@@ -330,6 +331,21 @@ async def days_that_do_not_count(on: Ground) -> list[Kept]:
         return [await history(market.handle(order_id))]
 
 
+async def came_from_elsewhere(on: Ground) -> list[Kept]:
+    """An order that began elsewhere, with a request that is answered here; some days do not count."""
+    async with on.marketplace() as market:
+        changes = {"answers.pause": ["saturday", "sunday"], "answers.time_zone": "Asia/Beirut"}
+        terms = market.terms(ordered_at=datetime.now(UTC) - timedelta(days=9))
+        asked_at = terms.ordered_at + timedelta(days=8)
+        request = {"kind": "cancel", "by": "client", "opened_at": asked_at, "comment": "We stopped."}
+        request["answer_due_at"] = asked_at + timedelta(days=6)
+        said = {"phase": "delivered", "since": asked_at, "due_at": asked_at, "refunded": 1_000, "request": request}
+        policy, state = load_policy("resolution_center", changes), OpeningState.model_validate(said)
+        await market.recourse.start(terms, policy, state=state)
+        await market.by("freelancer", terms.order_id, "decline", command_id="no")
+        return [await history(market.handle(terms.order_id))]
+
+
 async def request_cancellation(on: Ground) -> list[Kept]:
     """Somebody presses Request Cancellation in the Temporal UI."""
     async with on.marketplace() as market:
@@ -372,6 +388,7 @@ PATHS: dict[str, Callable[[Ground], Awaitable[list[Kept]]]] = {
     "actors-unproven": actors_unproven,
     "bad-starts": bad_starts,
     "begun-by-a-command": begun_by_a_command,
+    "came-from-elsewhere": came_from_elsewhere,
     "database-away": database_away,
     "days-that-do-not-count": days_that_do_not_count,
     "flood": flood,

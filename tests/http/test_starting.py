@@ -134,3 +134,23 @@ async def test_addresses_that_cannot_be_kept_are_no_fault_of_the_call(
     await pool.execute("ALTER TABLE elsewhere RENAME TO contacts")
     assert (await by("service").post("/orders", body)).status_code == 201
     assert await pool.fetchval("SELECT email FROM contacts") == "c@example.org"
+
+
+async def test_an_order_that_began_elsewhere_comes_as_it_was(marketplace: Marketplace, by: Callers) -> None:
+    agreed = terms(marketplace, ordered_at="2025-03-03T09:00:00Z")
+    state = {"phase": "in_progress", "since": "2025-03-03T09:00:00Z", "due_at": "2999-03-08T09:00:00Z", "released": 500}
+    body = {"terms": agreed, "policy": "upwork", "state": state}
+    started = await by("service").post("/orders", body)
+    assert started.status_code == 201
+    assert (await by("client").get(started.headers["location"])).json()["due_at"] == "2999-03-08T09:00:00Z"
+    other = await by("service").post("/orders", {**body, "state": {**state, "released": 600}})
+    assert (other.status_code, other.json()["code"]) == (409, "order_exists")
+
+    wrong = {**state, "revisions": 1, "released": 10_001}
+    refused = await by("service").post("/orders", {"terms": terms(marketplace), "state": wrong})
+    assert (refused.status_code, refused.json()["code"]) == (422, "bad_opening")
+    assert [one.split(":")[0] for one in refused.json()["details"]["contradictions"]] == [
+        "state.since",
+        "state.revisions",
+        "state.released, refunded",
+    ]

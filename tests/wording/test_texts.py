@@ -66,7 +66,7 @@ NEEDED: dict[str, dict[str, Collection[str]]] = {
         "arrow": DECIDING,
         "at_once": set(CLOCKS) - {"settlement", "settlement_retry"},
     },
-    "command": {"past": PEOPLE, "arrow": PEOPLE - UNDRAWN, "answer": get_args(NoticeAnswer)},
+    "command": {"past": PEOPLE | {"imported"}, "arrow": PEOPLE - UNDRAWN, "answer": get_args(NoticeAnswer)},
     "refusal": {"message": CODES, "page": CODES},
     "attestation": {"claim": {"discussed", "tried_to_resolve", "agreed_compensation"}},
     "visibility": {"choice": get_args(v.Visibility)},

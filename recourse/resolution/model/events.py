@@ -19,6 +19,7 @@ from recourse.resolution.model.case_events import (
     SettlementOffered,
 )
 from recourse.resolution.model.durations import Duration
+from recourse.resolution.model.opening_state import Imported
 from recourse.resolution.model.order import Resolution
 from recourse.resolution.model.payment_events import (
     DebtRecorded,
@@ -33,6 +34,7 @@ from recourse.resolution.model.payment_events import (
     PaidBeyond,
     PaymentFailed,
     PaymentMade,
+    SettlementDue,
 )
 from recourse.resolution.model.standing import ClocksMoved, HoldLifted, OrderHeld
 from recourse.resolution.model.vocabulary import (
@@ -205,12 +207,6 @@ class CancellationUndone(Frozen):
     by_ruling: bool = Field(default=False, description="Whether an operator ruled so.")
 
 
-class SettlementDue(Frozen):
-    """The hold is over: the money is to move now."""
-
-    event: Literal["settlement_due"] = "settlement_due"
-
-
 class AutoCompleteStopped(Frozen):
     """`left` is what it had left at the instant at which that counts which stops it."""
 
@@ -251,7 +247,8 @@ class FollowedUp(Frozen):
 
 
 Event = Annotated[
-    RequirementsSubmitted
+    Imported
+    | RequirementsSubmitted
     | Delivered
     | RevisionRequested
     | Completed

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field
 
 # Larger floats stand for more than one whole number.
 _LARGEST_FLOAT = 2**53
+LATEST = datetime(9000, 1, 1, tzinfo=UTC)  # later, a deadline could lie beyond what a calendar holds
 _NUMBER = re.compile(r"[-+._eE0-9\s]*")
 _KEPT_OF_THE_UNREADABLE = 2_000
 # Unicode's categories of controls, formats, surrogates, and separators of lines and paragraphs.

@@ -63,9 +63,9 @@ def fee_returned(order: Order, refunded: int) -> int:
 
 def extra_fee(order: Order, amount: int) -> int:
     """The service fee of one more extra: that of all extras, by what the order was opened with, less what earlier
-    extras paid (rules, 16)."""
+    extras paid (rules, 16). Elsewhere they may have paid more."""
     terms = order.terms
-    return round_half_up(terms.service_fee * (order.extras + amount), terms.price) - order.extra_fees
+    return max(round_half_up(terms.service_fee * (order.extras + amount), terms.price) - order.extra_fees, 0)
 
 
 def at_the_end(order: Order, gross: int, ending: Literal["canceled", "completed"]) -> Sums:

@@ -18,9 +18,10 @@ from recourse.resolution.model.data_version import (
 from recourse.resolution.model.dispute import Case, ExpiredOffer, Proposal, Request
 from recourse.resolution.model.durations import Duration
 from recourse.resolution.model.fields import Name, Secret
+from recourse.resolution.model.opening_state import OpeningState
 from recourse.resolution.model.payments import Leg, Sums
 from recourse.resolution.model.policy import Policy
-from recourse.resolution.model.standing import Hold, Standstill
+from recourse.resolution.model.standing import Away, Hold, Standstill
 from recourse.resolution.model.terms import Terms
 from recourse.resolution.model.vocabulary import (
     ExemptBecause,
@@ -33,6 +34,7 @@ from recourse.resolution.model.vocabulary import (
     Rating,
     SettlementStatus,
     Visibility,
+    if_any,
     unless_default,
 )
 
@@ -53,6 +55,7 @@ class Opening(Frozen):
     provider: Name = Field(
         default="ledger", description="The name of the payment provider; `ledger` is the built-in one."
     )
+    state: Annotated[OpeningState | None, Since(2)] = if_any("Where an order stands that began elsewhere.")
     made_for: Annotated[Version, Field(description="Set by Recourse's own clients; others leave it out.")] = (
         DATA_VERSION
     )
@@ -89,13 +92,6 @@ class AutoComplete(Frozen):
     took_back: tuple[Party, ...] = ()
 
 
-class Away(Frozen):
-    """A party's absence: its own answer windows stand still from then on until then."""
-
-    since: AwareDatetime
-    until: AwareDatetime
-
-
 class Feedback(Frozen):
     """One review, by one party about the other."""
 
@@ -110,6 +106,7 @@ class Order(Frozen):
 
     Until `cases_until` a case can be opened after completion; `late_cases`: who has opened one. `beyond`: what a party
     was paid beyond its part and keeps, which the platform bears; `debts`: what it owes the platform.
+    `imported`: the digest of the state with which it came from elsewhere. The state itself is in its record alone.
     """
 
     opening: Opening
@@ -167,6 +164,7 @@ class Order(Frozen):
     late_cases: tuple[Party | Literal["operator"], ...] = unless_default(())
     beyond: Annotated[dict[Party, int], Since(2)] = unless_default({})
     debts: dict[Party, int] = unless_default({})
+    imported: str | None = unless_default(None)
     made_for: Version = DATA_VERSION
     needs: Version = FIRST
 

@@ -8,6 +8,12 @@ from recourse.resolution.model.payments import Sums
 from recourse.resolution.model.vocabulary import Frozen, Party, if_any
 
 
+class SettlementDue(Frozen):
+    """The hold is over: the money is to move now."""
+
+    event: Literal["settlement_due"] = "settlement_due"
+
+
 class MoneyMoved(Frozen):
     """`told`: the parties hear of it by itself, because the money had been held or its provider had failed.
     `rest_at`: more became owed while this payment was being retried; when that is paid."""

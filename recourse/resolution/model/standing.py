@@ -45,3 +45,10 @@ class ClocksMoved(Frozen):
 
     event: Literal["clocks_moved"] = "clocks_moved"
     length: Duration = Field(description="How long it stood still; its deadlines move by so much.")
+
+
+class Away(Frozen):
+    """A party's absence: its own answer windows stand still from then on until then."""
+
+    since: AwareDatetime
+    until: AwareDatetime

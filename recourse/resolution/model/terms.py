@@ -1,6 +1,5 @@
 """What was ordered: the parties, the money in minor units, and the time it may take."""
 
-from datetime import UTC, datetime
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, AwareDatetime, Field, model_validator
@@ -8,10 +7,9 @@ from pydantic import AfterValidator, AwareDatetime, Field, model_validator
 from recourse.resolution.model.amounts import LARGEST
 from recourse.resolution.model.data_version import Since
 from recourse.resolution.model.durations import Duration
-from recourse.resolution.model.fields import AnInstant, WholeNumber, whole_second
+from recourse.resolution.model.fields import LATEST, AnInstant, WholeNumber, whole_second
 from recourse.resolution.model.vocabulary import Frozen, Party, if_any
 
-_LATEST = datetime(9000, 1, 1, tzinfo=UTC)  # later, a deadline could lie beyond what a calendar holds
 LARGEST_AMOUNT = 2**53 - 1
 Amount = Annotated[int, Field(strict=True, ge=0, le=LARGEST_AMOUNT), WholeNumber]
 Id = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f/]+$")]
@@ -55,7 +53,7 @@ class Terms(Frozen):
     service_fee: Annotated[int, Field(strict=True, ge=0, le=LARGEST), WholeNumber] = Field(
         default=0, description="The fee that the client pays on top, in minor units."
     )
-    ordered_at: Annotated[AwareDatetime, Field(lt=_LATEST), AnInstant, AfterValidator(whole_second)] = Field(
+    ordered_at: Annotated[AwareDatetime, Field(lt=LATEST), AnInstant, AfterValidator(whole_second)] = Field(
         description="When it was ordered, to the second."
     )
     delivery_time: Duration = Field(description="Time to deliver, such as `5d`.")

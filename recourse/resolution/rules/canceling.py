@@ -127,10 +127,10 @@ def _amount_of(decision: Decision, command: MakeRequest, party: Party) -> int | 
     """The gross that a cancel request offers: as named, or the least that it may be where the policy has no amount."""
     if command.amount is not None or party in decision.order.policy.requests.cancel.amount_from:
         return command.amount
-    return _least(decision, party)
+    return least_gross(decision, party)
 
 
-def _least(decision: Decision, party: Party) -> int:
+def least_gross(decision: Decision, party: Party) -> int:
     """The least gross that a party may offer: what is released, and a client's compensation where it needs approval
     (rules, 16)."""
     order = decision.order
@@ -151,7 +151,7 @@ def _check_words(decision: Decision, command: MakeRequest, party: Party, checks:
 
 def _check_amount(decision: Decision, command: MakeRequest, party: Party, checks: Checks) -> None:
     order, chosen = decision.order, decision.order.policy.requests.cancel
-    least, most = _least(decision, party), gross_bounds(order)[1]
+    least, most = least_gross(decision, party), gross_bounds(order)[1]
     if party not in chosen.amount_from:
         most = least
     no_agreement = command.no_agreement and chosen.no_agreement
@@ -209,7 +209,7 @@ def _ask(decision: Decision, command: MakeRequest, party: Party, amount: int | N
     to_operator = no_agreement or chosen.operator_review
     asked: Party = "freelancer" if party == "client" else "client"
     due, reminder = answer_window(decision, "cancel", asked)
-    least = _least(decision, party)
+    least = least_gross(decision, party)
     decision.happen(
         RequestOpened(
             number=order.requests + 1,

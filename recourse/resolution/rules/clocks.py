@@ -7,8 +7,9 @@ from typing import Literal, get_args
 from pydantic import AwareDatetime
 
 from recourse.resolution.model.data_version import FIRST
-from recourse.resolution.model.events import FollowedUp, SettlementDue
+from recourse.resolution.model.events import FollowedUp
 from recourse.resolution.model.order import Order
+from recourse.resolution.model.payment_events import SettlementDue
 from recourse.resolution.model.vocabulary import PARTIES, Frozen
 from recourse.resolution.rules.cases import end_mediation_by_silence, open_dormant_case
 from recourse.resolution.rules.decision import Decision

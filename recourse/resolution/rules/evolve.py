@@ -44,12 +44,12 @@ from recourse.resolution.model.events import (
     RequirementsSubmitted,
     ResolutionChanged,
     RevisionRequested,
-    SettlementDue,
     TimeGiven,
     WentAway,
 )
 from recourse.resolution.model.money import fee_returned
-from recourse.resolution.model.order import AutoComplete, Away, Feedback, Order
+from recourse.resolution.model.opening_state import Imported
+from recourse.resolution.model.order import AutoComplete, Feedback, Order
 from recourse.resolution.model.payment_events import (
     DebtRecorded,
     LegBlocked,
@@ -63,10 +63,12 @@ from recourse.resolution.model.payment_events import (
     PaidBeyond,
     PaymentFailed,
     PaymentMade,
+    SettlementDue,
 )
-from recourse.resolution.model.standing import ClocksMoved, Hold, HoldLifted, OrderHeld, Standstill
+from recourse.resolution.model.standing import Away, ClocksMoved, Hold, HoldLifted, OrderHeld, Standstill
 from recourse.resolution.model.vocabulary import PARTIES, Party, SettlementStatus
 from recourse.resolution.rules.evolve_disputes import answers_moved, case_changes, request_changes, with_party
+from recourse.resolution.rules.evolve_import import import_changes
 from recourse.resolution.rules.evolve_payments import payment_changes
 from recourse.resolution.rules.evolve_still import moved_on, without_hold
 
@@ -78,6 +80,8 @@ def evolve(order: Order, event: Event, now: datetime) -> Order:
 
 def _changes(order: Order, event: Event, now: datetime) -> dict[str, Any]:
     match event:
+        case Imported():
+            return import_changes(order, event.state, now)
         case RequirementsSubmitted():
             return {"phase": "in_progress", "due_at": event.due_at}
         case Delivered():

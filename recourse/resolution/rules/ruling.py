@@ -5,10 +5,11 @@ from datetime import timedelta
 from recourse.resolution.model.case_events import AppealOpened, AppealUndecided, CaseClosed, CaseReminded, RulingMade
 from recourse.resolution.model.commands import Appeal
 from recourse.resolution.model.dispute import Case
-from recourse.resolution.model.events import PartRefunded, RequestReopened, ResolutionChanged, SettlementDue
+from recourse.resolution.model.events import PartRefunded, RequestReopened, ResolutionChanged
 from recourse.resolution.model.money import late_refund_bounds
 from recourse.resolution.model.operator_commands import Rule
 from recourse.resolution.model.order import Order
+from recourse.resolution.model.payment_events import SettlementDue
 from recourse.resolution.model.refusals import Checks
 from recourse.resolution.model.vocabulary import FallbackEnd, Party
 from recourse.resolution.rules.cases import check_case, check_gross, check_taker, ruled_before

@@ -5,6 +5,7 @@ from typing import assert_never
 
 from recourse.resolution.model.durations import time_counted, window_end
 from recourse.resolution.model.order import Order
+from recourse.resolution.model.policy import Policy
 from recourse.resolution.model.vocabulary import Party, RequestKind, Silence
 from recourse.resolution.model.zones import Offsets, offsets_of
 from recourse.resolution.rules.decision import Decision
@@ -12,7 +13,15 @@ from recourse.resolution.rules.decision import Decision
 
 def answer_window(decision: Decision, kind: RequestKind, asked: Party) -> tuple[datetime, datetime | None]:
     """The instants of the deadline and of the reminder, for an offer that is put to `asked` now."""
-    policy, time = decision.order.policy, decision.time
+    length, reminder = lengths(decision.order.policy, kind, asked)
+    windows = AnswerTime(decision)
+    # The window of a party that is away begins when it is back.
+    start = decision.order.away_until(asked, decision.now) or decision.time
+    return windows.end(start, length), None if reminder is None else windows.end(start, reminder)
+
+
+def lengths(policy: Policy, kind: RequestKind, asked: Party) -> tuple[timedelta, timedelta | None]:
+    """The time that `asked` has for its answer, and the time until it is reminded."""
     requests, undo = policy.requests, policy.undo
     reminder: timedelta | None
     match kind:
@@ -32,10 +41,7 @@ def answer_window(decision: Decision, kind: RequestKind, asked: Party) -> tuple[
             reminder = reminder if reminder is not None and reminder < length else None
         case _:
             assert_never(kind)
-    windows = AnswerTime(decision)
-    # The window of a party that is away begins when it is back.
-    start = decision.order.away_until(asked, time) or time
-    return windows.end(start, length), None if reminder is None else windows.end(start, reminder)
+    return length, reminder
 
 
 class AnswerTime:
@@ -50,6 +56,13 @@ class AnswerTime:
     def end(self, start: datetime, length: timedelta) -> datetime:
         """When so much time has passed since then."""
         return window_end(start, length, self._pauses, self._offsets)
+
+    def before(self, end: datetime, length: timedelta) -> datetime:
+        """Since when so much time will have passed then."""
+        start = end - length
+        while (missing := length - time_counted(start, end, self._pauses, self._offsets)) > timedelta(0):
+            start -= missing
+        return start
 
     def moved(self, deadline: datetime, since: datetime, until: datetime) -> datetime:
         """A deadline that has, at `until`, what it had left at `since`."""

@@ -13,12 +13,16 @@ from recourse.resolution.model.order import Order
 from recourse.resolution.model.outcome import Applied, NextClock, Outcome, Refused, RequestSummary
 from recourse.resolution.model.payment_events import DebtRecorded, LegBlocked, LegPaid
 from recourse.resolution.model.reading import Message
+from recourse.resolution.model.record import hidden_counts, make_entry
 from recourse.resolution.model.refusals import SENTENCES, Refusal, RefusalCode
 from recourse.resolution.model.step import RecordEntry
 from recourse.resolution.model.vocabulary import PARTIES
 from recourse.resolution.rules.clocks import Clock, next_clock
 from recourse.resolution.rules.decision import Decision
 from recourse.resolution.shown.turn import turn
+
+# What no command, but the first entry of an order that began elsewhere is called.
+IMPORTED = "imported"
 
 
 def entry_content(
@@ -58,6 +62,28 @@ def entry_content(
     private_review = any(isinstance(event, FeedbackLeft) and event.visibility == "private" for event in events)
     unseen = private_review or (command is not None and command.unseen)
     return AppliedEntry(**sent, **happened, confidential=unseen)
+
+
+def imported_content(decision: Decision) -> EntryContent:
+    """What the record of an order that began elsewhere begins with."""
+    order = decision.order
+    return AppliedEntry(
+        at=decision.now,
+        actor=Actor(role="system", id="import"),
+        command=IMPORTED,
+        command_id=IMPORTED,
+        **{"from": decision.before.phase},
+        to=order.phase,
+        events=tuple(decision.events),
+        money=balances(order),
+    )
+
+
+def add_entry(order: Order, at: datetime, said: EntryContent) -> tuple[Order, RecordEntry]:
+    """The order with one more entry in its record, and that entry."""
+    entry, hidden = make_entry(order, at, said), hidden_counts(order, said)
+    changes = {"record_length": entry.number, "record_hash": entry.hash, "hidden_from": hidden}
+    return order.model_copy(update=changes), entry
 
 
 def _without_private(event: Event) -> Event:

@@ -45,11 +45,11 @@ from recourse.resolution.model.events import (
     RequirementsSubmitted,
     ResolutionChanged,
     RevisionRequested,
-    SettlementDue,
     TimeGiven,
     WentAway,
 )
 from recourse.resolution.model.notice import Notice, NoticeName, Receiver
+from recourse.resolution.model.opening_state import Imported
 from recourse.resolution.model.order import Order
 from recourse.resolution.model.payment_events import (
     DebtRecorded,
@@ -64,6 +64,7 @@ from recourse.resolution.model.payment_events import (
     PaidBeyond,
     PaymentFailed,
     PaymentMade,
+    SettlementDue,
 )
 from recourse.resolution.model.payments import PAID_TO, leg_name
 from recourse.resolution.model.standing import ClocksMoved, HoldLifted, OrderHeld
@@ -177,7 +178,8 @@ def _told(before: Order, event: Event, after: Order) -> Iterator[tuple[Receiver,
             if event.told:
                 yield "operator", "note_received"
         case (
-            DueDateMoved()
+            Imported()
+            | DueDateMoved()
             | PartRefunded()
             | PartReleased()
             | ResolutionChanged()

@@ -7,18 +7,16 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Response
 from fastapi.responses import JSONResponse, StreamingResponse
-from pydantic import AfterValidator, Field
 
 from recourse.database.lists import Wanted, list_orders
 from recourse.resolution.model.notice import Notice
 from recourse.resolution.model.record import Export
-from recourse.resolution.model.terms import Terms
-from recourse.resolution.model.vocabulary import PARTIES, Frozen, Party
+from recourse.resolution.model.vocabulary import PARTIES
 from recourse.resolution.shown.looking_ahead import Actions
 from recourse.resolution.shown.views import OrderView
-from recourse.runtime.addresses import LONGEST, read_address
 from recourse.runtime.currencies import UnusableCurrency
 from recourse.runtime.names import workflow_id
+from recourse.starter.start_order import StartOrder
 from recourse.web.access import Caller, OrderId, TheOperator, TheReader, TheSite, answers, service_only
 from recourse.web.api.bodies import TokenRoute
 from recourse.web.api.shapes import OrderList, Started
@@ -27,20 +25,6 @@ from recourse.web.problems import malformed
 
 router = APIRouter(tags=["orders"], route_class=TokenRoute)
 
-
-def _address(text: str) -> str:
-    try:
-        read_address(text)
-    except ValueError as error:
-        raise ValueError(f"is {error}") from None
-    return text
-
-
-Email = Annotated[
-    str,
-    AfterValidator(_address),
-    Field(description="One address, `name@domain`.", max_length=LONGEST, json_schema_extra={"format": "idn-email"}),
-]
 After = Annotated[str, Query(description="The `next` of the page before.", max_length=300, pattern=r"^[^\x00]*$")]
 AfterNotice = Annotated[
     str, Query(description="The id of the last notice of the page before.", max_length=300, pattern=r"^[^\x00]*$")
@@ -51,18 +35,6 @@ OfGroup = Annotated[
 ]
 # What another machine's clock may be ahead of ours when it says that an order was placed just now.
 CLOCKS_DIFFER = timedelta(minutes=5)
-
-
-class StartOrder(Frozen):
-    """What an order starts with. `policy` is one of those that this server was started with."""
-
-    terms: Terms = Field(description="What was ordered.")
-    policy: str = Field(default="resolution_center", description="The name of a policy that this server has.")
-    provider: Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00]*$")] = Field(
-        default="ledger", description="The name of the payment provider."
-    )
-    client_email: Email | None = Field(default=None, description="Where the client gets notices by mail.")
-    freelancer_email: Email | None = Field(default=None, description="Where the freelancer gets notices by mail.")
 
 
 @router.post(
@@ -81,11 +53,9 @@ async def start_order(site: TheSite, body: StartOrder, response: Response) -> St
         raise malformed(policy=f"is not one of {', '.join(sorted(site.policies))}; `serve --policy FILE` adds one")
     if terms.ordered_at > site.now() + CLOCKS_DIFFER:
         raise malformed(**{"terms.ordered_at": "lies in the future"})
-    given: dict[Party, str | None] = {"client": body.client_email, "freelancer": body.freelancer_email}
-    emails = {role: email for role, email in given.items() if email}
     async with patient(site.patience):
         try:
-            await site.recourse.start(terms, policy, provider=body.provider, emails=emails)
+            await site.recourse.start(terms, policy, provider=body.provider, emails=body.emails, state=body.state)
         except UnusableCurrency as error:
             raise malformed(**{"terms.currency": str(error)}) from error
     can_be_read = await site.recourse.order(terms.order_id).soon_written()

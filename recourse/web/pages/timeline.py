@@ -38,6 +38,7 @@ from recourse.resolution.model.events import (
 )
 from recourse.resolution.model.fields import visible
 from recourse.resolution.model.money import Balances
+from recourse.resolution.model.opening_state import Imported, OpeningState
 from recourse.resolution.model.payment_events import (
     DebtRecorded,
     LegBlocked,
@@ -51,11 +52,11 @@ from recourse.resolution.model.payment_events import (
 )
 from recourse.resolution.model.payments import Sums
 from recourse.resolution.model.record import ExportedEntry, Reader
-from recourse.resolution.model.vocabulary import RequestKind
+from recourse.resolution.model.vocabulary import Party, RequestKind
 from recourse.resolution.shown.views import RequestView
 from recourse.web.pages.outlook import Row, money_rows
 from recourse.wording import texts
-from recourse.wording.english import as_words, capital, span, word
+from recourse.wording.english import PHASES, as_words, capital, span, word
 
 _ASKS = texts("request", "asks")
 _STATUSES = texts("request_status", "name")
@@ -133,18 +134,18 @@ def offer(entries: Sequence[ExportedEntry], request: RequestView | None, reader:
     if request is None or request.status != "open":
         return None
     for entry in reversed(entries):
-        content = entry.parsed
-        if content and puts_offer(entry, request.version):
-            who = _who(content.actor, reader)
-            said = str(content.fields.get("comment") or "").strip()
+        if made := puts_offer(entry, request.version):
+            who = _side(made.by, reader)
+            said = (made.comment or "").strip()
             return (f"{who} {'write' if who == 'You' else 'writes'}", said) if said else None
     return None
 
 
-def puts_offer(entry: ExportedEntry, version: int) -> bool:
-    """Whether this entry put the offer of this version on the table."""
-    made = _events(entry.parsed) if entry.parsed else ()
-    return any(isinstance(one, RequestOpened | RequestCountered) and one.version == version for one in made)
+def puts_offer(entry: ExportedEntry, version: int) -> RequestOpened | RequestCountered | None:
+    """What of this entry put the offer of this version on the table."""
+    events = _events(entry.parsed) if entry.parsed else ()
+    made = (one for one in events if isinstance(one, RequestOpened | RequestCountered))
+    return next((one for one in made if one.version == version), None)
 
 
 def _entry(number: int, content: EntryContent, reader: Reader, details: "_Details") -> TimelineEntry:
@@ -167,7 +168,7 @@ def _entry(number: int, content: EntryContent, reader: Reader, details: "_Detail
         (word(_REFUSED, content.code),)
         if isinstance(content, RefusedEntry)
         else tuple(line for event in events for line in details.of(event)),
-        tuple(_quotes(fields, content.private or {})),
+        tuple(_quotes(_fields(content), content.private or {})),
         Evidence(**{key: str(fields[key]) for key in ("title", "kind", "sha256", "address")})
         if content.command == "add_evidence" and not refused
         else None,
@@ -179,13 +180,17 @@ def _entry(number: int, content: EntryContent, reader: Reader, details: "_Detail
 def _who(actor: Actor | None, reader: Reader) -> str:
     match actor.role if actor else None:
         case "client" | "freelancer" as party:
-            return "You" if party == reader else f"The {party}"
+            return _side(party, reader)
         case "operator":
             return f"Operator {actor.id}" if actor and reader == "operator" else "An operator"
         case "system":
-            return "By the clock"
+            return "By the clock" if actor and actor.id == "clock" else "The marketplace"
         case None:
             return "Somebody"
+
+
+def _side(party: Party, reader: Reader) -> str:
+    return "You" if party == reader else f"The {party}"
 
 
 def _headline(content: EntryContent) -> str:
@@ -202,6 +207,12 @@ def _headline(content: EntryContent) -> str:
             return "Canceled the order" if alone else f"Asked {kind}"
         case AppliedEntry():
             return word(_COMMANDS, content.command)
+
+
+def _fields(content: EntryContent) -> Mapping[str, Any]:
+    """What somebody said; an order that began elsewhere came with the words of its request."""
+    brought = next((event.state.request for event in _events(content) if isinstance(event, Imported)), None)
+    return {"comment": brought.comment} if brought else content.fields
 
 
 def _quotes(fields: Mapping[str, Any], private: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -223,6 +234,8 @@ class _Details:
     def of(self, event: Event | OtherEvent) -> Iterator[str]:
         """What came of it, in sentences."""
         match event:
+            case Imported():
+                yield from self._imported(event.state)
             case RequestOpened():
                 if event.reason:
                     yield f"Reason: {as_words(event.reason)}."
@@ -273,6 +286,11 @@ class _Details:
                 yield "Nobody decided the appeal in time, so the ruling stands."
             case _:
                 return
+
+    def _imported(self, state: OpeningState) -> Iterator[str]:
+        yield f"It began elsewhere and came here as {PHASES[state.phase]}."
+        if state.request:
+            yield f"The {state.request.by} asks {_ASKS[state.request.kind]}."
 
     def _offer(self, amount: int | None) -> Iterator[str]:
         if amount is not None and self.kind == "partial_refund":
