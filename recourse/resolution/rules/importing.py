@@ -54,7 +54,8 @@ def opened(opening: Opening, now: datetime) -> Order:
 def _open(decision: Decision, state: OpeningState, waiting: WaitingRequest) -> None:
     order, clock = decision.order, decision.order.auto_complete
     cancels = waiting.kind == "cancel"
-    least = least_gross(decision, waiting.by) if cancels else 0
+    then = Decision(order, waiting.opened_at, waiting.opened_at)
+    least = least_gross(then, waiting.by) if cancels else 0
     amount = least if cancels and waiting.amount is None else waiting.amount
     bound = cancels and amount is not None and order.released < least <= amount
     if clock and clock.completes_at and clock.completes_at <= waiting.opened_at:
