@@ -72,13 +72,14 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
         },
     ),
     "still": (
-        "glimmer",
+        "resolution_center",
         {
             "order.hold_at_most": "24h",
             "order.regret_window": "2h",
-            "requests.cancel.without_approval.client": ["waiting_requirements", "very_late", "regret_window"],
-            "requests.cancel.silence.freelancer_asked": "accept",
-            "answers.away_at_most": "3d",
+            "requests.cancel.without_approval.client": ["very_late", "regret_window"],
+            "requests.kinds": ["cancel"],
+            "undo.by": ["client"],
+            "undo.window": "24h",
             "cases.appeal_window": "3d",
         },
     ),

@@ -1,5 +1,6 @@
 """An order that stands still: its clocks stop, and go on with what they had left (rules, 13 and 14)."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import pytest
@@ -12,9 +13,10 @@ from recourse.resolution.model.vocabulary import PARTIES
 from recourse.resolution.rules.clocks import clocks
 from recourse.resolution.rules.decide import decide
 from recourse.resolution.rules.decision import Decision
+from recourse.resolution.rules.ending import abandon
 from recourse.resolution.rules.paying import pay_all
 from recourse.resolution.rules.standing import go_on
-from recourse.resolution.shown.looking_ahead import Ahead, let_time_pass, preview
+from recourse.resolution.shown.looking_ahead import Ahead, available_actions, let_time_pass, opens_later, preview
 from tests.rules.given import MONDAY, Given, Then, hours, opening
 from tests.rules.marketplaces import VARIANTS
 from tests.rules.test_cases import in_mediation
@@ -148,6 +150,158 @@ class TestMeanwhile:
         given.operator("lift_hold")
 
         assert given.order.due_at == given.now + timedelta(days=5)
+
+    def test_the_operators_reminders_of_such_a_case_wait_too(self) -> None:
+        given = Given()
+        hold(given)
+        given.after("48h")
+        given.operator("open_case", explanation="Both complain.")
+        given.operator("lift_hold")
+
+        assert "operator" not in given.after("71h").told
+        assert given.after("1h").told == {"operator": ["case_reminder"]}
+
+    def test_a_case_that_stops_the_completion_leaves_it_what_it_had(self) -> None:
+        given = Given()
+        given.freelancer("deliver")
+        given.after("24h")
+        hold(given)
+        given.after("24h")
+        given.operator("open_case", explanation="Both complain.")
+        given.operator("lift_hold")
+        given.operator("rule", outcome="continue", explanation="It is as ordered.")
+
+        assert given.view("client")["completes_at"] == given.now + hours(48)
+
+    def test_completion_that_goes_on_meanwhile_does_so_at_the_end(self) -> None:
+        given = Given()
+        given.freelancer("deliver")
+        given.client("request", kind="cancel")
+        given.after("24h")
+        hold(given)
+        given.after("24h")
+        given.freelancer("decline")
+        given.after("24h")
+        given.operator("lift_hold")
+
+        assert given.view("client")["completes_at"] == given.now + hours(72)
+
+    def test_what_moves_an_order_meanwhile_moves_it_until_the_end(self) -> None:
+        """Dormancy counts from the end of the hold: for a command, for two that write, and for a case that ended."""
+        moves: tuple[Callable[[Given], object], ...] = (
+            lambda given: given.freelancer("decline"),
+            lambda given: (given.freelancer("message", comment="Well?"), given.client("message", comment="Well.")),
+        )
+        for move in moves:
+            given = asked(**{"order.dormant_after": "30d", "requests.cancel.window.freelancer_asked": "40d"})
+            if move is not moves[0]:
+                given.client("withdraw")
+            given.after("6d")
+            hold(given)
+            given.after("24h")
+            move(given)
+            given.after("6d")
+            given.operator("lift_hold")
+
+            assert [(clock.name, clock.at) for clock in clocks(given.order)] == [("dormancy", given.now + hours(720))]
+
+    def test_a_case_that_is_taken_back_meanwhile_ended_at_the_end(self) -> None:
+        given = in_mediation(changes={"order.dormant_after": "30d"})
+        given.after("6d")
+        hold(given)
+        given.after("24h")
+        given.client("withdraw")
+        given.engine.order = given.order.model_copy(update={"heard_at": MONDAY})
+        given.after("24h")
+        given.operator("lift_hold")
+
+        assert [(clock.name, clock.at) for clock in clocks(given.order)] == [("dormancy", given.now + hours(720))]
+
+    def test_two_that_wrote_before_a_hold_kept_the_order_awake_for_as_long(self) -> None:
+        given = Given(changes={"order.dormant_after": "30d"})
+        given.after("6d")
+        given.client("message", comment="Well?")
+        given.freelancer("message", comment="Well.")
+        hold(given)
+        given.after("7d")
+        given.operator("lift_hold")
+
+        assert given.order.wrote_at == dict.fromkeys(PARTIES, given.now)
+        assert [(clock.name, clock.at) for clock in clocks(given.order)] == [("dormancy", given.now + hours(720))]
+
+    def test_words_in_the_last_day_of_a_case_stay_too_late(self) -> None:
+        given = in_mediation(changes={"cases.fallback": "for_who_spoke"})
+        opened = given.now
+        given.until(opened + timedelta(days=13, hours=12))
+        given.client("message", comment="Nothing came.")
+        hold(given)
+        given.after("3d")
+        given.operator("lift_hold")
+        given.after("12h")
+
+        assert given.money == (5_275, 4_000, 1_275, 0)
+
+    def test_a_party_that_goes_away_meanwhile_has_what_it_had_when_it_is_back(self) -> None:
+        given = asked(**{"answers.away_at_most": "10d"})
+        hold(given)
+        given.after("24h")
+        given.freelancer("away", until="2025-03-12T09:00:00Z")
+        given.operator("lift_hold")
+
+        assert given.request["answer_due_at"] == datetime.fromisoformat("2025-03-14T09:00:00Z")
+
+    def test_nothing_that_happens_has_a_payment_tried(self) -> None:
+        given = Given(provider="bank")
+        given.provider_works = False
+        given.client("request", kind="cancel")
+        given.freelancer("accept")
+        tried = len(given.attempts)
+        retry_at = given.order.retry_at
+        hold(given)
+        given.provider_works = True
+        given.after("24h")
+        given.client("message", comment="Where is my money?")
+
+        assert len(given.attempts) == tried
+        assert given.order.retry_at == retry_at
+        given.operator("lift_hold")
+        assert given.order.retry_at == retry_at + hours(24)  # type: ignore[operator]
+        given.after("1h")
+        assert given.order.settlement == "settled"
+
+    def test_an_order_that_ends_is_settled_at_the_end(self) -> None:
+        given = Given()
+        hold(given)
+        decision = Decision(given.order, given.now, given.now)
+        abandon(decision)
+        given.engine.order = pay_all(decision)
+        assert given.order.settlement == "held"
+        assert given.money == (0, 0, 0, 10_550)
+        given.after("24h")
+        then = given.operator("lift_hold")
+
+        assert then.fired == ["lift_hold", "settlement"]
+        assert then.told["client"] == ["hold_lifted", "money_settled"]
+        assert given.money == (10_550, 0, 0, 0)
+
+    def test_what_can_still_be_done_has_no_deadline(self) -> None:
+        given = asked()
+        hold(given)
+
+        assert available_actions(given.order, "freelancer", given.now)["decline"].until is None
+        assert "cancel_alone" not in opens_later(given.order, "client", given.now)
+
+    def test_a_hold_that_was_sent_before_a_deadline_comes_before_it(self) -> None:
+        """It waited while the workers were away, and stops the clocks at the instant at which it counts."""
+        given = asked()
+        sent_at = given.now + hours(47)
+        given.now += hours(50)
+        given.operator("hold", **EVIL, sent_at=sent_at.isoformat())
+        assert given.order.open_request is not None
+        given.after("24h")
+        given.operator("lift_hold")
+
+        assert given.request["answer_due_at"] == given.now + hours(1)
 
     def test_lateness_stays(self) -> None:
         given = Given()
