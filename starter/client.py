@@ -11,6 +11,7 @@ from recourse.database.access import DatabaseMissing, NoDatabase
 from recourse.database.orders import write_contacts
 from recourse.policies.calculators import register_installed_calculators
 from recourse.resolution.model.opening_state import OpeningState
+from recourse.resolution.model.order import Order
 from recourse.resolution.model.outcome import Outcome
 from recourse.resolution.model.policy import Policy
 from recourse.resolution.model.terms import Terms
@@ -24,7 +25,7 @@ from recourse.starter.groups import GroupHandle
 from recourse.starter.handle import OrderHandle
 from recourse.starter.messages import stamped, unsendable
 from recourse.starter.reading import Orders, now
-from recourse.starter.starting import Started, start
+from recourse.starter.starting import Started, bring_back, start
 
 TASK_QUEUE = "recourse"
 PATIENCE = timedelta(seconds=60)
@@ -82,7 +83,11 @@ class Recourse(Orders):
             stamped=self.stamped,
             patience=patience,
             signer=self.signer,
+            bring_back=self._bring_back,
         )
+
+    async def _bring_back(self, order: Order, command: str, payload: dict[str, Any]) -> Outcome | None:
+        return await bring_back(self.pool, self.temporal, order, self.task_queue, self.web_url, (command, payload))
 
     def group(self, group: str, *, patience: timedelta = PATIENCE) -> GroupHandle:
         """The group of this id: one command to all of its orders, and where they stand. Nothing is read yet."""

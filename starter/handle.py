@@ -1,7 +1,7 @@
 """One order for a backend: its commands, and where it stands."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -22,6 +22,7 @@ from recourse.resolution.answers import check_build
 from recourse.resolution.model.data_version import NeedsNewerBuild
 from recourse.resolution.model.durations import write_duration
 from recourse.resolution.model.fields import UNNAMED
+from recourse.resolution.model.order import Order
 from recourse.resolution.model.outcome import Applied, Outcome, Refused, read_outcome
 from recourse.resolution.model.reading import read_message
 from recourse.resolution.rules.clocks import is_over
@@ -45,6 +46,10 @@ from recourse.starter.temporal_errors import (
 TRIES = 3
 AGAIN_AFTER = 0.1  # seconds
 LOOKS_FOR = 3.0  # seconds
+
+
+# Sends a command and its payload to an order whose workflow has ended; None: it is to be sent again.
+BringsBack = Callable[[Order, str, dict[str, Any]], Awaitable[Outcome | None]]
 
 
 def answer_to(command: str, payload: Mapping[str, Any], answer: Mapping[str, Any]) -> Outcome:
@@ -80,11 +85,13 @@ class OrderHandle(StoredOrder, Commands):
         stamped: Callable[[Mapping[str, Any]], dict[str, Any]],
         patience: timedelta,
         signer: RecordSigner | None = None,
+        bring_back: BringsBack,
     ) -> None:
         super().__init__(pool, order_id, now, signer)
         self.temporal = temporal
         self._stamped = stamped
         self._patience = patience
+        self._bring_back = bring_back
 
     async def _give(self, command: str, actor: AnyActor, command_id: str | None, /, **fields: Any) -> Outcome:
         given = {name: _plain(value) for name, value in fields.items() if value is not None}
@@ -125,7 +132,7 @@ class OrderHandle(StoredOrder, Commands):
             await self.workflow.signal(command, payload)
         except RPCError as error:
             unless_not_found(error, doing, payload)
-            over = await self._where_it_ended(command, payload)
+            over = await self._take_after_the_end(command, payload)
             if over is None:
                 raise unanswered(doing, "the order was restarting", payload) from error
             return over if isinstance(over, Refused) else None
@@ -146,7 +153,7 @@ class OrderHandle(StoredOrder, Commands):
             return f"the database was set back: `recourse order repair {self.id}` restores it"
         return None
 
-    async def _ask(self, command: str, payload: Mapping[str, Any]) -> Outcome:
+    async def _ask(self, command: str, payload: dict[str, Any]) -> Outcome:
         doing, tries = f"order {self.id} received `{command}`", 0
         while tries < TRIES:
             try:
@@ -163,14 +170,17 @@ class OrderHandle(StoredOrder, Commands):
                 pass  # its workflow ended first; the database knows whether it was decided before
             else:
                 return answer_to(command, payload, answer)
-            over = await self._where_it_ended(command, payload)
+            over = await self._take_after_the_end(command, payload)
             if over is not None:
                 return over
             tries += 1
         raise unanswered(doing, "the order was restarting", payload)
 
-    async def _where_it_ended(self, command: str, payload: Mapping[str, Any]) -> Outcome | None:
-        """The answer of an order that Temporal says is not there; None where it runs after all."""
+    async def _take_after_the_end(self, command: str, payload: dict[str, Any]) -> Outcome | None:
+        """The answer of an order that Temporal says is not there; None where it runs after all.
+
+        What the payment provider reports brings its workflow back.
+        """
         message = read_message(command, {key: value for key, value in payload.items() if key != TOKEN}, UNNAMED)
         try:
             with explaining_database_errors():
@@ -186,6 +196,8 @@ class OrderHandle(StoredOrder, Commands):
             return None
         if first is not None and stored is not None:
             check_build(stored.order, message, first.outcome)
+        if stored is not None and message.brings_back:
+            return await self._bring_back(stored.order, command, payload)
         return unrecorded(self.id, command, message.command_id, "order_closed")
 
     async def is_orphaned(self) -> bool:

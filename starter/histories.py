@@ -28,12 +28,10 @@ from recourse.resolution.model.fields import UNNAMED
 from recourse.resolution.model.order import Opening
 from recourse.resolution.model.step import Step
 from recourse.running import connected_for_work, how_workflows_run
+from recourse.runtime.names import FORMER, SIGNALS
 from recourse.workflows.carried import Carried
 from recourse.workflows.inbound import message_of, number_of, start_of
-from recourse.workflows.order import SIGNALS, WORKFLOWS, signals_of
-
-# The memo that names the run in whose place a run was started.
-FORMER = "former"
+from recourse.workflows.order import WORKFLOWS, signals_of
 
 
 class CannotFollow(Exception):

@@ -14,7 +14,6 @@ from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.enums.v1 import PendingWorkflowTaskState
 from temporalio.api.workflowservice.v1 import SignalWorkflowExecutionRequest
 from temporalio.client import WorkflowExecutionDescription, WorkflowExecutionStatus
-from temporalio.common import WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -26,16 +25,15 @@ from recourse.resolution.model.data_version import DATA_VERSION
 from recourse.resolution.model.order import Opening
 from recourse.resolution.rules.clocks import is_over
 from recourse.runtime.database_connection import explaining_database_errors
-from recourse.runtime.names import ORDER, workflow_id
+from recourse.runtime.names import FORMER, ORDER, workflow_id
 from recourse.starter.client import Recourse
-from recourse.starter.histories import FORMER, CannotFollow, Course, Run, course_of, former_of, runs
+from recourse.starter.histories import CannotFollow, Course, Run, course_of, former_of, runs
 from recourse.starter.reading import now
-from recourse.starter.starting import begin, start_options
+from recourse.starter.starting import begin, options_to_go_on
 from recourse.starter.temporal_errors import unless_not_found
 from recourse.wording.english import PHASES
 from recourse.workflows import page
 from recourse.workflows.inbound import NUMBER, numbered
-from recourse.workflows.order import SIGNALS
 
 # A workflow task that is under way may be writing a step that no history has yet.
 TASK_TAKES = 12.0  # seconds
@@ -167,7 +165,6 @@ class Recovery:
                 raise CannotRecover(_sentence(found))
         stored = await self._stored(order_id)
         opening = stored.order.opening if stored else await self._opening(order_id, found)
-        options = start_options(opening, self._recourse.task_queue, self._recourse.web_url)
         if found.state == "temporal_behind":
             await self._end(order_id, found.run_id)
         # Nothing comes to a run that has ended, so what is read of it now is all that it has.
@@ -175,10 +172,9 @@ class Recovery:
         with explaining_database_errors():
             answered = await highest_unnamed(self._pool, order_id)
         signals = max([answered, *(run.signals_upto for run in former)])
-        options["memo"] |= {SIGNALS: signals} | ({FORMER: found.run_id} if found.run_id else {})
+        options = options_to_go_on(opening, self._recourse.task_queue, self._recourse.web_url, signals, found.run_id)
         if stored:
             options["search_attributes"] = page.search_attributes(stored.order)
-        options["id_reuse_policy"] = WorkflowIDReusePolicy.ALLOW_DUPLICATE
         try:
             await begin(self._recourse.temporal, options, opening)
         except WorkflowAlreadyStartedError:

@@ -24,6 +24,7 @@ from temporalio.service import RPCError
 from recourse.database.access import DatabaseMissing
 from recourse.database.facts import read_histories
 from recourse.database.lists import Parties, misfit
+from recourse.database.recovering import highest_unnamed
 from recourse.errors import (
     BadOpening,
     DatabaseUnreachable,
@@ -34,14 +35,14 @@ from recourse.errors import (
 )
 from recourse.resolution.model.fields import whole_second
 from recourse.resolution.model.opening_state import OpeningState
-from recourse.resolution.model.order import Opening, read_opening, write_opening
+from recourse.resolution.model.order import Opening, Order, read_opening, write_opening
 from recourse.resolution.model.outcome import Outcome
 from recourse.resolution.model.policy import Policy
 from recourse.resolution.model.terms import Histories, Terms
 from recourse.resolution.rules.importing import contradictions, opened
 from recourse.runtime.currencies import check_currency
 from recourse.runtime.database_connection import explaining_database_errors
-from recourse.runtime.names import ORDER, workflow_id
+from recourse.runtime.names import FORMER, ORDER, SIGNALS, workflow_id
 from recourse.starter.handle import OrderHandle, answer_to, ended_unwritten
 from recourse.starter.reading import now
 from recourse.starter.temporal_errors import (
@@ -85,6 +86,43 @@ def start_options(opening: Opening, task_queue: str, web_url: str = "") -> dict[
         # With the start, so that the order needs no event of its own for them.
         "search_attributes": page.search_attributes(opened(opening, whole_second(now()))),
     }
+
+
+def options_to_go_on(
+    opening: Opening, task_queue: str, web_url: str, signals: int, former: str | None = None
+) -> dict[str, Any]:
+    """What a workflow starts with that goes on from the database. `signals`: so many the order has had before;
+    `former`: the run in whose place it starts, which may have left something undecided."""
+    options = start_options(opening, task_queue, web_url)
+    options["memo"] |= {SIGNALS: signals} | ({FORMER: former} if former else {})
+    options["id_reuse_policy"] = WorkflowIDReusePolicy.ALLOW_DUPLICATE
+    return options
+
+
+async def bring_back(
+    pool: Any, temporal: Client, order: Order, task_queue: str, web_url: str, first: Message
+) -> Outcome | None:
+    """Send something to an order whose workflow has ended, which comes back to take it; the outcome.
+
+    None: it is to be sent again. Another message at the same time reaches the same run.
+    """
+    with explaining_database_errors():
+        signals = await highest_unnamed(pool, order.terms.order_id)
+    options = options_to_go_on(order.opening, task_queue, web_url, signals)
+    options["search_attributes"] = page.search_attributes(order)
+    options["id_conflict_policy"] = WorkflowIDConflictPolicy.USE_EXISTING
+    command, payload = first
+    doing = f"order {order.terms.order_id} received `{command}`"
+    try:
+        return await begin(temporal, options, order.opening, first)
+    except WorkflowUpdateRPCTimeoutOrCancelledError as error:
+        raise unanswered_update(error, doing, payload) from error
+    except WorkflowUpdateFailedError:
+        return None
+    except RPCError as error:
+        if not takes_nothing_now(error):
+            unless_not_found(error, doing, payload)
+    return None
 
 
 async def start(

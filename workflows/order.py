@@ -37,7 +37,7 @@ with workflow.unsafe.imports_passed_through():
     from recourse.resolution.rules.clocks import next_clock
     from recourse.resolution.shown.answering import unrecorded
     from recourse.resolution.shown.views import OrderView, view
-    from recourse.runtime.names import ORDER
+    from recourse.runtime.names import ORDER, SIGNALS
     from recourse.runtime.search_attributes import SEARCH_ATTRIBUTES
     from recourse.workflows import page
     from recourse.workflows.carried import Carried
@@ -52,8 +52,6 @@ with workflow.unsafe.imports_passed_through():
 CARRIED_AT_MOST = 256 * 1024  # bytes
 # A payment that fails is tried again by the order's own clock.
 ONCE = RetryPolicy(maximum_attempts=1)
-# The memo that says how many signals the order has had before it was revived.
-SIGNALS = "signals"
 
 
 @dataclass(eq=False)
@@ -181,7 +179,7 @@ class OrderWorkflow:
         free = engine.free(pending.message)
         if free is not pending.message:
             pending.message = free
-        elif engine.is_over(self.now):
+        elif engine.is_over(self.now) and not pending.message.brings_back:
             pending.outcome = self.closed(pending.message) if await self.is_over() else None
         elif isinstance(limited := self.limited(pending.message), Refused):
             pending.outcome = limited

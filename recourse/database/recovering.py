@@ -43,11 +43,14 @@ async def mark_told(pool: Any, order_id: str, upto: int, channels: Sequence[str]
 
 # How long a closed order can be reached is in its policy. Some hours more, since the session's days may not be of 24.
 _TO_LEAD = """(
-    closed_at IS NULL OR next_clock_at IS NOT NULL OR settlement = 'blocked' OR greatest(closed_at, (
-        SELECT s.state ->> 'paid_at' FROM order_states AS s WHERE s.order_id = o.order_id
-    )::timestamptz) + interval '2h' + (
-        SELECT g.opening #>> '{policy,order,reachable_after}' FROM openings AS g WHERE g.order_id = o.order_id
-    )::interval > now()
+    closed_at IS NULL OR next_clock_at IS NOT NULL OR settlement = 'blocked' OR (
+        SELECT greatest(
+            greatest(o.closed_at, (s.state ->> 'paid_at')::timestamptz)
+            + (g.opening #>> '{policy,order,reachable_after}')::interval,
+            (s.state ->> 'cases_until')::timestamptz
+        )
+        FROM order_states AS s INNER JOIN openings AS g ON g.order_id = s.order_id WHERE s.order_id = o.order_id
+    ) + interval '2h' > now()
 )"""
 
 

@@ -4,6 +4,8 @@ from urllib.parse import quote
 
 ORDER = "Order"  # the workflow type of every order
 PREFIX = "order-"
+SIGNALS = "signals"  # the memo that says how many signals an order has had before it was revived
+FORMER = "former"  # the memo that names the run in whose place a run was started
 TOKEN = "actor_token"  # noqa: S105 - the name of the field in which a command carries its proof
 
 

@@ -139,7 +139,7 @@ class PureEngine:
         first = self.rules.first_answer(message)
         if first is not None:
             return first
-        if self.rules.is_over(self.now):
+        if self.rules.is_over(self.now) and not message.brings_back:
             return unrecorded(self.rules.order.terms.order_id, message.name, message.command_id, "order_closed")
         limited = self.rules.limited(message, self.now)
         if isinstance(limited, Refused):

@@ -114,6 +114,6 @@ async def test_a_command_without_a_database_goes_on_while_its_order_runs(marketp
     running = bare.order(await marketplace.order())
     payload = bare.stamped({"actor": {"role": "client", "id": "c-1"}})
 
-    assert await running._where_it_ended("accept", payload) is None
+    assert await running._take_after_the_end("accept", payload) is None
     with pytest.raises(BadInput, match="made without a database"):
         await bare.order("nobody").accept(by=CLIENT)

@@ -17,13 +17,11 @@ from recourse.policies import load_policy
 from recourse.resolution.model.order import Opening
 from recourse.resolution.model.vocabulary import Party
 from recourse.runtime.currencies import UnusableCurrency
-from recourse.runtime.names import workflow_id
+from recourse.runtime.names import FORMER, SIGNALS, workflow_id
 from recourse.runtime.search_attributes import PHASE, TURN
 from recourse.starter.client import Recourse
-from recourse.starter.histories import FORMER
 from recourse.starter.recovering import Recovery
 from recourse.starter.starting import start_options
-from recourse.workflows.order import SIGNALS
 from tests.outcomes import code
 from tests.process.conftest import Marketplace
 

@@ -11,6 +11,7 @@ from recourse.resolution.model.command import Actor
 from recourse.resolution.model.commands import COMMANDS, AnyCommand
 from recourse.resolution.model.data_version import NeedsNewerBuild, dump_stored
 from recourse.resolution.model.fields import UNNAMED, excerpt, is_blank
+from recourse.resolution.model.operator_commands import PaymentEvent
 from recourse.resolution.model.refusals import Refusal
 from recourse.resolution.model.vocabulary import Frozen
 from recourse.verify_record import canonical
@@ -43,6 +44,11 @@ class Message(Frozen):
     def sender(self) -> str:
         """Who sent it; command ids are unique per sender."""
         return f"{self.actor.role}:{self.actor.id}" if self.actor else "unknown:"
+
+    @property
+    def brings_back(self) -> bool:
+        """Whether an order that is over takes it: the payment provider reports what has happened (rules, 13)."""
+        return isinstance(self.command, PaymentEvent) and self.refusal is None and self.command.actor.role == "system"
 
     @property
     def key(self) -> tuple[str, str]:

@@ -192,7 +192,8 @@ def preview(order: Order, message: Message, now: datetime, reader: Reader = "ope
         decided = message.asked
     else:
         order = let_time_pass(order, now)
-        decided = Refusal(code="order_closed") if is_over(order, now) else decide(order, message.asked, now)
+        over = is_over(order, now) and not message.brings_back
+        decided = Refusal(code="order_closed") if over else decide(order, message.asked, now)
     if isinstance(decided, Decision):
         return _ahead(order, let_time_pass(pay_all(decided), now), now, reader)
     return WouldBeRefused(refused=decided.code, message=decided.sentence, **decided.details)
