@@ -140,10 +140,13 @@ class OrderWorkflow:
 
     async def read_offsets(self) -> None:
         """Have the offsets of the policy's time zone in the history, where a decision may go by them."""
-        answers = self.engine.order.policy.answers
+        order = self.engine.order
+        answers = order.policy.answers
         if answers.pauses and answers.time_zone != "UTC":
             title = f"the clocks of {answers.time_zone}"
-            self.offsets = await ask_database(READ_OFFSETS, [answers.time_zone, self.now], Offsets, title)
+            # What was left when the order stopped is counted by the offsets of then.
+            since = order.time(self.now)
+            self.offsets = await ask_database(READ_OFFSETS, [answers.time_zone, since], Offsets, title)
 
     async def decide_pending(self) -> None:
         """Decide the messages and the due clocks one by one, in the order of their instants."""

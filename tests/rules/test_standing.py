@@ -81,6 +81,19 @@ class TestWindows:
 
         assert given.request["answer_due_at"] == datetime.fromisoformat("2025-03-10T08:00:00Z")
 
+    def test_clocks_that_were_set_forward_meanwhile_take_no_hour(self) -> None:
+        """On Saturday at noon 11 hours are left before the Sunday on which Berlin changes its clocks, 10 after."""
+        berlin = {"answers.pause": ["sunday"], "answers.time_zone": "Europe/Berlin"}
+        given = Given(changes=berlin)
+        given.until(datetime.fromisoformat("2025-03-28T09:00:00Z"))
+        given.client("request", kind="cancel", approval="ask")
+        given.until(datetime.fromisoformat("2025-03-29T12:00:00Z"))
+        hold(given)
+        given.until(datetime.fromisoformat("2025-04-09T12:00:00Z"))
+        given.operator("lift_hold")
+
+        assert given.request["answer_due_at"] == given.now + hours(21)
+
     @pytest.mark.parametrize(
         ("back", "due"),
         [("2025-03-04T09:00:00Z", "2025-03-08T09:00:00Z"), ("2025-03-07T09:00:00Z", "2025-03-09T09:00:00Z")],
@@ -240,6 +253,18 @@ class TestMeanwhile:
         given.after("12h")
 
         assert given.money == (5_275, 4_000, 1_275, 0)
+
+    def test_words_while_it_stands_still_count_as_when_it_began_to(self) -> None:
+        given = in_mediation(changes={"cases.fallback": "for_who_spoke"})
+        given.until(given.now + timedelta(days=12))
+        hold(given)
+        given.after("2d")
+        given.client("message", comment="Nothing came.")
+        given.after("2d")
+        given.operator("lift_hold")
+        given.after("2d")
+
+        assert given.money == (10_550, 0, 0, 0)
 
     def test_a_party_that_goes_away_meanwhile_has_what_it_had_when_it_is_back(self) -> None:
         given = asked(**{"answers.away_at_most": "10d"})

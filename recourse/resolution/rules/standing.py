@@ -76,8 +76,8 @@ def go_on(decision: Decision) -> None:
     if before.still is None or before.still.caused:
         return
     since = before.still.since
-    decision.happen(ClocksMoved(length=now - since))
     for party in PARTIES:
         # The windows of a party that is away stand still as well, until it is back.
         back = before.away_until(party, since) or since
         move_answers(decision, party, back, max(back, now))
+    decision.happen(ClocksMoved(length=now - since))

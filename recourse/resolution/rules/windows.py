@@ -51,7 +51,7 @@ class AnswerTime:
         answers = decision.order.policy.answers
         self._pauses = answers.pauses
         needed = self._pauses is not None and decision.offsets is None
-        self._offsets = offsets_of(answers.time_zone, decision.now) if needed else decision.offsets or Offsets.utc()
+        self._offsets = offsets_of(answers.time_zone, decision.time) if needed else decision.offsets or Offsets.utc()
 
     def end(self, start: datetime, length: timedelta) -> datetime:
         """When so much time has passed since then."""
