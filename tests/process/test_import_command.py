@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+import signal
 import tracemalloc
+from asyncio.subprocess import PIPE
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,8 +13,10 @@ from recourse.errors import TemporalUnreachable
 from recourse.starter.client import Recourse
 from recourse.starter.importing import LONGEST_LINE, check_lines, import_lines
 from tests.cli.internals import INTERNALS
-from tests.cli.test_orders import run
+from tests.cli.test_orders import RECOURSE, run
 from tests.docs.pages import ROOT
+from tests.http.processes import environment
+from tests.patience import PATIENCE
 from tests.process.conftest import Marketplace
 
 EXAMPLE = ROOT / "docs" / "examples" / "moving.jsonl"
@@ -143,3 +147,60 @@ def test_memory_stays_flat_however_long_the_file_is(tmp_path: Path) -> None:
 async def _imported(marketplace: Marketplace, file: Path) -> dict[int, str]:
     results = [one async for one in import_lines(marketplace.recourse, file, asyncio.Event())]
     return {one.line: one.status for one in sorted(results, key=lambda one: one.line)}
+
+
+async def test_ctrl_c_says_where_it_is_and_a_second_run_starts_the_rest(
+    dsn: str, temporal_address: str, tmp_path: Path
+) -> None:
+    file = written(tmp_path, *(line(f"i-{tmp_path.name}-{number}") for number in range(300)))
+    where = {"DATABASE_URL": dsn, "TEMPORAL_ADDRESS": temporal_address}
+    first = await asyncio.create_subprocess_exec(
+        RECOURSE, "orders", "import", str(file), env=environment(**where), stdout=PIPE, stderr=PIPE
+    )
+    assert first.stdout
+    async with asyncio.timeout(PATIENCE):
+        assert b"started" in await first.stdout.readline()
+        first.send_signal(signal.SIGINT)
+        output, error = await first.communicate()
+    assert first.returncode == 130
+    told = output.decode().splitlines()
+    assert f"Stopped behind line {len(told)}. Run the same command again: it starts what is missing." in error.decode()
+    assert told[-1] == f"{len(told)} orders: {len(told)} started."
+    assert len(told) < 300
+
+    async with asyncio.timeout(PATIENCE):
+        second = await asyncio.create_subprocess_exec(
+            RECOURSE, "orders", "import", str(file), "--json", env=environment(**where), stdout=PIPE
+        )
+        output, _ = await second.communicate()
+    assert second.returncode == 0
+    assert json.loads(output.splitlines()[-1])["summary"] == {"already_there": len(told), "started": 300 - len(told)}
+
+
+async def test_one_order_comes_with_its_state_from_a_file(
+    marketplace: Marketplace, dsn: str, temporal_address: str, tmp_path: Path
+) -> None:
+    where = {"DATABASE_URL": dsn, "TEMPORAL_ADDRESS": temporal_address, "RECOURSE_TASK_QUEUE": marketplace.queue}
+    order_id, file = marketplace.terms().order_id, tmp_path / "state.json"
+    asked = ["order", "start", order_id, "--client", "c-1", "--freelancer", "f-1", "--price", "100"]
+    asked += ["--ordered-at", "2025-03-03T09:00Z", "--state", str(file)]
+
+    missing = await run(where, *asked)
+    assert (missing.status, "state.json cannot be read: No such file" in missing.error) == (2, True)
+    state = {"phase": "in_progress", "since": "2025-03-03T09:00:00Z", "due_at": "2999-01-01T00:00:00Z"}
+    for wrong, says in (
+        ("{", "is not JSON that can be used"),
+        ('{"phase": "done"}', "cannot be used: phase must be"),
+        (json.dumps(state | {"revisions": 1}), "state.revisions: an order that is in progress had none"),
+    ):
+        file.write_text(wrong, encoding="utf-8")
+        refused = await run(where, *asked)
+        assert refused.status == 2
+        assert says in refused.error
+        assert not INTERNALS.search(refused.error)
+    file.write_text(json.dumps(state), encoding="utf-8")
+    done = await run(where, *asked, "--json")
+    assert (done.status, done.json["status"]) == (0, "started")
+    order = await marketplace.recourse.order(order_id).state()
+    assert order.due_at
+    assert (order.due_at.year, order.record_length) == (2999, 1)

@@ -2,23 +2,29 @@
 
 from collections import Counter
 from datetime import datetime, timedelta
+from io import StringIO
 from random import Random
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from campaigns.malformed_starts import some_state
 from campaigns.random_orders import some_opening, some_policy
+from recourse.cli.cases import _said
+from recourse.cli.timeline import timeline as lines_of_record
 from recourse.resolution.engine import OrderEngine, all_is_paid
 from recourse.resolution.model.opening_state import Imported, OpeningState
 from recourse.resolution.model.order import Opening, Order, open_order, read_opening, write_opening
-from recourse.resolution.model.record import Reader, export, verify
+from recourse.resolution.model.record import Export, Reader, export, verify
 from recourse.resolution.model.step import Step
 from recourse.resolution.model.vocabulary import OPEN_PHASES
 from recourse.resolution.rules.clocks import clocks
 from recourse.resolution.rules.importing import contradictions, opened
 from recourse.resolution.shown.looking_ahead import available_actions, let_time_pass
 from recourse.resolution.shown.views import view
+from recourse.web.pages.timeline import offer, timeline
+from recourse.workflows.page import step_title
 from tests.rules.elsewhere import brought, shown, without_words
 from tests.rules.given import MONDAY, opening
 from tests.rules.invariants import check_money, check_order, check_that_silence_locks_nothing, check_what_is_open
@@ -276,3 +282,26 @@ def test_a_state_of_any_kind_is_planned_and_one_without_contradictions_lives_on(
         if begun.provider == "ledger":
             check_that_silence_locks_nothing(engine.order)
     assert fit > 50
+
+
+def test_people_read_where_it_came_from_and_who_asked_what() -> None:
+    begun = elsewhere(released=2_000, request=asked(comment="We stopped.", reason="other"))
+    engine, step = came(begun)
+    assert step.entry
+    record = Export.model_validate(export(engine.order.opening, [step.entry], "freelancer", at=step.at))
+    paper = StringIO()
+    Console(file=paper, width=400, color_system=None).print(lines_of_record(record))
+    for part in ("system import", "imported", "request opened", "freelancer +16.00 USD"):
+        assert part in paper.getvalue()
+
+    [shown_entry] = timeline(record.entries, "freelancer", "USD")
+    assert (shown_entry.who, shown_entry.headline) == ("The marketplace", "Brought the order here")
+    assert shown_entry.details[:2] == (
+        "It began elsewhere and came here as in progress.",
+        "The client asks to cancel the order.",
+    )
+    assert shown_entry.quotes == (("", "We stopped."),)
+    page = view(engine.order, "freelancer", step.at)
+    assert offer(record.entries, page.request, "freelancer") == ("The client writes", "We stopped.")
+    assert [statement.who for statement in _said([step.entry])] == ["client"]
+    assert step_title(step) == "came from elsewhere: in progress"

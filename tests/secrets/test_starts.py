@@ -9,6 +9,7 @@ from temporalio.exceptions import ApplicationError
 from recourse.database.orders import read_record
 from recourse.errors import OrderExists, OrderNotRunning
 from recourse.policies import load_policy
+from recourse.resolution.model.opening_state import OpeningState
 from recourse.resolution.model.order import Opening, write_opening
 from recourse.runtime.actors import Actors
 from recourse.runtime.keys import KeyRing
@@ -60,13 +61,14 @@ async def test_an_order_that_nobody_signed_never_starts(keyed: Keyed, signing: M
     assert await read_record(pool, opening.terms.order_id) == []
 
 
-@pytest.mark.parametrize("other", ["policy", "provider", "terms", "record_salt"])
+@pytest.mark.parametrize("other", ["policy", "provider", "terms", "record_salt", "state"])
 def test_a_start_is_signed_for_each_part_of_its_opening(signing_of: Opening, other: str) -> None:
     parts: dict[str, Any] = {
         "policy": load_policy("glimmer"),
         "provider": "cards",
         "terms": signing_of.terms.model_copy(update={"price": 1}),
         "record_salt": SALT * 2,
+        "state": OpeningState(phase="in_progress", since=signing_of.terms.ordered_at),
     }
     token, workflow = ACTORS.sign_start(signing_of), workflow_id(signing_of.terms.order_id)
 
