@@ -140,6 +140,8 @@ def check_step(before: Order, step: Step) -> Order:
     assert before.moved.freelancer <= after.moved.freelancer
     assert before.moved.platform <= after.moved.platform or after.late_cases
     assert sum(line.amount for line in step.ledger) == 0
+    if before.hold and after.hold and content.get("command") != "payment_event":
+        assert (after.moved, after.payments) == (before.moved, before.payments)
     return after
 
 

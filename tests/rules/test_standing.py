@@ -7,7 +7,7 @@ import pytest
 
 from recourse.resolution.model.lateness import lateness
 from recourse.resolution.model.operator_commands import HoldOrder, LiftHold
-from recourse.resolution.model.order import Order, open_order
+from recourse.resolution.model.order import Order, open_order, write_state
 from recourse.resolution.model.standing import Standstill
 from recourse.resolution.model.vocabulary import PARTIES
 from recourse.resolution.rules.clocks import clocks
@@ -417,6 +417,13 @@ class TestHolds:
 
         assert given.view("client")["settles_at"] == settles_at + hours(48)
         assert given.client("undo").refused is None
+
+    def test_an_older_build_decides_nothing_on_hold_and_an_order_without_one_stores_nothing_of_it(self) -> None:
+        given = Given()
+        assert not {"still", "stood_still", "hold_used"} & write_state(given.order).keys()
+        hold(given)
+
+        assert write_state(given.order)["needs"] == 2
 
     def test_only_operators_read_why(self) -> None:
         given = Given()
