@@ -114,11 +114,12 @@ class OrderWorkflow:
             if start.state:
                 await self.read_offsets()
             await self.commit(engine.opening(self.now, self.offsets))
-        while self.inbox or not await self.is_over():
-            await self.wait_for_message_or_deadline()
-            await self.decide_pending()
-            await self.continue_as_new_if_long()
-        await self.drain()
+        while not self.over:
+            while self.inbox or not await self.is_over():
+                await self.wait_for_message_or_deadline()
+                await self.decide_pending()
+                await self.continue_as_new_if_long()
+            await self.drain()
         resolution = engine.order.resolution
         return f"{engine.order.phase}: {resolution.how}" if resolution else engine.order.phase
 
@@ -188,6 +189,8 @@ class OrderWorkflow:
             pending.outcome = limited
         elif await self.carry_out(engine.decide(limited, self.now, self.offsets)):
             outcome = engine.answers[limited.key].outcome
+            # What the payment provider reports may keep an order that was over.
+            self.over = False
             # Its sender hears of it once the provider was asked, so that what it reads then is what came of it.
             await self.pay_first_time()
             pending.outcome = outcome

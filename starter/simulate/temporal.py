@@ -41,7 +41,7 @@ from recourse.runtime.temporal_connection import connect as connect_temporal
 from recourse.starter.client import Recourse
 from recourse.starter.simulate.engine import CANNOT
 from recourse.starter.simulate.order_clock import ROOM, SKIPS, OrderClock
-from recourse.starter.simulate.outages import AWAY_UNTIL, OrderWithOutages
+from recourse.starter.simulate.outages import AWAY_UNTIL, STAYS_UNTIL, OrderWithOutages
 from recourse.starter.simulate.story import ALL_WORKS, Says, Story
 from recourse.worker import make_worker
 
@@ -175,6 +175,15 @@ def shift_of(story: Story, now: datetime) -> timedelta:
     raise TooSlow(f"no week within ten years has the clock changes of {zone.key} that this story needs")
 
 
+def _reports_after_the_end(story: Story) -> bool:
+    """Whether the payment provider reports something after so long a silence that the order may be over."""
+    silence = story.policy.order.reachable_after
+    return any(
+        step.get("do") == "payment_event" and step.at - before.at >= silence
+        for before, step in itertools.pairwise(story.steps)
+    )
+
+
 class TemporalEngine:
     """One order on the stage."""
 
@@ -191,7 +200,8 @@ class TemporalEngine:
         self._clock = OrderClock(staged.client, staged.pool, terms.order_id, patience=PATIENCE)
         self._waiting: list[tuple[str, Any]] = []
         self._down = False
-        self._outages = any(step.get("worker") for step in story.steps)
+        self._stays = _reports_after_the_end(story)
+        self._outages = self._stays or any(step.get("worker") for step in story.steps)
 
     @property
     def order_id(self) -> str:
@@ -216,6 +226,9 @@ class TemporalEngine:
         opener = Recourse(client, self._stage.pool, task_queue=OUTAGE_QUEUE if self._outages else QUEUE)
         await opener.start(self._terms, self._policy(), provider=self._story.provider, start_delay=delay)
         await self._clock.wait_until(self._written)
+        if self._stays:
+            last = self._story.steps[-1].at + self._shift + timedelta(hours=1)
+            await self._clock.handle.signal(STAYS_UNTIL, last.isoformat())
 
     async def _written(self) -> bool:
         return await read_order(self._stage.pool, self._terms.order_id) is not None

@@ -1,13 +1,18 @@
 """What the payment provider reports of an order whose workflow has ended brings the workflow back (rules, 13)."""
 
 import asyncio
+import secrets
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from temporalio.client import WorkflowExecutionStatus
+from temporalio.client import Client, WorkflowExecutionStatus
 
 from recourse.resolution.model.outcome import Outcome
+from recourse.starter.client import Recourse
 from recourse.starter.recovering import Recovery
+from recourse.worker import make_worker
 from tests.outcomes import applied, code
+from tests.patience import PATIENCE
 from tests.process.conftest import Marketplace
 
 RETURNED = {"event": "returned", "leg": "1.payout"}
@@ -92,3 +97,22 @@ async def test_nothing_else_brings_it_back(marketplace: Marketplace) -> None:
     assert code(await reported(marketplace, order_id, "evt-1", event="nonsense")) == "order_closed"
     assert await status(marketplace, order_id) is WorkflowExecutionStatus.COMPLETED
     assert await entries(marketplace, order_id) == 2
+
+
+async def test_a_message_that_is_too_late_does_not_end_what_an_event_brings_back(client: Client, pool: Any) -> None:
+    queue = f"test-{secrets.token_hex(4)}"
+    marketplace = Marketplace(Recourse(client, pool, task_queue=queue), queue)
+    async with make_worker(client, pool, task_queue=queue):
+        order_id = await ended(marketplace)
+    event = asyncio.create_task(reported(marketplace, order_id, "evt-1"))
+    async with asyncio.timeout(PATIENCE):
+        while await status(marketplace, order_id) is not WorkflowExecutionStatus.RUNNING:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    # Nobody works, so both are there at once; the message counts first.
+    earlier = Recourse(client, pool, now=lambda: datetime.now(UTC) - timedelta(minutes=1))
+    said = {"actor": {"role": "client", "id": "c-1"}, "command_id": "m-1", "comment": "Hello?"}
+    await earlier.order(order_id).signal("message", said)
+
+    async with make_worker(client, pool, task_queue=queue):
+        assert applied(await event).settlement == "blocked"
+        assert applied(await marketplace.by("operator", order_id, "retry_payment", leg="1.payout"))
