@@ -72,7 +72,7 @@ FREE = {
     "notices": {"id", "order_id", "name"},
     "openings": {"order_id"},
     "order_states": {"order_id", "record_salt"},
-    "orders": {"order_id", "policy", "client", "freelancer", "currency", "next_clock"},
+    "orders": {"order_id", "policy", "client", "freelancer", "currency", "next_clock", "group_id"},
     "payments": {"key", "order_id", "currency", "provider", "reason", "reference"},
     "record_days": {"root", "key", "signature"},
     "record_entries": {"order_id", "previous", "hash"},
