@@ -14,7 +14,7 @@ from recourse.starter.client import Recourse
 from recourse.starter.importing import LONGEST_LINE, check_lines, import_lines
 from tests.cli.internals import INTERNALS
 from tests.cli.test_orders import RECOURSE, run
-from tests.docs.pages import ROOT
+from tests.docs.pages import ROOT, Page
 from tests.http.processes import environment
 from tests.patience import PATIENCE
 from tests.process.conftest import Marketplace
@@ -46,6 +46,23 @@ async def test_the_example_of_the_docs_has_every_phase_and_fits() -> None:
     assert summary["summary"] == {"fits": 4}
     phases = [json.loads(text)["state"]["phase"] for text in EXAMPLE.read_text().splitlines()]
     assert phases == ["waiting_requirements", "in_progress", "delivered", "in_revision"]
+
+
+async def test_the_page_shows_what_a_refused_line_says_and_the_sums(
+    marketplace: Marketplace, tmp_path: Path, pool: Any
+) -> None:
+    page = Page(ROOT / "docs" / "moving.md")
+    shown = [text.strip() for _, text in page.blocks]
+    wrong = {"delivered_at": datetime.now(UTC).isoformat(timespec="seconds"), "released": 7_000, "refunded": 5_000}
+    file = written(tmp_path, *[b""] * 6, line("moved-7", state=wrong))
+    assert (await run({}, "orders", "import", str(file), "--dry-run")).output.splitlines()[0] in shown
+
+    order_id = marketplace.terms().order_id
+    assert await _imported(marketplace, written(tmp_path, line(order_id, state={"released": 1_000}))) == {1: "started"}
+    assert await marketplace.recourse.order(order_id).soon_written()
+    [query] = [text for language, text in page.blocks if language == "sql"]
+    sums = {row["account"]: row["sum"] for row in await pool.fetch(query)}
+    assert sums == {"client": -10_000, "freelancer": 800, "platform": 200, "escrow": 9_000}
 
 
 async def test_a_dry_run_says_what_is_wrong_with_each_line_and_starts_nothing(tmp_path: Path) -> None:
