@@ -76,6 +76,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "order advance": ("1001 48h", "1001 --until 2027-03-04T11:00Z"),
     "order revive": ("1001", "--all"),
     "order repair": ("1001", "--all"),
+    "orders import": ("orders.jsonl --dry-run", "orders.jsonl"),
     "orders list": (
         "--client c-3",
         "--due-before 24h",
