@@ -69,8 +69,10 @@ def _happened(notice: Notice) -> Iterator[str]:
         yield f"{capital(_OUTCOMES[body.outcome])}."
     if body.rating:
         yield f"The rating is {body.rating}."
-    if amount is not None:
-        refund = asking is not None and asking.kind == "partial_refund"
+    if notice.name == "debt_recorded" and amount is not None:
+        yield f"The debt is {write_amount(amount, currency)}."
+    elif amount is not None:
+        refund = body.outcome == "refund" or (asking is not None and asking.kind == "partial_refund")
         whose = "Of the price, the client gets back" if refund else "Of the price, the freelancer gets"
         yield f"{whose} {write_amount(amount, currency)}{'' if refund else ' before commission'}."
 

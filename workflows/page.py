@@ -137,7 +137,7 @@ def _whose_turn(order: Order) -> str:
 
 def _silence_leads_to(order: Order) -> Iterator[str]:
     silent, currency = if_nobody_acts(order, "operator"), order.terms.currency
-    if silent is None or silent.phase not in ("canceled", "completed"):
+    if silent is None or silent.phase not in ("canceled", "completed") or order.late_case:
         return
     parts = silent.money.parts
     shares = ", ".join(f"{who} {write_amount(parts[who], currency)}" for who in ("client", "freelancer", "platform"))
@@ -169,6 +169,8 @@ def _standing(order: Order) -> Iterator[str]:
         yield f"- **Proposal** {_offer('freelancer', case.proposal.amount, currency)}"
     if case and case.ruling:
         yield f"- **Ruling** {as_words(case.ruling.outcome)}"
+    for party, owes in order.debts.items():
+        yield f"- **Debt** the {party} owes {write_amount(owes, currency)}"
     if order.resolution:
         yield f"- **Canceled** {as_words(order.resolution.how)}, fault: {order.resolution.fault}"
 

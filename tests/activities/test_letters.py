@@ -65,15 +65,28 @@ def test_every_notice_renders_for_people_and_for_programs(lives: list[Life]) -> 
         assert "None" not in text
         assert "{" not in text
         assert json.loads(payload(notice))["data"]["amounts"] == body.amounts.model_dump()
-    # Lives have no payment that is blocked, no absence and no operator that takes a case; stories have.
-    assert len(seen) >= len(SENTENCES) - 10, set(SENTENCES) - set(seen)
+    # Lives have no payment that is blocked, no debt, no absence and no operator that takes a case; stories have.
+    assert len(seen) >= len(SENTENCES) - 11, set(SENTENCES) - set(seen)
 
 
 FILLED: dict[str, dict[str, Any]] = {
     "accept": {"comment": "Yes."},
     "appeal": {"comment": "No."},
+    "escalate": {"comment": "It is not as agreed."},
     "rule": {"outcome": "continue", "explanation": "So be it."},
 }
+
+
+def test_a_late_refund_and_a_debt_say_whose_amount_it_is() -> None:
+    given = Given(changes={"cases.after_completion": "7d", "money.late_refund_from": "freelancer"})
+    given.freelancer("deliver")
+    given.client("complete")
+    given.client("escalate", comment="Two of five pages are copied.")
+    told = given.operator("rule", outcome="refund", amount=4_000, explanation="Two of five pages.").notices
+    texts = {(notice.to, notice.name): letter(notice) for notice in told}
+    assert "the client gets back 40.00 USD." in texts["freelancer", "ruling_made"]
+    assert "The debt is 32.00 USD." in texts["freelancer", "debt_recorded"]
+    assert "before commission" not in "".join(texts.values())
 
 
 def test_every_answer_that_a_notice_offers_would_be_taken(lives: list[Life]) -> None:

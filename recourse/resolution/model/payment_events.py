@@ -66,7 +66,7 @@ class PaidBeyond(Frozen):
 
     event: Literal["paid_beyond"] = "paid_beyond"
     party: Party = Field(description="The party that keeps it.")
-    amount: int = Field(description="What it keeps, in minor units.")
+    amount: int | None = if_any("What it keeps, in minor units; the record keeps it apart.")
 
 
 class DebtRecorded(Frozen):

@@ -91,7 +91,7 @@ def payment_changes(
                 return _with_legs(order, legs, order.retry_at)
             return {"retries": 0, **_with_legs(order, legs, order.time(now))}
         case PaidBeyond():
-            return {"beyond": {**order.beyond, event.party: order.beyond.get(event.party, 0) + event.amount}}
+            return {"beyond": {**order.beyond, event.party: order.beyond.get(event.party, 0) + (event.amount or 0)}}
         case DebtRecorded():
             return {"debts": {"freelancer": order.debts.get("freelancer", 0) + (event.amount or 0)}}
         case LegRetried():

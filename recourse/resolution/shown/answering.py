@@ -11,7 +11,7 @@ from recourse.resolution.model.events import Event, FeedbackLeft, RequestOpened
 from recourse.resolution.model.money import balances
 from recourse.resolution.model.order import Order
 from recourse.resolution.model.outcome import Applied, NextClock, Outcome, Refused, RequestSummary
-from recourse.resolution.model.payment_events import DebtRecorded, LegBlocked, LegPaid
+from recourse.resolution.model.payment_events import DebtRecorded, LegBlocked, LegPaid, PaidBeyond
 from recourse.resolution.model.reading import Message
 from recourse.resolution.model.record import hidden_counts, make_entry
 from recourse.resolution.model.refusals import SENTENCES, Refusal, RefusalCode
@@ -94,7 +94,7 @@ def _without_private(event: Event) -> Event:
             return event.model_copy(update={"reference": None})
         case LegBlocked():
             return event.model_copy(update={"reason": None})
-        case DebtRecorded():
+        case PaidBeyond() | DebtRecorded():
             return event.model_copy(update={"amount": None})
     return event
 
@@ -107,9 +107,10 @@ def _by_provider(events: Sequence[Event]) -> dict[str, Any]:
 
 
 def _debts(events: Sequence[Event]) -> dict[str, Any]:
-    """What the freelancer owes more. The client may not learn it."""
-    debts = [one.amount for one in events if isinstance(one, DebtRecorded) and one.amount]
-    return {"debt": sum(debts)} if debts else {}
+    """What a party keeps beyond its part, and what the freelancer owes of it. The other side may not learn it."""
+    kept = sum(one.amount or 0 for one in events if isinstance(one, PaidBeyond))
+    debt = sum(one.amount or 0 for one in events if isinstance(one, DebtRecorded))
+    return {name: amount for name, amount in (("kept", kept), ("debt", debt)) if amount}
 
 
 def outcome_of(

@@ -274,8 +274,7 @@ class _Details:
             case LegLowered():
                 yield f"{write_amount(event.amount, self.currency)} of the payment {event.leg} is left to pay."
             case PaidBeyond():
-                amount = write_amount(event.amount, self.currency)
-                yield f"The {event.party} keeps {amount} that had been paid already."
+                yield f"The {event.party} keeps what it had been paid already."
             case DebtRecorded():
                 yield "The freelancer owes the marketplace for it."
             case LegBlocked():
