@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
+from recourse.resolution.model.fields import storable
 from recourse.resolution.model.opening_state import OpeningState
 from recourse.resolution.model.terms import Terms
 from recourse.resolution.model.vocabulary import Frozen, Party
@@ -29,7 +30,9 @@ class StartOrder(Frozen):
     """What an order starts with. `policy` is one of those that this server was started with."""
 
     terms: Terms = Field(description="What was ordered.")
-    policy: str = Field(default="resolution_center", description="The name of a policy that this server has.")
+    policy: Annotated[str, Field(max_length=1000), AfterValidator(storable)] = Field(
+        default="resolution_center", description="The name of a policy that this server has."
+    )
     provider: Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00]*$")] = Field(
         default="ledger", description="The name of the payment provider."
     )

@@ -79,6 +79,9 @@ async def test_a_dry_run_says_what_is_wrong_with_each_line_and_starts_nothing(tm
         line("bad-4", terms={"currency": "UDS"}, state={"delivered_at": "2026-01-01T00:00:00Z"}),
         b'{"terms": "' + b"x" * LONGEST_LINE + b'"}',
         "\ud800".encode("utf-8", "surrogatepass"),
+        line("bad-5", policy="\x00"),
+        line("bad-6", policy="\ud800", terms={"client": "\ud800"}),
+        line("bad-7", policy="x" * 1001),
         line("good-2", client_email="nobody"),
         line("good-3"),
     )
@@ -99,8 +102,11 @@ async def test_a_dry_run_says_what_is_wrong_with_each_line_and_starts_nothing(tm
     assert "; state.delivered_at: " in said[7]
     assert said[8] == f"line 10  -  refused: it is longer than {LONGEST_LINE} bytes"
     assert said[9].startswith("line 11  -  refused: ")
-    assert said[10].startswith("line 12  good-2  refused: client_email: ")
-    assert said[11:] == ["line 13  good-3  fits", "12 orders: 2 fits, 10 refused."]
+    assert said[10].startswith("line 12  bad-5  refused: policy: ")
+    assert said[11].count("is not valid Unicode") == 2
+    assert said[12] == "line 14  bad-7  refused: policy: may hold at most 1000 characters"
+    assert said[13].startswith("line 15  good-2  refused: client_email: ")
+    assert said[14:] == ["line 16  good-3  fits", "15 orders: 2 fits, 13 refused."]
     assert done.error.startswith("Checked by the rules alone")
     assert not INTERNALS.search(done.output)
 

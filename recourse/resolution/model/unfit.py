@@ -25,6 +25,7 @@ _SENTENCES: dict[str, Callable[[Context], str]] = {
     "bool_type": lambda _: "must be true or false",
     "bool_parsing": lambda _: "must be true or false",
     "string_type": lambda _: "must be a text",
+    "string_unicode": lambda _: "is not valid Unicode",
     "string_pattern_mismatch": lambda of: _PATTERNS.get(of["pattern"], "has letters that may not stand there"),
     "string_too_short": lambda of: "may not be empty" if of["min_length"] == 1 else f"needs {of['min_length']} letters",
     "string_too_long": lambda of: f"may hold at most {of['max_length']} characters",
