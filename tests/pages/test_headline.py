@@ -126,3 +126,25 @@ async def test_an_order_on_hold_says_so_and_until_when_and_no_deadline_runs(
     assert "A card may be stolen." not in freelancer.text
     assert f"/orders/{order_id}/accept" not in freelancer.text
     assert f"/orders/{order_id}/decline" in freelancer.text
+
+
+async def test_a_case_after_completion_says_what_can_come_of_it_and_the_page_keeps_a_debt_from_the_client(
+    marketplace: Marketplace, visitor: Visitors
+) -> None:
+    changes = {"cases.after_completion": "7d", "money.late_refund_from": "freelancer"}
+    order_id = await marketplace.order(changes=changes)
+    await marketplace.by("freelancer", order_id, "deliver")
+    await marketplace.by("client", order_id, "complete")
+    client, freelancer, operator = [await visitor(role) for role in ("client", "freelancer", "operator")]
+    await client.open(f"orders/{order_id}/escalate")
+    await client.submit("preview", comment="Two of five pages are copied.")
+    await client.submit("confirm")
+    await client.open(f"orders/{order_id}")
+    assert "The order stays completed; a part of the price may go back." in now(client)
+    await operator.open(f"orders/{order_id}/rule")
+    assert "What of the price goes back" in operator.words
+    await operator.submit("preview", outcome="refund", amount="40", explanation="Two of five pages.")
+    await operator.submit("confirm")
+    for somebody, sees in ((client, False), (freelancer, True), (operator, True)):
+        await somebody.open(f"orders/{order_id}")
+        assert ("The freelancer owes the marketplace 32.00" in somebody.words) is sees

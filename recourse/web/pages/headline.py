@@ -42,6 +42,9 @@ def headline(view: OrderView, reader: Reader, *, decided: bool = False, own_ruli
         # Until when it is held is until when it can be appealed, which the page says of every such ruling.
         return Headline("Decided: the order is canceled", _HOW["ruling"])
     if case and case.stage != "closed" and not decided:
+        if view.closed_at and case.stage == "ruling" and reader in PARTIES:
+            text = "The order stays completed; a part of the price may go back. You will be told."
+            return Headline(_STAGE_FOR_PARTIES[case.stage], text, False, until, "Decided by")
         return _case(case, reader, yours and not own_ruling, until, own_ruling)
     if view.closed_at:
         return _closed(view)
