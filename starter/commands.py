@@ -526,17 +526,23 @@ class Commands(ABC):
         self,
         *,
         by: System,
-        event: Literal["returned"],
-        leg: str,
+        event: Literal["returned", "chargeback_opened", "chargeback_closed"],
+        leg: str | None = None,
+        amount: int | None = None,
+        respond_by: datetime | None = None,
+        outcome: Literal["won", "lost"] | None = None,
         reference: str | None = None,
         comment: str | None = None,
         expected_version: int | None = None,
         command_id: str | None = None,
     ) -> Outcome:
-        """The payment provider reports that a payment came back.
+        """The payment provider reports that a payment came back, or what the client's bank does.
 
         event: What happened.
-        leg: The leg of a payment, such as `1.refund`.
+        leg: The leg of a payment that came back, such as `1.refund`.
+        amount: What the client's bank took, in minor units.
+        respond_by: Until when the bank can be answered.
+        outcome: How the bank decided; `lost`: the client has the money.
         reference: The provider's reference. Only operators read it.
         comment: Message to the other party.
         expected_version: The version of the offer that you answer. If it has changed, the command is refused.
@@ -547,6 +553,9 @@ class Commands(ABC):
             command_id,
             event=event,
             leg=leg,
+            amount=amount,
+            respond_by=respond_by,
+            outcome=outcome,
             reference=reference,
             comment=comment,
             expected_version=expected_version,

@@ -14,7 +14,7 @@ from recourse.resolution.model.entry import WORDS_FOR_OPERATORS, EntryContent, O
 from recourse.resolution.model.events import Event, OrderCanceled, RequestCountered, ResolutionChanged
 from recourse.resolution.model.fields import visible
 from recourse.resolution.model.instants import write_instant
-from recourse.resolution.model.payment_events import LegPaid, MoneyMoved
+from recourse.resolution.model.payment_events import ChargebackOpened, LegPaid, MoneyMoved
 from recourse.resolution.model.record import Export, ExportedEntry
 from recourse.resolution.model.step import RecordEntry
 from recourse.resolution.model.zones import read_zone
@@ -99,7 +99,7 @@ def _money(content: EntryContent, currency: str | None) -> Text:
     if isinstance(content, RefusedEntry):
         return Text()
     lines = [
-        f"{account} +{_amount(amount, currency)}"
+        f"{account} {'+' if amount > 0 else ''}{_amount(amount, currency)}"
         for event in content.events
         if isinstance(event, MoneyMoved)
         for account, amount in event.sums
@@ -107,6 +107,11 @@ def _money(content: EntryContent, currency: str | None) -> Text:
     ]
     lines += [
         f"{event.leg} +{_amount(event.amount, currency)}" for event in content.events if isinstance(event, LegPaid)
+    ]
+    lines += [
+        f"contested +{_amount(event.amount, currency)}"
+        for event in content.events
+        if isinstance(event, ChargebackOpened)
     ]
     return _text("\n".join([*lines, f"still held {_amount(content.money.held, currency)}"] if lines else []))
 

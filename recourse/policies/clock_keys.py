@@ -20,6 +20,7 @@ def clock_key(order: Order, clock: Clock) -> str:
 
 _CLOCK_KEYS = {
     "hold_ends": "order.hold_at_most",
+    "chargeback_lost": "money.chargeback_lost_after",
     "proposal_due": "cases.proposal_window",
     "case_due": "cases.rule_within",
     "appeal_window_ends": "cases.appeal_window",

@@ -39,7 +39,8 @@ class Probes:
     def commands(self, order: Order) -> list[AnyCommand]:
         """One command of every kind that could lead somewhere; amounts at the least and the most.
 
-        What is possible almost everywhere is left out: a case that an operator opens, and what only moves deadlines.
+        What is possible almost everywhere is left out: a case that an operator opens, a chargeback, and what only moves
+        deadlines.
         """
         refund = order.open_request is not None and order.open_request.kind == "partial_refund"
         asked = gross_bounds(order), refund_bounds(order), refund

@@ -35,7 +35,9 @@ def test_each_term_is_defined_once() -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=str)
 def test_no_page_has_a_private_word(page: Page) -> None:
-    assert [found[0] for found in BANNED.finditer(page.text)] == []
+    # Addresses, such as those of stories, are no prose.
+    prose = re.sub(r"\]\([^)]*\)", "]", page.text)
+    assert [found[0] for found in BANNED.finditer(prose)] == []
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=str)

@@ -181,6 +181,9 @@ class _Mover:
         if name == "order_again":
             self._send("system", "system-1", name, {})
             return
+        if name == "payment_event":
+            self._send("system", "provider", name, self._reported())
+            return
         ids = {"client": order.terms.client, "freelancer": order.terms.freelancer, "operator": random.choice("ABC")}
         self._send(role, ids[role] if random.random() < 0.95 else "stranger", name, self._fields(name, role))
 
@@ -214,6 +217,12 @@ class _Mover:
                 return {"title": self._text("said"), "kind": "file", "sha256": "0" * 64, "address": "https://x.example"}
             case _:
                 return comment
+
+    def _reported(self) -> dict[str, Any]:
+        if self.life.order.open_chargeback:
+            return {"event": "chargeback_closed", "outcome": self.random.choice(("won", "lost"))}
+        price = self.life.order.price
+        return {"event": "chargeback_opened", "amount": self.random.choice((1, price // 3 + 1, price, 2 * price))}
 
     def _request(self, amount: int, role: str) -> dict[str, Any]:
         random, policy = self.random, self.life.order.policy

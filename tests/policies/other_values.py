@@ -47,6 +47,8 @@ OTHER: dict[str, Any] = {
     "money.commission": "12.5%",
     "money.fee_back": "none",
     "money.late_refund_from": "freelancer",
+    "money.chargeback_loss": "freelancer",
+    "money.chargeback_lost_after": "90d",
     "scores.calculator": "job_success",
     "scores.unpaid_silent": "excluded",
     "reviews.public_after_cancel": "paid",

@@ -7,7 +7,14 @@ from typing import Any
 
 from recourse.resolution.model.commands import COMMANDS
 from recourse.resolution.model.durations import write_duration
-from recourse.resolution.model.money import compensation, extra_bounds, gross_bounds, late_refund_bounds, refund_bounds
+from recourse.resolution.model.money import (
+    chargeback_bounds,
+    compensation,
+    extra_bounds,
+    gross_bounds,
+    late_refund_bounds,
+    refund_bounds,
+)
 from recourse.resolution.model.order import Order
 from recourse.resolution.model.record import Reader
 
@@ -60,6 +67,12 @@ def choices(order: Order, name: str, role: Reader) -> Iterator[dict[str, Any]]:
         case "settle_by_hand":
             for leg in _legs(order):
                 yield {"leg": leg, "reference": "-", "explanation": "-"}
+        case "payment_event":
+            for amount in _amounts(*chargeback_bounds(order)):
+                yield {"event": "chargeback_opened", "amount": amount}
+            for outcome in ("won", "lost"):
+                yield {"event": "chargeback_closed", "outcome": outcome}
+            yield from ({"event": "returned", "leg": leg} for leg in _legs(order))
         case "add_evidence":
             yield {"title": "-", "kind": "-", "sha256": "0" * 64, "address": "-"}
         case "message":

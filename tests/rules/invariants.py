@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 
 from recourse.resolution.model.money import held
 from recourse.resolution.model.order import Order
+from recourse.resolution.model.payments import Sums
 from recourse.resolution.model.step import LEDGER, Step
 from recourse.resolution.rules.clocks import clocks, next_clock
 from recourse.resolution.rules.decide import decide_clock
@@ -31,14 +32,19 @@ def check_order(order: Order, now: datetime) -> None:
 def check_money(order: Order) -> None:
     """Every cent is somewhere, and only an order that is not over holds any."""
     paid_in = order.price + order.service_fee
-    sums = (order.moved.client, order.moved.freelancer, order.moved.platform, held(order))
+    sums = (*(getattr(order.moved, name) for name in Sums.model_fields), held(order))
+    client, freelancer, platform, contested, in_escrow = sums
     assert sum(sums) == paid_in
-    # The platform alone gives of its own, for a refund after completion.
-    assert min(sums[0], sums[1], sums[3]) >= 0
-    assert order.moved.platform >= 0 or order.late_cases
+    assert contested == (order.open_chargeback.amount if order.open_chargeback else 0)
+    # The platform alone gives of its own, for a refund after completion or what a bank takes.
+    assert min(client, freelancer, contested, in_escrow) >= 0
+    assert platform >= 0 or order.late_cases or order.chargebacks
+    assert order.charged_back <= client
     assert min(order.released, order.refunded) >= 0
     assert order.released + order.refunded <= order.price or order.late_cases
-    assert sum(order.debts.values()) <= sum(order.beyond.values()) <= order.moved.freelancer
+    assert sum(order.debts.values()) <= max(freelancer, 0)
+    if not order.chargebacks:
+        assert sum(order.debts.values()) <= sum(order.beyond.values()) <= freelancer
     if order.settlement == "settled":
         assert held(order) == 0
     assert (order.settlement == "none") == (not order.closed)
@@ -66,7 +72,8 @@ def check_clocks(order: Order, now: datetime) -> None:
     clock = next_clock(order)
     assert clock is None or clock.at > now
     if order.still:
-        assert running - {"follow_up"} == ({"hold_ends"} if order.hold else set())
+        causes = {"hold_ends": order.hold, "chargeback_lost": order.open_chargeback}
+        assert running - {"follow_up"} == {name for name, cause in causes.items() if cause}
         return
     if order.open_request:
         assert "answer_due" in running
@@ -136,9 +143,10 @@ def check_step(before: Order, step: Step) -> Order:
         assert content["command"] in ("undo", "accept", "rule")
     if not before.closed and after.closed:
         assert events & {"order_canceled", "completed"}
-    assert before.moved.client <= after.moved.client
-    assert before.moved.freelancer <= after.moved.freelancer
-    assert before.moved.platform <= after.moved.platform or after.late_cases
+    if "leg_returned" not in events:
+        assert before.moved.client <= after.moved.client
+        assert before.moved.freelancer <= after.moved.freelancer
+        assert before.moved.platform <= after.moved.platform or after.late_cases or after.chargebacks
     assert sum(line.amount for line in step.ledger) == 0
     if before.hold and after.hold and content.get("command") != "payment_event":
         assert (after.moved, after.payments) == (before.moved, before.payments)

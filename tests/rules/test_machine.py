@@ -69,6 +69,14 @@ class Orders(RuleBasedStateMachine):
     def an_operator_acts(self, data: st.DataObject) -> None:
         self._act(data, "operator")
 
+    @rule(data=st.data())
+    def the_provider_reports(self, data: st.DataObject) -> None:
+        given = self.given
+        fields = data.draw(st.sampled_from(list(choices(given.order, "payment_event", "operator"))))
+        # What came back waits for an operator, and silence pays it to nobody.
+        if fields["event"] != "returned":
+            self._decide(given.message({"role": "system", "id": "provider"}, "payment_event", fields))
+
     @rule(data=st.data(), roles=st.lists(st.sampled_from(ROLES), min_size=3, max_size=8))
     def they_act_in_turn(self, data: st.DataObject, roles: list[Reader]) -> None:
         for role in roles:

@@ -281,6 +281,19 @@ def refunded_late(changes: Changes) -> Any:
     return dict(given.order.debts)
 
 
+def charged_back(changes: Changes, lasts: str | None = None) -> Given:
+    """Charged back after completion; lost, or (`lasts`) still open so much later."""
+    given = Given(changes=changes)
+    given.freelancer("deliver")
+    given.client("complete")
+    given.by("system", "payment_event", event="chargeback_opened", amount=10_550)
+    if lasts:
+        given.after(lasts)
+    else:
+        given.by("system", "payment_event", event="chargeback_closed", outcome="lost")
+    return given
+
+
 def proposed_untaken(changes: Changes) -> Any:
     return refused(in_mediation(changes=changes), "operator", "propose", amount=0, explanation="Nothing is done.")
 
@@ -560,6 +573,13 @@ KEYS: dict[str, tuple[Any, Seen, Any, Any]] = {
     "money.commission": ("12.5%", commission, 8_000, 8_750),
     "money.fee_back": ("none", lambda c: asked(c).freelancer("accept").notices[0].body.amounts.platform, 0, 550),
     "money.late_refund_from": ("freelancer", refunded_late, {}, {"freelancer": 4_000}),
+    "money.chargeback_loss": ("freelancer", lambda c: dict(charged_back(c).order.debts), {}, {"freelancer": 8_000}),
+    "money.chargeback_lost_after": (
+        "90d",
+        lambda c: charged_back(c, "90d").order.open_chargeback is None,
+        False,
+        True,
+    ),
     "scores.calculator": (
         "job_success",
         lambda c: list(Given(changes=c).view("operator")["scores"]["freelancer"]),

@@ -8,7 +8,6 @@ import pytest
 from recourse.resolution.limits import PER_HOUR
 from recourse.resolution.model.reading import unproven_message
 from recourse.resolution.model.refusals import CODES, SENTENCES, RefusalCode
-from recourse.resolution.model.standing import Standstill
 from tests.outcomes import refused
 from tests.rules.given import ATTESTED, Given, Then
 from tests.rules.test_cases import declined, in_mediation
@@ -56,8 +55,13 @@ def on_hold() -> Given:
 
 def charged_back() -> Given:
     given = Given()
-    still = Standstill(since=given.now, chargeback=True)
-    given.engine.order = given.order.model_copy(update={"still": still})
+    given.by("system", "payment_event", event="chargeback_opened", amount=1_000, reference="dp_1")
+    return given
+
+
+def won_back() -> Given:
+    given = charged_back()
+    given.by("system", "payment_event", event="chargeback_closed", outcome="won")
     return given
 
 
@@ -146,6 +150,10 @@ PROVOKED: dict[str, Callable[[], Then]] = {
     "proposal_too_late": lambda: waited(in_mediation(), "13d").operator("propose", amount=0, explanation="Late."),
     "no_blocked_payment": lambda: Given().operator("retry_payment", leg="1.refund"),
     "no_such_payment": lambda: Given().by("system", "payment_event", event="returned", leg="1.refund"),
+    "no_chargeback": lambda: Given().by("system", "payment_event", event="chargeback_closed", outcome="won"),
+    "chargeback_known": lambda: won_back().by(
+        "system", "payment_event", event="chargeback_opened", amount=1_000, reference="dp_1"
+    ),
     "chargeback_open": lambda: charged_back().client("complete"),
     "on_hold": lambda: on_hold().client("complete"),
     "hold_used": lambda: waited(on_hold(), "14d").operator("hold", explanation="Once more."),

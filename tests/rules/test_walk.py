@@ -15,7 +15,7 @@ from tests.rules.given import Given, opening
 from tests.rules.invariants import check_order, check_that_silence_locks_nothing
 from tests.rules.marketplaces import VARIANTS
 from tests.rules.truth import applies, check_actions, check_preview
-from tests.rules.walk import State, key, moves, walk
+from tests.rules.walk import State, actor_of, key, moves, walk
 
 SIZE = int(os.environ.get("RECOURSE_SIZE", "1"))
 CASES = [(name, requirements) for name in VARIANTS for requirements in ("received", "awaited")]
@@ -54,7 +54,7 @@ def _check_reached(state: State) -> None:
         assert move.name in ("undo", "accept", "rule")
     if before.settlement == "settled":
         assert after.settlement == "settled"
-        assert after.moved == before.moved or after.late_cases
+        assert after.moved == before.moved or after.late_cases or after.chargebacks
     assert after.released >= before.released
     assert after.refunded >= before.refunded
     assert after.delivered_once >= before.delivered_once
@@ -72,8 +72,7 @@ def _check_what_is_said(state: State) -> None:
         check_actions(order, role, now)
     for move in state.next:
         if move.role is not None:
-            operator = "operator-2" if order.open_case and order.open_case.stage == "appeal" else "operator-1"
-            actor = {"role": move.role, "id": operator if move.role == "operator" else order.party(move.role)}
+            actor = {"role": move.role, "id": actor_of(order, move.role)}
             twin = given.fork()
             message = twin.message(actor, move.name, dict(move.fields))
             check = check_preview(twin, message)

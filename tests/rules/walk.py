@@ -18,9 +18,9 @@ from recourse.resolution.model.commands import COMMANDS
 from recourse.resolution.model.lateness import becomes_very_late_at
 from recourse.resolution.model.money import gross_bounds
 from recourse.resolution.model.order import Order, open_order
-from recourse.resolution.model.policy import OrderClocks
+from recourse.resolution.model.policy import Money, OrderClocks
 from recourse.resolution.model.record import Reader
-from recourse.resolution.model.vocabulary import PARTIES
+from recourse.resolution.model.vocabulary import PARTIES, Role
 from recourse.resolution.rules.clocks import next_clock, quiet_since
 from recourse.resolution.rules.decide import decide
 from recourse.resolution.rules.decision import Decision
@@ -40,7 +40,7 @@ GRID = (0, 5_000, 10_000)
 class Move:
     """What leads from one state to the next: a role's command, or time (`role` is None) up to an instant."""
 
-    role: Reader | None
+    role: Role | None
     name: str
     fields: tuple[tuple[str, Any], ...] = ()
 
@@ -92,23 +92,45 @@ def moves(order: Order, now: datetime) -> Iterator[tuple[Move, Order, datetime]]
                 decided = do(order, role, name, fields, now)
                 if decided is not None:
                     yield Move(role, name, tuple((k, _hashable(v)) for k, v in fields.items())), decided, now
+    for fields in _reports(order):
+        reported = do(order, "system", "payment_event", fields, now)
+        if reported is not None:
+            yield Move("system", "payment_event", tuple(fields.items())), reported, now
     waited = wait(order, now)
     if waited:
         yield Move(None, waited[0]), waited[1], waited[2]
 
 
-def do(order: Order, role: Reader, name: str, fields: dict[str, Any], now: datetime) -> Order | None:
+def _reports(order: Order) -> Iterator[dict[str, Any]]:
+    """What the provider reports: one chargeback, where the marketplace has a time of its own for it."""
+    if order.policy.money.chargeback_lost_after == Money().chargeback_lost_after:
+        return
+    if order.open_chargeback:
+        yield from ({"event": "chargeback_closed", "outcome": outcome} for outcome in ("won", "lost"))
+    elif not order.chargebacks:
+        yield {"event": "chargeback_opened", "amount": 4_000}
+
+
+def do(order: Order, role: Role, name: str, fields: dict[str, Any], now: datetime) -> Order | None:
     """The order after a command, or None where it is refused."""
-    # An appeal is never decided by who ruled first.
-    operator = "operator-2" if order.open_case and order.open_case.stage == "appeal" else "operator-1"
-    actor = operator if role == "operator" else order.party(role)
-    command = _read(name, role, actor, tuple((field, _hashable(value)) for field, value in fields.items()))
+    command = _read(
+        name, role, actor_of(order, role), tuple((field, _hashable(value)) for field, value in fields.items())
+    )
     decided = decide(order, command, now)
     return let_time_pass(pay_all(decided), now) if isinstance(decided, Decision) else None
 
 
+def actor_of(order: Order, role: Role) -> str:
+    """Who acts for a role; an appeal is never decided by who ruled first."""
+    if role == "client" or role == "freelancer":
+        return order.party(role)
+    if role == "system":
+        return "provider"
+    return "operator-2" if order.open_case and order.open_case.stage == "appeal" else "operator-1"
+
+
 @cache
-def _read(name: str, role: Reader, actor: str, fields: tuple[tuple[str, Any], ...]) -> Any:
+def _read(name: str, role: Role, actor: str, fields: tuple[tuple[str, Any], ...]) -> Any:
     """The command of a move; the same few are tried in every state."""
     return COMMANDS[name].model_validate({"actor": {"role": role, "id": actor}, **dict(fields)})
 
@@ -224,6 +246,8 @@ def key(order: Order, now: datetime) -> Key:
         order.operator_case_used,
         order.still and (now - order.still.since, order.hold and left(order.hold.until)),
         order.hold_left(now),
+        tuple((one.status, now - one.opened_at if one.status == "open" else None) for one in order.chargebacks),
+        bool(order.chargebacks) and (order.moved, tuple(order.debts.items())),
         order.cases_until and (left(order.cases_until), order.late_cases, order.moved, tuple(order.debts.items())),
         window and order.case and (left(window), order.case.open, order.case.appeals),
         order.appeal_used,

@@ -1,6 +1,5 @@
 """Every scenario file passes on both engines, which agree in every expected field."""
 
-import re
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -18,15 +17,13 @@ OURS = TESTS / "scenarios"
 FOLDERS = [folder for folder in (OURS, TESTS / "scenarios_cheating", TESTS / "scenarios_fair") if folder.is_dir()]
 SHARED = TESTS.parent.parent / "shared"
 CONTRACT, SECOND = SHARED / "scenarios", SHARED / "scenarios-2"
-# Of the second folder, whose wording counts: what its other stories are about does not exist yet.
-NOT_YET = re.compile(r"s33[5-9]|s34[0-3]")
+# The wording of the second folder counts.
 
 
 @pytest.mark.skipif(not SECOND.is_dir(), reason="the contract's own folders are not beside this checkout")
 def test_our_copy_of_the_contract_is_the_contract() -> None:
     ours = {path.name: path.read_text() for path in OURS.iterdir()}
-    second = [path for path in SECOND.iterdir() if not NOT_YET.match(path.name)]
-    assert ours == {path.name: path.read_text() for path in (*CONTRACT.iterdir(), *second)}
+    assert ours == {path.name: path.read_text() for path in (*CONTRACT.iterdir(), *SECOND.iterdir())}
 
 
 @pytest.mark.parametrize("engines", [("pure",), ("temporal",)], ids=["pure", "temporal"])

@@ -173,6 +173,13 @@ def _fee_back(policy: Policy) -> str:
             assert_never(chosen)
 
 
+def _chargeback_loss(policy: Policy) -> str:
+    took = "What a lost chargeback took beyond what the client was still to get"
+    if policy.money.chargeback_loss == "freelancer":
+        return f"{took}, the freelancer bears: payouts that are not made are lowered, the rest it owes."
+    return f"{took}, the platform bears."
+
+
 MONEY = (
     Sentence(
         "money.commission",
@@ -183,6 +190,13 @@ MONEY = (
     ),
     Sentence("money.fee_back", _fee_back),
     Sentence("money.late_refund_from", _late_refund, _no_late_case),
+    Sentence("money.chargeback_loss", _chargeback_loss),
+    Sentence(
+        "money.chargeback_lost_after",
+        lambda policy: (
+            f"A chargeback that nobody closes counts as lost after {span(policy.money.chargeback_lost_after)}."
+        ),
+    ),
 )
 
 

@@ -82,7 +82,15 @@ class RulingMade(Frozen):
 class CaseClosed(Frozen):
     event: Literal["case_closed"] = "case_closed"
     because: Literal[
-        "proposal", "ruling", "fallback", "appeal_over", "settled", "withdrawn", "completed", "canceled_alone"
+        "proposal",
+        "ruling",
+        "fallback",
+        "appeal_over",
+        "settled",
+        "withdrawn",
+        "completed",
+        "canceled_alone",
+        "charged_back",
     ] = Field(description="What closed it.")
     by: By | Literal["operator"] = Field(description="Who closed it.")
 

@@ -21,21 +21,7 @@ from recourse.resolution.model.case_events import (
 from recourse.resolution.model.durations import Duration
 from recourse.resolution.model.opening_state import Imported
 from recourse.resolution.model.order import Resolution
-from recourse.resolution.model.payment_events import (
-    DebtRecorded,
-    LegBlocked,
-    LegLowered,
-    LegPaid,
-    LegRetried,
-    LegReturned,
-    LegsFailed,
-    MoneyMoved,
-    MoneySettled,
-    PaidBeyond,
-    PaymentFailed,
-    PaymentMade,
-    SettlementDue,
-)
+from recourse.resolution.model.payment_events import AnyPaymentEvent
 from recourse.resolution.model.standing import ClocksMoved, HoldLifted, OrderHeld
 from recourse.resolution.model.vocabulary import (
     By,
@@ -274,19 +260,7 @@ Event = Annotated[
     | OrderCanceled
     | ResolutionChanged
     | CancellationUndone
-    | SettlementDue
-    | MoneyMoved
-    | PaymentFailed
-    | PaymentMade
-    | LegPaid
-    | LegLowered
-    | LegRetried
-    | LegReturned
-    | LegBlocked
-    | LegsFailed
-    | MoneySettled
-    | PaidBeyond
-    | DebtRecorded
+    | AnyPaymentEvent
     | AutoCompleteStopped
     | AutoCompleteStarted
     | CaseOpened

@@ -121,7 +121,23 @@ def committed(order: Order) -> Sums:
 def owed(order: Order) -> Sums:
     """What is to be moved out of escrow and no payment is made of yet, by account; negative: what an account is paid or
     to be paid beyond its part."""
-    return target(order).minus(committed(order))
+    due = target(order).minus(committed(order))
+    if not order.charged_back or order.settlement in FINAL:
+        return due
+    # What a chargeback took beyond the client's part is reckoned with the final payment. Until then the platform adds
+    # what legs are to pay and escrow has no more.
+    client = max(due.client, 0)
+    free = held(order) - sum(leg.amount for leg in order.open_legs)
+    return due.model_copy(update={"client": client, "platform": min(due.platform, free - client - due.freelancer)})
+
+
+def loss(order: Order) -> tuple[int, int]:
+    """What lost chargebacks took of a closed order beyond what its client is still to get, and no event says yet: in
+    all, and what of it the freelancer's payouts are lowered by."""
+    ends = final_sums(order)
+    lost = max(committed(order).client - ends.client, 0) if order.charged_back else 0
+    bears = order.policy.money.chargeback_loss == "freelancer"
+    return lost, min(lost, max(ends.freelancer - order.moved.freelancer, 0)) if bears else 0
 
 
 def held(order: Order) -> int:
@@ -145,6 +161,11 @@ def extra_bounds(order: Order) -> tuple[int, int]:
     return 1, LARGEST - order.extras
 
 
+def chargeback_bounds(order: Order) -> tuple[int, int]:
+    """The least and the most that a bank can take: no more than what was paid, and not what it has taken for good."""
+    return 1, order.price + order.service_fee - order.charged_back
+
+
 def late_refund_bounds(order: Order) -> tuple[int, int]:
     """The least and the most of the price that a ruling after completion can give back."""
     return 1, order.price - order.refunded
@@ -163,5 +184,9 @@ def balances(order: Order) -> Balances:
 
 
 def in_the_end(order: Order) -> Balances:
-    """Where the money is now, or where a closed order's money ends up."""
-    return Balances.of(final_sums(order), 0) if order.closed else balances(order)
+    """Where the money is now, or where a closed order's money ends up. What a bank disputes is where it is now."""
+    if not order.closed or order.open_chargeback:
+        return balances(order)
+    lost, from_payouts = loss(order)
+    shift = Sums(client=lost, freelancer=-from_payouts, platform=from_payouts - lost)
+    return Balances.of(final_sums(order).plus(shift), 0)

@@ -8,6 +8,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 from recourse.resolution.model.data_version import NeedsNewerBuild
 from recourse.resolution.model.durations import Duration
 from recourse.resolution.model.money import Balances
+from recourse.resolution.model.payments import ChargebackStatus
 from recourse.resolution.model.vocabulary import (
     FallbackEnd,
     Fault,
@@ -55,6 +56,8 @@ NoticeName = Literal[
     "money_settled",
     "payment_blocked",
     "payment_returned",
+    "chargeback_opened",
+    "chargeback_closed",
     "debt_recorded",
     "message_received",
     "feedback_received",
@@ -125,6 +128,14 @@ class ResolutionTold(View):
     fault: Fault = Field(description="The party at fault.")
 
 
+class ChargebackTold(View):
+    """The order's latest chargeback."""
+
+    amount: int = Field(description="What the client's bank took, in minor units.")
+    status: ChargebackStatus = Field(description="`won`: the money is back. `lost`: the client has it for good.")
+    respond_by: AwareDatetime | None = Field(description="Until when the marketplace can answer the bank.")
+
+
 class NoticeBody(View):
     """What a notice carries: the order as it stands, what its reader can do, and what happened, where that says more.
 
@@ -153,6 +164,7 @@ class NoticeBody(View):
     outcome: RulingOutcome | None = if_any("What the operator ruled.")
     status: RequestStatus | None = if_any("How the request ended.")
     leg: str | None = if_any("The leg of a payment, such as `1.refund`.")
+    chargeback: ChargebackTold | None = if_any("The chargeback that was opened or closed.")
     text: str | None = if_any("The text of a public review.")
     rating: Rating | None = if_any("The rating of a public review.")
     until: AwareDatetime | None = if_any("Until when the other party is away, or the order is on hold.")

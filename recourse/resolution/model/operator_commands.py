@@ -2,10 +2,10 @@
 
 from typing import Any, Literal
 
-from pydantic import Field, StrictBool
+from pydantic import Field, StrictBool, ValidationInfo, field_validator
 
 from recourse.resolution.model.command import AMOUNT, EXPLANATION, Command
-from recourse.resolution.model.fields import Int64, Name, NonBlank, Text
+from recourse.resolution.model.fields import Instant, Int64, Name, NonBlank, Text
 from recourse.resolution.model.vocabulary import Fault, RulingOutcome
 
 LEG: Any = Field(description="The leg of a payment, such as `1.refund`.")
@@ -116,10 +116,25 @@ class SettleByHand(Command):
 class PaymentEvent(Command):
     name = "payment_event"
     roles = ("system",)
-    about = "The payment provider reports that a payment came back."
+    about = "The payment provider reports that a payment came back, or what the client's bank does."
     sample = {"event": "returned", "leg": "1.payout", "reference": "re_81"}
     for_operators = ("reference",)
 
-    event: Literal["returned"] = Field(description="What happened.")
-    leg: Name = LEG
+    event: Literal["returned", "chargeback_opened", "chargeback_closed"] = Field(description="What happened.")
+    leg: Name | None = Field(
+        default=None, validate_default=True, description="The leg of a payment that came back, such as `1.refund`."
+    )
+    amount: Int64 | None = Field(default=None, description="What the client's bank took, in minor units.")
+    respond_by: Instant | None = Field(default=None, description="Until when the bank can be answered.")
+    outcome: Literal["won", "lost"] | None = Field(
+        default=None, validate_default=True, description="How the bank decided; `lost`: the client has the money."
+    )
     reference: Name | None = Field(default=None, description="The provider's reference. Only operators read it.")
+
+    @field_validator("leg", "outcome")
+    @classmethod
+    def _is_needed(cls, value: str | None, info: ValidationInfo) -> str | None:
+        needed = {"leg": "returned", "outcome": "chargeback_closed"}
+        if value is None and info.data.get("event") == needed[info.field_name or ""]:
+            raise ValueError("is missing")
+        return value

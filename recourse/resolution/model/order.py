@@ -19,9 +19,9 @@ from recourse.resolution.model.dispute import Case, ExpiredOffer, Proposal, Requ
 from recourse.resolution.model.durations import Duration
 from recourse.resolution.model.fields import Name, Secret
 from recourse.resolution.model.opening_state import OpeningState
-from recourse.resolution.model.payments import Leg, Sums
+from recourse.resolution.model.payments import Chargeback, Leg, Sums
 from recourse.resolution.model.policy import Policy
-from recourse.resolution.model.standing import Away, Hold, Standstill
+from recourse.resolution.model.standing import AutoComplete, Away, Hold, Standstill
 from recourse.resolution.model.terms import Terms
 from recourse.resolution.model.vocabulary import (
     ExemptBecause,
@@ -77,21 +77,6 @@ class Resolution(Frozen):
     settled_between_parties: bool = Field(default=False, description="Whether the two parties agreed on it in a case.")
 
 
-class AutoComplete(Frozen):
-    """The clock of a delivered order: either it runs until `completes_at`, or it is frozen with `left`.
-
-    `would_complete_at` is where it stood when it was frozen; `stopper` is the number of the first cancel request
-    since the delivery, the only request that freezes it [A16]. A case that one of `took_back` could take back does not
-    freeze it either: each of them has taken one back since the delivery.
-    """
-
-    completes_at: AwareDatetime | None = None
-    left: Duration | None = None
-    would_complete_at: AwareDatetime | None = None
-    stopper: int | None = None
-    took_back: tuple[Party, ...] = ()
-
-
 class Feedback(Frozen):
     """One review, by one party about the other."""
 
@@ -105,7 +90,8 @@ class Order(Frozen):
     """One order, whole. Changed only by `resolution.evolve`.
 
     Until `cases_until` a case can be opened after completion; `late_cases`: who has opened one. `beyond`: what a party
-    was paid beyond its part and keeps, which the platform bears; `debts`: what it owes the platform.
+    was paid beyond its part and keeps, which the platform bears, or (below zero) what a chargeback took of its payouts;
+    `debts`: what it owes the platform. `paid_at`: the last that moved from outside, a leg or a chargeback.
     `imported`: the digest of the state with which it came from elsewhere. The state itself is in its record alone.
     """
 
@@ -165,6 +151,7 @@ class Order(Frozen):
     beyond: Annotated[dict[Party, int], Since(2)] = unless_default({})
     debts: dict[Party, int] = unless_default({})
     imported: str | None = unless_default(None)
+    chargebacks: Annotated[tuple[Chargeback, ...], Since(2)] = unless_default(())
     made_for: Version = DATA_VERSION
     needs: Version = FIRST
 
@@ -226,6 +213,16 @@ class Order(Frozen):
         """The operator's proposal that waits for answers."""
         case = self.open_case
         return case.proposal if case and case.stage == "mediation" else None
+
+    @property
+    def open_chargeback(self) -> Chargeback | None:
+        """The chargeback that the bank has not decided yet."""
+        return next((one for one in self.chargebacks if one.status == "open"), None)
+
+    @property
+    def charged_back(self) -> int:
+        """What lost chargebacks took, in minor units."""
+        return sum(one.amount for one in self.chargebacks if one.status == "lost")
 
     @property
     def hold(self) -> Hold | None:

@@ -69,6 +69,32 @@ class PaidBeyond(Frozen):
     amount: int | None = if_any("What it keeps, in minor units; the record keeps it apart.")
 
 
+class ChargebackOpened(Frozen):
+    """The client's bank has taken an amount; the order stands still until the bank decides."""
+
+    event: Literal["chargeback_opened"] = "chargeback_opened"
+    amount: int = Field(description="What the bank took, in minor units.")
+    from_platform: int = Field(description="What of it was not held any more, in minor units.")
+    respond_by: AwareDatetime | None = Field(description="Until when the marketplace can answer the bank.")
+    since: AwareDatetime = Field(description="When the clocks stopped, if nothing else had stopped them before.")
+    reference: str | None = if_any("The provider's reference; the record keeps it apart.")
+
+
+class ChargebackClosed(Frozen):
+    event: Literal["chargeback_closed"] = "chargeback_closed"
+    outcome: Literal["won", "lost"] = Field(description="`won`: the money is back. `lost`: the client has it.")
+    by: Literal["system", "clock"] = Field(description="`clock`: nobody closed it, so it counts as lost.")
+
+
+class LossBorne(Frozen):
+    """What a lost chargeback took beyond what the client was still to get. The platform bears it, but for what the
+    freelancer's payouts are lowered by."""
+
+    event: Literal["loss_borne"] = "loss_borne"
+    amount: int = Field(description="The loss, in minor units.")
+    from_payouts: int = Field(description="What the freelancer's payouts are lowered by, in minor units.")
+
+
 class DebtRecorded(Frozen):
     """The freelancer owes the platform more. Collecting it is the marketplace's business."""
 
@@ -113,3 +139,23 @@ class MoneySettled(Frozen):
 
     event: Literal["money_settled"] = "money_settled"
     told: bool = Field(description="Whether the parties are told.")
+
+
+AnyPaymentEvent = (
+    MoneyMoved
+    | PaymentFailed
+    | PaymentMade
+    | LegPaid
+    | LegLowered
+    | PaidBeyond
+    | ChargebackOpened
+    | ChargebackClosed
+    | LossBorne
+    | DebtRecorded
+    | LegRetried
+    | LegReturned
+    | LegBlocked
+    | LegsFailed
+    | MoneySettled
+    | SettlementDue
+)

@@ -2,10 +2,10 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
 from recourse.resolution.model.data_version import Since
-from recourse.resolution.model.vocabulary import Frozen, Party
+from recourse.resolution.model.vocabulary import Frozen, Party, unless_default
 
 LegName = Literal["refund", "payout", "fee"]
 LegStatus = Literal["waiting", "done", "blocked", "returned", "void"]
@@ -63,6 +63,21 @@ class Leg(Frozen):
 def leg_name(leg: str) -> LegName:
     """The kind of a leg such as `1.refund`."""
     return next(name for name in ACCOUNTS if leg.endswith(f".{name}"))
+
+
+ChargebackStatus = Literal["open", "won", "lost"]
+
+
+class Chargeback(Frozen):
+    """What the client's bank took, until it decides and afterwards. `from_platform` is the part of it that was not held
+    any more; the rest came from escrow."""
+
+    amount: int
+    opened_at: AwareDatetime
+    status: ChargebackStatus = "open"
+    respond_by: AwareDatetime | None = unless_default(None)
+    reference: str | None = unless_default(None)
+    from_platform: int = unless_default(0)
 
 
 class LegAnswer(Frozen):

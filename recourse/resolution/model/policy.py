@@ -145,6 +145,13 @@ class Money(Frozen):
         default="platform",
         description="The side that bears what the freelancer had received of a refund ruled after completion.",
     )
+    chargeback_loss: Literal["platform", "freelancer"] = Field(
+        default="platform",
+        description="The side that bears what a lost chargeback took beyond what the client was still to get.",
+    )
+    chargeback_lost_after: Duration = Field(
+        default=timedelta(days=180), description="Time after which a chargeback that nobody closes counts as lost."
+    )
 
 
 class Scores(Frozen):

@@ -29,6 +29,8 @@ RefusalCode = Literal[
     "case_not_yours",
     "no_blocked_payment",
     "no_such_payment",
+    "no_chargeback",
+    "chargeback_known",
     "no_hold",
     "not_yours_to_answer",
     "not_yours_to_withdraw",

@@ -1,11 +1,33 @@
-"""An order that stands still: for how long and why, and what begins and ends it (rules, 13 and 14)."""
+"""Clocks that stand still: of a delivery, of a party that is away, of a whole order (rules, 3, 13 to 15)."""
 
 from typing import Literal
 
 from pydantic import AwareDatetime, Field
 
 from recourse.resolution.model.durations import Duration
-from recourse.resolution.model.vocabulary import Frozen, unless_default
+from recourse.resolution.model.vocabulary import Frozen, Party, unless_default
+
+
+class AutoComplete(Frozen):
+    """The clock of a delivered order: either it runs until `completes_at`, or it is frozen with `left`.
+
+    `would_complete_at` is where it stood when it was frozen; `stopper` is the number of the first cancel request
+    since the delivery, the only request that freezes it [A16]. A case that one of `took_back` could take back does not
+    freeze it either: each of them has taken one back since the delivery.
+    """
+
+    completes_at: AwareDatetime | None = None
+    left: Duration | None = None
+    would_complete_at: AwareDatetime | None = None
+    stopper: int | None = None
+    took_back: tuple[Party, ...] = ()
+
+
+class Away(Frozen):
+    """A party's absence: its own answer windows stand still from then on until then."""
+
+    since: AwareDatetime
+    until: AwareDatetime
 
 
 class Hold(Frozen):
@@ -45,10 +67,3 @@ class ClocksMoved(Frozen):
 
     event: Literal["clocks_moved"] = "clocks_moved"
     length: Duration = Field(description="How long it stood still; its deadlines move by so much.")
-
-
-class Away(Frozen):
-    """A party's absence: its own answer windows stand still from then on until then."""
-
-    since: AwareDatetime
-    until: AwareDatetime

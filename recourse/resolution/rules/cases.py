@@ -66,7 +66,9 @@ def open_case(decision: Decision, command: OpenCase, checks: Checks) -> None:
     """An operator opens a case by itself, once while the order is open and once after its completion (rules, 14). A
     request that is open goes into it."""
     order = decision.order
-    used = "operator" in order.late_cases if order.phase == "completed" else order.operator_case_used
+    used = order.operator_case_used
+    if order.phase == "completed":
+        used = "operator" in order.late_cases or order.charged_back > 0
     checks.refuse("case_open", order.open_case is not None)
     checks.refuse("explanation_required", is_blank(command.explanation or ""))
     checks.refuse("escalation_not_offered", used)
@@ -153,7 +155,7 @@ def _escalate_late(decision: Decision, command: Escalate, party: Party, checks: 
     order = decision.order
     checks.refuse("case_open", order.open_case is not None)
     checks.refuse("explanation_required", not command.said)
-    may = party in order.policy.cases.escalate_by and party not in order.late_cases
+    may = party in order.policy.cases.escalate_by and party not in order.late_cases and not order.charged_back
     checks.refuse("escalation_not_offered", not may)
     if not checks.first():
         due_at = decision.time + order.policy.cases.rule_within

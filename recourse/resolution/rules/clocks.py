@@ -12,6 +12,7 @@ from recourse.resolution.model.order import Order
 from recourse.resolution.model.payment_events import SettlementDue
 from recourse.resolution.model.vocabulary import PARTIES, Frozen
 from recourse.resolution.rules.cases import end_mediation_by_silence, open_dormant_case
+from recourse.resolution.rules.charging import lose_by_time, lost_at
 from recourse.resolution.rules.decision import Decision
 from recourse.resolution.rules.ending import abandon
 from recourse.resolution.rules.requesting import end_by_silence, remind_of_answer
@@ -22,6 +23,7 @@ from recourse.resolution.rules.working import close_as_completed
 # In the order in which what falls due at the same instant is decided.
 ClockName = Literal[
     "hold_ends",
+    "chargeback_lost",
     "answer_due",
     "proposal_due",
     "case_due",
@@ -61,7 +63,11 @@ def next_clock(order: Order) -> Clock | None:
 def _running(order: Order) -> list[tuple[ClockName, datetime | None]]:
     if order.still:
         # A follow-up is only a word to the freelancer.
-        return [("hold_ends", order.hold.until if order.hold else None), ("follow_up", order.follow_up_at)]
+        return [
+            ("hold_ends", order.hold.until if order.hold else None),
+            ("chargeback_lost", lost_at(order)),
+            ("follow_up", order.follow_up_at),
+        ]
     running: list[tuple[ClockName, datetime | None]] = []
     request, case, proposal = order.open_request, order.open_case, order.open_proposal
     if request:
@@ -109,7 +115,7 @@ def is_over(order: Order, now: datetime) -> bool:
 
 def over_at(order: Order) -> datetime | None:
     """When a closed order stops answering, as far as that is known now."""
-    if order.closed_at is None or order.open_legs:
+    if order.closed_at is None or order.open_legs or order.open_chargeback:
         return None
     # Data version 1 counted from the closing alone.
     moved = order.paid_at if order.opening.made_for > FIRST else None
@@ -148,6 +154,7 @@ def _follow_up(decision: Decision) -> None:
 
 _EFFECTS: dict[ClockName, Callable[[Decision], None]] = {
     "hold_ends": end_hold,
+    "chargeback_lost": lose_by_time,
     "answer_due": end_by_silence,
     "proposal_due": end_mediation_by_silence,
     "case_due": fall_back,

@@ -47,9 +47,10 @@ from recourse.resolution.model.vocabulary import party_of
 from recourse.resolution.model.zones import Offsets
 from recourse.resolution.rules.absence import come_back, end_absence, give_time, go_away
 from recourse.resolution.rules.cases import escalate, open_case, propose, release_case, settle, take_case
+from recourse.resolution.rules.charging import payment_event
 from recourse.resolution.rules.clocks import Clock, fire
 from recourse.resolution.rules.decision import Decision
-from recourse.resolution.rules.paying import payment_event, retry_payment, settle_by_hand
+from recourse.resolution.rules.paying import retry_payment, settle_by_hand
 from recourse.resolution.rules.requesting import accept, counter, decline, make_request, withdraw
 from recourse.resolution.rules.ruling import appeal, rule
 from recourse.resolution.rules.speaking import (
@@ -152,7 +153,7 @@ def _check_open(order: Order, command: Command, now: datetime, checks: Checks) -
     case = order.open_case
     rules_on_appeal = case is not None and case.stage == "appeal" and isinstance(command, Rule)
     works_on_case = case is not None and isinstance(command, (TakeCase, ReleaseCase))
-    in_time = order.cases_until is not None and now < order.cases_until
+    in_time = order.cases_until is not None and order.time(now) < order.cases_until
     late = (in_time and isinstance(command, _OPENS_LATE_CASE)) or (
         order.late_case is not None and isinstance(command, _ENDS_LATE_CASE)
     )

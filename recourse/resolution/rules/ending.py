@@ -6,7 +6,7 @@ from typing import Literal
 from recourse.resolution.model.dispute import Case, Request
 from recourse.resolution.model.events import OrderCanceled, RequestEnded
 from recourse.resolution.model.order import Resolution
-from recourse.resolution.model.vocabulary import Fault, How, Party
+from recourse.resolution.model.vocabulary import ExemptBecause, Fault, How, Party
 from recourse.resolution.rules.decision import Decision
 
 
@@ -33,13 +33,20 @@ def cancel(
     unstarted = order.phase == "waiting_requirements"
     undoable = how in ("mutual", "expired_accepted") and not settled_between_parties and policy.undo.offered
     follow_up = policy.notices.follow_up
+    because: ExemptBecause | None = None
+    if how == "charged_back":
+        because = "chargeback"
+    elif unstarted:
+        because = "waiting_requirements"
+    elif exempt_by_operator:
+        because = "operator"
     resolution = Resolution(
         how=how,
         initiator=initiator,
         reason=reason,
         fault=fault if fault is not None else known.fault if known else "none",
-        exempt=unstarted or exempt_by_operator,
-        exempt_because="waiting_requirements" if unstarted else "operator" if exempt_by_operator else None,
+        exempt=because is not None,
+        exempt_because=because,
         communicated=communicated,
         explained=explained,
         gross=gross,
@@ -101,6 +108,19 @@ def abandon(decision: Decision) -> None:
     """Nothing was delivered so long after the due date: the order ends by itself, on the freelancer's account."""
     gross = decision.order.released
     cancel(decision, how="abandoned", initiator="system", reason=None, gross=gross, fault="freelancer")
+
+
+def charge_back(decision: Decision) -> None:
+    """The client's bank has decided for it: the order ends, and that counts as the refund."""
+    order = decision.order
+    cancel(
+        decision,
+        how="charged_back",
+        initiator="client",
+        reason=None,
+        gross=order.released,
+        communicated="client" in order.wrote,
+    )
 
 
 def take_back(decision: Decision, request: Request, party: Party) -> None:

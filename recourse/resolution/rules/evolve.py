@@ -49,8 +49,10 @@ from recourse.resolution.model.events import (
 )
 from recourse.resolution.model.money import fee_returned
 from recourse.resolution.model.opening_state import Imported
-from recourse.resolution.model.order import AutoComplete, Feedback, Order
+from recourse.resolution.model.order import Feedback, Order
 from recourse.resolution.model.payment_events import (
+    ChargebackClosed,
+    ChargebackOpened,
     DebtRecorded,
     LegBlocked,
     LegLowered,
@@ -58,6 +60,7 @@ from recourse.resolution.model.payment_events import (
     LegRetried,
     LegReturned,
     LegsFailed,
+    LossBorne,
     MoneyMoved,
     MoneySettled,
     PaidBeyond,
@@ -65,7 +68,7 @@ from recourse.resolution.model.payment_events import (
     PaymentMade,
     SettlementDue,
 )
-from recourse.resolution.model.standing import Away, ClocksMoved, Hold, HoldLifted, OrderHeld, Standstill
+from recourse.resolution.model.standing import AutoComplete, Away, ClocksMoved, Hold, HoldLifted, OrderHeld, Standstill
 from recourse.resolution.model.vocabulary import PARTIES, Party, SettlementStatus
 from recourse.resolution.rules.evolve_disputes import answers_moved, case_changes, request_changes, with_party
 from recourse.resolution.rules.evolve_import import import_changes
@@ -160,6 +163,9 @@ def _changes(order: Order, event: Event, now: datetime) -> dict[str, Any]:
             | MoneySettled()
             | PaidBeyond()
             | DebtRecorded()
+            | ChargebackOpened()
+            | ChargebackClosed()
+            | LossBorne()
         ):
             return payment_changes(order, event, now)
         case PaymentFailed():

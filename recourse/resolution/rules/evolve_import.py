@@ -5,7 +5,8 @@ from typing import Any
 
 from recourse.resolution.model.dispute import Request
 from recourse.resolution.model.opening_state import OpeningState
-from recourse.resolution.model.order import AutoComplete, Order
+from recourse.resolution.model.order import Order
+from recourse.resolution.model.standing import AutoComplete
 from recourse.resolution.model.vocabulary import PARTIES, Party, other
 
 

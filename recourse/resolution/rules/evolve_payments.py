@@ -7,6 +7,8 @@ from typing import Any, assert_never
 from recourse.resolution.model.money import FINAL
 from recourse.resolution.model.order import Order
 from recourse.resolution.model.payment_events import (
+    ChargebackClosed,
+    ChargebackOpened,
     DebtRecorded,
     LegBlocked,
     LegLowered,
@@ -14,12 +16,14 @@ from recourse.resolution.model.payment_events import (
     LegRetried,
     LegReturned,
     LegsFailed,
+    LossBorne,
     MoneyMoved,
     MoneySettled,
     PaidBeyond,
     PaymentMade,
 )
-from recourse.resolution.model.payments import ACCOUNTS, Leg, Sums
+from recourse.resolution.model.payments import ACCOUNTS, Chargeback, Leg, Sums
+from recourse.resolution.model.standing import Standstill
 from recourse.resolution.model.vocabulary import SettlementStatus
 
 
@@ -35,7 +39,10 @@ def payment_changes(
     | LegsFailed
     | MoneySettled
     | PaidBeyond
-    | DebtRecorded,
+    | DebtRecorded
+    | ChargebackOpened
+    | ChargebackClosed
+    | LossBorne,
     now: datetime,
 ) -> dict[str, Any]:
     """What changes in an order when something happens to its payments."""
@@ -92,6 +99,36 @@ def payment_changes(
             return {"retries": 0, **_with_legs(order, legs, order.time(now))}
         case PaidBeyond():
             return {"beyond": {**order.beyond, event.party: order.beyond.get(event.party, 0) + (event.amount or 0)}}
+        case LossBorne():
+            client = order.beyond.get("client", 0) + event.amount
+            freelancer = order.beyond.get("freelancer", 0) - event.from_payouts
+            return {"beyond": {"client": client, "freelancer": freelancer}}
+        case ChargebackOpened():
+            still = order.still or Standstill(since=event.since)
+            opened = Chargeback(
+                amount=event.amount,
+                opened_at=now,
+                respond_by=event.respond_by,
+                reference=event.reference,
+                from_platform=event.from_platform,
+            )
+            return {
+                "chargebacks": (*order.chargebacks, opened),
+                "moved": order.moved.plus(Sums(platform=-event.from_platform, contested=event.amount)),
+                "still": still.model_copy(update={"chargeback": True}),
+            }
+        case ChargebackClosed():
+            *former, closed = order.chargebacks
+            if event.outcome == "won":
+                moved = Sums(platform=closed.from_platform, contested=-closed.amount)
+            else:
+                moved = Sums(client=closed.amount, contested=-closed.amount)
+            return {
+                "chargebacks": (*former, closed.model_copy(update={"status": event.outcome})),
+                "moved": order.moved.plus(moved),
+                "paid_at": now,
+                "still": order.still and order.still.model_copy(update={"chargeback": False}),
+            }
         case DebtRecorded():
             return {"debts": {"freelancer": order.debts.get("freelancer", 0) + (event.amount or 0)}}
         case LegRetried():

@@ -4,8 +4,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from recourse.resolution.model.dispute import Case
-from recourse.resolution.model.order import AutoComplete, Order
-from recourse.resolution.model.standing import ClocksMoved
+from recourse.resolution.model.order import Order
+from recourse.resolution.model.standing import AutoComplete, ClocksMoved
 
 
 def without_hold(order: Order, now: datetime) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import timedelta
 
-from recourse.resolution.model.money import FINAL, owed
+from recourse.resolution.model.money import FINAL, loss, owed
 from recourse.resolution.model.operator_commands import PaymentEvent, RetryPayment, SettleByHand
 from recourse.resolution.model.order import Order
 from recourse.resolution.model.payment_events import (
@@ -14,14 +14,14 @@ from recourse.resolution.model.payment_events import (
     LegRetried,
     LegReturned,
     LegsFailed,
+    LossBorne,
     MoneyMoved,
     MoneySettled,
     PaidBeyond,
     PaymentMade,
 )
-from recourse.resolution.model.payments import ACCOUNTS, PAID_TO, Leg, LegAnswer, LegName, Sums
+from recourse.resolution.model.payments import Leg, LegAnswer, LegName, Sums
 from recourse.resolution.model.refusals import Checks
-from recourse.resolution.model.vocabulary import Party
 from recourse.resolution.rules.decision import Decision
 
 LONGEST_RETRY = timedelta(hours=1)
@@ -44,7 +44,8 @@ def make_payments(decision: Decision, *, retrying: bool = False) -> None:
             return
         # Whether the money of a payment that was asked for as a whole has moved, only operators can find out.
         decision.happen(PaymentMade(sums=order.unpaid, final=False, blocked=ASKED_BEFORE))
-        order = decision.order
+    _bear_loss(decision)
+    order = decision.order
     due, executing = owed(order), order.settlement == "executing"
     if order.opening.provider == BUILT_IN:
         for leg in waiting_legs(order):
@@ -68,14 +69,30 @@ def lower_legs(decision: Decision, name: LegName, by: int) -> int:
     return by
 
 
-def take_less(decision: Decision, name: LegName, party: Party) -> None:
-    """A party's part has become less: its legs that are not done are lowered. What it was paid beyond, it keeps."""
-    kept = lower_legs(decision, name, max(-getattr(owed(decision.order), ACCOUNTS[name]), 0))
+def pay_out_less(decision: Decision) -> None:
+    """The freelancer is to get less: payouts that are not done are lowered. What it was paid beyond, it keeps."""
+    kept = lower_legs(decision, "payout", max(-owed(decision.order).freelancer, 0))
     if not kept:
         return
-    decision.happen(PaidBeyond(party=party, amount=kept))
-    if party == "freelancer" and decision.order.policy.money.late_refund_from == "freelancer":
+    decision.happen(PaidBeyond(party="freelancer", amount=kept))
+    order, money = decision.order, decision.order.policy.money
+    if "freelancer" in (money.late_refund_from, money.chargeback_loss if order.charged_back else None):
         decision.happen(DebtRecorded(amount=kept))
+
+
+def _bear_loss(decision: Decision) -> None:
+    """Reckon, with the final payment or after it, what lost chargebacks took beyond what the client was still to get
+    (rules, 13). The freelancer owes, where it bears that, no more than what it has received."""
+    order = decision.order
+    lost, from_payouts = loss(order) if order.charged_back and order.settlement in FINAL else (0, 0)
+    if not lost:
+        return
+    decision.happen(LossBorne(amount=lost, from_payouts=from_payouts))
+    lower_legs(decision, "payout", max(-owed(decision.order).freelancer, 0))
+    if order.policy.money.chargeback_loss == "freelancer":
+        owes = min(lost - from_payouts, order.moved.freelancer - order.debts.get("freelancer", 0))
+        if owes > 0:
+            decision.happen(DebtRecorded(amount=owes))
 
 
 def retry_payment(decision: Decision, command: RetryPayment, checks: Checks) -> None:
@@ -92,7 +109,7 @@ def settle_by_hand(decision: Decision, command: SettleByHand, checks: Checks) ->
         decision.happen(LegPaid(leg=leg.id, amount=leg.amount, reference=command.reference, by_hand=True))
 
 
-def payment_event(decision: Decision, command: PaymentEvent, checks: Checks) -> None:
+def take_back_leg(decision: Decision, command: PaymentEvent, checks: Checks) -> None:
     """The provider reports that a leg which it had paid has come back in full."""
     paid = [leg for leg in decision.order.legs if leg.id == command.leg and leg.status == "done" and not leg.by_hand]
     checks.refuse("no_such_payment", not paid, leg=command.leg)
@@ -133,8 +150,8 @@ def _take_former(decision: Decision, leg: Leg, answer: LegAnswer) -> None:
     """It had been paid before it was lowered. Nothing is paid twice: its party keeps what that is more."""
     paid = leg.amount if answer.amount is None else answer.amount
     decision.happen(LegPaid(leg=leg.id, amount=paid, reference=answer.reference, former_key=answer.former_key))
-    if party := PAID_TO[leg.name]:
-        take_less(decision, leg.name, party)
+    if leg.name == "payout":
+        pay_out_less(decision)
 
 
 def pay_all(decision: Decision, *, retrying: bool = False) -> Order:

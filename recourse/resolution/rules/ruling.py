@@ -15,7 +15,7 @@ from recourse.resolution.model.vocabulary import FallbackEnd, Party
 from recourse.resolution.rules.cases import check_case, check_gross, check_taker, ruled_before
 from recourse.resolution.rules.decision import Decision
 from recourse.resolution.rules.ending import cancel_by_case
-from recourse.resolution.rules.paying import take_less
+from recourse.resolution.rules.paying import pay_out_less
 from recourse.resolution.rules.undoing import restore
 from recourse.resolution.rules.windows import answer_window
 from recourse.resolution.rules.working import close_as_completed
@@ -33,7 +33,8 @@ def rule(decision: Decision, command: Rule, operator: str, checks: Checks) -> No
     handing_back = command.outcome == "let_them_decide"
     # Only a review can be handed back, and not what was ruled on.
     cannot = handing_back and case is not None and (not case.review or case.ruling is not None)
-    # A completed order stays completed, and only then a part of it can go back.
+    # A completed order stays completed, and only then a part of it can go back. An order whose client took the money
+    # through its bank does not go on.
     cannot = cannot or (case is not None and not _fits(order, command))
     checks.refuse("wrong_phase", cannot, stage=case.stage if case else None)
     explanation = (command.explanation or "").strip()
@@ -56,7 +57,10 @@ def rule(decision: Decision, command: Rule, operator: str, checks: Checks) -> No
 
 
 def _fits(order: Order, command: Rule) -> bool:
-    return command.outcome in (("refund", "continue") if order.late_case else ("cancel", "continue", "let_them_decide"))
+    if order.late_case:
+        return command.outcome in ("refund", "continue")
+    back = command.outcome == "continue" and order.closed and order.charged_back > 0
+    return command.outcome in ("cancel", "continue", "let_them_decide") and not back
 
 
 def _rule_late(decision: Decision, command: Rule, operator: str) -> None:
@@ -65,7 +69,7 @@ def _rule_late(decision: Decision, command: Rule, operator: str) -> None:
     decision.happen(CaseClosed(because="ruling", by="operator"))
     if command.outcome == "refund":
         decision.happen(PartRefunded(amount=command.amount or 0))
-        take_less(decision, "payout", "freelancer")
+        pay_out_less(decision)
 
 
 def _rule_first(decision: Decision, case: Case, command: Rule, operator: str) -> None:

@@ -30,6 +30,8 @@ def undo(decision: Decision, command: UndoCancellation, party: Party, checks: Ch
     undoable = resolution.how in ("mutual", "expired_accepted") and not resolution.settled_between_parties
     checks.refuse("undo_not_offered", not undoable)
     in_time = order.settlement == "held" and order.hold_until is not None and decision.counted < order.hold_until
+    # A client that took the money through its bank cannot bring the order back.
+    in_time = in_time and not order.charged_back
     checks.refuse("undo_closed", undoable and not in_time and request is None)
     checks.refuse("undo_used", order.undo_used)
     if checks.first():

@@ -11,7 +11,13 @@ from recourse.resolution.model.events import Event, FeedbackLeft, RequestOpened
 from recourse.resolution.model.money import balances
 from recourse.resolution.model.order import Order
 from recourse.resolution.model.outcome import Applied, NextClock, Outcome, Refused, RequestSummary
-from recourse.resolution.model.payment_events import DebtRecorded, LegBlocked, LegPaid, PaidBeyond
+from recourse.resolution.model.payment_events import (
+    ChargebackOpened,
+    DebtRecorded,
+    LegBlocked,
+    LegPaid,
+    PaidBeyond,
+)
 from recourse.resolution.model.reading import Message
 from recourse.resolution.model.record import hidden_counts, make_entry
 from recourse.resolution.model.refusals import SENTENCES, Refusal, RefusalCode
@@ -94,6 +100,8 @@ def _without_private(event: Event) -> Event:
             return event.model_copy(update={"reference": None})
         case LegBlocked():
             return event.model_copy(update={"reason": None})
+        case ChargebackOpened():
+            return event.model_copy(update={"reference": None})
         case PaidBeyond() | DebtRecorded():
             return event.model_copy(update={"amount": None})
     return event

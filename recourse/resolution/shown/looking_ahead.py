@@ -30,7 +30,7 @@ from recourse.resolution.model.vocabulary import (
     if_any,
 )
 from recourse.resolution.rules.canceling import right_available_at
-from recourse.resolution.rules.clocks import REMINDERS, clocks, is_over, next_clock
+from recourse.resolution.rules.clocks import REMINDERS, Clock, clocks, is_over, next_clock
 from recourse.resolution.rules.decide import decide, decide_clock
 from recourse.resolution.rules.decision import Decision
 from recourse.resolution.rules.paying import pay_all
@@ -203,13 +203,19 @@ def if_nobody_acts(order: Order, reader: Reader, before: Order | None = None) ->
     """What time alone decides next, seen from `before`, else from `order`; None where it decides nothing."""
     if order.closed and not order.open_request and not order.late_case:
         return None
-    # The end of a hold decides nothing: what is decided next is seen from there.
-    later = let_time_pass(order, order.hold.until) if order.hold else order
-    deciding = next((clock for clock in clocks(later) if clock.name not in (*REMINDERS, "settlement_retry")), None)
+    deciding = _deciding(order)
+    if order.hold and (deciding is None or deciding.at > order.hold.until):
+        # The end of a hold decides nothing: what is decided next is seen from there.
+        deciding = _deciding(let_time_pass(order, order.hold.until))
     if deciding is None:
         return None
     then = let_time_pass(order, deciding.at)
     return IfNobodyActs(at=deciding.at, **_outlook(before or order, then, reader, deciding.at))
+
+
+def _deciding(order: Order) -> Clock | None:
+    undeciding = (*REMINDERS, "settlement_retry", "hold_ends")
+    return next((clock for clock in clocks(order) if clock.name not in undeciding), None)
 
 
 def let_time_pass(order: Order, until: datetime) -> Order:

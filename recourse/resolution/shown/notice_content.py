@@ -12,6 +12,7 @@ from recourse.resolution.model.money import Balances, at_the_end, gross_bounds, 
 from recourse.resolution.model.notice import (
     Amounts,
     CaseTold,
+    ChargebackTold,
     Consequence,
     NoticeAnswer,
     NoticeBody,
@@ -20,6 +21,7 @@ from recourse.resolution.model.notice import (
     ResolutionTold,
 )
 from recourse.resolution.model.order import Order
+from recourse.resolution.model.payment_events import ChargebackClosed, ChargebackOpened
 from recourse.resolution.model.vocabulary import party_of
 from recourse.resolution.rules.agreeing import counter_bounds
 from recourse.resolution.rules.decide import decide
@@ -65,8 +67,14 @@ def content(event: Event, after: Order, receiver: Receiver, at: datetime) -> Not
         answers=answers,
         if_accepted=_if_accepted(after, receiver, at) if "accept" in answers else None,
         for_=event.former if isinstance(event, CaseTaken) else None,
-        **{key: getattr(event, key) for key in _OF_THE_EVENT if hasattr(event, key)},
+        **_of(event, after),
     )
+
+
+def _of(event: Event, after: Order) -> dict[str, Any]:
+    if isinstance(event, ChargebackOpened | ChargebackClosed):
+        return {"chargeback": ChargebackTold.model_validate(after.chargebacks[-1])}
+    return {key: getattr(event, key) for key in _OF_THE_EVENT if hasattr(event, key)}
 
 
 def _amounts(order: Order, money: Balances) -> Amounts:

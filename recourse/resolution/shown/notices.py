@@ -52,6 +52,8 @@ from recourse.resolution.model.notice import Notice, NoticeName, Receiver
 from recourse.resolution.model.opening_state import Imported
 from recourse.resolution.model.order import Order
 from recourse.resolution.model.payment_events import (
+    ChargebackClosed,
+    ChargebackOpened,
     DebtRecorded,
     LegBlocked,
     LegLowered,
@@ -59,6 +61,7 @@ from recourse.resolution.model.payment_events import (
     LegRetried,
     LegReturned,
     LegsFailed,
+    LossBorne,
     MoneyMoved,
     MoneySettled,
     PaidBeyond,
@@ -127,6 +130,10 @@ def _told(before: Order, event: Event, after: Order) -> Iterator[tuple[Receiver,
         case DebtRecorded():
             yield "freelancer", "debt_recorded"
             yield "operator", "debt_recorded"
+        case ChargebackOpened():
+            yield from _all("chargeback_opened")
+        case ChargebackClosed():
+            yield from _all("chargeback_closed")
         case PaymentMade():
             if event.blocked:
                 yield "operator", "payment_blocked"
@@ -188,6 +195,7 @@ def _told(before: Order, event: Event, after: Order) -> Iterator[tuple[Receiver,
             | LegPaid()
             | LegLowered()
             | PaidBeyond()
+            | LossBorne()
             | LegRetried()
             | LegsFailed()
             | AutoCompleteStopped()
@@ -208,6 +216,11 @@ def _told(before: Order, event: Event, after: Order) -> Iterator[tuple[Receiver,
 def _both(name: NoticeName) -> Iterator[tuple[Receiver, NoticeName]]:
     for party in PARTIES:
         yield party, name
+
+
+def _all(name: NoticeName) -> Iterator[tuple[Receiver, NoticeName]]:
+    yield from _both(name)
+    yield "operator", name
 
 
 def _request_ended(event: RequestEnded, after: Order) -> Iterator[tuple[Receiver, NoticeName]]:
@@ -240,7 +253,7 @@ def _case_closed(before: Order, event: CaseClosed) -> Iterator[tuple[Receiver, N
             yield "operator", "case_closed"
         case "settled" | "canceled_alone":
             yield "operator", "case_closed"
-        case "completed":
+        case "completed" | "charged_back":
             undecided = before.case is None or before.case.ruling is None or before.case.stage == "appeal"
             if undecided:
                 yield "operator", "case_closed"

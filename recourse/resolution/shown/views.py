@@ -8,7 +8,7 @@ from pydantic import AwareDatetime, Field
 from recourse.resolution.model.dispute import Case, Offers
 from recourse.resolution.model.lateness import lateness
 from recourse.resolution.model.money import Money, balances
-from recourse.resolution.model.notice import CaseTold, RequestTold, ResolutionTold
+from recourse.resolution.model.notice import CaseTold, ChargebackTold, RequestTold, ResolutionTold
 from recourse.resolution.model.order import Order
 from recourse.resolution.model.outcome import Turn
 from recourse.resolution.model.payments import PAID_TO, LegStatus
@@ -146,6 +146,7 @@ class OrderView(View):
     settles_at: AwareDatetime | None = Field(description="When held money moves, if nothing else is decided.")
     money: Money = Field(description="Where the money is now.")
     payments: list[PaymentView] = Field(description="The legs of all payments that the reader may see.")
+    chargeback: ChargebackTold | None = Field(description="The latest chargeback: the client's bank took money back.")
     debts: dict[Party, int] | None = if_any(
         "What the freelancer owes the marketplace, in minor units; only operators and the freelancer see it."
     )
@@ -188,6 +189,7 @@ def view(order: Order, reader: Reader, now: datetime) -> OrderView:
         settles_at=settles_at(order),
         money=Money.model_validate(balances(order)),
         payments=payments(order, reader),
+        chargeback=ChargebackTold.model_validate(order.chargebacks[-1]) if order.chargebacks else None,
         debts=None if reader == "client" else order.debts,
         scores=scores(order, confidential=operator),
         flags=marks(order),

@@ -40,11 +40,14 @@ from recourse.resolution.model.fields import visible
 from recourse.resolution.model.money import Balances
 from recourse.resolution.model.opening_state import Imported, OpeningState
 from recourse.resolution.model.payment_events import (
+    ChargebackClosed,
+    ChargebackOpened,
     DebtRecorded,
     LegBlocked,
     LegLowered,
     LegPaid,
     LegsFailed,
+    LossBorne,
     MoneyMoved,
     PaidBeyond,
     PaymentFailed,
@@ -275,6 +278,17 @@ class _Details:
                 yield f"{write_amount(event.amount, self.currency)} of the payment {event.leg} is left to pay."
             case PaidBeyond():
                 yield f"The {event.party} keeps what it had been paid already."
+            case ChargebackOpened():
+                yield f"The client's bank has taken {write_amount(event.amount, self.currency)} until it decides."
+            case ChargebackClosed() if event.outcome == "won":
+                yield "The bank has given the money back."
+            case ChargebackClosed():
+                yield "The client has the money for good."
+            case LossBorne():
+                lost = write_amount(event.amount, self.currency)
+                lowered = write_amount(event.from_payouts, self.currency)
+                less = f", but for {lowered} of the freelancer's payouts" if event.from_payouts else ""
+                yield f"{lost} of it was not the client's any more; the marketplace bears that{less}."
             case DebtRecorded():
                 yield "The freelancer owes the marketplace for it."
             case LegBlocked():
