@@ -16,7 +16,9 @@ from recourse.resolution.model.record import verify
 from recourse.resolution.model.terms import Terms
 from recourse.runtime.names import workflow_id
 from recourse.starter.recovering import Recovery
+from tests.outcomes import code
 from tests.process.conftest import Marketplace
+from tests.process.setting_back import held, set_back, without_clocks
 
 DAY = timedelta(days=1)
 POLICY = load_policy("resolution_center")
@@ -137,3 +139,30 @@ async def test_the_words_that_came_with_it_are_erased_as_those_of_their_party(ma
     assert "We stopped the campaign." not in await everything()
     export = await read_export(pool, terms.order_id, "operator", datetime.now(UTC))
     assert verify(export) == []
+
+
+async def test_a_database_that_lost_it_gets_it_back_from_its_history(marketplace: Marketplace) -> None:
+    terms, state = late(marketplace)
+    pool = marketplace.recourse.pool
+    await marketplace.recourse.start(terms, POLICY, state=state)
+    await marketplace.by("client", terms.order_id, "message", comment="Hello?")
+    before = await held(pool, terms.order_id)
+    await set_back(pool, terms.order_id, {})
+    done = await Recovery(marketplace.recourse).repair(terms.order_id)
+    assert done.written == 2
+    assert without_clocks(await held(pool, terms.order_id)) == without_clocks(before)
+
+
+async def test_what_was_paid_elsewhere_stands_among_the_payments_as_done(marketplace: Marketplace) -> None:
+    terms, state = late(marketplace, released=2_000)
+    pool = marketplace.recourse.pool
+    await marketplace.recourse.start(terms, POLICY, state=state, provider="cards")
+    reported = {"event": "returned", "leg": "1.payout", "reference": "r-1"}
+    outcome = await marketplace.recourse.order(terms.order_id).send(
+        "payment_event", {"actor": {"role": "system", "id": "cards"}, **reported}
+    )
+    rows = await pool.fetch("SELECT leg, amount, status FROM payments WHERE order_id = $1 ORDER BY 1", terms.order_id)
+    assert [tuple(row) for row in rows] == [("fee", 400, "done"), ("payout", 1_600, "done"), ("refund", 1_055, "done")]
+    assert (await read_balances(pool, terms.order_id))["escrow"] == 10_550 - 3_055
+    # Our provider did not pay it, so it cannot come back to it.
+    assert code(outcome) == "no_such_payment"
