@@ -61,6 +61,11 @@ def _happened(notice: Notice) -> Iterator[str]:
         amount = asking.amount
     if body.until:
         yield f"This lasts until {write_instant(body.until)} at most."
+    if body.chargeback:
+        decided = {"open": "", "won": " It has given that back.", "lost": " It is the client's for good."}
+        yield f"The bank took {write_amount(body.chargeback.amount, currency)}.{decided[body.chargeback.status]}"
+        if body.chargeback.status == "open" and body.chargeback.respond_by:
+            yield f"The marketplace can answer it until {write_instant(body.chargeback.respond_by)}."
     if body.reason:
         yield f"The reason given: {as_words(body.reason)}."
     if notice.name in ("order_canceled", "money_settled") and resolution:

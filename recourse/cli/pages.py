@@ -55,6 +55,9 @@ def order_page(page: OrderView, zone: str) -> RenderableType:
     ]
     if page.hold:
         lines.append(("hold", f"until {write_instant(page.hold.until, zone)}; no time runs out meanwhile"))
+    if page.chargeback:
+        taken = page.chargeback
+        lines.append(("chargeback", f"{write_amount(taken.amount, currency)}, {taken.status}"))
     if page.completes_at:
         lines.append(("completes", f"by itself at {write_instant(page.completes_at, zone)}"))
     if page.request:

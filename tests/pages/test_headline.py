@@ -128,6 +128,21 @@ async def test_an_order_on_hold_says_so_and_until_when_and_no_deadline_runs(
     assert f"/orders/{order_id}/decline" in freelancer.text
 
 
+async def test_an_order_whose_payment_a_bank_disputes_says_so(
+    marketplace: Marketplace, visitor: Visitors, order: Orders
+) -> None:
+    order_id = await started(marketplace, order, ASK, policy="upwork")
+    taken = {"event": "chargeback_opened", "amount": 1_000, "reference": "dp_1"}
+    system = {"role": "system", "id": "provider"}
+    await marketplace.recourse.order(order_id).send("payment_event", {"actor": system, **taken})
+    freelancer = await visitor("freelancer")
+    await freelancer.open(f"orders/{order_id}")
+    assert "The payment is disputed" in now(freelancer)
+    assert "The client's bank took 10.00 USD and has not decided yet." in freelancer.words
+    assert "Answer by" not in freelancer.words
+    assert "dp_1" not in freelancer.text
+
+
 async def test_a_case_after_completion_says_what_can_come_of_it_and_the_page_keeps_a_debt_from_the_client(
     marketplace: Marketplace, visitor: Visitors
 ) -> None:

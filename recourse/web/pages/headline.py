@@ -27,7 +27,7 @@ class Headline:
 
 
 def headline(view: OrderView, reader: Reader, *, decided: bool = False, own_ruling: bool = False) -> Headline:
-    """In the order of need in which `turn` goes: a hold, a request, a case, else the phase.
+    """In the order of need in which `turn` goes: a hold, a chargeback, a request, a case, else the phase.
 
     `decided`: there is a ruling that can still be appealed. `own_ruling`: the reader made it.
     """
@@ -36,6 +36,9 @@ def headline(view: OrderView, reader: Reader, *, decided: bool = False, own_ruli
     if view.hold:
         text = "No time runs out and no money moves meanwhile. Then the order goes on with the time that was left."
         return Headline("This order is on hold", text, yours, view.hold.until, "It ends on")
+    if view.chargeback and view.chargeback.status == "open":
+        text = "The client's bank disputes the payment. Until it decides, no time runs out and no money moves."
+        return Headline("The payment is disputed", text)
     if request and request.status == "open":
         return _asked(request, reader, yours)
     if decided and view.closed_at:
