@@ -40,7 +40,7 @@ _ORDER: dict[View, str] = {
     "case_endings": "policy, cases DESC, ended_because, ended_by",
 }
 # Too many for a screen; `--json` has all of them.
-_MONEY = ("gross", "price")
+_MONEY = ("gross", "price", "debt")
 _OF_ORDERS = ("order_id", "policy", "closed_at", "ending", "how", "initiator", "reason", "fault", "gross", "price")
 
 

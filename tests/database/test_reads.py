@@ -70,8 +70,8 @@ async def test_facts_that_a_newer_release_added_to_are_read(pool: Any) -> None:
     policy, early = load_policy("resolution_center"), life.order.terms.ordered_at
     known = await read_histories(pool, "c-1", "f-1", policy, datetime.now(UTC))
     view = await pool.fetchval("SELECT pg_get_viewdef('analysis.closed_orders'::regclass)")
-    assert view.count("    repeat_within_seconds\n") == 1
-    grown = view.replace("    repeat_within_seconds\n", "    repeat_within_seconds,\n    'phone'::text AS device\n")
+    assert view.count(" AS debt\n") == 1
+    grown = view.replace(" AS debt\n", " AS debt,\n    'phone'::text AS device\n")
     await pool.execute(f"CREATE OR REPLACE VIEW analysis.closed_orders AS {grown}")
     for column in ("how", "exempt_because", "lateness"):
         await pool.execute(f"ALTER TABLE facts DROP CONSTRAINT facts_{column}_check")

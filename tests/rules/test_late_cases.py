@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from recourse.resolution.model.facts import facts
 from recourse.resolution.model.money import held
 from recourse.resolution.model.record import export, verify
 from recourse.resolution.shown.looking_ahead import available_actions
@@ -157,3 +158,13 @@ def test_the_time_for_a_case_stands_still_with_the_order() -> None:
     given.operator("lift_hold")
     assert given.order.cases_until == given.now + timedelta(days=7)
     assert given.client("escalate", comment="Late, and in time.").refused is None
+
+
+def test_the_facts_say_the_debt_and_the_reduced_gross() -> None:
+    given = complained()
+    before = facts(given.order)
+    refunded(given, 4_000)
+    after = facts(given.order)
+    assert before
+    assert after
+    assert (before.gross, before.debt, after.gross, after.debt) == (10_000, 0, 6_000, 3_200)

@@ -5,7 +5,7 @@ from pydantic import AwareDatetime
 from recourse.resolution.model.lateness import lateness
 from recourse.resolution.model.money import final_gross
 from recourse.resolution.model.order import Order
-from recourse.resolution.model.vocabulary import Party, Rating, View, Visibility
+from recourse.resolution.model.vocabulary import Party, Rating, View, Visibility, unless_default
 
 
 class Facts(View):
@@ -14,8 +14,9 @@ class Facts(View):
     `gross` is what the freelancer gets of `price` before commission, both in minor units of `currency`.
     `lateness` is that at `closed_at`; `delivered` tells whether anything ever was. `communicated` and `explained`
     are about the initiator of a cancellation, and false for a completed order. The ratings are those left so far;
-    `client_private` is for operators only. The last four are choices of the order's own policy that say how it
-    counts; `repeat_count` 0 means that no mark is set. Codes are text, since a newer build may know more of them.
+    `client_private` is for operators only. `calculator` and the three after it are choices of the order's own policy
+    that say how it counts; `repeat_count` 0 means that no mark is set. `debt` is what the freelancer owes of it. Codes
+    are text, since a newer build may know more of them.
     """
 
     order_id: str
@@ -45,6 +46,7 @@ class Facts(View):
     unpaid_silent: str
     repeat_count: int
     repeat_within_seconds: int
+    debt: int = unless_default(0)
 
     @property
     def completed(self) -> bool:
@@ -102,6 +104,7 @@ def facts(order: Order) -> Facts | None:
         unpaid_silent=policy.scores.unpaid_silent,
         repeat_count=policy.flags.repeat_canceler.count,
         repeat_within_seconds=int(policy.flags.repeat_canceler.within.total_seconds()),
+        debt=order.debts.get("freelancer", 0),
     )
 
 
