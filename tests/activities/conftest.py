@@ -47,7 +47,7 @@ class Written:
 
     async def by(self, role: str, command: str, at: datetime = NOW, **fields: Any) -> tuple[Notice, ...]:
         """Give a command; what is told of it."""
-        ids = {"client": "c-1", "freelancer": "f-1", "operator": "op-1"}
+        ids = {"client": "c-1", "freelancer": "f-1", "operator": "op-1", "system": "provider"}
         payload = {"actor": {"role": role, "id": ids[role]}, "command_id": f"n-{next(_numbers)}", **fields}
         step: Step = self.engine.apply(self.engine.decide(read_message(command, payload, "unnamed"), at))
         assert step.answer is not None

@@ -316,6 +316,24 @@ async def test_an_answer_that_the_order_did_not_get_counts_when_the_leg_was_lowe
     assert (order.legs[0].amount, order.legs[0].reference, order.moved.freelancer) == (8_000, "t-1", 8_000)
 
 
+@pytest.mark.parametrize(("taken", "trouble"), [(4_000, "after"), (10_550, "after"), (4_000, "before")])
+async def test_a_refund_that_a_chargeback_lowers_is_not_paid_twice(pool: Any, taken: int, trouble: Any) -> None:
+    """The provider's first answer was lost; what it had paid beyond the client's part, the platform bears."""
+    bank = Forgetful(trouble)
+    written = await Written(pool, provider="bank").open()
+    await written.by("client", "request", kind="cancel")
+    await written.by("freelancer", "accept")
+    await paid(written, bank)
+    for told in ({"event": "chargeback_opened", "amount": taken}, {"event": "chargeback_closed", "outcome": "lost"}):
+        await written.by("system", "payment_event", **told)
+    assert [(leg.amount, leg.status, leg.key) for leg in written.engine.order.legs] == [(10_550 - taken, "waiting", 2)]
+    await paid(written, bank)
+    order, beyond = written.engine.order, taken if trouble == "after" else 0
+    assert sum(leg.amount for leg in bank.moved.values()) == order.legs[0].amount == 10_550 - taken + beyond
+    assert (order.settlement, order.moved.client, order.moved.platform) == ("settled", 10_550 + beyond, -beyond)
+    assert (await read_balances(pool, order.terms.order_id))["escrow"] == 0
+
+
 async def test_nothing_is_paid_that_no_step_has_written(pool: Any) -> None:
     bank = Bank()
     for asked in (LegToPay(order_id="nobody", leg="1.refund"), LegToPay(order_id="nobody", leg="x' OR true --")):
