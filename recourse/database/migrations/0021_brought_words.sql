@@ -32,3 +32,10 @@ BEGIN
         || CASE WHEN content ->> 'code' = 'unknown_command' THEN '{"command": "unknown_command"}' ELSE '{}' END::jsonb;
 END
 $$;
+DO $$
+BEGIN
+    EXECUTE format(
+        'ALTER FUNCTION erased_content(jsonb, text, text[], text[]) SET search_path = %I, pg_temp', current_schema()
+    );
+END
+$$;
