@@ -1,6 +1,7 @@
 """The pages in a browser: with and without its scripts, by keyboard, by impatient people, in a frame."""
 
 import asyncio
+import secrets
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from html import escape
@@ -210,3 +211,28 @@ async def test_no_other_site_embeds_them(site: Site, chromium: Browser, market: 
     assert await page.frame_locator("iframe").locator("main").count() == 0
     assert any("frame-ancestors" in text or "X-Frame-Options" in text for text in refusals)
     await page.close()
+
+
+async def test_the_rest_of_a_contract_is_canceled_on_the_page_of_its_group(site: Site, person: People) -> None:
+    group = f"g-{secrets.token_hex(3)}"
+    orders = [await site.order("upwork", group=group, part=part) for part in (1, 2, 3)]
+    for role, command in (("freelancer", "deliver"), ("client", "complete")):
+        actor = {"role": role, "id": IDS[role]}
+        assert (await site.recourse.order(orders[0]).send(command, {"actor": actor})).applied
+    client, freelancer = await person("client", orders[1]), await person("freelancer", orders[1], viewport=PHONE)
+    for one in (client, freelancer):
+        await one.choose(f"group {group}")
+        await one.see("Money together", "Held in escrow", "Part 3")
+    await client.choose("Cancel the rest")
+    await client.tick("Other")
+    await client.fill(
+        Explanation="We stop here.",
+        What_the_freelancer_gets_for_part_2="25",
+        What_the_freelancer_gets_for_part_3="0",
+    )
+    await client.press("See what it leads to")
+    await client.see("Nothing is done yet.", "Part 2", "Part 3", "Orders that are closed stay as they are.")
+    await client.press("Cancel the rest")
+    await client.see("Sent to the orders of the group.", "Done.", "An answer is awaited")
+    await freelancer.page.reload()
+    await freelancer.see("Your turn", "An answer is awaited")

@@ -88,9 +88,8 @@ class Visit:
 
     def show(self, form: Form, typed: Typed, wrong: Mapping[str, str], status: int = 200, notice: str = "") -> Response:
         """The form, with what was typed and what is wrong with it."""
-        order_id, reader = self.order_id, self.reader
-        said = {"form": form, "typed": typed, "wrong": wrong, "notice": notice, "order_id": order_id, "reader": reader}
-        return render(self.request, "form.html", status, **said)
+        said = {"form": form, "typed": typed, "wrong": wrong, "notice": notice}
+        return render(self.request, "form.html", status, **said, place="orders", named="Order", id=self.order_id)
 
 
 def _command(key: str) -> tuple[str, str]:

@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from recourse.database.pool import AWAY
 from recourse.errors import DatabaseUnreachable
 from recourse.web.access import Site
-from recourse.web.pages import actions, lists, order_page, signing_in
+from recourse.web.pages import actions, groups, lists, order_page, signing_in
 from recourse.web.pages.rendering import render, static
 from recourse.web.pages.sessions import find_session
 from recourse.web.problems import FAILURES, Failure, database_unreachable
@@ -41,6 +41,9 @@ def make_pages(site: Site, ancestors: Sequence[str] = ()) -> Starlette:
             Route("/orders/{order_id}", _for_somebody(order_page.show)),
             Route("/orders/{order_id}/{key}", _for_somebody(actions.ask), methods=["GET"]),
             Route("/orders/{order_id}/{key}", _for_somebody(actions.act), methods=["POST"]),
+            Route("/groups/{group}", _for_somebody(groups.show)),
+            Route("/groups/{group}/request-cancel", _for_somebody(groups.ask), methods=["GET"]),
+            Route("/groups/{group}/request-cancel", _for_somebody(groups.act), methods=["POST"]),
             Route("/static/{name}", static),
         ],
         exception_handlers={
