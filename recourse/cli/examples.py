@@ -95,8 +95,6 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "group hold": ('site --as operator:op-1 --explanation "A card may be stolen."',),
     "group lift-hold": ("site --as operator:op-1",),
     "group open-case": ('site --as operator:op-1 --explanation "Both complain."',),
-    "group hold": ('site --as operator:op-1 --explanation "We look into it."',),
-    "group lift-hold": ("site --as operator:op-1",),
     "cases list": ("--waiting", "--overdue --watch"),
     "cases show": ("1001",),
     "cases propose": (_PROPOSAL,),
