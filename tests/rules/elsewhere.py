@@ -17,7 +17,7 @@ def brought(state: State) -> OpeningState | None:
     request = order.open_request
     if order.phase not in OPEN_PHASES or order.case or order.expired_offers or order.away_used or order.away:
         return None
-    if order.still or order.hold_used or order.stood_still:
+    if order.still or order.hold_used or order.stood_still or order.chargebacks:
         return None
     if order.undo_used or order.free_at or order.wrote_at or order.appeal_used or order.fee_back_at_least:
         return None

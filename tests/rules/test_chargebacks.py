@@ -106,6 +106,14 @@ class TestOneThatIsLost:
         assert given.view("freelancer")["debts"] == {"freelancer": 8_000}
         assert "debts" not in given.view("client")
 
+    def test_a_payout_that_came_back_still_covers_what_the_freelancer_owes(self) -> None:
+        given = charged_back(completed({"money.chargeback_loss": "freelancer"}), 2)
+        reported(given, "returned", leg="1.payout")
+        charged_back(given, ALL - 2)
+        assert given.operator("retry_payment", leg="1.payout").refused is None
+        assert given.view("freelancer")["debts"] == {"freelancer": 2}
+        assert balances(given) == {"client": ALL, "freelancer": 2, "platform": -2, "contested": 0, "held": 0}
+
     def test_open_legs_that_escrow_can_no_longer_pay_the_platform_pays(self) -> None:
         given = Given(provider="bank")
         given.provider_works = False

@@ -136,8 +136,11 @@ def loss(order: Order) -> tuple[int, int]:
     all, and what of it the freelancer's payouts are lowered by."""
     ends = final_sums(order)
     lost = max(committed(order).client - ends.client, 0) if order.charged_back else 0
-    bears = order.policy.money.chargeback_loss == "freelancer"
-    return lost, min(lost, max(ends.freelancer - order.moved.freelancer, 0)) if bears else 0
+    if order.policy.money.chargeback_loss != "freelancer":
+        return lost, 0
+    # What it owes and does not have stays with payouts that came back.
+    uncovered = max(order.debts.get("freelancer", 0) - order.moved.freelancer, 0)
+    return lost, min(lost, max(ends.freelancer - order.moved.freelancer - uncovered, 0))
 
 
 def held(order: Order) -> int:
