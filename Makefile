@@ -5,8 +5,9 @@ export PYTHONDONTWRITEBYTECODE :=
 prepare = $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
 	{ echo 'Setup: Python 3.11 or later is needed. Name one: `make PYTHON=python3.13 …`.' >&2; exit 1; }; $(PYTHON) dev/prepare.py
 
-# Files in the order of tests/conftest.py, not of how many tests they have.
-pytest = .venv/bin/pytest -n 2 --dist loadfile --no-loadscope-reorder
+# Files in the order of tests/conftest.py, not of how many tests they have. Three at a time on two processors, since
+# tests wait for servers a third of their time.
+pytest = .venv/bin/pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 .PHONY: client histories demo dev test check check-fast format cluster-smoke screenshots audit sbom docs bench bench-quick bench-reads faults races fuzz soak mutants setup help
 
