@@ -197,8 +197,11 @@ class OrderWorkflow:
 
     def limited(self, message: Message) -> Message | Refused:
         """The message, refused where its party has sent too much; orders that took it once take it in a replay."""
-        limited = self.engine.limited(message, self.now)
-        return limited if limited is message or workflow.patched("limits") else message
+        for adopted, name in ((False, "limits"), (True, "limits of what was adopted")):
+            limited = self.engine.limited(message, self.now, adopted=adopted)
+            if limited is not message:
+                return limited if workflow.patched(name) else message
+        return message
 
     def closed(self, message: Message) -> Refused:
         """The answer to a message that comes after the order has ended for good."""

@@ -12,7 +12,7 @@ from typing import Any
 from recourse.resolution.answers import FirstAnswer, Key, check_build
 from recourse.resolution.booking import collected, ledger_lines, leg_rows
 from recourse.resolution.inbox import counts_at
-from recourse.resolution.limits import Sent, count, party_of
+from recourse.resolution.limits import Sent, count, party_of, sender_of
 from recourse.resolution.model.events import Event
 from recourse.resolution.model.facts import facts
 from recourse.resolution.model.order import Opening, Order, open_order, read_state, write_opening, write_state
@@ -160,12 +160,12 @@ class OrderEngine:
     def _is_other(self, message: Message, first: FirstAnswer) -> bool:
         return first.fingerprint not in (None, message.fingerprint)
 
-    def limited(self, message: Message, now: datetime) -> Message | Refused:
-        """The message, refused where its party has sent too much lately. The record says that once; then its answer
-        leaves no entry."""
+    def limited(self, message: Message, now: datetime, *, adopted: bool = True) -> Message | Refused:
+        """The message, refused where its party has sent too much lately, with what was `adopted` or without. The record
+        says that once; then its answer leaves no entry."""
         party = party_of(message, self.order)
         sent = self.sent.get(party) if party else None
-        refusal = sent.too_many(self._counted(message, now)) if sent else None
+        refusal = sent.too_many(self._counted(message, now), adopted=adopted) if sent else None
         if sent is None or refusal is None:
             return message
         if sent.told:
@@ -286,6 +286,8 @@ class OrderEngine:
             self.answers.clear()
         for answer in stored.answers or ():
             self.learn(answer, reported=False)
+            if answer.outcome.entry is not None and (party := sender_of(answer.sender, self.order)):
+                self.sent[party] = count(self.sent.get(party), self.order.decided_at, adopted=True)
 
     def learn(self, answer: Answered, *, reported: bool = True) -> None:
         """Take note of an answer that the database has."""

@@ -16,33 +16,39 @@ _HOUR = timedelta(hours=1)
 
 
 class Sent(Frozen):
-    """So many commands of a party were recorded in the hour that began at `since`."""
+    """So many commands of a party were recorded in the hour that began at `since`; `adopted`: so many more that the
+    order took over from the database."""
 
     since: AwareDatetime
     count: int
+    adopted: int = 0
 
-    def too_many(self, at: datetime) -> Refusal | None:
-        """Why nothing more counts at this instant; None: it may."""
-        if self.count < PER_HOUR or at >= self.since + _HOUR:
+    def too_many(self, at: datetime, *, adopted: bool = True) -> Refusal | None:
+        """Why nothing more counts at this instant; None: it may. `adopted`: what was taken over counts as well."""
+        count = self.count + (self.adopted if adopted else 0)
+        if count < PER_HOUR or at >= self.since + _HOUR:
             return None
         return Refusal(code="too_many_messages", details={"at_most": PER_HOUR, "available_at": self.since + _HOUR})
 
     @property
     def told(self) -> bool:
         """Whether the record says that it was too many."""
-        return self.count > PER_HOUR
+        return self.count + self.adopted > PER_HOUR
 
 
-def count(sent: Sent | None, at: datetime) -> Sent:
+def count(sent: Sent | None, at: datetime, *, adopted: bool = False) -> Sent:
     """The same with one more command, which counts at this instant."""
     if sent is None or at >= sent.since + _HOUR:
-        return Sent(since=at, count=1)
-    return Sent(since=sent.since, count=sent.count + 1)
+        sent = Sent(since=at, count=0)
+    name = "adopted" if adopted else "count"
+    return sent.model_copy(update={name: getattr(sent, name) + 1})
 
 
 def party_of(message: Message, order: Order) -> Party | None:
     """Which party of the order sent a message; None: somebody else."""
-    actor = message.actor
-    if actor is None or actor.role not in PARTIES or actor.id != order.party(actor.role):
-        return None
-    return actor.role
+    return None if message.actor is None else sender_of(f"{message.actor.role}:{message.actor.id}", order)
+
+
+def sender_of(sender: str, order: Order) -> Party | None:
+    """Which party of the order a sender such as `client:c-1` is; None: somebody else."""
+    return next((party for party in PARTIES if sender == f"{party}:{order.party(party)}"), None)

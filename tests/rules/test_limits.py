@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from recourse.resolution import limits
+from recourse.resolution.model.step import Adopted, Answered
 from tests.outcomes import refused
 from tests.rules.given import Given
 
@@ -71,3 +72,21 @@ def test_what_waited_through_an_outage_counts_when_it_was_sent() -> None:
         for at in ((given.now - timedelta(hours=hours)).isoformat() for hours in (2, 2, 2, 0, 0, 0))
     ]
     assert given.take(*said).refused is None
+
+
+def test_what_a_lost_run_had_recorded_counts_too() -> None:
+    given = Given()
+    lost = given.fork()
+    answers, step = [], None
+    for number in range(3):
+        [step] = lost.client("message", comment=f"{number}", command_id=f"m-{number}").steps
+        assert step.answer is not None
+        answers.append(Answered(**step.answer.model_dump()))
+    assert step is not None
+    whole = {**step.order, "opening": given.order.opening.model_dump(mode="json")}
+    given.engine.adopt(Adopted(step=step.number, order=whole, answers=tuple(answers)))
+
+    first, second = given.client("message", comment="And?"), given.client("message", comment="Well?")
+    assert (first.refused, second.refused) == ("too_many_messages", "too_many_messages")
+    assert [len(then.steps) for then in (first, second)] == [1, 0]
+    assert given.freelancer("message", comment="Hello").refused is None
