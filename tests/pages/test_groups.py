@@ -102,3 +102,13 @@ async def test_a_group_is_only_its_parties_and_operators(visitor: Visitors, mile
     assert (operator.answer.status_code, "Cancel the rest" in operator.words) == (200, False)
     assert (await operator.open(f"groups/{group}/request-cancel")).status_code == 403
     assert (await (await visitor("operator", "f-1")).open(f"groups/{group}")).status_code == 409
+
+
+async def test_a_preview_that_no_form_made_is_refused(visitor: Visitors, milestones: tuple[str, list[str]]) -> None:
+    group, _ = milestones
+    client = await visitor("client")
+    for message in ("[" * 50_000, r'{"comment": "\ud800"}', "[]"):
+        await client.open(f"groups/{group}/request-cancel")
+        await client.submit("preview", **stop("25", "0"))
+        await client.submit("confirm", message=message)
+        assert client.answer.status_code == 422

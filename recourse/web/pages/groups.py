@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote
 
+from pydantic_core import to_json
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -21,6 +22,7 @@ from recourse.resolution.model.record import Reader
 from recourse.resolution.model.vocabulary import PARTIES
 from recourse.resolution.shown.groups import fields_of
 from recourse.resolution.shown.looking_ahead import Ahead, WouldBeRefused
+from recourse.runtime.exact_json import read_json
 from recourse.web.access import Site, the_group_reader
 from recourse.web.pages.fields import Field, Typed
 from recourse.web.pages.forms import Form
@@ -219,8 +221,10 @@ async def _confirmed(visit: _Visit, typed: Typed, given: Mapping[str, list[str]]
 def _message(text: str) -> dict[str, Any]:
     """The command that a preview carries."""
     try:
-        read = json.loads(text)
-    except ValueError:
+        read = read_json(text)
+        # Lone surrogates and endless nesting can be read, but not be passed on.
+        to_json(read)
+    except (ValueError, RecursionError):
         read = None
     if not isinstance(read, dict):
         raise malformed(message="is not one of a form")
