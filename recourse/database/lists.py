@@ -217,9 +217,9 @@ async def undecided_cases(
 ) -> list[WaitingCase]:
     """A page of the cases that are not decided, those due next first, behind the due instant and order id `after`.
 
-    A ruling that can still be appealed is decided: nobody waits for an operator. Neither does anybody while the order
-    stands still. `stage` and `turn` pick those at one
-    stage, and those that wait for one side; `due_by` those that time decides by then.
+    A ruling that can still be appealed is decided: nobody waits for an operator. Nor does anybody while the order
+    stands still. `stage` and `turn` pick those at one stage, and those that wait for one side; `due_by` those that
+    time decides by then.
     `but_of`: without the cases of this person's own orders.
     """
     query = _Query()
