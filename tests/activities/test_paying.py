@@ -281,6 +281,14 @@ async def test_a_leg_that_was_paid_before_it_was_lowered_is_not_paid_again(pool:
     assert (await read_balances(pool, order.terms.order_id))["escrow"] == 0
 
 
+async def test_what_a_former_key_paid_is_said_again_where_the_answer_was_lost(pool: Any) -> None:
+    bank = Forgetful("after")
+    async with lowered(pool, bank) as written:
+        paying, asked = Paying(pool, {"bank": bank}), LegToPay(order_id=written.order_id, leg="1.payout")
+        first, again = [await ActivityEnvironment().run(paying.pay, asked) for _ in range(2)]
+    assert (again, first.former_key, first.amount) == (first, 1, 8_000)
+
+
 async def test_a_leg_that_was_not_paid_before_it_was_lowered_pays_what_is_left(pool: Any) -> None:
     bank = Forgetful("before")
     async with lowered(pool, bank) as written:
