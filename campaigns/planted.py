@@ -275,8 +275,8 @@ PLANTED = (
         "adopting",
         "the provider is asked again for a leg that it has paid",
         "activities/paying.py",
-        'if leg.status == "done":',
-        "if leg.attempts > 99:",
+        'if leg.status == "done" or not leg.amount:',
+        "if not leg.amount:",
         ("tests/activities/test_paying.py",),
     ),
     Mutant(

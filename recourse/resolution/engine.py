@@ -163,8 +163,7 @@ class OrderEngine:
     def limited(self, message: Message, now: datetime, *, adopted: bool = True) -> Message | Refused:
         """The message, refused where its party has sent too much lately, with what was `adopted` or without. The record
         says that once; then its answer leaves no entry."""
-        party = party_of(message, self.order)
-        sent = self.sent.get(party) if party else None
+        sent = self.sent.get(party) if (party := party_of(message, self.order)) else None
         refusal = sent.too_many(self._counted(message, now), adopted=adopted) if sent else None
         if sent is None or refusal is None:
             return message

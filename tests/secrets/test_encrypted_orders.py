@@ -134,7 +134,9 @@ async def test_what_was_refused_for_want_of_a_key_stays_refused_when_the_key_com
 
     assert again.applied
     recorded = await contents(marketplace, order_id)
-    assert [entry.get("code", "applied") for entry in recorded] == ["malformed", "applied", "applied"]
+    # On a busy machine the message may come in the same task as the signal, and be decided before it.
+    *first, last = [entry.get("code", "applied") for entry in recorded]
+    assert (sorted(first), last) == (["applied", "malformed"], "applied")
     assert verify(await marketplace.recourse.order(order_id).record("operator")) == []
     await replay(marketplace.handle(order_id), RING)
 
