@@ -41,7 +41,11 @@ def check_still(order: Order, command: Command, checks: Checks) -> None:
     """What an order refuses while it stands still."""
     if order.still and isinstance(command, _REFUSED):
         checks.refuse("chargeback_open", order.still.chargeback)
-        checks.refuse("on_hold", order.hold is not None, until=order.hold.until if order.hold else None)
+        _check_hold(order, checks)
+
+
+def _check_hold(order: Order, checks: Checks) -> None:
+    checks.refuse("on_hold", order.hold is not None, until=order.hold.until if order.hold else None)
 
 
 def hold(decision: Decision, command: HoldOrder, checks: Checks) -> None:
@@ -49,7 +53,7 @@ def hold(decision: Decision, command: HoldOrder, checks: Checks) -> None:
     order, now = decision.order, decision.now
     left = order.hold_left(now)
     checks.refuse("order_closed", order.settlement == "settled", phase=order.phase)
-    checks.refuse("on_hold", order.hold is not None, until=order.hold.until if order.hold else None)
+    _check_hold(order, checks)
     checks.refuse("hold_used", not left)
     checks.refuse("explanation_required", is_blank(command.explanation or ""))
     if not checks.first():
