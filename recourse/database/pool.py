@@ -104,25 +104,37 @@ async def connect(dsn: str, most: int = CONNECTIONS) -> "asyncpg.Pool[asyncpg.Re
     """A pool of at most `most` connections. Raises DatabaseUnreachable where none can be made.
 
     A session keeps what held when it was made: it is read-only after a failover, it has a role, a search_path, limits.
-    So whenever a query fails and the database counts as away, every session is made anew before it is used once more,
-    but for a query of the same moment.
+    So whenever a query fails and the database counts as away, or a session ends, every session is made anew before it
+    is used once more, but for a query of the same moment.
     """
     try:
         address = Address.read(dsn)
     except Unreadable as error:
         # The address is not repeated: the part that could not be parsed may be the password.
         raise DatabaseUnreachable(UNREADABLE.format(error)) from None
+    generation = 0
     renewing: set[asyncio.Task[None]] = set()
 
-    def look(query: Any) -> None:
-        if _of_the_session(query.exception, query.elapsed):
+    def renew(former: int) -> None:
+        """Make every session anew, unless that was done already since one of the `former` generation was made."""
+        nonlocal generation
+        if former == generation:
+            generation += 1
             renewal = asyncio.create_task(pool.expire_connections())
             renewing.add(renewal)
             renewal.add_done_callback(renewing.discard)
 
     async def prepare(connection: Any) -> None:
         await connection.set_type_codec("jsonb", encoder=_as_json, decoder=json.loads, schema="pg_catalog")
+        made = generation
+
+        def look(query: Any) -> None:
+            if _of_the_session(query.exception, query.elapsed):
+                renew(made)
+
         connection.add_query_logger(look)
+        # A session that is lost in the middle of a query has no query logger any more.
+        connection.add_termination_listener(lambda _: renew(made))
 
     async def reach(*_: Any, **options: Any) -> Any:
         return await _reach(address, **options)
