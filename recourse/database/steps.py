@@ -28,7 +28,13 @@ _STORED = f"""
 SELECT s.step, s.state, s.record_salt, o.opening, coalesce((
     SELECT jsonb_agg(to_jsonb(given) ORDER BY given.step)
     FROM ({ANSWERED} WHERE a.order_id = s.order_id AND a.step >= $2 ORDER BY a.step LIMIT $3) AS given
-), '[]') AS answers
+), '[]') AS answers, coalesce((
+    SELECT jsonb_object_agg(sent.sender, sent.count)
+    FROM (
+        SELECT sender, count(*) FROM answers
+        WHERE order_id = s.order_id AND step >= $2 AND outcome ->> 'entry' IS NOT NULL GROUP BY sender
+    ) AS sent
+), '{{}}') AS counted
 FROM order_states AS s INNER JOIN openings AS o ON o.order_id = s.order_id
 WHERE s.order_id = $1
 """  # noqa: S608 - of our own parts only
@@ -69,7 +75,12 @@ async def record_step(pool: Database, given: Step | bytes) -> Adopted | None:
         # The order may go on where only a newer build can read an answer.
         with suppress(NeedsNewerBuild):
             answers = tuple(answered(row) for row in stored["answers"])
-    return Adopted(step=stored["step"], order={**stored["state"], "opening": stored["opening"]}, answers=answers)
+    return Adopted(
+        step=stored["step"],
+        order={**stored["state"], "opening": stored["opening"]},
+        answers=answers,
+        counted=stored["counted"] if answers is None else {},
+    )
 
 
 def _previous(step: Step) -> str:

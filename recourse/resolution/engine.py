@@ -12,7 +12,7 @@ from typing import Any
 from recourse.resolution.answers import FirstAnswer, Key, check_build
 from recourse.resolution.booking import collected, ledger_lines, leg_rows
 from recourse.resolution.inbox import counts_at
-from recourse.resolution.limits import Sent, count, party_of, sender_of
+from recourse.resolution.limits import Sent, count, count_adopted, party_of
 from recourse.resolution.model.events import Event
 from recourse.resolution.model.facts import facts
 from recourse.resolution.model.order import Opening, Order, open_order, read_state, write_opening, write_state
@@ -285,8 +285,7 @@ class OrderEngine:
             self.answers.clear()
         for answer in stored.answers or ():
             self.learn(answer, reported=False)
-            if answer.outcome.entry is not None and (party := sender_of(answer.sender, self.order)):
-                self.sent[party] = count(self.sent.get(party), self.order.decided_at, adopted=True)
+        self.sent |= count_adopted(self.sent, stored, self.order)
 
     def learn(self, answer: Answered, *, reported: bool = True) -> None:
         """Take note of an answer that the database has."""

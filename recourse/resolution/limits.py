@@ -1,5 +1,7 @@
 """How much a party may send to one order."""
 
+from collections import Counter
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from pydantic import AwareDatetime
@@ -7,6 +9,7 @@ from pydantic import AwareDatetime
 from recourse.resolution.model.order import Order
 from recourse.resolution.model.reading import Message
 from recourse.resolution.model.refusals import Refusal
+from recourse.resolution.model.step import Adopted
 from recourse.resolution.model.vocabulary import PARTIES, Frozen, Party
 
 # No person sends as much; what is sent beyond would only fill the record and the other side's mailbox. Orders that run
@@ -36,12 +39,25 @@ class Sent(Frozen):
         return self.count + self.adopted > PER_HOUR
 
 
-def count(sent: Sent | None, at: datetime, *, adopted: bool = False) -> Sent:
+def count(sent: Sent | None, at: datetime) -> Sent:
     """The same with one more command, which counts at this instant."""
-    if sent is None or at >= sent.since + _HOUR:
-        sent = Sent(since=at, count=0)
-    name = "adopted" if adopted else "count"
-    return sent.model_copy(update={name: getattr(sent, name) + 1})
+    sent = _in_the_hour(sent, at)
+    return sent.model_copy(update={"count": sent.count + 1})
+
+
+def count_adopted(sent: Mapping[Party, Sent], stored: Adopted, order: Order) -> dict[Party, Sent]:
+    """What each party sent, with what the order took over from the database."""
+    counted = Counter(answer.sender for answer in stored.answers or () if answer.outcome.entry is not None)
+    result = dict(sent)
+    for sender, number in (stored.counted or counted).items():
+        if party := sender_of(sender, order):
+            before = _in_the_hour(result.get(party), order.decided_at)
+            result[party] = before.model_copy(update={"adopted": before.adopted + number})
+    return result
+
+
+def _in_the_hour(sent: Sent | None, at: datetime) -> Sent:
+    return Sent(since=at, count=0) if sent is None or at >= sent.since + _HOUR else sent
 
 
 def party_of(message: Message, order: Order) -> Party | None:

@@ -2,12 +2,14 @@
 
 import asyncio
 import json
+from collections import Counter
 from random import Random
 from typing import Any
 
 import asyncpg
 import pytest
 
+from recourse.database import steps
 from recourse.database.orders import read_answer, read_balances, read_export, read_notices, read_order, read_record
 from recourse.database.pool import connect
 from recourse.database.steps import OrderIdTaken, StepOutOfOrder, record_step
@@ -177,6 +179,17 @@ async def test_a_way_that_the_order_did_not_go_is_never_mixed_into_the_one_it_we
     # What was answered before may differ as well, so that it has to be read anew.
     assert (adopted.step, adopted.order, adopted.answers) == (3, life.whole(3), None)
     assert await everything(pool) == before
+
+
+async def test_more_answers_than_are_handed_over_are_counted(
+    pool: Any, life: Life, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await written(pool, life)
+    monkeypatch.setattr(steps, "ANSWERS_AT_MOST", 1)
+    adopted = await record_step(pool, life.steps[2])
+    assert adopted is not None
+    recorded = Counter(step.answer.sender for step in life.steps[2:] if step.answer)
+    assert (adopted.answers, adopted.counted) == (None, recorded)
 
 
 class CommitsBetween:

@@ -74,7 +74,8 @@ def test_what_waited_through_an_outage_counts_when_it_was_sent() -> None:
     assert given.take(*said).refused is None
 
 
-def test_what_a_lost_run_had_recorded_counts_too() -> None:
+@pytest.mark.parametrize("handed_over", [True, False])
+def test_what_a_lost_run_had_recorded_counts_too(*, handed_over: bool) -> None:
     given = Given()
     lost = given.fork()
     answers, step = [], None
@@ -84,7 +85,9 @@ def test_what_a_lost_run_had_recorded_counts_too() -> None:
         answers.append(Answered(**step.answer.model_dump()))
     assert step is not None
     whole = {**step.order, "opening": given.order.opening.model_dump(mode="json")}
-    given.engine.adopt(Adopted(step=step.number, order=whole, answers=tuple(answers)))
+    # Too many answers are not handed over, but their number is.
+    many = {"answers": None, "counted": {f"client:{given.order.terms.client}": 3, "client:stranger": 9}}
+    given.engine.adopt(Adopted(step=step.number, order=whole, **({"answers": tuple(answers)} if handed_over else many)))
 
     first, second = given.client("message", comment="And?"), given.client("message", comment="Well?")
     assert (first.refused, second.refused) == ("too_many_messages", "too_many_messages")

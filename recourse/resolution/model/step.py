@@ -114,7 +114,8 @@ class Adopted(BaseModel):
 
     An attempt to decide may be forgotten after its steps were committed: a worker died, or its report was lost. What
     was committed then is what happened; the order goes on from there. `step` is the last one committed, `order` the
-    whole order after it, `answers` those that were given since. None: every answer has to be read from the database.
+    whole order after it, `answers` those that were given since. None: every answer has to be read from the database,
+    and `counted` says how many commands of each sender, such as `client:c-1`, were recorded since.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -122,6 +123,7 @@ class Adopted(BaseModel):
     step: int
     order: dict[str, Any]
     answers: tuple[Answered, ...] | None = ()
+    counted: dict[str, int] = {}
 
 
 class Summary(BaseModel):

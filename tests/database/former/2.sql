@@ -46,7 +46,13 @@ SELECT s.step, s.state, s.record_salt, o.opening, coalesce((
     FROM answers AS a
     LEFT JOIN record_entries AS e ON e.order_id = a.order_id AND e.number = (a.outcome ->> 'entry')::bigint
  WHERE a.order_id = s.order_id AND a.step >= $2 ORDER BY a.step LIMIT $3) AS given
-), '[]') AS answers
+), '[]') AS answers, coalesce((
+    SELECT jsonb_object_agg(sent.sender, sent.count)
+    FROM (
+        SELECT sender, count(*) FROM answers
+        WHERE order_id = s.order_id AND step >= $2 AND outcome ->> 'entry' IS NOT NULL GROUP BY sender
+    ) AS sent
+), '{}') AS counted
 FROM order_states AS s INNER JOIN openings AS o ON o.order_id = s.order_id
 WHERE s.order_id = $1
 
