@@ -38,6 +38,8 @@ AWAY: tuple[type[Exception], ...] = (
 _NOT_AWAY = (RPCStatusCode.NOT_FOUND, RPCStatusCode.INVALID_ARGUMENT, RPCStatusCode.ALREADY_EXISTS)
 ONE_CALL = 20.0  # seconds
 GIVES_UP_AFTER = 2.0  # seconds
+# Refusals that leave no answer: after an order has ended, and beyond the first that was too much.
+UNRECORDED = ("order_closed", "too_many_messages")
 Found = TypeVar("Found")
 
 
@@ -187,8 +189,8 @@ class Driven:
         for key, outcome in self.told:
             kept = await self.answer(key)
             said = outcome.model_copy(update={"repeated": False})
-            closed = isinstance(outcome, Refused) and outcome.code == "order_closed"
-            if kept is None and not closed:
+            unrecorded = isinstance(outcome, Refused) and outcome.code in UNRECORDED
+            if kept is None and not unrecorded:
                 wrong.append(f"{key} was answered {outcome}, and the database has no answer")
             elif kept is not None and kept != said:
                 wrong.append(f"{key} was answered {said}, and the database has {kept}")
