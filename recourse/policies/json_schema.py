@@ -7,7 +7,7 @@ from recourse.resolution.model.policy import Policy
 from recourse.resolution.model.policy_requests import CancelRequests, Requests, Silences
 
 _SILENT = Silences(client_asked="lapse", freelancer_asked="lapse")
-_DEFAULTS = Policy(name="-", requests=Requests(cancel=CancelRequests(silence=_SILENT)))
+DEFAULTS = Policy(name="-", requests=Requests(cancel=CancelRequests(silence=_SILENT)))
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
@@ -46,7 +46,7 @@ def policy_schema() -> dict[str, Any]:
 
 def write_defaults(schema: dict[str, Any]) -> None:
     """Write the defaults of a schema that holds the policy model as policy files write them."""
-    for key, value in written(_DEFAULTS).items():
+    for key, value in written(DEFAULTS).items():
         model = model_at(key[:-1])
         table = schema["$defs"].get(model.__name__) if model else None
         if table and "default" in table["properties"][key[-1]]:

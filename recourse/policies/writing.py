@@ -2,30 +2,48 @@
 
 import json
 from collections.abc import Iterator, Mapping
+from textwrap import wrap
 from typing import Any
 
 from recourse.policies.files import PolicyFile
 from recourse.policies.keys import KEYS, Key, written
+from recourse.policies.reference import reference, row
 from recourse.resolution.model.policy import Policy
+from recourse.wording.english import capital
 
 _Line = tuple[Key, str, str]
 
 
 def write_policy(file: PolicyFile, policy: Policy, *, defaults: bool = False) -> str:
-    """The effective policy of a file as TOML; with `defaults`, also the keys that no file writes."""
+    """The effective policy of a file as TOML; with `defaults`, every key, and above each what it means."""
     values = written(policy)
     lines = [line for key in KEYS for line in _lines(file, key, values[key], defaults)]
     tables: dict[Key, list[_Line]] = {}
     for line in lines:
-        tables.setdefault(_table(line[0]), []).append(line)
+        tables.setdefault(table_of(line[0]), []).append(line)
     text = [f"# {policy.name}: the effective policy of {file.name}."]
+    explained: set[Key] = set()
     for table, inside in tables.items():
         text += ["", f"[{dotted_name(table)}]"] if table else [""]
-        text += [f"{dotted_name(key[len(table) :])} = {value}  # {source}" for key, value, source in inside]
+        for key, value, source in inside:
+            if defaults and row(key) not in explained:
+                text += _comment(key)
+                # A key that each phase or each reason has is explained once.
+                explained.add(row(key))
+            text.append(f"{dotted_name(key[len(table) :])} = {value}  # {source}")
     return "\n".join(text) + "\n"
 
 
-def _table(key: Key) -> Key:
+def _comment(key: Key) -> list[str]:
+    about = reference(row(key))
+    rules = f" [{', '.join(about.rules)}]" if about.rules else ""
+    # Of a plain type, such as a duration, the value below is example enough.
+    values = f" {capital(about.values)}." if '"' in about.values else ""
+    text = f"{about.meaning}{values}{rules}".replace("`", "")
+    return wrap(text, 118, initial_indent="# ", subsequent_indent="# ", break_on_hyphens=False)
+
+
+def table_of(key: Key) -> Key:
     """The table that a key is written under: the kind of request, or the section; a reason has its own."""
     if len(key) == 1:
         return ()

@@ -15,7 +15,8 @@ from recourse.errors import BadInput
 from recourse.resolution.model.durations import WEEKDAYS, Duration, DurationOrNever, Pauses, Percentage, Weekday
 from recourse.resolution.model.fields import Name
 from recourse.resolution.model.policy_requests import Count, Requests, Roles, hours
-from recourse.resolution.model.vocabulary import PARTIES, Fallback, Frozen, Party
+from recourse.resolution.model.reasons import REASONS, Reason
+from recourse.resolution.model.vocabulary import Fallback, Frozen
 from recourse.resolution.model.zones import read_zone
 
 
@@ -23,20 +24,28 @@ class OrderClocks(Frozen):
     """The order's own clocks."""
 
     late_grace: DurationOrNever = Field(
-        default=hours(24), description="Time from the due date until an order is very late."
+        default=hours(24),
+        description="Time from the due date until an order with nothing delivered is very late [R22, R33].",
     )
     auto_complete: DurationOrNever = Field(
-        default=hours(72), description="Time after which a delivered order completes by itself."
+        default=hours(72), description="Time from a delivery until the order completes by itself."
     )
-    max_revisions: Count = Field(default=5, description="How many revisions a client may ask for; 0: no limit.")
+    max_revisions: Count = Field(
+        default=5, description="How many revisions a client may ask for on one order; 0: no limit."
+    )
     reachable_after: Duration = Field(
-        default=timedelta(days=14), description="Time after closing in which an order still answers commands."
+        default=timedelta(days=14),
+        description="Time after closing in which an order still answers commands, and then its workflow ends.",
     )
     regret_window: Duration = Field(
-        default=timedelta(0), description="Time after ordering that counts as `regret_window`."
+        default=timedelta(0),
+        description="Time after ordering that counts as `regret_window` in `requests.cancel.without_approval`; `0h`: "
+        "none.",
     )
     dormant_after: DurationOrNever = Field(
-        default=timedelta(days=90), description="Time without any move after which an open order gets a case."
+        default=timedelta(days=90),
+        description="Time after which an open order that nobody moves, with no open request or case, gets a case by "
+        "itself.",
     )
     abandoned_after: DurationOrNever = Field(
         default=None,
@@ -51,12 +60,14 @@ class Answers(Frozen):
     """What does not count in answer windows and their reminders, and how a party gets more time."""
 
     pause: tuple[Weekday, ...] = Field(
-        default=(), description="Days that do not count in answer windows, such as `saturday`."
+        default=(), description="Days of the week that do not count in answer windows and their reminders."
     )
     holidays: tuple[date, ...] = Field(
         default=(), max_length=1000, description="Dates that do not count either, such as `2027-12-25`."
     )
-    time_zone: str = Field(default="UTC", description="The IANA time zone in which those days begin and end.")
+    time_zone: str = Field(
+        default="UTC", description="The IANA time zone in which those days begin and end, such as `Europe/Berlin`."
+    )
     away_at_most: Duration = Field(
         default=timedelta(0),
         description="Time in all, for each party of an order, in which its windows stand still because it is away; "
@@ -91,12 +102,16 @@ class Answers(Frozen):
 class Undo(Frozen):
     """Taking a cancellation back [R18, A6]."""
 
-    by: Roles = Field(default=(), description="The parties that may undo a cancellation.")
+    by: Roles = Field(default=(), description="The parties that may undo a cancellation, once an order.")
     window: Duration = Field(
-        default=timedelta(0), description="Time to undo; the money is held so long. `0h`: not offered."
+        default=timedelta(0),
+        description="Time to undo after a cancellation; the money is held so long. `0h`: not offered.",
     )
-    consent: StrictBool = Field(default=False, description="Whether the other side must agree.")
-    consent_window: Duration = Field(default=hours(48), description="Time for the other side to agree.")
+    consent: StrictBool = Field(default=False, description="Whether the other side must agree to an undo.")
+    consent_window: Duration = Field(
+        default=hours(48),
+        description="Time for the other side to agree to an undo; its silence leaves the order canceled.",
+    )
 
     @property
     def offered(self) -> bool:
@@ -108,21 +123,35 @@ class Cases(Frozen):
     """What the operator decides, and how long it may take."""
 
     escalate_by: Roles = Field(
-        default=(), description="The parties that may take a declined cancel request to an operator."
+        default=(), description="The parties that may take a declined cancel request to an operator [R53, R54, R57]."
     )
     dialogue_required: StrictBool = Field(
-        default=False, description="Whether both sides must first have written a message."
+        default=False,
+        description="Whether that takes that each side has said something since the request opened: a message, or a "
+        "comment with any command [R55].",
     )
-    proposal_window: Duration = Field(default=hours(48), description="Time to accept an operator's proposal.")
-    appeal_window: Duration = Field(default=timedelta(0), description="Time to appeal a ruling; `0h`: no appeal.")
+    proposal_window: Duration = Field(
+        default=hours(48), description="Time for both parties to answer an operator's proposal [R59]."
+    )
+    appeal_window: Duration = Field(
+        default=timedelta(0),
+        description="Time to appeal a ruling; the money is held so long. `0h`: a ruling is final at once [R48].",
+    )
     reminders: tuple[Duration, ...] = Field(
         default=(timedelta(days=3), timedelta(days=7)),
-        description="When operators are reminded, counted from the opening of the case.",
+        description="When operators are reminded, counted from the opening of a case or an appeal.",
     )
-    rule_within: Duration = Field(default=timedelta(days=14), description="Time to decide a case.")
-    fallback: Fallback = Field(default="cancel_split", description="What happens if no operator decides in time.")
+    rule_within: Duration = Field(
+        default=timedelta(days=14), description="The longest that a case or an appeal may stay open."
+    )
+    fallback: Fallback = Field(
+        default="cancel_split",
+        description="What happens if no operator decides in time. `cancel_full_refund`: what is held goes to the "
+        "client; `cancel_split`: the two share what is held of the price; `continue`: the order goes on; "
+        "`for_who_spoke`: the side that alone said something, in time, gets its way, else as `cancel_split`.",
+    )
     operator_case_fallback: Fallback = Field(
-        default="continue", description="The same for a case that an operator opened."
+        default="continue", description="The same as `cases.fallback`, for a case that an operator opened."
     )
     after_completion: Duration = Field(
         default=timedelta(0), description="Time after completion in which a case can be opened; `0h`: none can."
@@ -136,10 +165,13 @@ class Money(Frozen):
     """The platform's share."""
 
     commission: Percentage = Field(
-        default=Fraction(20, 100), description="The platform's share of the freelancer's gross."
+        default=Fraction(20, 100),
+        description="The platform's share of the freelancer's gross, rounded down to whole minor units.",
     )
     fee_back: Literal["pro_rata", "full", "none"] = Field(
-        default="pro_rata", description="What of the service fee goes back with a cancellation."
+        default="pro_rata",
+        description="What of the service fee goes back to the client with a cancellation; `pro_rata`: the same share "
+        "as of the price.",
     )
     late_refund_from: Literal["platform", "freelancer"] = Field(
         default="platform",
@@ -159,12 +191,19 @@ class Scores(Frozen):
 
     # Any name: a running order keeps its policy, also where its calculator is not installed. What a policy file names
     # is checked when the file is read (`recourse.policies.key_errors.known_calculator`).
-    calculator: Name = Field(default="none", description="The name of the score calculator.")
+    calculator: Name = Field(
+        default="none",
+        description="The score that is kept: `none`, `completion_rate`, `job_success`, or a calculator of your own "
+        "[R40, R71, R77].",
+    )
     new_order_exempts_within: DurationOrNever = Field(
-        default=timedelta(days=14), description="A new order within this time leaves a cancellation out of the score."
+        default=timedelta(days=14),
+        description="A new order of the same two within this time leaves a cancellation out of the completion rate "
+        "[R40].",
     )
     unpaid_silent: Literal["counted", "excluded"] = Field(
-        default="counted", description="Whether orders with nothing paid and no rating count."
+        default="counted",
+        description="Whether orders with nothing paid and no feedback count in the job success [R71].",
     )
 
 
@@ -172,20 +211,28 @@ class Reviews(Frozen):
     """Who may review a canceled order."""
 
     public_after_cancel: Literal["never", "late_or_delivered", "paid", "always"] = Field(
-        default="never", description="When a canceled order may be reviewed in public."
+        default="never",
+        description="When the client may review a canceled order in public. `late_or_delivered`: if it was late, or "
+        "work was delivered; `paid`: if the freelancer got anything [R16, R69, R73].",
     )
     private_after_cancel: StrictBool = Field(
-        default=False, description="Whether a canceled order may be reviewed in private."
+        default=False, description="Whether the client may leave private feedback on a canceled order [R73, R74]."
     )
     careless_client: StrictBool = Field(
-        default=False, description="Whether a client that cancels without a word may get a bad review."
+        default=False,
+        description="Whether the freelancer may leave a negative public review of a client that canceled without a "
+        "message or an explanation [R61].",
     )
 
 
 class RepeatCanceler(Frozen):
     """So many cancellations by one party within this time set the mark; 0 turns it off [R60, R62]."""
 
-    count: Count = Field(default=3, description="How many cancellations set the mark; 0: never.")
+    count: Count = Field(
+        default=3,
+        description="How many cancellations of one party set the mark; mutual ones and those that are the other "
+        "side's fault do not count. 0: never.",
+    )
     within: Duration = Field(default=timedelta(days=60), description="Time in which they are counted.")
 
 
@@ -193,7 +240,7 @@ class Flags(Frozen):
     """Marks on a party's profile."""
 
     repeat_canceler: RepeatCanceler = Field(
-        default=RepeatCanceler(), description="The mark of a party that cancels repeatedly."
+        default=RepeatCanceler(), description="The mark of a party that cancels repeatedly [R60, R62]."
     )
 
 
@@ -201,7 +248,8 @@ class NoticeTimes(Frozen):
     """Notices that come by the clock alone."""
 
     follow_up: DurationOrNever = Field(
-        default=None, description="Time after a cancellation until the freelancer is told to follow up."
+        default=None,
+        description="Time after a cancellation until the freelancer is reminded to follow up with the client [R49].",
     )
 
 
@@ -215,37 +263,16 @@ class Keeping(Frozen):
     orders: DurationOrNever = Field(default=None, description="How long anything of the order is kept.")
 
 
-class Reason(Frozen):
-    """A reason code: who may give it, and whose fault it admits. A claim against the other side carries none."""
-
-    by: tuple[Party, ...] = Field(description="The parties that may give it.")
-    fault: Literal["client", "freelancer", "none"] = Field(
-        default="none", description="The party whose fault it admits."
-    )
-
-
-REASONS: dict[str, Reason] = {
-    "no_longer_needed": Reason(by=("client",)),
-    "ordered_by_mistake": Reason(by=("client",), fault="client"),
-    "late_delivery": Reason(by=("client",)),
-    "not_as_agreed": Reason(by=("client",)),
-    "freelancer_unresponsive": Reason(by=("client",)),
-    "cannot_deliver": Reason(by=("freelancer",), fault="freelancer"),
-    "client_asked": Reason(by=("freelancer",)),
-    "client_unresponsive": Reason(by=("freelancer",)),
-    "unforeseen": Reason(by=PARTIES),
-    "other": Reason(by=PARTIES),
-}
-
-
 class Policy(Frozen):
     """One marketplace's choices. An order keeps the policy it was opened with."""
 
-    name: Name = Field(description="The stable name of the policy; each order keeps it.")
+    name: Name = Field(description="The stable name of the policy. Each order keeps it, and exports show it.")
     order: OrderClocks = Field(default=OrderClocks(), description="When the order's own clocks fire.")
-    answers: Answers = Field(default=Answers(), description="Days that do not count in answer windows.")
+    answers: Answers = Field(
+        default=Answers(), description="What does not count in answer windows, and how a party gets more time."
+    )
     requests: Requests = Field(description="Requests and how they are answered.")
-    undo: Undo = Field(default=Undo(), description="How a cancellation is taken back.")
+    undo: Undo = Field(default=Undo(), description="How a cancellation is taken back [R18].")
     cases: Cases = Field(default=Cases(), description="What operators decide, and how long it may take.")
     money: Money = Field(default=Money(), description="What the platform keeps.")
     scores: Scores = Field(default=Scores(), description="The score, and how it is counted.")

@@ -24,10 +24,12 @@ class WithoutApproval(Frozen):
     """When each party may cancel alone [R21, R22, R33, R76]."""
 
     client: tuple[Literal["waiting_requirements", "very_late", "regret_window"], ...] = Field(
-        default=(), description="When the client may cancel alone."
+        default=(), description="When the client may cancel alone [R21, R22, R33]."
     )
     freelancer: tuple[Right, ...] = Field(
-        default=(), description="When the freelancer may cancel alone; `full_return`: whenever it keeps nothing."
+        default=(),
+        description="When the freelancer may cancel alone, taking what is released and no more. `full_return`: at any "
+        "time, if nothing is released [R76].",
     )
 
     def of(self, party: Party) -> tuple[Right, ...]:
@@ -51,8 +53,14 @@ class Windows(Frozen):
 class Silences(Frozen):
     """What silence means, by who is asked."""
 
-    client_asked: Silence = Field(description="What the client's silence means.")
-    freelancer_asked: Silence = Field(description="What the freelancer's silence means.")
+    client_asked: Silence = Field(
+        description="What the client's silence means: `accept` and `decline` as if it had said so, `escalate`: an "
+        "operator decides, `lapse`: nothing changes.",
+    )
+    freelancer_asked: Silence = Field(
+        description="What the freelancer's silence means: `accept` and `decline` as if it had said so, `escalate`: an "
+        "operator decides, `lapse`: nothing changes.",
+    )
 
     def of(self, asked: Party) -> Silence:
         """What the silence of the party that must answer means."""
@@ -62,9 +70,11 @@ class Silences(Frozen):
 class SilencesInPhase(Frozen):
     """Another meaning of silence when the window ends in a certain phase."""
 
-    client_asked: Silence | None = Field(default=None, description="What the client's silence means in this phase.")
+    client_asked: Silence | None = Field(
+        default=None, description="What the client's silence means if its window ends in this phase."
+    )
     freelancer_asked: Silence | None = Field(
-        default=None, description="What the freelancer's silence means in this phase."
+        default=None, description="What the freelancer's silence means if its window ends in this phase."
     )
 
     def of(self, asked: Party) -> Silence | None:
@@ -75,9 +85,13 @@ class SilencesInPhase(Frozen):
 class Compensation(Frozen):
     """What a client's cancel request gives the freelancer at least, by the phase in which it is opened."""
 
-    in_progress: Percentage = Field(default=Fraction(0), description="While the work is in progress.")
-    delivered: Percentage = Field(default=Fraction(0), description="Once the work is delivered.")
-    in_revision: Percentage = Field(default=Fraction(0), description="While a revision is made.")
+    in_progress: Percentage = Field(
+        default=Fraction(0),
+        description="The least part of the price that a client's request leaves the freelancer while the work is in "
+        "progress.",
+    )
+    delivered: Percentage = Field(default=Fraction(0), description="The same once the work is delivered.")
+    in_revision: Percentage = Field(default=Fraction(0), description="The same while a revision is made.")
 
     def of(self, phase: str) -> Fraction:
         """The part of the price that is not refunded yet; nothing in a phase without one."""
@@ -88,39 +102,47 @@ class Compensation(Frozen):
 class CancelRequests(Frozen):
     """How a cancellation is asked for and answered."""
 
-    by: Roles = Field(default=PARTIES, description="The parties that may start a cancellation.")
+    by: Roles = Field(default=PARTIES, description="The parties that may start a cancellation [R1, R23].")
     phases: tuple[OpenPhase, ...] = Field(
-        default=OPEN_PHASES, description="The phases in which a cancellation may be started."
+        default=OPEN_PHASES, description="The phases in which a cancellation may be started [R20]."
     )
     without_approval: WithoutApproval = Field(default=WithoutApproval(), description="When a party may cancel alone.")
-    window: Windows = Field(default=Windows(), description="Time to answer, by the party that is asked.")
+    window: Windows = Field(default=Windows(), description="Time to answer, by the party that is asked [R28, R39].")
     silence: Silences = Field(description="What silence means, by the party that is asked.")
     silence_in: dict[OpenPhase, SilencesInPhase] = Field(
         default={}, description="Another meaning of silence when the window ends in that phase."
     )
     reminder: DurationOrNever = Field(
-        default=hours(24), description="Time from an offer to the reminder of the party that must answer."
+        default=hours(24),
+        description="Time from a request or counter-offer to the reminder of the party that must answer; shorter than "
+        "both windows.",
     )
     on_decline: Literal["go_on", "escalate"] = Field(
-        default="go_on", description="After a decline the order goes on, or a case opens at once."
+        default="go_on", description="After a decline the order goes on, or a case opens at once [R48]."
     )
     operator_review: StrictBool = Field(
-        default=False, description="Whether every cancel request first goes to an operator."
+        default=False, description="Whether every cancel request first goes to an operator [R46]."
     )
     cooldown: Duration = Field(
         default=timedelta(0), description="Wait after a decline before the same party may ask again."
     )
     max_requests: Count = Field(
-        default=0, description="How many cancel requests a party may open on an order; 0: no limit."
+        default=0,
+        description="How many cancel requests a party may open on an order, without those that it withdrew; 0: no "
+        "limit.",
     )
     max_counters: Count = Field(
         default=5, description="How many counter-offers a request may have, both sides together."
     )
     amount_from: Roles = Field(
-        default=(), description="The parties that must name the freelancer's gross when they ask."
+        default=(),
+        description="The parties that must name the freelancer's gross when they ask [R11, R12]. If none, it is 0 and "
+        "there are no counter-offers.",
     )
     pay_named_part_at_once: StrictBool = Field(
-        default=False, description="Whether the amount that a client names is paid out at once."
+        default=False,
+        description="Whether the amount that a client names is paid out when the request opens; only the rest is in "
+        "question.",
     )
     compensation: Compensation = Field(
         default=Compensation(),
@@ -130,14 +152,20 @@ class CancelRequests(Frozen):
         default="refuse",
         description="Whether a cancel request by the asked party, as good for the other as the open one, accepts it.",
     )
-    reason_from: Roles = Field(default=(), description="The parties that must give a reason code.")
-    explanation_from: Roles = Field(default=(), description="The parties that must give a comment.")
-    attestations: tuple[Name, ...] = Field(default=(), description="Statements that must all be confirmed.")
+    reason_from: Roles = Field(default=(), description="The parties that must give a reason code [R8, R37, R45].")
+    explanation_from: Roles = Field(
+        default=(), description="The parties that must give a comment that is not blank [R37, R51, R56]."
+    )
+    attestations: tuple[Name, ...] = Field(
+        default=(), description="Statements that must all be confirmed, by names of your own [R7]."
+    )
     no_agreement: StrictBool = Field(
-        default=False, description="Whether a party may take a cancellation to an operator at once."
+        default=False,
+        description="Whether a request may say `no_agreement`, which opens a case in place of asking the other side "
+        "[R13].",
     )
     no_agreement_attestations: tuple[Name, ...] = Field(
-        default=(), description="Statements that must then be confirmed."
+        default=(), description="Statements that must be confirmed with `no_agreement` [R7]."
     )
 
     def silence_of(self, asked: Party, phase: str) -> Silence:
@@ -158,23 +186,31 @@ class FreelancerWindow(Frozen):
 
 class ClientSilence(Frozen):
     client_asked: Literal["lapse", "accept", "decline"] = Field(
-        default="lapse", description="What the client's silence means."
+        default="lapse",
+        description="What the client's silence means: `accept` and `decline` as if it had said so, `lapse`: nothing "
+        "changes.",
     )
 
 
 class FreelancerSilence(Frozen):
     freelancer_asked: Literal["lapse", "decline"] = Field(
-        default="lapse", description="What the freelancer's silence means."
+        default="lapse",
+        description="What the freelancer's silence means: `decline` as if it had said so, `lapse`: nothing changes.",
     )
 
 
 class ExtraSilence(Frozen):
-    client_asked: Literal["lapse", "decline"] = Field(default="lapse", description="What the client's silence means.")
+    client_asked: Literal["lapse", "decline"] = Field(
+        default="lapse",
+        description="What the client's silence means: `decline` as if it had said so, `lapse`: nothing changes.",
+    )
 
 
 class RefundSilence(Frozen):
     client_asked: Literal["lapse", "accept", "decline"] = Field(
-        default="lapse", description="What the client's silence means."
+        default="lapse",
+        description="What the client's silence means: `accept` and `decline` as if it had said so, `lapse`: nothing "
+        "changes.",
     )
     freelancer_asked: Literal["lapse", "accept", "decline"] = Field(
         default="lapse", description="What the freelancer's silence on a counter-offer means."
@@ -189,7 +225,8 @@ class ExtensionRequests(Frozen):
     reminder: DurationOrNever = Field(default=hours(24), description="Time from the request to the reminder.")
     cooldown: Duration = Field(
         default=hours(1),
-        description="Wait after a decline before the same party may ask for anything but a cancellation.",
+        description="Wait after a decline, by silence too, before the same party may ask for anything but a "
+        "cancellation.",
     )
 
 
@@ -201,7 +238,8 @@ class UpdateRequests(Frozen):
     reminder: DurationOrNever = Field(default=hours(24), description="Time from the request to the reminder.")
     cooldown: Duration = Field(
         default=hours(1),
-        description="Wait after a decline before the same party may ask for anything but a cancellation.",
+        description="Wait after a decline, by silence too, before the same party may ask for anything but a "
+        "cancellation.",
     )
 
 
@@ -213,7 +251,8 @@ class ExtraRequests(Frozen):
     reminder: DurationOrNever = Field(default=hours(24), description="Time from the request to the reminder.")
     cooldown: Duration = Field(
         default=hours(1),
-        description="Wait after a decline before the same party may ask for anything but a cancellation.",
+        description="Wait after a decline, by silence too, before the same party may ask for anything but a "
+        "cancellation.",
     )
 
 
@@ -229,23 +268,27 @@ class RefundRequests(Frozen):
     reminder: DurationOrNever = Field(default=hours(24), description="Time from an offer to the reminder.")
     cooldown: Duration = Field(
         default=hours(1),
-        description="Wait after a decline before the same party may ask for anything but a cancellation.",
+        description="Wait after a decline, by silence too, before the same party may ask for anything but a "
+        "cancellation.",
     )
     price_above: Price = Field(
         default=5000, description="Only orders with a higher price have partial refunds, in minor units."
     )
     at_most: Percentage = Field(
-        default=Fraction(60, 100), description="The most that all partial refunds of an order may be of its price."
+        default=Fraction(60, 100),
+        description="The most that all partial refunds of an order together may be of the ordered price, rounded down.",
     )
-    max_counters: Count = Field(default=5, description="How many counter-offers a request may have.")
+    max_counters: Count = Field(
+        default=5, description="How many counter-offers a request may have, both sides together."
+    )
 
 
 class Requests(Frozen):
     """Which kinds of request there are, and each kind's own section."""
 
-    kinds: tuple[Kind, ...] = Field(default=("cancel",), description="The kinds of request that there are.")
+    kinds: tuple[Kind, ...] = Field(default=("cancel",), description="The kinds of request that can be opened.")
     cancel: CancelRequests = Field(description="Requests to cancel.")
-    extension: ExtensionRequests = Field(default=ExtensionRequests(), description="Requests for more time.")
-    update: UpdateRequests = Field(default=UpdateRequests(), description="Requests for an update.")
-    partial_refund: RefundRequests = Field(default=RefundRequests(), description="Requests for a partial refund.")
-    extra: ExtraRequests = Field(default=ExtraRequests(), description="Offers of more work.")
+    extension: ExtensionRequests = Field(default=ExtensionRequests(), description="Requests for more time [R35].")
+    update: UpdateRequests = Field(default=UpdateRequests(), description="Requests for an update [R25].")
+    partial_refund: RefundRequests = Field(default=RefundRequests(), description="Requests for a partial refund [R43].")
+    extra: ExtraRequests = Field(default=ExtraRequests(), description="Offers of more work [R36].")
