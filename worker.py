@@ -30,7 +30,8 @@ from recourse.activities.contract import (
 )
 from recourse.activities.mail import MailChannel
 from recourse.activities.notifying import Channel, Notifying
-from recourse.activities.paying import Paying, PaymentProvider
+from recourse.activities.paying import Paying
+from recourse.activities.providers import PaymentProvider
 from recourse.activities.reading_zones import read_offsets
 from recourse.activities.recording import Recording
 from recourse.activities.webhook import WebhookChannel

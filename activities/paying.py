@@ -1,88 +1,27 @@
-"""The port to a payment provider. The built-in escrow ledger needs none: it moves money with the step itself."""
+"""Paying through a provider. The built-in escrow ledger needs none: it moves money with the step itself."""
 
 import asyncio
-import importlib
 import inspect
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from recourse.activities.contract import PAY, LegToPay
+from recourse.activities.providers import CannotPay, PaymentProvider
 from recourse.database.payments import PaymentLeg, former_keys, note_attempt, read_leg, write_answer
-from recourse.errors import BadInput
 from recourse.resolution.model.amounts import write_amount
 from recourse.resolution.model.fields import visible
 from recourse.resolution.model.payments import LegAnswer
 from recourse.runtime.metrics import Counts
 
-BUILT_IN = "ledger"
 # So many calls of a provider that is no coroutine may run, or hang, at once.
 THREADS = 16
 _TEXT = 200  # characters that are kept of what a provider says
 # A leg that was lowered has a new key. Where the old one may have been paid, paying the new one may pay twice.
 UNKNOWN = "It was lowered, and whether {amount} was paid under the key {key} before, the provider cannot say."
-
-
-class CannotPay(Exception):
-    """Raised by a provider: this leg can never be paid, for a reason that operators read."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
-
-
-@runtime_checkable
-class PaymentProvider(Protocol):
-    """What a marketplace's payment provider must do. Its methods may be coroutines; others run in threads.
-
-    It may have `find(leg) -> str | None`, too: the reference of a leg that was asked for before and is paid. Without
-    it, a leg that is lowered after an answer was lost is blocked until an operator has found out whether it was paid.
-    """
-
-    def pay(self, leg: PaymentLeg) -> Awaitable[str | None] | str | None:
-        """Move the money of one leg, once for each key, however often asked; returns the provider's reference or None.
-
-        `CannotPay` says that it never can be paid. Any other exception means: not yet. It is then asked again with the
-        same leg and key, also where the money did move and only the answer was lost.
-        """
-
-
-class BadProvider(BadInput):
-    """A configured payment provider cannot be used; the text says which and why."""
-
-
-def load_providers(text: str) -> dict[str, PaymentProvider]:
-    """The providers that `RECOURSE_PAYMENT_PROVIDERS` names, as `name=package.module:factory`, separated by blanks.
-
-    Each factory is called once, without arguments, and returns a `PaymentProvider`. Its module must be installed where
-    the worker runs. Raises BadProvider.
-    """
-    providers: dict[str, PaymentProvider] = {}
-    for entry in text.split():
-        name, _, path = entry.partition("=")
-        if not name or not path:
-            raise BadProvider(f"{entry!r} is not of the form name=package.module:factory.")
-        if name == BUILT_IN or name in providers:
-            why = "is the built-in escrow ledger" if name == BUILT_IN else "is there twice"
-            raise BadProvider(f"{entry!r}: the name {name!r} {why}; take another.")
-        providers[name] = _load(entry, path)
-    return providers
-
-
-def _load(entry: str, path: str) -> PaymentProvider:
-    module, _, attribute = path.partition(":")
-    try:
-        factory = getattr(importlib.import_module(module), attribute)
-        made = factory()
-    # Whatever a foreign module does, the worker's operator reads which one it was.
-    except Exception as error:
-        raise BadProvider(f"{entry!r} cannot be loaded: {type(error).__name__}: {error}") from error
-    if not isinstance(made, PaymentProvider):
-        raise BadProvider(f"{entry!r}: {attribute}() returned {type(made).__name__}, which has no method `pay`.")
-    return made
 
 
 class Paying:

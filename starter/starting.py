@@ -67,8 +67,12 @@ class Started:
 
 
 def fingerprint(terms: Terms) -> str:
-    """By what the same terms are known again: their SHA-256, for the memo may hold nothing personal."""
-    return hashlib.sha256(canonical(_lasting(terms)).encode()).hexdigest()
+    """By what the same terms are known again: their SHA-256, for the memo may hold nothing personal.
+
+    An account's number could be guessed from a hash.
+    """
+    shown = terms.model_copy(update={"payment": None, "destination": None})
+    return hashlib.sha256(canonical(_lasting(shown)).encode()).hexdigest()
 
 
 def start_options(opening: Opening, task_queue: str, web_url: str = "") -> dict[str, Any]:

@@ -63,6 +63,8 @@ async def start(
     provider: str = "ledger",
     group: str | None = None,
     part: Int64 | None = None,
+    payment: str | None = None,
+    destination: str | None = None,
     client_email: str | None = None,
     freelancer_email: str | None = None,
     ordered_at: str | None = None,
@@ -98,6 +100,10 @@ async def start(
         The id of a group of orders of these two, such as the milestones of a contract.
     part
         The order's place in the group, from 1.
+    payment
+        What you collected the price with at the payment provider, such as a payment intent.
+    destination
+        The freelancer's account at the payment provider: its id there.
     client_email
         The client's email address, stored only in the database. Used if the worker sends mail.
     freelancer_email
@@ -122,6 +128,8 @@ async def start(
         requirements=requirements,
         group=group,
         part=part,
+        payment=payment,
+        destination=destination,
         ordered_at=ordered_at or datetime.now(UTC).replace(microsecond=0),
     )
     chosen, came = load_policy(policy), read_state_file(state) if state else None

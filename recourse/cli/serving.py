@@ -46,7 +46,7 @@ def worker() -> None:
 async def _lead() -> None:
     from structlog import get_logger
 
-    from recourse.activities.paying import load_providers
+    from recourse.activities.providers import load_providers
     from recourse.runtime.health import Health, health_app
     from recourse.runtime.logs import log_to
     from recourse.web.serving import answering

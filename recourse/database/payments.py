@@ -7,24 +7,27 @@ from pydantic import BaseModel, ConfigDict
 from recourse.resolution.model.payments import LegAnswer, LegName, LegStatus
 
 _LEG = """
-SELECT key, order_id, number || '.' || leg AS leg, leg AS name, amount, currency, provider, status, reason, reference,
-    attempts, turn
-FROM payments AS p WHERE order_id = $1 AND number || '.' || leg = $2
+SELECT p.key, p.order_id, p.number || '.' || p.leg AS leg, p.leg AS name, p.amount, p.currency, p.provider, p.status,
+    p.reason, p.reference, p.attempts, p.turn, t.terms ->> 'client' AS client, t.terms ->> 'freelancer' AS freelancer,
+    t.terms ->> 'payment' AS payment, t.terms ->> 'destination' AS destination
+FROM payments AS p
+INNER JOIN openings AS o ON o.order_id = p.order_id CROSS JOIN LATERAL (SELECT o.opening -> 'terms') AS t (terms)
+WHERE p.order_id = $1 AND p.number || '.' || p.leg = $2
 """
 # The key of a leg that counts is its latest.
-_LATEST = f"{_LEG} ORDER BY turn DESC LIMIT 1"
+_LATEST = f"{_LEG} ORDER BY p.turn DESC LIMIT 1"
 # Former keys of a leg that was lowered: the provider has been asked for them, and nobody knows an answer but 'done'.
 # What an operator had tried again had one.
-_LOWERED = f"""{_LEG} AND turn < $3 AND (
-    status = 'done' OR (
-        status = 'void' AND attempts > 0 AND answered_at IS NULL
+_LOWERED = f"""{_LEG} AND p.turn < $3 AND (
+    p.status = 'done' OR (
+        p.status = 'void' AND p.attempts > 0 AND p.answered_at IS NULL
         AND NOT EXISTS (
             SELECT 1 FROM payments AS later
             WHERE later.order_id = p.order_id AND later.number = p.number AND later.leg = p.leg
                 AND later.turn > p.turn AND later.turn < $3 AND later.answered_at IS NOT NULL
         )
     )
-) ORDER BY turn"""  # noqa: S608
+) ORDER BY p.turn"""  # noqa: S608
 
 
 class PaymentLeg(BaseModel):
@@ -33,7 +36,8 @@ class PaymentLeg(BaseModel):
     `key` is the idempotency key, which never stands for another amount; `leg` the leg's name within the order, such as
     `1.refund`; `name` is `refund` (to the client), `payout` (to the freelancer) or `fee` (to the platform); `amount` is
     in minor units of `currency`; `attempts` counts how often the provider was asked before, and `turn` the keys that
-    the leg has had.
+    the leg has had. `client` and `freelancer` are their ids in the marketplace. `payment` is what the marketplace
+    collected with, and `destination` the freelancer's account at the provider, as the order's terms have them.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -50,6 +54,10 @@ class PaymentLeg(BaseModel):
     reference: str | None
     attempts: int
     turn: int
+    client: str
+    freelancer: str
+    payment: str | None
+    destination: str | None
 
 
 async def read_leg(pool: Any, order_id: str, leg: str) -> PaymentLeg | None:

@@ -17,7 +17,7 @@ from temporalio.client import Client
 from temporalio.testing import TimeSkipper, TimeSkippingConfig
 from temporalio.testing._timeskipping import FastForwardConfig  # the SDK does not export it yet
 
-from recourse.activities.paying import CannotPay
+from recourse.activities.providers import CannotPay
 from recourse.database.address import Address
 from recourse.database.migrate import migrate
 from recourse.database.orders import read_answer, read_balances, read_notices, read_order, read_record

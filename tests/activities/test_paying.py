@@ -14,7 +14,8 @@ from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment, TimeSkipper, TimeSkippingConfig
 
 from recourse.activities.contract import LegToPay
-from recourse.activities.paying import BadProvider, CannotPay, Paying, PaymentProvider, load_providers
+from recourse.activities.paying import Paying
+from recourse.activities.providers import BadProvider, CannotPay, PaymentProvider, load_providers
 from recourse.database.orders import read_balances
 from recourse.database.payments import PaymentLeg, write_answer
 from recourse.database.steps import record_step
@@ -50,6 +51,8 @@ class Shop:
             ordered_at=datetime.now(UTC),
             delivery_time=timedelta(days=5),
             requirements="awaited",
+            payment="pi_1",
+            destination="acct_1",
         )
         await self.recourse.start(terms, load_policy("resolution_center"), provider=provider)
         outcome = await self.recourse.order(terms.order_id).send("request", {"actor": CLIENT, "kind": "cancel"})
@@ -104,6 +107,10 @@ async def test_a_provider_that_works_is_asked_once(temporal_address: str, pool: 
             "reference": None,
             "attempts": 0,
             "turn": 1,
+            "client": "c-1",
+            "freelancer": "f-1",
+            "payment": "pi_1",
+            "destination": "acct_1",
         }
         assert await market.payments(order_id) == [("1.refund", 10_550, "done", f"ref-{leg.key}", 1)]
         assert await market.balances(order_id) == {

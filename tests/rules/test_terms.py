@@ -9,8 +9,12 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from recourse.resolution.model.order import Opening
+from recourse.resolution.model.data_version import needs_of
+from recourse.resolution.model.order import Opening, write_opening
+from recourse.resolution.model.record import Reader, export
 from tests.rules.given import MONDAY, Given
+
+READERS: tuple[Reader, ...] = ("client", "freelancer", "operator")
 
 
 def test_an_order_is_placed_in_whole_seconds_of_utc() -> None:
@@ -38,6 +42,33 @@ def test_all_of_the_money_is_in_escrow_at_first() -> None:
     assert given.money == (0, 0, 0, 10_550)
     assert [(line.account, line.amount) for line in opening_step.ledger] == [("client", -10_550), ("escrow", 10_550)]
     assert opening_step.entry is None
+
+
+def test_an_order_without_an_account_is_stored_as_before() -> None:
+    order = Given().order
+
+    assert not {"payment", "destination"} & write_opening(order.opening)["terms"].keys()
+    assert (needs_of(order), needs_of(Given(payment="pi_1").order), needs_of(Given(destination="a").order)) == (1, 2, 2)
+
+
+@pytest.mark.parametrize("name", ["payment", "destination"])
+@pytest.mark.parametrize(
+    "text", ["", "   ", " pi_1", "pi_1\n", "pi\x001", "pi\u202e1", "pi\u200b1", "p" * 201, 1], ids=repr
+)
+def test_an_account_is_a_text_in_which_nothing_hides(name: str, text: Any) -> None:
+    plain: dict[str, Any] = {name: "DE 89 ü/1"}
+    assert getattr(Given(**plain).order.terms, name) == "DE 89 ü/1"
+    with pytest.raises(ValidationError):
+        Given(**plain | {name: text})
+
+
+def test_parties_do_not_read_the_accounts_in_the_record() -> None:
+    given = Given(payment="pi_1", destination="acct_1").order.opening
+    for salt in (None, "0123456789abcdef"):
+        opening = given.model_copy(update={"opening_salt": salt})
+        for reader in READERS:
+            shown = str(export(opening, [], reader, at=MONDAY))
+            assert ("pi_1" in shown, "acct_1" in shown) == (bool(salt) and reader == "operator",) * 2
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,5 @@
-"""Private notes and private feedback are for operators: marked texts are planted in real stories, and everything that
-leaves the house is searched for them (rules, 8 and 9)."""
+"""Private notes, private feedback and accounts at a payment provider are for operators: marked texts are planted in
+real stories, and everything that leaves the house is searched for them (rules, 8 and 9)."""
 
 import io
 import json
@@ -24,7 +24,8 @@ from tests.secrets.outside import outside, worker_process
 
 NOTE, REFUSED_NOTE, GARBLED_NOTE = "QNOTEQ", "QREFUSEDQ", "QGARBLEDQ"
 FEEDBACK, TOO_LATE, NOT_HIS = "QFEEDBACKQ", "QLATEQ", "QHISQ"
-PRIVATE = (NOTE, REFUSED_NOTE, GARBLED_NOTE, FEEDBACK, TOO_LATE, NOT_HIS)
+ACCOUNTS = {"payment": "QPAYMENTQ", "destination": "QDESTINATIONQ"}
+PRIVATE = (NOTE, REFUSED_NOTE, GARBLED_NOTE, FEEDBACK, TOO_LATE, NOT_HIS, *ACCOUNTS.values())
 PUBLIC = "said to the other side"
 PARTIES: tuple[Reader, ...] = ("client", "freelancer")
 # Who wrote a review may read it again in the record; a note to the operators is not given back even to its author.
@@ -37,7 +38,7 @@ async def opened(marketplace: Marketplace, policy: str) -> str:
     order_id = marketplace.terms().order_id
     emails = {"client": "c@home.test", "freelancer": "f@home.test"}
     await write_contacts(marketplace.recourse.pool, order_id, emails)
-    return await marketplace.order(policy, order_id=order_id)
+    return await marketplace.order(policy, order_id=order_id, **ACCOUNTS)
 
 
 async def an_unpaid_exit(marketplace: Marketplace) -> str:

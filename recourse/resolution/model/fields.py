@@ -68,6 +68,14 @@ def _not_blank(text: str) -> str:
     return text
 
 
+def _plainly_readable(text: str) -> str:
+    if is_blank(text) or text != text.strip():
+        raise ValueError("may not begin or end with a blank")
+    if any(map(_hides, text)):
+        raise ValueError(f"holds a character that nobody can see: {visible(text)}")
+    return text
+
+
 def is_number(text: Any) -> bool:
     """Whether a text could be taken for a number of seconds."""
     return isinstance(text, str) and _NUMBER.fullmatch(text) is not None
@@ -99,6 +107,7 @@ def whole_second(instant: datetime) -> datetime:
 
 
 Name = Annotated[str, Field(strict=True, min_length=1, max_length=200), AfterValidator(storable)]
+Visible = Annotated[Name, AfterValidator(_plainly_readable)]
 Secret = Annotated[str, Field(min_length=16, max_length=200), AfterValidator(storable)]
 CommandId = Annotated[Name, AfterValidator(_not_ours)]
 Text = Annotated[str, Field(strict=True, max_length=10_000), AfterValidator(storable)]

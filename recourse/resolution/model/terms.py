@@ -7,7 +7,7 @@ from pydantic import AfterValidator, AwareDatetime, Field, model_validator
 from recourse.resolution.model.amounts import LARGEST
 from recourse.resolution.model.data_version import Since
 from recourse.resolution.model.durations import Duration
-from recourse.resolution.model.fields import LATEST, AnInstant, WholeNumber, whole_second
+from recourse.resolution.model.fields import LATEST, AnInstant, Visible, WholeNumber, whole_second
 from recourse.resolution.model.vocabulary import Frozen, Party, if_any
 
 LARGEST_AMOUNT = 2**53 - 1
@@ -65,6 +65,12 @@ class Terms(Frozen):
     )
     group: Annotated[OrderId | None, Since(2)] = if_any("The id of a group of orders of the same two parties.")
     part: Annotated[PartNumber | None, Since(2)] = if_any("Its place in the group, from 1.")
+    payment: Annotated[Visible | None, Since(2)] = if_any(
+        "What the price was collected with at the payment provider, such as a payment intent. Parties do not see it."
+    )
+    destination: Annotated[Visible | None, Since(2)] = if_any(
+        "The freelancer's account at the payment provider: its id there. Parties do not see it."
+    )
 
     @model_validator(mode="after")
     def _part_of_something(self) -> Self:
