@@ -141,6 +141,12 @@ def test_what_a_person_writes_at_the_start_may_have_no_unknown_keys() -> None:
     assert read_opening({**mistaken, "made_for": NEWER}).policy.model_extra == {"casses": {}}
 
 
+@pytest.mark.parametrize("name", ["made_for", "needs"])
+def test_a_version_that_no_build_can_have_is_a_mistake_and_not_waited_for(name: str) -> None:
+    with pytest.raises(ValidationError, match=name):
+        read_opening({**write_opening(an_order().opening), name: 2**63 - 1})
+
+
 @pytest.mark.parametrize("kind", [Terms, Policy, Opening])
 def test_what_is_made_by_name_has_no_unknown_keys(kind: type[BaseModel]) -> None:
     with pytest.raises(ValidationError, match="Extra inputs are not permitted"):

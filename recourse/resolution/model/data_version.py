@@ -20,7 +20,8 @@ from recourse.errors import RecourseError
 DATA_VERSION = 2
 FIRST = 1
 
-Version = Annotated[int, Field(strict=True, ge=FIRST, le=1_000_000)]
+_LARGEST = 1_000_000
+Version = Annotated[int, Field(strict=True, ge=FIRST, le=_LARGEST)]
 _Stored = TypeVar("_Stored", bound=BaseModel)
 
 
@@ -104,7 +105,8 @@ def read_stored(kind: type[_Stored], stored: Mapping[str, Any], what: str) -> _S
 
 def _number(stored: Any, name: str) -> int:
     found = stored.get(name) if isinstance(stored, Mapping) else None
-    return found if isinstance(found, int) else FIRST
+    # No build ever has such a version, so nobody waits for it: the field itself says what is wrong.
+    return found if isinstance(found, int) and found <= _LARGEST else FIRST
 
 
 def dump_stored(
