@@ -1,27 +1,31 @@
 """Paying through a provider. The built-in escrow ledger needs none: it moves money with the step itself."""
 
 import asyncio
-import inspect
-from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
+from recourse.activities.calling import LEAST, Calls
 from recourse.activities.contract import PAY, LegToPay
-from recourse.activities.providers import CannotPay, PaymentProvider
+from recourse.activities.providers import CannotPay, PaymentProvider, TryLater
 from recourse.database.payments import PaymentLeg, former_keys, note_attempt, read_leg, write_answer
 from recourse.resolution.model.amounts import write_amount
 from recourse.resolution.model.fields import visible
 from recourse.resolution.model.payments import LegAnswer
 from recourse.runtime.metrics import Counts
 
-# So many calls of a provider that is no coroutine may run, or hang, at once.
-THREADS = 16
+# Seconds for all calls of one attempt; the order gives it half a minute.
+WITHIN = 25.0
+# So many seconds a provider may ask for within an attempt. Whatever asks for more waits for the order's next round.
+SHORT = 5.0
+PAUSE = 0.5  # seconds, the least
 _TEXT = 200  # characters that are kept of what a provider says
 # A leg that was lowered has a new key. Where the old one may have been paid, paying the new one may pay twice.
 UNKNOWN = "It was lowered, and whether {amount} was paid under the key {key} before, the provider cannot say."
+UNENDED = "A call for the key {key} has not ended yet."
 
 
 class Paying:
@@ -29,9 +33,8 @@ class Paying:
 
     def __init__(self, pool: Any, providers: Mapping[str, PaymentProvider], counts: Counts | None = None) -> None:
         self._pool = pool
-        self._providers = providers
+        self._calls = {name: Calls(name, provider) for name, provider in providers.items()}
         self._counts = counts or Counts()
-        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="payment")
 
     @activity.defn(name=PAY)
     async def pay(self, asked: LegToPay) -> LegAnswer:
@@ -43,55 +46,67 @@ class Paying:
                 type="no_such_payment",
                 non_retryable=True,
             )
-        if leg.status not in ("waiting", "done"):
+        if leg.status == "done":
+            return LegAnswer(status="done", reference=leg.reference)
+        if leg.status != "waiting":
             return LegAnswer(status="blocked", reason=leg.reason)
-        provider = self._providers.get(leg.provider)
-        if provider is None:
+        formers = await former_keys(self._pool, leg)
+        for former in formers:
+            if former.status == "done":
+                return _under(former, former.reference)
+        calls = self._calls.get(leg.provider)
+        if calls is None:
             self._counts.paid(None, "failed")
             raise ApplicationError(
                 f"This worker knows no payment provider {leg.provider!r}: name it in RECOURSE_PAYMENT_PROVIDERS.",
                 type="no_provider",
             )
         try:
-            answer = await self._ask(provider, leg)
+            key, answer = await self._ask(calls, leg, formers)
         except BaseException:
             self._counts.paid(leg.provider, "failed")
             raise
         self._counts.paid(leg.provider, "paid" if answer.status == "done" else "blocked")
-        await write_answer(self._pool, leg.key, answer)
+        await write_answer(self._pool, key, answer)
         return answer
 
-    async def _ask(self, provider: PaymentProvider, leg: PaymentLeg) -> LegAnswer:
-        find = getattr(provider, "find", None)
-        for former in await former_keys(self._pool, leg):
-            if former.status == "done":
-                return _under(former, former.reference)
-            if find is None and leg.status == "done":
-                break
-            if find is None:
-                return LegAnswer(
-                    status="blocked",
-                    reason=UNKNOWN.format(key=former.key, amount=write_amount(former.amount, former.currency)),
-                )
-            if (found := await self._call(find, former)) is not None:
-                return _under(former, found)
-        # After the former keys: what one of them paid is said again where that answer was lost.
-        if leg.status == "done" or not leg.amount:
-            return LegAnswer(status="done", reference=leg.reference)
-        if leg.attempts and find is not None and (found := await self._call(find, leg)) is not None:
-            return LegAnswer(status="done", reference=_kept(found))
-        await note_attempt(self._pool, leg.key)
-        try:
-            reference = await self._call(provider.pay, leg)
-        except CannotPay as cannot:
-            return LegAnswer(status="blocked", reason=_kept(cannot.reason))
-        return LegAnswer(status="done", reference=_kept(reference))
+    async def _ask(self, calls: Calls, leg: PaymentLeg, formers: Sequence[PaymentLeg]) -> tuple[str, LegAnswer]:
+        """What the provider says, and to which key. Where it asks for a moment, it gets it."""
+        loop, asked = asyncio.get_running_loop(), leg.attempts > 0
+        until = loop.time() + WITHIN
+        while True:
+            try:
+                return await self._ask_once(calls, leg, formers, until, asked=asked)
+            except TryLater as later:
+                if later.after is None or later.after > SHORT or loop.time() + later.after + LEAST > until:
+                    raise
+                asked = True
+                await asyncio.sleep(max(later.after, PAUSE))
 
-    async def _call(self, method: Callable[[Any], Any], leg: PaymentLeg) -> Any:
-        if inspect.iscoroutinefunction(method):
-            return await method(leg)
-        made = await asyncio.get_running_loop().run_in_executor(self._threads, method, leg)
-        return await made if inspect.isawaitable(made) else made
+    async def _ask_once(
+        self, calls: Calls, leg: PaymentLeg, formers: Sequence[PaymentLeg], until: float, *, asked: bool
+    ) -> tuple[str, LegAnswer]:
+        for one in (leg, *formers):
+            # It may yet move the money, whatever looking it up says now.
+            if one.key in calls.unended:
+                raise TryLater(UNENDED.format(key=one.key))
+        find = getattr(calls.provider, "find", None)
+        for former in formers:
+            if find is None:
+                amount = write_amount(former.amount, former.currency)
+                return leg.key, LegAnswer(status="blocked", reason=UNKNOWN.format(key=former.key, amount=amount))
+            if (found := await calls.call(find, former, until)) is not None:
+                return former.key, _under(former, found)
+        if not leg.amount:
+            return leg.key, LegAnswer(status="done")
+        if asked and find is not None and (found := await calls.call(find, leg, until)) is not None:
+            return leg.key, LegAnswer(status="done", reference=_kept(found))
+        note = partial(note_attempt, self._pool, leg.key)
+        try:
+            reference = await calls.call(calls.provider.pay, leg, until, key=leg.key, first=note)
+        except CannotPay as cannot:
+            return leg.key, LegAnswer(status="blocked", reason=_kept(cannot.reason))
+        return leg.key, LegAnswer(status="done", reference=_kept(reference))
 
 
 def _under(former: PaymentLeg, reference: object) -> LegAnswer:

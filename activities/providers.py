@@ -11,6 +11,9 @@ from recourse.errors import BadInput
 from recourse.resolution.model.vocabulary import Frozen
 
 BUILT_IN = "ledger"
+CALLS = 16  # at once, unless the provider says otherwise
+SECONDS = 10.0  # for a call, unless the provider says otherwise
+LONGEST = 20.0  # seconds that a provider may ask for: an order waits half a minute for an answer
 
 
 class CannotPay(Exception):
@@ -87,7 +90,8 @@ class PaymentProvider(Protocol):
     - `check(payment: PaymentToCheck) -> None`: at an order's start, whether its money is there; else `CannotPay`.
     - `movements(since: datetime)`: an iterable, or asynchronous iterable, of `Movement`: what it has moved since then.
     - `read_event(headers, body) -> list[PaymentReport]`: what one of its webhooks says. Raises BadSignature, BadInput.
-    - `concurrency: int`: so many of its calls run at once. `timeout: float`: a call may take so many seconds.
+    - `concurrency: int`: so many of its calls run at once, 16 if it does not say. `timeout: float`: a call may take so
+      many seconds, 10 if it does not say, 20 at most.
     """
 
     def pay(self, leg: PaymentLeg) -> Awaitable[str | None] | str | None:
@@ -97,6 +101,17 @@ class PaymentProvider(Protocol):
         means: not yet. It is then asked again with the same leg and key, also where the money did move and only the
         answer was lost.
         """
+
+
+def limits_of(provider: PaymentProvider) -> tuple[int, float]:
+    """How many of its calls may run at once, and how many seconds each may take. Raises BadProvider."""
+    calls, seconds = getattr(provider, "concurrency", CALLS), getattr(provider, "timeout", SECONDS)
+    named = type(provider).__name__
+    if type(calls) is not int or calls < 1:
+        raise BadProvider(f"{named}.concurrency is {calls!r}, and must be a whole number from 1.")
+    if type(seconds) not in (int, float) or not 0 < seconds <= LONGEST:
+        raise BadProvider(f"{named}.timeout is {seconds!r}, and must be a number of seconds, {LONGEST:g} at most.")
+    return calls, float(seconds)
 
 
 def load_providers(text: str) -> dict[str, PaymentProvider]:
@@ -127,4 +142,8 @@ def _load(entry: str, path: str) -> PaymentProvider:
         raise BadProvider(f"{entry!r} cannot be loaded: {type(error).__name__}: {error}") from error
     if not isinstance(made, PaymentProvider):
         raise BadProvider(f"{entry!r}: {attribute}() returned {type(made).__name__}, which has no method `pay`.")
+    try:
+        limits_of(made)
+    except BadProvider as error:
+        raise BadProvider(f"{entry!r}: {error}") from error
     return made

@@ -273,10 +273,10 @@ PLANTED = (
     ),
     Mutant(
         "adopting",
-        "the provider is asked again for a leg that it has paid",
+        "a leg that the provider has paid is blocked when the order asks again",
         "activities/paying.py",
-        'if leg.status == "done" or not leg.amount:',
-        "if not leg.amount:",
+        'if leg.status == "done":',
+        'if leg.status == "done" and not asked.leg:',
         ("tests/activities/test_paying.py",),
     ),
     Mutant(

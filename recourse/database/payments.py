@@ -80,10 +80,11 @@ async def note_attempt(pool: Any, key: str) -> None:
 
 
 async def write_answer(pool: Any, key: str, answer: LegAnswer) -> None:
-    """Note what the provider said, so that it need not be asked again."""
+    """Note what the provider said of a key, so that it need not be asked again."""
     await pool.execute(
         "UPDATE payments SET status = $2, reference = $3, reason = $4, answered_at = now() "
-        "WHERE key = $1 AND status = 'waiting'",
+        # A former key pays nothing any more, unless it turns out to have paid.
+        "WHERE key = $1 AND (status = 'waiting' OR status = 'void' AND $2 = 'done')",
         key,
         answer.status,
         answer.reference,

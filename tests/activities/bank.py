@@ -3,6 +3,7 @@
 from collections import deque
 from typing import Literal
 
+from recourse.activities.providers import CannotPay
 from recourse.database.payments import PaymentLeg
 
 Trouble = Literal["before", "after"]
@@ -23,10 +24,16 @@ class Bank:
             raise ConnectionError("the bank does not answer")
         known = self.moved.setdefault(leg.key, leg)
         if known.amount != leg.amount:
-            raise ValueError("this key was used for another payment")
+            raise CannotPay("this key was used for another payment")
         if trouble == "after":
             raise TimeoutError("the bank's answer was lost")
         return f"ref-{leg.key}"
+
+
+class Impatient(Bank):
+    """One that cannot be loaded."""
+
+    timeout = 600
 
 
 def opened() -> Bank:

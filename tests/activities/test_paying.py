@@ -184,6 +184,10 @@ def test_providers_are_named_by_where_their_factories_are() -> None:
         ("bank=tests.activities.bank", "cannot be loaded: AttributeError"),
         ("bank=tests.activities.bank:nobody", "cannot be loaded: AttributeError"),
         ("bank=tests.activities.bank:closed_for_today", "cannot be loaded: OSError: no key to the vault"),
+        (
+            "bank=tests.activities.bank:Impatient",
+            "Impatient.timeout is 600, and must be a number of seconds, 20 at most",
+        ),
         ("bank=tests.activities.bank:not_a_bank", r"not_a_bank\(\) returned str, which has no method `pay`"),
     ],
 )
@@ -207,7 +211,21 @@ async def test_a_leg_that_the_provider_has_paid_is_not_asked_for_again(pool: Any
     async with one_leg(pool, bank) as pay:
         first = await pay()
         assert await pay() == first
+        # Also by a worker that has no such provider.
+        [order_id] = {leg.order_id for leg in bank.asked}
+        without = Paying(pool, {})
+        assert await ActivityEnvironment().run(without.pay, LegToPay(order_id=order_id, leg="1.refund")) == first
     assert (first.status, len(bank.asked)) == ("done", 1)
+
+
+async def test_a_key_that_the_provider_knows_for_another_amount_is_for_operators(pool: Any) -> None:
+    bank = Bank()
+    async with one_leg(pool, bank) as pay:
+        await pay()
+        [(key, known)] = bank.moved.items()
+        bank.moved[key] = known.model_copy(update={"amount": 1})
+        await pool.execute("UPDATE payments SET status = 'waiting', answered_at = NULL WHERE key = $1", key)
+        assert await pay() == LegAnswer(status="blocked", reason="this key was used for another payment")
 
 
 class NoAccount:
@@ -288,12 +306,24 @@ async def test_a_leg_that_was_paid_before_it_was_lowered_is_not_paid_again(pool:
     assert (await read_balances(pool, order.terms.order_id))["escrow"] == 0
 
 
-async def test_what_a_former_key_paid_is_said_again_where_the_answer_was_lost(pool: Any) -> None:
+async def test_what_a_former_key_paid_is_noted_there_and_said_again_where_the_answer_was_lost(pool: Any) -> None:
     bank = Forgetful("after")
     async with lowered(pool, bank) as written:
-        paying, asked = Paying(pool, {"bank": bank}), LegToPay(order_id=written.order_id, leg="1.payout")
-        first, again = [await ActivityEnvironment().run(paying.pay, asked) for _ in range(2)]
+        asked = LegToPay(order_id=written.order_id, leg="1.payout")
+        first = await ActivityEnvironment().run(Paying(pool, {"bank": bank}).pay, asked)
+        # By any worker: the provider need not be asked for it again.
+        again = await ActivityEnvironment().run(Paying(pool, {}).pay, asked)
+        noted = await keys_of(pool, asked)
+        await paid(written, bank)
     assert (again, first.former_key, first.amount) == (first, 1, 8_000)
+    assert noted == [(1, 8_000, "done"), (2, 4_000, "waiting")]
+    assert await keys_of(pool, asked) == [(1, 8_000, "done"), (2, 4_000, "void")]
+
+
+async def keys_of(pool: Any, asked: LegToPay) -> list[tuple[int, int, str]]:
+    """The keys that a leg has had, each with its amount and status."""
+    query = "SELECT turn, amount, status FROM payments WHERE order_id = $1 AND number || '.' || leg = $2 ORDER BY turn"
+    return [tuple(row) for row in await pool.fetch(query, asked.order_id, asked.leg)]
 
 
 async def test_a_leg_that_was_not_paid_before_it_was_lowered_pays_what_is_left(pool: Any) -> None:
