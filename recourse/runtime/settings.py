@@ -89,6 +89,16 @@ class Settings(BaseSettings):
         return read_ring("RECOURSE_WORKER_KEYS", self.worker_keys)
 
 
+class StripeSettings(BaseSettings):
+    """What the payment provider `recourse.providers.stripe` reads in addition."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
+
+    key: Annotated[SecretStr, Field(validation_alias="RECOURSE_STRIPE_KEY")] = SecretStr("")
+    webhook_secret: Annotated[SecretStr, Field(validation_alias="RECOURSE_STRIPE_WEBHOOK_SECRET")] = SecretStr("")
+    url: Annotated[str, Field(validation_alias="RECOURSE_STRIPE_URL"), _WEB] = ""
+
+
 def read_ring(variable: str, text: SecretStr) -> KeyRing:
     """The keys that a variable holds. Raises BadSettings."""
     try:
@@ -157,4 +167,16 @@ def read_settings() -> Settings:
         raise BadSettings(f"RECOURSE_WEBHOOK_SECRET: {error}") from error
     if settings.webhook_url:
         _check_proxies()
+    return settings
+
+
+def read_stripe() -> StripeSettings:
+    """The settings of the payment provider `recourse.providers.stripe`. Raises BadSettings."""
+    settings = read_environment(StripeSettings)
+    key = settings.key.get_secret_value()
+    if not key.startswith(("sk_", "rk_")) or key != key.strip() or not key.isascii():
+        wrong = "is not a secret key of Stripe's" if key else "is not set"
+        raise BadSettings(f"RECOURSE_STRIPE_KEY {wrong}: it begins with sk_ or rk_.")
+    if any(not secret.startswith("whsec_") for secret in settings.webhook_secret.get_secret_value().split()):
+        raise BadSettings("RECOURSE_STRIPE_WEBHOOK_SECRET: a secret of an endpoint at Stripe begins with whsec_.")
     return settings

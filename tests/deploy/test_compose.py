@@ -12,6 +12,7 @@ import yaml
 
 from deploy.documents import variables
 from recourse.local.cluster import VERSION
+from recourse.runtime.settings import StripeSettings
 from recourse.web.settings import WebSettings
 
 VARIABLE = re.compile(r"\$\{([A-Z_]+)(:[?-])?[^}]*\}")
@@ -116,7 +117,11 @@ def test_our_services_are_told_all_that_settings_read_and_nothing_else(services:
         if name == "migrate":
             assert passed == {"DATABASE_URL"}
             continue
-        needed = ALSO_OF_WEB | set(variables(WebSettings)) if name == "web" else set(variables()) - OF_WEB_ALONE
+        needed = (
+            ALSO_OF_WEB | set(variables(WebSettings))
+            if name == "web"
+            else {*variables(), *variables(StripeSettings)} - OF_WEB_ALONE
+        )
         assert passed == needed - {"RECOURSE_DATABASE_URL"}
         assert {"TEMPORAL_ADDRESS", "TEMPORAL_NAMESPACE"} <= set(services[name]["environment"])
         assert "OTEL_EXPORTER_OTLP_ENDPOINT" in services[name]["environment"]

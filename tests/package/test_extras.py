@@ -58,6 +58,7 @@ def run(folder: Path, program: str, *arguments: str) -> subprocess.CompletedProc
         (("web",), "import recourse.web.app, recourse.web.serving, recourse.web.codec, recourse.web.figures"),
         (("cli",), "import recourse.cli.app, recourse.cli.orders, recourse.cli.cases, recourse.cli.policies"),
         (("worker", "cli", "web"), "import recourse.cli.serving, recourse.cli.codec, recourse.web.serving, uvloop"),
+        (("stripe",), "import recourse.providers.stripe.adapter"),
         (("local",), "import recourse.cli.demo.command, recourse.cli.simulate, recourse.local.temporal"),
     ],
     ids=lambda value: " ".join(value) or "none" if isinstance(value, tuple) else "",
@@ -76,6 +77,7 @@ def test_each_part_needs_the_packages_of_its_extra_alone(extras: tuple[str, ...]
         (("backend",), "import recourse.worker", "'/path/to/recourse[worker]'"),
         (("backend",), "import recourse.web.app", "'/path/to/recourse[web]'"),
         ((), "from recourse.cli import main; main()", "'/path/to/recourse[cli]'"),
+        (("backend",), "import recourse.providers.stripe as it; it.connect()", "'/path/to/recourse[stripe]'"),
         (
             ("cli",),
             "sys.argv[1:] = ['demo']\nfrom recourse.cli import main; main()",
