@@ -7,6 +7,7 @@ import yaml
 
 from recourse.database.figures import FIGURES
 from recourse.runtime.metrics import MEANINGS
+from recourse.web import reported
 from recourse.web.figures import ORPHANED, ORPHANED_MEANING, UP, UP_MEANING
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -41,7 +42,12 @@ def observing_page(page: str) -> str:
     tables = {
         "counts": _metrics(MEANINGS),
         "figures": _metrics(
-            {UP: UP_MEANING, **{figure.name: figure.meaning for figure in FIGURES}, ORPHANED: ORPHANED_MEANING}
+            {
+                UP: UP_MEANING,
+                **{figure.name: figure.meaning for figure in FIGURES},
+                ORPHANED: ORPHANED_MEANING,
+                reported.NAME: reported.MEANING,
+            }
         ),
         "alerts": _alerts(),
     }

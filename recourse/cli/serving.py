@@ -71,7 +71,8 @@ async def serve(
 ) -> None:
     """Serve the HTTP API, and the pages under /pages, until SIGINT or SIGTERM.
 
-    RECOURSE_TOKEN_KEYS holds the token keys. Sites in RECOURSE_FRAME_ANCESTORS may embed the pages.
+    RECOURSE_TOKEN_KEYS holds the token keys. Sites in RECOURSE_FRAME_ANCESTORS may embed the pages. The providers in
+    RECOURSE_PAYMENT_PROVIDERS post their events to /payments/NAME/events.
 
     Parameters
     ----------
@@ -85,25 +86,37 @@ async def serve(
     require("web")
     from structlog import get_logger
 
+    from recourse.activities.providers import load_providers
     from recourse.runtime.logs import log_to
     from recourse.starter.client import Recourse
     from recourse.web.app import make_app
     from recourse.web.figures import figures_app
+    from recourse.web.reported import Reported
     from recourse.web.serving import answering, listen, serve_until_stopped
     from recourse.web.settings import read_calls_per_minute, read_frame_ancestors, read_keys
 
     keys, ancestors, settings = read_keys(), read_frame_ancestors(), read_settings()
     calls = read_calls_per_minute()
+    providers = load_providers(settings.payment_providers)
+    reported = Reported(providers)
     log_to()
     with listen(host, port) as listener:
         async with (
             Recourse.connect(settings) as recourse,
-            answering(settings.metrics_address, figures_app(recourse)),
+            answering(settings.metrics_address, figures_app(recourse, reported)),
         ):
             if excess := await fit_for_work(recourse.pool, "web"):
                 get_logger("recourse.web").warning("the database login has too many rights", detail=excess)
             console().print(f"Listening on {host}:{listener.getsockname()[1]}.")
-            app = make_app(recourse, keys, policies=offered(policy), frame_ancestors=ancestors, calls_per_minute=calls)
+            app = make_app(
+                recourse,
+                keys,
+                policies=offered(policy),
+                frame_ancestors=ancestors,
+                calls_per_minute=calls,
+                providers=providers,
+                reported=reported,
+            )
             if traced := tracing(settings):
                 from recourse.web.tracing import TracesRequests
 

@@ -51,6 +51,11 @@ FIGURES = (
         "SELECT count(*) FROM orders WHERE settlement = 'retrying'",
     ),
     Figure(
+        "recourse_untaken_reports",
+        "Reports of payment providers that came within the last 24 hours and no order took.",
+        "SELECT count(*) FROM untaken_reports WHERE last_at > now() - interval '1 day'",
+    ),
+    Figure(
         "recourse_undelivered_notices",
         "Notices that were sent to a channel and not taken.",
         "SELECT count(*) FROM deliveries WHERE delivered_at IS NULL",

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Annotated, Any, cast
@@ -11,6 +11,7 @@ from fastapi import Depends, Path, Query, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import ValidationError
 
+from recourse.activities.providers import PaymentProvider
 from recourse.database.lists import Member, Parties, read_parties
 from recourse.database.sessions import SessionRow, begin_session, session_goes_on
 from recourse.resolution.model.command import Actor
@@ -23,7 +24,11 @@ from recourse.runtime.keys import KeyRing
 from recourse.starter.client import Recourse
 from recourse.web.problems import Failure, forbidden, malformed, no_such_order, refused
 from recourse.web.rates import Rates
+from recourse.web.reported import Reported
 from recourse.web.tokens import GRACE, BadToken, Bearer, Token, read_token
+
+# Of each payment provider, on each server.
+REPORTS_PER_MINUTE = 6000
 
 
 @dataclass(frozen=True)
@@ -32,6 +37,7 @@ class Site:
 
     `patience`: for how many seconds a call waits for an order to answer. `now` is the clock of arrivals.
     `links_again`: whether a link may sign in more than once. `rates`: how many calls each person may make.
+    `providers` read what they report themselves; `reported` counts that, by provider and result.
     """
 
     recourse: Recourse
@@ -41,6 +47,9 @@ class Site:
     patience: float
     links_again: bool = False
     rates: Rates = field(default_factory=lambda: Rates(0))
+    providers: Mapping[str, PaymentProvider] = field(default_factory=dict)
+    reported: Reported = field(default_factory=Reported)
+    reports: Rates = field(default_factory=lambda: Rates(REPORTS_PER_MINUTE))
 
 
 def _site(request: Request) -> Site:
@@ -266,6 +275,7 @@ def answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The problems that a path documents, besides 401, 429 and 503, which every path has."""
     problem = {"content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}}
     words = {
+        400: "The signature does not fit, or the event cannot be read.",
         401: "No token, or one that cannot be used.",
         403: "This token may not do that.",
         404: "There is no such order, or none of the bearer's.",

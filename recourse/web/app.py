@@ -9,18 +9,20 @@ from fastapi.responses import RedirectResponse
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from recourse.activities.providers import PaymentProvider
 from recourse.policies import PRESETS, load_policy
 from recourse.resolution.model.policy import Policy
 from recourse.runtime.keys import KeyRing
 from recourse.starter.client import Recourse
 from recourse.starter.reading import now
 from recourse.web.access import Site, said_once
-from recourse.web.api import commands, groups, health, issuing, orders, queue
+from recourse.web.api import commands, groups, health, issuing, orders, queue, reports
 from recourse.web.api.bodies import BODIES, GROUP_BODIES
 from recourse.web.limits import Heads, Limits
 from recourse.web.pages.app import make_pages
 from recourse.web.problems import Problem, answer_with_problems
 from recourse.web.rates import Rates
+from recourse.web.reported import Reported
 
 PATIENCE = 20.0  # seconds
 _AS_READ: Literal["validation"] = "validation"
@@ -45,13 +47,16 @@ def make_app(
     now: Callable[[], datetime] = now,
     links_again: bool = False,
     calls_per_minute: int = 0,
+    providers: Mapping[str, PaymentProvider] | None = None,
+    reported: Reported | None = None,
 ) -> FastAPI:
     """The application on one connection to orders.
 
     `policies` are the ones that orders can be started with, by name: the presets, unless others are given.
     `patience`: for how many seconds a call waits for an order to answer. `frame_ancestors`: the origins whose pages may
     show ours in a frame. `now` stamps what arrives. `links_again`: a link may sign in more than once, as in a sandbox.
-    `calls_per_minute`: how many each person may make; 0: any number.
+    `calls_per_minute`: how many each person may make; 0: any number. `providers`: the payment providers whose events
+    are taken, by name; `reported` counts them.
     """
     app = FastAPI(
         title="Recourse",
@@ -74,8 +79,10 @@ def make_app(
         patience=patience,
         links_again=links_again,
         rates=Rates(calls_per_minute),
+        providers=providers or {},
+        reported=reported or Reported(),
     )
-    for part in (orders, commands, groups, queue, issuing, health):
+    for part in (orders, commands, groups, queue, issuing, reports, health):
         app.include_router(part.router, dependencies=[Depends(said_once)])
     for path in ("/", "/pages"):
         app.add_api_route(path, _to_pages, include_in_schema=False)

@@ -18,6 +18,7 @@ from recourse.database.figures import FIGURES, read_figures
 from recourse.database.pool import AWAY
 from recourse.starter.client import Recourse
 from recourse.starter.doctor import count_orphaned
+from recourse.web.reported import Reported
 
 KEPT = 10.0  # seconds
 PATIENCE = 5.0  # seconds
@@ -85,13 +86,14 @@ def _gauge(name: str, meaning: str, value: float) -> str:
     return f"# HELP {name} {meaning}\n# TYPE {name} gauge\n{name} {float(value):g}\n"
 
 
-def figures_app(recourse: Recourse) -> Starlette:
-    """`/metrics`."""
+def figures_app(recourse: Recourse, reported: Reported | None = None) -> Starlette:
+    """`/metrics`. `reported`: what this server has got from payment providers."""
     orphans = Orphans(lambda: count_orphaned(recourse))
     collector = Collector(recourse.pool, orphans=orphans)
 
     async def metrics(_: Request) -> PlainTextResponse:
-        return PlainTextResponse(await collector.text(), media_type="text/plain; version=0.0.4")
+        own = reported.text() if reported else ""
+        return PlainTextResponse(await collector.text() + own, media_type="text/plain; version=0.0.4")
 
     @asynccontextmanager
     async def looking(_: Starlette) -> AsyncIterator[None]:

@@ -19,14 +19,19 @@ class Rates:
 
     def __init__(self, per_minute: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._most, self._clock = per_minute, clock
-        # By role and id: so many calls are left, as of that second.
+        # By role and id, or kind and name: so many calls are left, as of that second.
         self._left: dict[tuple[str, str], tuple[float, float]] = {}
 
     def take(self, bearer: Bearer) -> None:
-        """Count a call. Raises Failure (429) where none is left."""
-        if not self._most or bearer.role == "service":
+        """Count the call of a person. Raises Failure (429) where none is left."""
+        if bearer.role != "service":
+            self.count(bearer.role, bearer.id)
+
+    def count(self, kind: str, name: str) -> None:
+        """Count a call of anybody else. Raises Failure (429) where none is left."""
+        if not self._most:
             return
-        now, key = self._clock(), (bearer.role, bearer.id)
+        now, key = self._clock(), (kind, name)
         left = self._now_left(key, now)
         if left < 1:
             wait = math.ceil((1 - left) * 60 / self._most)

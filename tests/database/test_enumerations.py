@@ -82,6 +82,8 @@ FREE = {
     "rights": {"name", "app", "reader", "keeper", "web"},
     "sessions": {"id", "holder"},
     "uncounted": {"order_id", "freelancer"},
+    "untaken_reports": {"provider", "event_id", "order_id", "event", "reason"},
+    "reconciliations": {"provider"},
 }
 
 

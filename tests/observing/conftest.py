@@ -143,6 +143,7 @@ async def _web(folder: Path, dsn: str, address: str) -> str:
         TEMPORAL_ADDRESS=address,
         RECOURSE_TOKEN_KEYS="k1=" + "A" * 43 + "=",
         RECOURSE_METRICS_ADDRESS=f"127.0.0.1:{metrics}",
+        RECOURSE_PAYMENT_PROVIDERS=TROUBLED,
     )
     running = await start([RECOURSE, "serve", "--port", "0"], log=folder / "web.log", environment=told)
     try:

@@ -9,6 +9,7 @@ import pytest
 
 from recourse.database.figures import FIGURES, read_figures
 from recourse.database.pool import connect
+from recourse.database.reports import note_untaken
 from recourse.web.figures import KEPT, Collector
 from tests.http.lines import line
 
@@ -67,6 +68,9 @@ async def test_each_figure_counts_what_it_says(pool: Any) -> None:
     await add_notice(pool, "plain", 1, now - timedelta(minutes=30))
     await add_notice(pool, "plain", 2, now - timedelta(days=1), delivered_at=now)
     await pool.execute("INSERT INTO held_channels VALUES ('webhook', 'a', now(), NULL), ('mail', 'b', now(), now())")
+    await note_untaken(pool, "bank", "evt-1", order_id="o", event="returned", reason="no_such_order")
+    await note_untaken(pool, "bank", "evt-2", order_id="o", event="returned", reason="no_such_order")
+    await pool.execute("UPDATE untaken_reports SET last_at = now() - interval '25 hours' WHERE event_id = 'evt-2'")
     found = await read_figures(pool)
     age = found.pop("recourse_oldest_undelivered_notice_seconds")
     assert 1800 <= age < 2400
@@ -78,6 +82,7 @@ async def test_each_figure_counts_what_it_says(pool: Any) -> None:
         "recourse_stuck_orders": 1,
         "recourse_held_settlements": 1,
         "recourse_failing_settlements": 1,
+        "recourse_untaken_reports": 1,
         "recourse_undelivered_notices": 2,
         "recourse_statistics_behind_seconds": 0,
         "recourse_disabled_channels": 1,
