@@ -1,4 +1,4 @@
-"""Writes docs/messages.md and docs/schemas, but no schema that would break those who keep to the published one."""
+"""Writes docs/messages.md, docs/errors.md and docs/schemas, but no schema that would break users of the published."""
 
 import json
 import sys
@@ -10,11 +10,12 @@ from recourse.activities.letters import SENTENCES as NOTICES
 from recourse.activities.webhook import SCHEMA_VERSION
 from recourse.resolution.model.command import Command
 from recourse.resolution.model.commands import COMMANDS
-from recourse.resolution.model.refusals import CODES, SENTENCES
+from recourse.web.errors import Explained, other_errors, refusals
 from recourse.web.schemas import SAID_BY_ORDERS, breaks, schemas
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "messages.md"
+ERRORS = ROOT / "docs" / "errors.md"
 FOLDER = ROOT / "docs" / "schemas" / SCHEMA_VERSION
 ADVICE = (
     "\nOther programs keep to these schemas. Make the change so that the old messages still fit (a new field with a "
@@ -41,7 +42,7 @@ def published(folder: Path = FOLDER) -> dict[str, Any]:
 
 
 def messages_page() -> str:
-    """Every command, notice and code of a refusal, each with its sentence."""
+    """Every command and notice, each with its sentence."""
     frame = set(Command.model_fields) | {"comment"}
     commands = [
         f"| [`{name}`](schemas/{SCHEMA_VERSION}/commands/{name}.json) | {', '.join(command.roles)} | {command.about} | "
@@ -50,12 +51,12 @@ def messages_page() -> str:
         if "system" not in command.roles
     ]
     notices = [f"| `{name}` | {sentence} |" for name, sentence in NOTICES.items()]
-    refusals = [f"| `{code}` | {SENTENCES[code]} |" for code in CODES]
     return "\n".join(
         [
-            "# Commands, notices, refusals",
+            "# Commands and notices",
             "",
-            "Written by `make docs`. [integrating.md](integrating.md) says how they are sent and received.",
+            "Written by `make docs`. [integrating.md](integrating.md) says how they are sent and received, and "
+            "[errors.md](errors.md) what a refusal means.",
             "",
             "## Commands",
             "",
@@ -73,16 +74,37 @@ def messages_page() -> str:
             "|---|---|",
             *notices,
             "",
-            "## Refusals",
-            "",
-            "When several apply, the one that stands first is given.",
-            "",
-            "| code | message |",
-            "|---|---|",
-            *refusals,
-            "",
         ]
     )
+
+
+def errors_page() -> str:
+    """Every code of a refusal and of another error, each with what it means and what to do."""
+    return "\n".join(
+        [
+            "# Refusals and errors",
+            "",
+            "Every code, written by `make docs`. `recourse serve` has the same page at `/docs/errors`, where the "
+            "`type` of an error leads to. A corrected command needs a new id: the old one gets the old answer.",
+            "",
+            "## Refusals",
+            "",
+            "An order refuses a command; nothing has changed but its record. When several codes apply, the one that "
+            "stands first is given. The number is the HTTP status.",
+            "",
+            *(line for explained in refusals() for line in _section(explained)),
+            "## Other errors over HTTP",
+            "",
+            *(line for explained in other_errors() for line in _section(explained)),
+        ]
+    )
+
+
+def _section(explained: Explained) -> Iterator[str]:
+    yield from (f"### `{explained.code}`", "", f"{explained.status}. {explained.means}", "")
+    if explained.shown:
+        yield f"- Show: {explained.shown}"
+    yield from (f"- Do: {explained.remedy}", "")
 
 
 def main() -> None:
@@ -96,6 +118,7 @@ def main() -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(schema, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     PAGE.write_text(messages_page(), encoding="utf-8")
+    ERRORS.write_text(errors_page(), encoding="utf-8")
     sys.stdout.write(f"{FOLDER.relative_to(ROOT)} is written.\n")
 
 

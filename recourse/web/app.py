@@ -22,6 +22,7 @@ from recourse.web.limits import Heads, Limits
 from recourse.web.pages.app import make_pages
 from recourse.web.problems import Problem, answer_with_problems
 from recourse.web.rates import Rates
+from recourse.web.reference import add_reference
 from recourse.web.reported import Reported
 
 PATIENCE = 20.0  # seconds
@@ -62,7 +63,7 @@ def make_app(
         title="Recourse",
         description=ABOUT,
         version="1",
-        # Their pages load programs from elsewhere; the description itself is at /openapi.json.
+        # Their pages load programs from elsewhere; ours at /docs needs no network.
         docs_url=None,
         redoc_url=None,
         # It would name our host and scheme, which a proxy in front of us knows better.
@@ -87,6 +88,7 @@ def make_app(
     for path in ("/", "/pages"):
         app.add_api_route(path, _to_pages, include_in_schema=False)
     app.mount("/pages", make_pages(site, frame_ancestors))
+    add_reference(app)
     answer_with_problems(app)
     app.add_middleware(Limits)
     app.add_middleware(Heads)

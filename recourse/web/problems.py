@@ -31,6 +31,7 @@ from recourse.resolution.model.refusals import SENTENCES
 from recourse.resolution.model.unfit import unfit
 
 MEDIA_TYPE = "application/problem+json"
+EXPLAINED_AT = "/docs/errors"
 RETRY_AFTER = "5"  # seconds
 # What is wrong with the message itself, whatever the order; every other refusal is about the order as it stands.
 OF_THE_MESSAGE = frozenset(
@@ -45,6 +46,34 @@ OF_THE_MESSAGE = frozenset(
         "amount_out_of_range",
     }
 )
+# The status of every other code; the catalogue says what each means and what to do.
+PROBLEMS = {
+    "ambiguous_length": 400,
+    "bad_signature": 400,
+    "unreadable_event": 400,
+    "token_required": 401,
+    "bad_token": 401,
+    "forbidden": 403,
+    "no_such_order": 404,
+    "no_such_group": 404,
+    "no_such_session": 404,
+    "no_such_provider": 404,
+    "not_found": 404,
+    "method_not_allowed": 405,
+    "too_slow": 408,
+    "order_exists": 409,
+    "not_of_the_group": 409,
+    "too_large": 413,
+    "bad_opening": 422,
+    "too_many_calls": 429,
+    "internal": 500,
+    "temporal_unreachable": 503,
+    "database_unreachable": 503,
+    "no_answer": 503,
+    "order_not_running": 503,
+    "needs_newer_build": 503,
+    "too_early": 503,
+}
 # What is wrong with the path or the method, by status.
 OF_PATHS = {404: "not_found", 405: "method_not_allowed"}
 _TEMPORAL_AWAY: tuple[type[Exception], ...] = (RPCError, WorkflowUpdateRPCTimeoutOrCancelledError)
@@ -55,7 +84,10 @@ class Problem(BaseModel):
 
     model_config = ConfigDict(extra="allow")
 
-    type: str = Field(examples=["urn:recourse:refusal:expired"], description="A URN that names the problem.")
+    type: str = Field(
+        examples=["/docs/errors#expired"],
+        description="Names the problem, and leads to what it means and what to do, on the server that answered.",
+    )
     title: str = Field(description="The problem in a sentence.")
     status: int = Field(description="The HTTP status.")
     code: str = Field(description="A stable code.")
@@ -75,12 +107,11 @@ class Failure(HTTPException):
         detail: str | None = None,
         details: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
-        family: str = "problem",
         **more: Any,
     ) -> None:
         super().__init__(status, title, dict(headers or {}))
         found = Problem(
-            type=f"urn:recourse:{family}:{code}",
+            type=f"{EXPLAINED_AT}#{code}",
             title=title,
             status=status,
             code=code,
@@ -97,9 +128,13 @@ class Failure(HTTPException):
 
 
 def refused(code: str, sentence: str, details: Mapping[str, Any] | None = None, **more: Any) -> Failure:
-    """A refusal of the contract: 422 where the message itself is at fault, else 409."""
-    status = 422 if code in OF_THE_MESSAGE else 409
-    return Failure(status, code, sentence, details=details, family="refusal", **more)
+    """A refusal of the contract."""
+    return Failure(status_of_refusal(code), code, sentence, details=details, **more)
+
+
+def status_of_refusal(code: str) -> int:
+    """422 where the message itself is at fault, else 409."""
+    return 422 if code in OF_THE_MESSAGE else 409
 
 
 def malformed(**problems: str) -> Failure:

@@ -40,7 +40,7 @@ async def test_a_refusal_is_a_problem_with_the_contracts_code_and_details(order:
     assert again.status_code == 409
     assert again.headers["content-type"] == "application/problem+json"
     problem = again.json()
-    assert problem["type"] == "urn:recourse:refusal:request_open"
+    assert problem["type"] == "/docs/errors#request_open"
     assert (problem["status"], problem["code"]) == (409, "request_open")
     assert problem["title"] == "A request is open; it must be answered or withdrawn first."
     assert problem["details"] == {"open_request": 1}
@@ -97,7 +97,7 @@ async def test_a_body_without_end_is_cut_off(marketplace: Marketplace, order: Or
     command = await by("client").give(order_id, "message", comment="x" * 1_100_000)
     start = await by("service").post("/orders", {"terms": "x" * 1_100_000})
     assert (command.status_code, start.status_code) == (413, 413)
-    assert start.json()["type"] == "urn:recourse:problem:too_large"
+    assert start.json()["type"] == "/docs/errors#too_large"
     assert await read_record(marketplace.recourse.pool, order_id) == []
 
 

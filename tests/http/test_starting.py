@@ -34,7 +34,7 @@ async def test_starting_it_again_changes_nothing_and_other_terms_are_refused(
     dearer = await by("service").post("/orders", {"terms": {**agreed, "price": 1}})
     assert first.json() == again.json()
     assert (dearer.status_code, dearer.json()["code"]) == (409, "order_exists")
-    assert dearer.json()["type"] == "urn:recourse:problem:order_exists"
+    assert dearer.json()["type"] == "/docs/errors#order_exists"
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,7 @@ def test_each_is_a_schema(name: str) -> None:
 
 def test_the_page_of_messages_is_what_the_code_makes_of_it() -> None:
     assert message_schemas.PAGE.read_text("utf-8") == message_schemas.messages_page(), "run `make docs`"
+    assert message_schemas.ERRORS.read_text("utf-8") == message_schemas.errors_page(), "run `make docs`"
 
 
 def test_a_change_that_breaks_nobody_may_be_published() -> None:
@@ -144,6 +145,7 @@ def test_nothing_that_breaks_somebody_is_written(
     folder = tmp_path / "v1"
     monkeypatch.setattr(message_schemas, "ROOT", tmp_path)
     monkeypatch.setattr(message_schemas, "PAGE", tmp_path / "messages.md")
+    monkeypatch.setattr(message_schemas, "ERRORS", tmp_path / "errors.md")
     monkeypatch.setattr(message_schemas, "FOLDER", folder)
     message_schemas.main()
     assert message_schemas.published(folder) == schemas()

@@ -17,6 +17,7 @@ from recourse.resolution.model.commands import COMMANDS
 from recourse.resolution.model.notice import Consequence, NoticeAnswer, NoticeName
 from recourse.resolution.model.refusals import CODES
 from recourse.resolution.rules.clocks import REMINDERS, ClockName
+from recourse.web.problems import PROBLEMS
 from recourse.wording import texts
 
 ROOT = Path(next(iter(recourse.__path__)))
@@ -67,7 +68,8 @@ NEEDED: dict[str, dict[str, Collection[str]]] = {
         "at_once": set(CLOCKS) - {"settlement", "settlement_retry"},
     },
     "command": {"past": PEOPLE | {"imported"}, "arrow": PEOPLE - UNDRAWN, "answer": get_args(NoticeAnswer)},
-    "refusal": {"message": CODES, "page": CODES},
+    "refusal": {"message": CODES, "page": CODES, "remedy": CODES},
+    "problem": {"means": PROBLEMS, "remedy": PROBLEMS},
     "attestation": {"claim": {"discussed", "tried_to_resolve", "agreed_compensation"}},
     "visibility": {"choice": get_args(v.Visibility)},
     "rating": {"choice": get_args(v.Rating)},

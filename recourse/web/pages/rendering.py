@@ -75,7 +75,7 @@ def _in_address(text: str) -> str:
     return quote(text, safe="")
 
 
-_environment = Environment(
+environment = Environment(
     loader=PackageLoader("recourse.web.pages"),
     autoescape=True,
     undefined=StrictUndefined,
@@ -84,7 +84,7 @@ _environment = Environment(
     lstrip_blocks=True,
     finalize=_shown,
 )
-_environment.filters |= {
+environment.filters |= {
     "amount": write_amount,
     "written": written,
     "plain": as_words,
@@ -94,7 +94,7 @@ _environment.filters |= {
     # For a field that is sent back.
     "as_it_is": escape,
 }
-_environment.globals |= {"static": _address, "left": left, "longer": longer, "texts": texts, "word": word}
+environment.globals |= {"static": _address, "left": left, "longer": longer, "texts": texts, "word": word}
 
 
 def zone_of(request: Request) -> str:
@@ -118,7 +118,7 @@ def render(request: Request, template: str, /, status: int = 200, **said: Any) -
     site = site_of(request)
     known: Session | None = session(request)
     chosen = zone_of(request)
-    text = _environment.get_template(template).render(
+    text = environment.get_template(template).render(
         base=request.scope["root_path"],
         session=known,
         chosen_zone=chosen,
