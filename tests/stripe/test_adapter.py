@@ -9,7 +9,7 @@ from recourse.ports import CannotPay, Movement, TryLater
 from recourse.providers.stripe import adapter
 from recourse.providers.stripe.adapter import Stripe
 from tests.stripe.books import KEPT
-from tests.stripe.fake import AWAY, BROKEN, BUSY, DROPPED, IN_USE, LOST, FakeStripe
+from tests.stripe.fake import AWAY, BROKEN, BUSY, DROPPED, IN_USE, KEY, LOST, FakeStripe, fake_stripe
 from tests.stripe.shop import ORDER, account, collected, leg, to_check
 
 SLOW = "pm_card_visa"  # its money is on its way for days
@@ -107,9 +107,19 @@ def test_a_key_never_stands_for_another_amount(fake: FakeStripe, provider: Strip
     intent = collected(fake)
     provider.pay(leg("refund", 4_000, payment=intent))
 
-    with pytest.raises(CannotPay, match="has stood for something else at Stripe"):
+    with pytest.raises(TryLater, match="has stood for something else at Stripe"):
         provider.pay(leg("refund", 3_000, payment=intent))
+    with pytest.raises(CannotPay, match=r"Stripe has moved 40\.00 USD"):
+        provider.find(leg("refund", 3_000, payment=intent))
     assert moved(fake, "refund") == [4_000]
+
+
+def test_a_transfer_that_is_asked_for_twice_at_once_is_one(fake: FakeStripe, provider: Stripe) -> None:
+    # Each takes more than half of the payment, so the second, by itself, would come out of the balance.
+    asked = leg("payout", 8_000, payment=collected(fake), destination=account(fake))
+
+    assert provider.pay(asked) == provider.pay(asked)
+    assert moved(fake, "transfer") == [8_000]
 
 
 @pytest.mark.parametrize("late", [0, KEPT + 1])
@@ -212,11 +222,13 @@ def test_a_server_that_is_not_there_is_tried_later() -> None:
         Stripe("sk_test_1", url="http://127.0.0.1:9").pay(leg("refund", 4_000, payment="pi_1"))
 
 
-def test_an_answer_that_takes_too_long_is_tried_later(fake: FakeStripe, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_answer_that_takes_too_long_is_tried_later(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(adapter, "_ANSWERS_WITHIN", 0.05)
-    asked, provider = leg("refund", 4_000, payment=collected(fake)), Stripe("sk_test_fake", url=fake.url)
-    with fake.lock, pytest.raises(TryLater, match="Stripe did not answer"):
-        provider.pay(asked)
+    # A fake of its own: it may still be at work when the test is over.
+    with fake_stripe() as slow:
+        asked, provider = leg("refund", 4_000, payment=collected(slow)), Stripe(KEY, url=slow.url)
+        with slow.lock, pytest.raises(TryLater, match="Stripe did not answer"):
+            provider.pay(asked)
 
 
 def test_the_check_notes_the_order_in_the_payment(fake: FakeStripe, provider: Stripe) -> None:

@@ -20,7 +20,7 @@ from recourse.providers.stripe.events import read_event
 from recourse.providers.stripe.marks import KEY, LEG, ORDER, Thing, came_back, has_failed, marks
 from recourse.resolution.model.amounts import write_amount
 
-_ANSWERS_WITHIN = 20  # seconds
+_ANSWERS_WITHIN = 8  # seconds for each call of the few that a leg needs
 # Stripe repeats its answer to a key for a day, also where it was that the balance does not cover the amount. So many
 # seconds later such a leg is asked for under a fresh key. No call takes nearly as long.
 _AGAIN = 600
@@ -33,7 +33,7 @@ class Stripe:
     and payment intents and read charges and accounts; `webhook_secrets` are those of its endpoints there."""
 
     concurrency = 8
-    timeout = 60.0
+    timeout = 20.0
 
     def __init__(self, key: str, *, webhook_secrets: Sequence[str] = (), url: str | None = None) -> None:
         self._stripe = StripeClient(
@@ -66,9 +66,7 @@ class Stripe:
                     made = self._transfers(leg, self._charge(leg))
                 case _:
                     return None
-            return next(
-                (_same(each, leg) for each in made if marks(each).get(KEY) == leg.key and not has_failed(each)), None
-            )
+            return _under_its_key(made, leg)
 
     def check(self, payment: PaymentToCheck) -> None:
         """See that the money is there and can go on to the freelancer; note the order in the payment intent."""
@@ -122,6 +120,9 @@ class Stripe:
         if not leg.destination:
             raise CannotPay("The terms name no destination, so there is no account to pay to.")
         charge = self._charge(leg)
+        made_before = [*self._transfers(leg, charge)]
+        if found := _under_its_key(made_before, leg):
+            return found
         params: TransferCreateParams = {
             "amount": to_stripe(leg.amount, leg.currency),
             "currency": leg.currency.lower(),
@@ -129,7 +130,8 @@ class Stripe:
             "transfer_group": _group(leg, charge),
             "metadata": _marks_of(leg),
         }
-        if charge and self._left_of(charge, leg) >= params["amount"]:
+        # An order with extras may pay out more than its first payment.
+        if charge and _left_of(charge, made_before) >= params["amount"]:
             # Then the transfer need not wait until the payment is in the platform's balance.
             params["source_transaction"] = charge["id"]
         made = self._once(
@@ -164,13 +166,6 @@ class Stripe:
             return None
         charge = self._stripe.payment_intents.retrieve(leg.payment, _WITH_CHARGE).to_dict().get("latest_charge")
         return charge if isinstance(charge, dict) else None
-
-    def _left_of(self, charge: Thing, leg: PaymentLeg) -> int:
-        """What of a charge can still be transferred. An order with extras may pay out more than its first payment."""
-        gone = [
-            int(each["amount"]) for each in self._transfers(leg, charge) if each["source_transaction"] == charge["id"]
-        ]
-        return int(charge["amount"]) - int(charge["amount_refunded"]) - sum(gone)
 
     def _refunds(self, leg: PaymentLeg) -> Iterator[Thing]:
         if leg.payment:
@@ -209,13 +204,22 @@ def _check_intent(intent: Thing, payment: PaymentToCheck) -> None:
         raise CannotPay(f"{name} has {there} left; the order needs {needed}.")
 
 
-def _same(made: Thing, leg: PaymentLeg) -> str:
-    """The reference of what was found under the leg's key. Raises CannotPay where it moved another amount."""
-    if made["amount"] != to_stripe(leg.amount, leg.currency):
-        there = write_amount(from_stripe(made["amount"], made["currency"]), str(made["currency"]).upper())
+def _under_its_key(made: Iterable[Thing], leg: PaymentLeg) -> str | None:
+    """The reference of what moved under the leg's key. Raises CannotPay where that was another amount."""
+    found = next((each for each in made if marks(each).get(KEY) == leg.key and not has_failed(each)), None)
+    if found is None:
+        return None
+    if found["amount"] != to_stripe(leg.amount, leg.currency):
+        there = write_amount(from_stripe(found["amount"], found["currency"]), str(found["currency"]).upper())
         asked = write_amount(leg.amount, leg.currency)
-        raise CannotPay(f"Under the key {leg.key} Stripe has moved {there} ({made['id']}), not {asked}.")
-    return str(made["id"])
+        raise CannotPay(f"Under the key {leg.key} Stripe has moved {there} ({found['id']}), not {asked}.")
+    return str(found["id"])
+
+
+def _left_of(charge: Thing, transfers: Iterable[Thing]) -> int:
+    """What of a charge can still be transferred."""
+    gone = sum(int(each["amount"]) for each in transfers if each.get("source_transaction") == charge["id"])
+    return int(charge["amount"]) - int(charge["amount_refunded"]) - gone
 
 
 def _movement(made: Thing) -> Movement | None:

@@ -52,8 +52,9 @@ MEANINGS = (
         codes=("balance_insufficient", "insufficient_funds"),
         unmoved=True,
     ),
+    # Not `never`: it may be paid, by a call that was made while more of the payment was left. A look shows it.
     Meaning(
-        "never",
+        "not yet",
         "The key {key} has stood for something else at Stripe within a day.",
         codes=("idempotency_error",),
     ),
