@@ -50,7 +50,8 @@ def _row(entry: ExportedEntry | RecordEntry, currency: str | None, zone: str) ->
     if content is None:
         yield from (Text("-"), Text("-"), Text("hidden from this reader", style="dim"), Text(), Text())
         return
-    yield _text(write_instant(content.at, zone))
+    counted = f"\ncounts from {write_instant(content.counted_at, zone)}" if content.counted_at else ""
+    yield _text(f"{write_instant(content.at, zone)}{counted}")
     yield _text(f"{content.actor.role} {content.actor.id}" if content.actor else "somebody")
     yield _what(content, currency)
     yield _outcome(content, currency, zone)

@@ -1,6 +1,7 @@
 """The record as people read it."""
 
 import re
+from datetime import UTC, datetime
 from io import StringIO
 from random import Random
 from typing import Any
@@ -12,6 +13,7 @@ from rich.console import Console
 
 from recourse.cli.timeline import timeline
 from recourse.resolution.model.record import Export, export
+from recourse.web.pages.timeline import timeline as on_a_page
 from tests.facts.lives import READERS, live
 from tests.facts.stories import played
 
@@ -78,6 +80,17 @@ async def test_instants_are_shown_on_the_readers_clock_and_a_zone_that_is_none_i
     for record in (life.entries, []):
         with pytest.raises(ValueError, match="not an IANA time zone"):
             timeline(record, zone="Berlin")
+
+
+async def test_what_waited_says_from_when_it_counts() -> None:
+    life = await played("s30-record-export")
+    entry = life.entries[0]
+    content = {**entry.content, "at": "2025-03-04T12:00:00Z", "counted_at": "2025-03-04T10:00:00Z"}
+    waited = entry.model_copy(update={"content": content})
+    assert "counts from Tue 2025-03-04 10:00 UTC" in printed([waited])
+    record = Export.model_validate(export(life.opening, [waited], "client", at=life.order.decided_at))
+    [shown] = on_a_page(record.entries, "client", "USD")
+    assert shown.counted_at == datetime(2025, 3, 4, 10, tzinfo=UTC)
 
 
 async def test_no_text_of_a_party_is_read_as_markup_or_reaches_the_terminal_as_a_command() -> None:

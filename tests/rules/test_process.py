@@ -40,9 +40,13 @@ class TestOutages:
         given = asked()
         back_after(given, hours(60))
 
-        given.take(sent(given, FREELANCER, "decline", hours(48) - timedelta(seconds=1)))
+        then = given.take(sent(given, FREELANCER, "decline", hours(48) - timedelta(seconds=1)))
 
         assert given.request["status"] == "declined"
+        entry = then.steps[-1].entry
+        assert entry is not None
+        # What follows goes from when it was decided, and the record says both.
+        assert (entry.content["at"], entry.content["counted_at"]) == ("2025-03-05T21:00:00Z", "2025-03-05T08:59:59Z")
 
     def test_one_sent_at_the_deadline_does_not(self) -> None:
         given = asked()

@@ -8,7 +8,7 @@ from pydantic import AwareDatetime, ConfigDict, Field, TypeAdapter
 from recourse.resolution.model.command import Actor
 from recourse.resolution.model.events import Event
 from recourse.resolution.model.money import Balances
-from recourse.resolution.model.vocabulary import View
+from recourse.resolution.model.vocabulary import View, if_any
 
 
 def _if_so(description: str) -> Any:
@@ -29,6 +29,7 @@ class _Entry(View):
     model_config = ConfigDict(validate_by_name=True, validate_by_alias=True, serialize_by_alias=True)
 
     at: AwareDatetime = Field(description="When it was decided.")
+    counted_at: AwareDatetime | None = if_any("When it counted, if that was before: it had waited for us.")
     actor: Actor | None = Field(description="Who acted; null: nobody who could be told or proven.")
     command: str = Field(description="The command, or the clock that fired.")
     fields: dict[str, Any] = Field(default={}, description="What the command said.")

@@ -50,6 +50,7 @@ def entry_content(
     private = {key: fields.pop(key) for key in kept_apart if key in fields} | _debts(decision.events)
     sent: dict[str, Any] = {
         "at": decision.now,
+        "counted_at": None if decision.counted == decision.now else decision.counted,
         "actor": actor,
         "command": message.name,
         "command_id": message.command_id,

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -68,6 +68,7 @@ _CLOCKS = texts("clock", "past")
 _COMMANDS = texts("command", "past")
 _OUTCOMES = texts("outcome", "done")
 _REFUSED = texts("refusal", "page")
+_WORTH_A_WORD = timedelta(minutes=1)
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,8 @@ class Evidence:
 
 @dataclass(frozen=True)
 class TimelineEntry:
-    """One entry of the record. `quotes` are what somebody wrote, each with a title."""
+    """One entry of the record. `quotes` are what somebody wrote, each with a title; `counted_at` is when it counted, if
+    that was well before it was decided."""
 
     number: int
     at: datetime
@@ -110,6 +112,7 @@ class TimelineEntry:
     evidence: Evidence | None = None
     money: tuple[Row, ...] = ()
     refused: bool = False
+    counted_at: datetime | None = None
 
 
 def timeline(entries: Sequence[ExportedEntry], reader: Reader, currency: str) -> list[TimelineEntry]:
@@ -177,6 +180,8 @@ def _entry(number: int, content: EntryContent, reader: Reader, details: "_Detail
         else None,
         tuple(row for row in money_rows(Balances.of(moved, 0), reader) if row.amount),
         refused,
+        # Seconds of waiting say nothing to a person.
+        content.counted_at if content.counted_at and content.at - content.counted_at >= _WORTH_A_WORD else None,
     )
 
 
