@@ -34,8 +34,9 @@ MEANINGS = {
     "RECOURSE_SMTP_URL": "The mail server for notices: `smtp://user:password@host:587` with STARTTLS, "
     "which is required unless the server is on this machine, or `smtps://…:465` with TLS. In user and password, write "
     "characters such as `/ # ? @` as `%2F %23 %3F %40`. If not set, no mail is sent.",
-    "RECOURSE_PAYMENT_PROVIDERS": "Your own payment providers: `name=package.module:factory`, separated by spaces. An "
-    "order names the provider that executes its settlements.",
+    "RECOURSE_PAYMENT_PROVIDERS": "Your payment providers: `name=package.module:factory`, separated by spaces. An "
+    "order names the provider that executes its settlements. Workers need it; where orders are started, it has their "
+    "money checked, and a web server takes the providers' events. See [payments.md](payments.md).",
     "RECOURSE_STRIPE_KEY": "The secret key of the platform's account at Stripe, `sk_…`, or a restricted one, `rk_…`. "
     "Required.",
     "RECOURSE_STRIPE_WEBHOOK_SECRET": "The secret of the endpoint at Stripe that sends its events here, `whsec_…`; "

@@ -48,6 +48,10 @@ class TemporalUnreachable(Unreachable):
     """Temporal does not answer; the text names its address and says what to do."""
 
 
+class ProviderUnreachable(Unreachable):
+    """The payment provider did not say whether the money of an order is there. The order has not started."""
+
+
 class Unanswered(Unreachable):
     """No answer came, so it is unknown whether a command, or a start, arrived.
 
@@ -89,6 +93,10 @@ class NoSuchGroup(RecourseError):
 
 class NotOfTheGroup(RecourseError):
     """The group that an order was to start in belongs to other parties, or has this part already."""
+
+
+class PaymentMissing(RecourseError):
+    """The payment provider says that the money of an order is not there. The order has not started."""
 
 
 class OrderExists(RecourseError):

@@ -7,6 +7,7 @@ from typing import Any, Self
 
 from temporalio.client import Client
 
+from recourse.activities.providers import PaymentProvider
 from recourse.database.access import DatabaseMissing, NoDatabase
 from recourse.database.orders import write_contacts
 from recourse.policies.calculators import register_installed_calculators
@@ -21,6 +22,7 @@ from recourse.runtime.database_connection import database, explaining_database_e
 from recourse.runtime.settings import Settings, read_settings
 from recourse.runtime.signing import RecordSigner, read_signer
 from recourse.runtime.temporal_connection import connect as connect_temporal
+from recourse.starter.checking import MoneyCheck
 from recourse.starter.groups import GroupHandle
 from recourse.starter.handle import OrderHandle
 from recourse.starter.messages import stamped, unsendable
@@ -37,6 +39,8 @@ class Recourse(Orders):
     `temporal` and `pool` are connections to the servers on which the orders run; without a `pool` it starts orders and
     sends commands, and whatever needs the database raises BadInput. `now` is the clock by which commands are stamped on
     arrival; `web_url` is where the pages are, for a link in the Temporal UI; `signer` signs exported records.
+    `providers` are the payment providers by name, or what names them, as in RECOURSE_PAYMENT_PROVIDERS: those that have
+    `check` say whether the money of an order is there, before it starts.
     """
 
     def __init__(
@@ -48,27 +52,39 @@ class Recourse(Orders):
         now: Callable[[], datetime] = now,
         web_url: str = "",
         signer: RecordSigner | None = None,
+        providers: Mapping[str, PaymentProvider] | str = "",
     ) -> None:
         super().__init__(NoDatabase() if pool is None else pool, now=now, signer=signer)
         register_installed_calculators()
         self.temporal = temporal
         self.task_queue = task_queue
         self.web_url = web_url
+        self._money = MoneyCheck(providers)
 
     @classmethod
     @asynccontextmanager
-    async def connect(cls, settings: Settings | None = None) -> AsyncIterator[Self]:
+    async def connect(
+        cls, settings: Settings | None = None, *, providers: Mapping[str, PaymentProvider] | None = None
+    ) -> AsyncIterator[Self]:
         """Orders, on the servers that the environment names, for as long as the block runs.
 
         DATABASE_URL names the database, the standard TEMPORAL_* variables lead to Temporal, RECOURSE_TASK_QUEUE is the
         workers' task queue (`recourse`), RECOURSE_WEB_URL the address of the pages, RECOURSE_RECORD_SIGNER what signs
-        exported records. Raises BadSettings, BadSigner, DatabaseUnreachable, TemporalUnreachable.
+        exported records, RECOURSE_PAYMENT_PROVIDERS the payment providers, unless `providers` has them. Raises
+        BadSettings, BadSigner, DatabaseUnreachable, TemporalUnreachable.
         """
         chosen = settings or read_settings()
         signer = read_signer(chosen.record_signer)
         async with database(chosen) as pool:
             temporal = await connect_temporal()
-            yield cls(temporal, pool, task_queue=chosen.task_queue, web_url=chosen.web_url, signer=signer)
+            yield cls(
+                temporal,
+                pool,
+                task_queue=chosen.task_queue,
+                web_url=chosen.web_url,
+                signer=signer,
+                providers=chosen.payment_providers if providers is None else providers,
+            )
 
     def order(self, order_id: str, *, patience: timedelta = PATIENCE) -> OrderHandle:
         """The order of this id: its commands, and where it stands. Nothing is asked or read yet.
@@ -111,7 +127,8 @@ class Recourse(Orders):
         `start_delay`: how long the order waits before it begins. `state`: where an order stands that began elsewhere.
         Raises OrderExists where the id belongs to an order with other terms, OrderNotRunning where it has started and
         lost its workflow, NotOfTheGroup where its group is for other parties or has this part, BadOpening for a state
-        that cannot be true, BadInput for an email address or a currency that cannot be used, or `emails` without a
+        that cannot be true, PaymentMissing where its provider says that the money is not there, ProviderUnreachable
+        where it says nothing, BadInput for an email address or a currency that cannot be used, or `emails` without a
         database, Unanswered where it is unknown whether it has started.
         """
         await self.bring(terms, policy, provider=provider, emails=emails, start_delay=start_delay, state=state)
@@ -178,6 +195,7 @@ class Recourse(Orders):
             first=first,
             start_delay=start_delay,
             state=state,
+            check=self._money.check,
         )
         if emails:
             # Only now is it known that the id is this order's.

@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import secrets
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -140,9 +140,11 @@ async def start(
     first: Message | None,
     start_delay: timedelta | None,
     state: OpeningState | None = None,
+    check: Callable[[str, Terms], Awaitable[None]],
 ) -> Started:
     """Start an order, unless it has started with the same terms. `first` is sent with the start; without its outcome
-    it is still to be sent. Raises BadOpening."""
+    it is still to be sent. `check` asks whether the money is there; of an order that began elsewhere, some may have
+    gone where it belongs. Raises BadOpening."""
     # Both at once, so that a start waits for the database once.
     started, history = await asyncio.gather(
         _has_started(order, terms, policy, provider, state), _history(order, terms, policy)
@@ -163,6 +165,8 @@ async def start(
     )
     if wrong := contradictions(opening, now()):
         raise BadOpening(terms.order_id, wrong)
+    if state is None:
+        await check(provider, terms)
     doing = f"order {terms.order_id} has started"
     try:
         options = start_options(opening, task_queue, web_url)

@@ -102,7 +102,7 @@ async def serve(
     log_to()
     with listen(host, port) as listener:
         async with (
-            Recourse.connect(settings) as recourse,
+            Recourse.connect(settings, providers=providers) as recourse,
             answering(settings.metrics_address, figures_app(recourse, reported)),
         ):
             if excess := await fit_for_work(recourse.pool, "web"):

@@ -21,6 +21,8 @@ from recourse.errors import (
     NotOfTheGroup,
     OrderExists,
     OrderNotRunning,
+    PaymentMissing,
+    ProviderUnreachable,
     TemporalUnreachable,
     Unanswered,
 )
@@ -234,6 +236,8 @@ FAILURES: dict[type[Exception], Callable[[Any], Failure]] = {
     OrderExists: lambda error: Failure(409, "order_exists", "This order id is taken.", detail=str(error)),
     NoSuchGroup: lambda error: Failure(404, "no_such_group", "There is no such group.", detail=str(error)),
     NotOfTheGroup: lambda error: Failure(409, "not_of_the_group", "Its group takes no such order.", detail=str(error)),
+    PaymentMissing: lambda error: Failure(409, "payment_missing", "Its money is not there.", detail=str(error)),
+    ProviderUnreachable: lambda error: unreachable("The payment provider", "provider_unreachable", str(error)),
     Unanswered: lambda error: unreachable("The order", "no_answer", **_again(error)),
     OrderNotRunning: lambda error: order_not_running(error),
     NeedsNewerBuild: lambda error: unreachable(
