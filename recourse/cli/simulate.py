@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 from recourse.cli.output import DONE, NO, Json, OnMyServers, Stop, console, say_json
+from recourse.cli.telling import told
 from recourse.local.shell import forget_the_servers_of_the_shell
 from recourse.starter.simulate.run import closing_line, play
 from recourse.starter.simulate.story import EngineName, StoryError, stories_in
@@ -22,10 +23,11 @@ async def simulate(
     /,
     *,
     engine: Literal["pure", "temporal", "both"] = "pure",
+    show: Annotated[bool, Parameter(negative="")] = False,
     on_my_servers: OnMyServers = False,
     json: Json = False,
 ) -> int:
-    """Run scenario files and report the first difference from what the engine does.
+    """Run scenario files and report what differs from what the engine does.
 
     Parameters
     ----------
@@ -34,6 +36,8 @@ async def simulate(
     engine
         `pure`: the rules engine with a simulated clock. `temporal`: a real worker, Temporal server and PostgreSQL, with
         time skipping. `both`: each scenario on both.
+    show
+        Print what happens in each story, entry by entry. A story that fails is always printed.
     on_my_servers
         Use the servers at DATABASE_URL and TEMPORAL_ADDRESS instead of temporary ones. The scenarios leave orders,
         money and scores there. A database with other orders is refused.
@@ -57,9 +61,12 @@ async def simulate(
     async for result in play(files, ENGINES[engine], on_my_servers=on_my_servers):
         results.append(result)
         if json:
-            say_json(result.as_json())
+            say_json(result.as_json(shown=show))
         else:
             console().print(result.sentence)
+            if result.order and result.record and (show or result.outcome == "FAILED"):
+                for line in told(result.order, result.record, console()):
+                    console().print(line)
     if not json:
         console().print(closing_line(results))
     return DONE if all(result.outcome == "ok" for result in results) else NO

@@ -23,12 +23,21 @@ NOT_LISTED = ALWAYS | {"open_case", "hold", "take_case", "release_case"}
 READERS: tuple[Reader, ...] = ("client", "freelancer", "operator")
 
 
-class Difference(Exception):
-    """The first place at which the engine and the story do not agree."""
+@dataclass(frozen=True)
+class Difference:
+    """A place at which the engine and the story do not agree."""
 
-    def __init__(self, where: Path_, expected: Any, actual: Any) -> None:
-        super().__init__(where, expected, actual)
-        self.where, self.expected, self.actual = where, expected, actual
+    where: Path_
+    expected: Any
+    actual: Any
+
+
+class Differs(Exception):
+    """A story that did not go as it says: everything that differs, in the order in which it came."""
+
+    def __init__(self, differences: Sequence[Difference]) -> None:
+        super().__init__(*differences)
+        self.differences = tuple(differences)
 
 
 @dataclass
@@ -43,10 +52,10 @@ class Play:
     waiting: list[tuple[StoryStep, Sent]] = field(default_factory=list)
     hidden: dict[Reader, list[tuple[str, Path_]]] = field(default_factory=dict)
     private_notes: list[str] = field(default_factory=list)
-    entries_expected: int = 0
+    differences: list[Difference] = field(default_factory=list)
 
     async def run(self) -> None:
-        """Play it to its end. Raises Difference at the first disagreement."""
+        """Play it to its end. Raises Differs where it did not go as the story says."""
         for step in self.story.steps:
             await self._step(step)
         await self._hidden(("steps", len(self.story.steps) - 1))
@@ -54,7 +63,19 @@ class Play:
         for role in self.story.never_told:
             told = [notice.name for notice in notices if notice.to == role]
             if told:
-                raise Difference(("never_told",), f"{role} is told nothing", told)
+                self._differs(("never_told",), f"{role} is told nothing", told)
+        if self.differences:
+            raise Differs(self.differences)
+
+    async def exported(self) -> dict[str, Any]:
+        """The operator's export of the record as it is now."""
+        return exported(await self.engine.order(), await self.engine.record(), "operator")
+
+    def _differs(self, where: Path_, expected: Any, actual: Any) -> None:
+        found = Difference(where, expected, actual)
+        # What holds of the whole order, such as a text that can be read, is seen again at each step.
+        if found not in self.differences:
+            self.differences.append(found)
 
     async def _step(self, step: StoryStep) -> None:
         where: Path_ = ("steps", step.position)
@@ -106,8 +127,8 @@ class Play:
         where: Path_ = ("steps", step.position, "refused" if step.get("refused") else "do")
         refused = _code(outcome)
         if refused != step.get("refused"):
-            raise Difference(where, step.get("refused") or "applied", refused or "applied")
-        if step.get("refused_with") is not None:
+            self._differs(where, step.get("refused") or "applied", refused or "applied")
+        elif step.get("refused_with") is not None:
             where = ("steps", step.position, "refused_with")
             self._contains(step.get("refused_with"), outcome.details if isinstance(outcome, Refused) else {}, where)
 
@@ -117,17 +138,19 @@ class Play:
         ]
         outcomes = await self.engine.send(pairs)
         if outcomes is None:
-            raise Difference(("steps", step.position, "together"), "a worker that is up", "it is down")
+            self._differs(("steps", step.position, "together"), "a worker that is up", "it is down")
+            return
         refused = [code for code in map(_code, outcomes) if code]
         applied = len(outcomes) - len(refused)
         if step.get("applied") is not None and applied != step.get("applied"):
-            raise Difference(("steps", step.position, "applied"), step.get("applied"), applied)
+            self._differs(("steps", step.position, "applied"), step.get("applied"), applied)
         for expected in step.get("refused") or ():
             codes = expected if isinstance(expected, list) else [expected]
             match = next((code for code in refused if code in codes), None)
             if match is None:
-                raise Difference(("steps", step.position, "refused"), step.get("refused"), refused)
-            refused.remove(match)
+                self._differs(("steps", step.position, "refused"), step.get("refused"), refused)
+            else:
+                refused.remove(match)
 
     async def _preview(self, step: StoryStep, sent: Sent) -> None:
         asked = sent.fields
@@ -142,7 +165,8 @@ class Play:
         where: Path_ = ("steps", step.position, "do")
         wrong = verify(document)
         if wrong:
-            raise Difference(where, "an export that verifies", wrong)
+            self._differs(where, "an export that verifies", wrong)
+            return
         for number in range(len(document["entries"])):
             altered = deepcopy(document)
             entry = altered["entries"][number]
@@ -151,7 +175,7 @@ class Play:
             else:
                 entry["fields"]["at"]["value"] = "altered"
             if not any(problem.startswith(f"entries.{number + 1}:") for problem in verify(altered)):
-                raise Difference(where, f"an export that fails to verify with entry {number + 1} altered", "it does")
+                self._differs(where, f"an export that fails to verify with entry {number + 1} altered", "it does")
         self._contains(step.get("answer") or {}, document, ("steps", step.position, "answer"))
 
     async def _look(self, step: StoryStep, where: Path_) -> None:
@@ -167,12 +191,12 @@ class Play:
                 self._contains(step.get("view")[reader], seen, (*where, "view", reader))
             for key in (step.get("absent") or {}).get(reader, ()):
                 if key in _keys(seen):
-                    raise Difference((*where, "absent", reader), f"no `{key}`", "it is there")
+                    self._differs((*where, "absent", reader), f"no `{key}`", "it is there")
             if reader in (step.get("actions") or {}):
                 actions = [name for name in available_actions(order, reader, now) if name not in NOT_LISTED]
                 expected = step.get("actions")[reader]
                 if actions != expected:
-                    raise Difference((*where, "actions", reader), expected, actions)
+                    self._differs((*where, "actions", reader), expected, actions)
             for text in (step.get("hidden") or {}).get(reader, ()):
                 self.hidden.setdefault(reader, []).append((text, (*where, "hidden", reader)))
         await self._hidden(where)
@@ -188,26 +212,26 @@ class Play:
         if expected is not None:
             for reader in READERS:
                 if told[reader] != list(expected.get(reader, [])):
-                    raise Difference((*where, "told"), {reader: expected.get(reader, [])}, {reader: told[reader]})
+                    self._differs((*where, "told"), {reader: expected.get(reader, [])}, {reader: told[reader]})
 
     async def _check_invariants(self, order: Order, where: Path_) -> None:
         paid = order.price + order.service_fee
         money = view(order, "operator", order.decided_at).money.model_dump()
         if sum(money.values()) != paid:
-            raise Difference(where, f"money that adds up to {paid}", money)
+            self._differs(where, f"money that adds up to {paid}", money)
         balances = await self.engine.ledger()
         ledger = {
             **{name: balances[name] for name in ("freelancer", "platform", "contested")},
             "held": balances["escrow"],
         }
         if ledger | {"client": balances["client"] + paid} != money:
-            raise Difference(where, money, balances)
+            self._differs(where, money, balances)
         entries = await self.engine.record()
         if [entry.number for entry in entries] != list(range(1, order.record_length + 1)):
-            raise Difference(where, f"{order.record_length} entries", [entry.number for entry in entries])
+            self._differs(where, f"{order.record_length} entries", [entry.number for entry in entries])
         wrong = verify(exported(order, entries, "operator"))
         if wrong:
-            raise Difference(where, "a record that verifies", wrong)
+            self._differs(where, "a record that verifies", wrong)
 
     async def _hidden(self, where: Path_) -> None:
         order = await self.engine.order()
@@ -222,7 +246,7 @@ class Play:
             read = await self._everything_for(order, reader)
             for text, at in texts:
                 if json.dumps(text, ensure_ascii=False)[1:-1] in read:
-                    raise Difference(at, f"nothing that {reader} can read holds {text!r}", "it does")
+                    self._differs(at, f"nothing that {reader} can read holds {text!r}", "it does")
 
     async def _everything_for(self, order: Order, reader: Reader) -> str:
         told = [notice.model_dump(mode="json") for notice in await self.engine.notices() if notice.to == reader]
@@ -233,15 +257,18 @@ class Play:
     def _contains(self, expected: Any, actual: Any, where: Path_) -> None:
         if isinstance(expected, Mapping):
             if not isinstance(actual, Mapping):
-                raise Difference(where, dict(expected), actual)
+                self._differs(where, dict(expected), actual)
+                return
             for key, value in expected.items():
                 if key not in actual:
-                    raise Difference((*where, key), value, "(no such key)")
-                self._contains(value, actual[key], (*where, key))
+                    self._differs((*where, key), value, "(no such key)")
+                else:
+                    self._contains(value, actual[key], (*where, key))
             return
         if isinstance(expected, list) and any(isinstance(item, Mapping) for item in expected):
             if not isinstance(actual, Sequence) or len(actual) != len(expected):
-                raise Difference(where, expected, actual)
+                self._differs(where, expected, actual)
+                return
             for number, (item, found) in enumerate(zip(expected, actual, strict=True)):
                 self._contains(item, found, (*where, number))
             return
@@ -254,7 +281,7 @@ class Play:
         if isinstance(wanted, list) and isinstance(actual, tuple):
             actual = list(actual)
         if wanted != actual:
-            raise Difference(where, expected, actual)
+            self._differs(where, expected, actual)
 
 
 def _code(outcome: Outcome) -> str | None:

@@ -1,16 +1,16 @@
 """Playing many stories on one engine or both, and what came of each."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from recourse.resolution.model.order import Opening
+from recourse.resolution.model.order import Opening, Order
 from recourse.starter.simulate.engine import SALT, NotExpressible, PureEngine
-from recourse.starter.simulate.play import Difference, Play
+from recourse.starter.simulate.play import Differs, Play
 from recourse.starter.simulate.story import EngineName, Story, StoryError, read_story
 
 AT_ONCE = 12  # stories on the Temporal server at the same time
@@ -19,7 +19,11 @@ TRIES = 10  # of a story that a busy machine could not play within its seconds; 
 
 @dataclass(frozen=True)
 class Result:
-    """What came of one story on one engine; `expected` and `actual` where they first differ, `why` in words."""
+    """What came of one story on one engine; `why` in words where it could not be played.
+
+    `expected` and `actual` are those of the first difference. `order` and `record`, the operator's export, are as the
+    story left them.
+    """
 
     path: str
     id: str
@@ -31,6 +35,9 @@ class Result:
     expected: Any = None
     actual: Any = None
     why: str | None = None
+    differences: tuple[Mapping[str, Any], ...] = ()
+    order: Order | None = field(default=None, repr=False)
+    record: Mapping[str, Any] | None = field(default=None, repr=False)
 
     @property
     def sentence(self) -> str:
@@ -42,12 +49,19 @@ class Result:
             case "not expressible":
                 return f"not expressible {head}: {self.why}"
             case "FAILED":
-                why = self.why or f"{self.key}: expected {_short(self.expected)}, actual {_short(self.actual)}"
-                return f"FAILED          {head}\n    {self.path}:{self.line}: {why}"
+                return "\n    ".join([f"FAILED          {head}", *self._wrong()])
 
-    def as_json(self) -> dict[str, Any]:
-        """The same for programs."""
-        return {key: value for key, value in asdict(self).items() if value is not None}
+    def _wrong(self) -> Iterator[str]:
+        if self.why:
+            yield f"{self.path}:{self.line}: {self.why}"
+        for one in self.differences:
+            found = f"expected {_short(one['expected'])}, actual {_short(one['actual'])}"
+            yield f"{self.path}:{one['line']}: {one['key']}: {found}"
+
+    def as_json(self, *, shown: bool = False) -> dict[str, Any]:
+        """The same for programs; the record only where it is `shown`."""
+        left_out = {"order"} if shown else {"order", "record"}
+        return {key: value for key, value in vars(self).items() if value not in (None, ()) and key not in left_out}
 
 
 def _short(value: Any) -> str:
@@ -98,21 +112,25 @@ async def _result(played: Play, engine: EngineName) -> Result:
     story = played.story
     try:
         await played.run()
-    except Difference as found:
-        return Result(
-            str(story.path),
-            story.id,
-            story.title,
-            engine,
-            "FAILED",
-            line=story.line(*found.where),
-            key=".".join(str(part) for part in found.where),
-            expected=found.expected,
-            actual=found.actual,
+    except Differs as found:
+        differences = tuple(
+            {
+                "line": story.line(*one.where),
+                "key": ".".join(str(part) for part in one.where),
+                "expected": one.expected,
+                "actual": one.actual,
+            }
+            for one in found.differences
         )
+        failed = Result(str(story.path), story.id, story.title, engine, "FAILED", differences=differences)
+        return await _left(replace(failed, **differences[0]), played)
     except NotExpressible as reason:
         return Result(str(story.path), story.id, story.title, engine, "not expressible", why=str(reason))
-    return Result(str(story.path), story.id, story.title, engine, "ok")
+    return await _left(Result(str(story.path), story.id, story.title, engine, "ok"), played)
+
+
+async def _left(result: Result, played: Play) -> Result:
+    return replace(result, order=await played.engine.order(), record=await played.exported())
 
 
 class _Temporal:

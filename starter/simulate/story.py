@@ -1,7 +1,7 @@
 """Scenario files: reading them with line numbers, and refusing what they do not know."""
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -19,6 +19,7 @@ from recourse.resolution.model.policy import Policy, PolicyError
 from recourse.resolution.model.terms import Histories, Terms
 from recourse.resolution.model.unfit import unfit
 from recourse.runtime.currencies import check_currency
+from recourse.starter.simulate.story_keys import DEFAULT_ORDER, ORDER, REQUIRED, SENT, STEP, TOP
 
 EngineName = Literal["pure", "temporal"]
 # What a story lets the payment provider say to a leg.
@@ -27,49 +28,7 @@ ALL_WORKS: Mapping[LegName, Says] = {"refund": "works", "payout": "works", "fee"
 _PROVIDER = set(get_args(Says))
 Path_ = tuple[str | int, ...]
 
-_TOP = {"id", "title", "rules", "policy", "policy_changes", "only", "order", "history", "steps", "never_told"}
-_STEP = {
-    "at",
-    "by",
-    "do",
-    "with",
-    "id",
-    "refused",
-    "refused_with",
-    "told",
-    "expect",
-    "view",
-    "actions",
-    "answer",
-    "absent",
-    "hidden",
-    "together",
-    "applied",
-    "worker",
-    "provider",
-}
-_TOGETHER = {"by", "do", "with", "id"}
-_ORDER = {
-    "client",
-    "freelancer",
-    "currency",
-    "price",
-    "service_fee",
-    "requirements",
-    "ordered_at",
-    "delivery_time",
-}
 _ROLES = {"client", "freelancer", "operator"}
-DEFAULT_ORDER: Mapping[str, Any] = {
-    "client": "c-1",
-    "freelancer": "f-1",
-    "currency": "USD",
-    "price": 10_000,
-    "service_fee": 550,
-    "requirements": "received",
-    "ordered_at": datetime(2025, 3, 3, 9, tzinfo=UTC),
-    "delivery_time": "5d",
-}
 
 
 class StoryError(BadInput, ValueError):
@@ -189,8 +148,8 @@ class _Reader:
 
     def read(self) -> Story:
         document = self._document()
-        self._known(document, _TOP, ())
-        for key in ("id", "title", "policy", "steps"):
+        self._known(document, TOP, ())
+        for key in REQUIRED:
             if key not in document:
                 raise self.fail((), f"the key `{key}` is missing")
         only = document.get("only")
@@ -252,7 +211,7 @@ class _Reader:
         except (yaml.YAMLError, ValueError) as error:
             raise self.fail(path, f"cannot be read: {error}") from error
 
-    def _known(self, given: Any, known: set[str], where: Path_) -> None:
+    def _known(self, given: Any, known: Collection[str], where: Path_) -> None:
         if not isinstance(given, dict):
             raise self.fail(where, "must be a map of keys")
         for key in given:
@@ -272,7 +231,7 @@ class _Reader:
 
     def _terms(self, document: dict[str, Any]) -> Terms:
         order = document.get("order", {})
-        self._known(order, _ORDER, ("order",))
+        self._known(order, ORDER, ("order",))
         history = document.get("history", {})
         self._known(history, {"client", "freelancer"}, ("history",))
         try:
@@ -291,7 +250,7 @@ class _Reader:
 
     def _step(self, position: int, step: Any) -> StoryStep:
         where: Path_ = ("steps", position)
-        self._known(step, _STEP, where)
+        self._known(step, STEP, where)
         at = _instant(step.get("at"))
         if not isinstance(at, datetime) or (isinstance(at, date) and at.tzinfo is None):
             raise self.fail((*where, "at"), "`at` must be an instant such as 2025-03-04T10:00:00Z")
@@ -310,7 +269,7 @@ class _Reader:
         else:
             self._one_of(step, "provider", _PROVIDER, where)
         together = tuple(
-            self._sent(item, (*where, "together", index), _TOGETHER)
+            self._sent(item, (*where, "together", index), SENT)
             for index, item in enumerate(self._list(step, "together", where))
         )
         sent = self._sent(step, where, None) if "do" in step else None
@@ -326,7 +285,7 @@ class _Reader:
         if key in step and step[key] not in sorted(known):
             raise self.fail((*where, key), f"`{key}` is one of {', '.join(sorted(known))}")
 
-    def _sent(self, item: Any, where: Path_, known: set[str] | None) -> Sent:
+    def _sent(self, item: Any, where: Path_, known: Collection[str] | None) -> Sent:
         if known is not None:
             self._known(item, known, where)
         do = item.get("do")

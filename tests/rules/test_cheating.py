@@ -6,7 +6,7 @@ import pytest
 
 from recourse.resolution.model.order import Opening
 from recourse.starter.simulate.engine import SALT, PureEngine
-from recourse.starter.simulate.play import Difference, Play
+from recourse.starter.simulate.play import Differs, Play
 from recourse.starter.simulate.story import read_story
 
 STORIES = sorted((Path(__file__).parent.parent / "scenarios_cheating").glob("*.yaml"))
@@ -19,8 +19,9 @@ async def test_a_story_ends_as_it_says(path: Path) -> None:
 
     try:
         await Play(story, engine).run()
-    except Difference as difference:
-        pytest.fail(f"{path.name}:{story.line(*difference.where)}: {difference.expected} is not {difference.actual}")
+    except Differs as found:
+        first = found.differences[0]
+        pytest.fail(f"{path.name}:{story.line(*first.where)}: {first.expected} is not {first.actual}")
 
 
 def test_there_are_some() -> None:

@@ -23,7 +23,7 @@ def test_it_lists_the_schemas_and_prints_each(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     status, names, _ = recourse(monkeypatch, capsys)
-    assert (status, names.split()) == (0, list(schemas()))
+    assert (status, names.split()) == (0, [*schemas(), "story"])
     status, schema, _ = recourse(monkeypatch, capsys, "commands/request")
     assert (status, json.loads(schema)) == (0, schemas()["commands/request"])
 

@@ -11,6 +11,7 @@ from recourse.policies.json_schema import policy_schema
 from recourse.resolution.model.entry import EntryContent
 from recourse.resolution.model.record import Export
 from recourse.starter.client import Recourse
+from recourse.starter.simulate.story_keys import story_schema
 from recourse.web.app import make_app
 from recourse.web.schemas import schemas
 from tests.http.conftest import KEYS
@@ -25,6 +26,7 @@ def http() -> Mapping[str, Any]:
 SCHEMAS: dict[str, Callable[[], Mapping[str, Any]]] = {
     **{name: partial(schemas().__getitem__, name) for name in schemas()},
     "policy": policy_schema,
+    "story": story_schema,
     "entry": TypeAdapter(EntryContent).json_schema,
     "export": Export.model_json_schema,
     "http": http,

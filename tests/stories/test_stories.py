@@ -1,16 +1,23 @@
 """Every scenario file passes on both engines, which agree in every expected field."""
 
+import json
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
+import jsonschema_rs
 import pytest
+import yaml
 
+from docs import story_keys
 from recourse.cli.demo.show import stories as demonstration
+from recourse.cli.simulate import simulate
 from recourse.starter.simulate import run
 from recourse.starter.simulate.run import closing_line, play
 from recourse.starter.simulate.story import EngineName, StoryError, stories_in
+from recourse.starter.simulate.story_keys import story_schema
 
 TESTS = Path(__file__).resolve().parent.parent
 OURS = TESTS / "scenarios"
@@ -110,3 +117,50 @@ async def test_a_story_for_one_engine_is_not_played_on_the_other(tmp_path: Path)
     path = tmp_path / "one.yaml"
     path.write_text(path.read_text().replace("steps:", "only: temporal\nsteps:"))
     assert [result async for result in play([path], ["pure"])] == []
+
+
+async def test_everything_that_differs_is_named_not_only_the_first(tmp_path: Path) -> None:
+    text = STORY.replace("{phase: in_progress}", "{phase: delivered, turn: {who: client}, price: 10000}")
+    text += "- at: 2025-03-05T10:00:00Z\n  by: freelancer\n  do: accept\n  refused: expired\n"
+    async with written(tmp_path, text) as result:
+        assert [(one["line"], one["key"]) for one in result.differences] == [
+            (9, "steps.0.expect.phase"),
+            (9, "steps.0.expect.turn.who"),
+            (13, "steps.1.refused"),
+        ]
+        assert all(f":{one['line']}: {one['key']}: expected" in result.sentence for one in result.differences)
+        assert result.as_json()["expected"] == "delivered"
+
+
+async def test_a_story_is_shown_as_it_happens_and_a_failing_one_always(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "story.yaml"
+    path.write_text(STORY)
+    assert await simulate([path]) == 0
+    assert "The client" not in capsys.readouterr().out
+    assert await simulate([path], show=True) == 0
+    shown = capsys.readouterr().out
+    assert "Tue 2025-03-04 10:00  The client" in shown
+    assert "held 105.50 USD" in shown
+    assert "ended   in progress" in shown
+    path.write_text(STORY.replace("phase: in_progress", "phase: delivered"))
+    assert await simulate([path]) == 1
+    assert "Tue 2025-03-04 10:00  The client" in capsys.readouterr().out
+
+
+def test_the_page_of_all_keys_is_what_the_reader_takes() -> None:
+    assert story_keys.PAGE.read_text(encoding="utf-8") == story_keys.page(), "run `make docs`"
+
+
+def test_every_story_fits_the_schema_for_editors_which_refuses_mistakes(tmp_path: Path) -> None:
+    fits = jsonschema_rs.validator_for(story_schema())
+    for path in stories_in(FOLDERS):
+        assert list(fits.iter_errors(as_json(path.read_text()))) == [], path
+    for change in (("expect:", "expects:"), ("steps:", "order: {prize: 1}\nsteps:"), ("by: client", "by: judge")):
+        assert list(fits.iter_errors(as_json(STORY.replace(*change)))), change
+
+
+def as_json(story: str) -> Any:
+    """A story as an editor checks it, with instants as texts."""
+    return json.loads(json.dumps(yaml.safe_load(story), default=str))

@@ -12,7 +12,7 @@ from recourse.cli.quiet import quiet
 from recourse.local.progress import say
 from recourse.local.shell import forget_the_servers_of_the_shell
 from recourse.runtime.stopping import until_stopped
-from recourse.starter.simulate.play import Difference
+from recourse.starter.simulate.play import Differs
 from recourse.starter.simulate.temporal import stage
 
 
@@ -48,7 +48,7 @@ async def demo(
     async with stage(keep=keep, on_my_servers=on_my_servers) as staged:
         try:
             played = await show(staged, chosen, Console(quiet=True) if brief else screen)
-        except Difference as found:
+        except Differs as found:
             raise Stop(f"the demo did not go as expected: {found}", 1) from found
         screen.print(summary(played))
         ended = "The order has ended" if len(played) == 1 else f"All {len(played)} orders have ended"

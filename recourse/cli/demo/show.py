@@ -13,24 +13,17 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from recourse.cli.telling import chapters_of, closing, ending_of, happened, length, money_line
 from recourse.errors import BadInput
 from recourse.resolution.model.amounts import write_amount
-from recourse.resolution.model.fields import visible
-from recourse.resolution.model.instants import write_instant
-from recourse.resolution.model.money import Balances
-from recourse.resolution.model.record import Export, verify
+from recourse.resolution.model.record import verify
 from recourse.resolution.shown.views import view
 from recourse.starter.simulate.engine import exported
-from recourse.starter.simulate.play import Difference, Play
+from recourse.starter.simulate.play import Difference, Differs, Play
 from recourse.starter.simulate.story import Story, StoryStep, read_story
 from recourse.starter.simulate.temporal import Stage, TemporalEngine, TooSlow, shift_of
-from recourse.web.pages.timeline import TimelineEntry, timeline
-from recourse.wording import texts
-from recourse.wording.english import PHASES
 
 TRIES = 10
-_HOW = texts("how", "short")
-WIDEST = 110  # columns, beyond which lines are hard to read
 INTRODUCTION = """\
 Recourse ends orders of a freelance marketplace: when somebody cancels, when
 the two disagree, and when nobody answers. Below are {count} sample orders, one
@@ -108,41 +101,10 @@ class ToldPlay(Play):
 
     async def _step(self, step: StoryStep) -> None:
         await super()._step(step)
-        document = exported(await self.engine.order(), await self.engine.record(), "operator")
-        chapters = timeline(Export.model_validate(document).entries, "operator", self.story.terms.currency)
+        chapters = chapters_of(await self.exported(), self.story.terms.currency)
         for chapter in chapters[self._shown :]:
             self._screen.print(happened(chapter, self._screen))
         self._shown = len(chapters)
-
-
-def happened(chapter: TimelineEntry, screen: Console) -> Text:
-    """One entry of a record: when, who, and what came of it, with what somebody wrote."""
-    who = "The clock" if chapter.party == "system" else chapter.who
-    line = Text.assemble("  ", (write_instant(chapter.at).removesuffix(" UTC"), "cyan"), "  ", (f"{who:<14}  ", "bold"))
-    said = Text(visible(" ".join([f"{chapter.headline}.", *chapter.details])), "yellow" if chapter.refused else "")
-    for title, quote in chapter.quotes:
-        said.append(f"{' ' + title + ':' if title else ''} “{visible(quote)}”", "italic")
-    # A long text stays below itself.
-    margin = line.cell_len
-    lines = said.wrap(screen, max(30, min(screen.width, WIDEST) - margin))
-    for part in lines:
-        part.rstrip()
-    return line.append_text(Text("\n" + " " * margin).join(lines))
-
-
-def money_line(money: Balances, currency: str) -> str:
-    """Where the money is, in one line with names."""
-    shown = ((who, amount) for who, amount in money.parts.items() if who != "held" or amount)
-    return " · ".join(f"{who} {write_amount(amount, currency)}" for who, amount in shown)
-
-
-def length(lasted: timedelta) -> str:
-    """A time in days and hours, or in minutes where it has none of these."""
-    minutes = round(lasted.total_seconds() / 60)
-    days, minutes = divmod(minutes, 24 * 60)
-    hours, minutes = divmod(minutes, 60)
-    parts = [f"{days} d" if days else "", f"{hours} h" if hours else "", "" if days or hours else f"{minutes} min"]
-    return " ".join(filter(None, parts))
 
 
 def summary(played: Iterable[Played]) -> Table:
@@ -158,7 +120,7 @@ def summary(played: Iterable[Played]) -> Table:
 
 
 async def show(staged: Stage, chosen: Sequence[Story], screen: Console) -> list[Played]:
-    """Play these orders and show them on `screen`. Raises Difference where one did not go as its story says."""
+    """Play these orders and show them on `screen`. Raises Differs where one did not go as its story says."""
     return [await _shown(staged, story, screen) for story in chosen]
 
 
@@ -168,17 +130,15 @@ async def _shown(staged: Stage, story: Story, screen: Console) -> Played:
     order, entries = await engine.order(), await engine.record()
     wrong = verify(exported(order, entries, "operator"))
     if wrong:
-        raise Difference(("record",), "a record that verifies", wrong)
-    terms, how = order.terms, f" {_HOW[order.resolution.how]}" if order.resolution else ""
+        raise Differs([Difference(("record",), "a record that verifies", wrong)])
+    terms = order.terms
     lasted = entries[-1].at - terms.ordered_at
-    played = Played(story, terms.order_id, f"{PHASES[order.phase]}{how}", lasted, time.monotonic() - began)
+    played = Played(story, terms.order_id, ending_of(order), lasted, time.monotonic() - began)
     money = view(order, "operator", order.decided_at).money
     entered = "1 entry" if len(entries) == 1 else f"{len(entries)} entries"
-    for first, text in (
-        ("money", money_line(money, terms.currency)),
-        ("ended", f"{played.ending} · {length(lasted)} in {played.seconds:.1f} s · record of {entered} verified"),
-    ):
-        screen.print(Text.assemble((f"  {first}   ", "dim"), (text, "bold" if first == "money" else "green")))
+    ended = f"{played.ending} · {length(lasted)} in {played.seconds:.1f} s · record of {entered} verified"
+    for line in closing(money_line(money, terms.currency), ended):
+        screen.print(line)
     return played
 
 
