@@ -9,11 +9,13 @@ from pydantic import AliasChoices
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings
 
+from recourse.providers.stripe import errors
 from recourse.runtime.settings import Settings, StripeSettings
 from recourse.web.settings import WebSettings
 
 ROOT = Path(__file__).resolve().parent.parent
 PRODUCTION = ROOT / "docs" / "production.md"
+PAYMENTS = ROOT / "docs" / "payments.md"
 LICENCES = ROOT / "docs" / "licences.md"
 RUN = ROOT / "requirements" / "run.txt"
 # Where Recourse runs; a requirement for another system is not installed there.
@@ -109,6 +111,27 @@ def with_variables(page: str) -> str:
     return page
 
 
+def stripe_errors_table() -> str:
+    """What Stripe's errors mean, as a Markdown table."""
+    rows = [f"| {_answers(meaning)} | {meaning.verdict} | {meaning.says} |" for meaning in errors.MEANINGS]
+    return "\n".join(["| Stripe answers | | the sentence |", "| --- | --- | --- |", *rows])
+
+
+def _answers(meaning: errors.Meaning) -> str:
+    plain = [str(status) for status in meaning.statuses if status < 500]
+    statuses = ", ".join([*plain, *(["500 to 599"] if max(meaning.statuses, default=0) >= 500 else [])])
+    about = f" about {' or '.join(f'`{name}`' for name in meaning.params)}" if meaning.params else ""
+    said = f'"{meaning.message} …"' if meaning.message else ""
+    return ", ".join(filter(None, [*(f"`{code}`" for code in meaning.codes), said, f"{statuses}{about}"]))
+
+
+def with_stripe_errors(page: str) -> str:
+    """A page with its table of Stripe's errors as they are now."""
+    begin, end = "<!-- errors of Stripe: written by `make docs` -->", "<!-- end of errors of Stripe -->"
+    before, rest = page.split(begin)
+    return f"{before}{begin}\n\n{stripe_errors_table()}\n\n{end}{rest.split(end)[1]}"
+
+
 def runtime() -> list[Requirement]:
     """What is installed with Recourse where it runs, each at its pinned version."""
     lines = [line.rstrip(" \\") for line in RUN.read_text(encoding="utf-8").splitlines() if re.match(r"\w", line)]
@@ -153,7 +176,8 @@ def licences_page() -> str:
 
 
 def main() -> None:
-    """Write both pages anew."""
+    """Write the pages anew."""
+    PAYMENTS.write_text(with_stripe_errors(PAYMENTS.read_text(encoding="utf-8")), encoding="utf-8")
     PRODUCTION.write_text(with_variables(PRODUCTION.read_text(encoding="utf-8")), encoding="utf-8")
     LICENCES.write_text(licences_page(), encoding="utf-8")
 

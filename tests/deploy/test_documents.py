@@ -18,6 +18,10 @@ def test_the_table_of_variables_is_current() -> None:
         assert documents.variables_table(settings) in page, HINT
 
 
+def test_the_table_of_stripes_errors_is_current() -> None:
+    assert documents.stripe_errors_table() in documents.PAYMENTS.read_text(encoding="utf-8"), HINT
+
+
 def test_every_variable_has_a_meaning_and_none_is_explained_that_is_gone() -> None:
     assert set(documents.MEANINGS) == {
         name for settings, _ in documents.SETTINGS for name in documents.variables(settings)

@@ -5,7 +5,10 @@ from collections.abc import Iterator
 import pytest
 
 from recourse.providers.stripe.adapter import Stripe
+from tests.process.conftest import client
 from tests.stripe.fake import KEY, WEBHOOK_SECRET, FakeStripe, fake_stripe
+
+__all__ = ["client"]
 
 
 @pytest.fixture(scope="session")

@@ -107,11 +107,18 @@ def test_a_key_never_stands_for_another_amount(fake: FakeStripe, provider: Strip
     intent = collected(fake)
     provider.pay(leg("refund", 4_000, payment=intent))
 
-    with pytest.raises(TryLater, match="has stood for something else at Stripe"):
-        provider.pay(leg("refund", 3_000, payment=intent))
-    with pytest.raises(CannotPay, match=r"Stripe has moved 40\.00 USD"):
-        provider.find(leg("refund", 3_000, payment=intent))
+    for ask in (provider.pay, provider.find):
+        with pytest.raises(CannotPay, match=r"Under the key \S+ Stripe has moved 40\.00 USD \(\w+\), not 30\.00 USD"):
+            ask(leg("refund", 3_000, payment=intent))
     assert moved(fake, "refund") == [4_000]
+
+
+def test_a_key_that_stood_for_what_was_refused_is_no_verdict(fake: FakeStripe, provider: Stripe) -> None:
+    with pytest.raises(CannotPay):
+        provider.pay(leg("refund", 4_000, payment="pi_none"))
+
+    with pytest.raises(TryLater, match="has stood for something else at Stripe within a day"):
+        provider.pay(leg("refund", 4_000, payment=collected(fake)))
 
 
 def test_a_transfer_that_is_asked_for_twice_at_once_is_one(fake: FakeStripe, provider: Stripe) -> None:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-from stripe import Refund, RequestsClient, StripeClient, StripeError, Transfer
+from stripe import IdempotencyError, Refund, RequestsClient, StripeClient, StripeError, Transfer
 from stripe.params import PaymentIntentRetrieveParams, TransferCreateParams
 
 from recourse.ports import CannotPay, Movement, PaymentLeg, PaymentReport, PaymentToCheck
@@ -48,13 +48,18 @@ class Stripe:
     def pay(self, leg: PaymentLeg) -> str | None:
         """Refund, or transfer; the fee stays where it is, so its reference is that of the payment."""
         with _judging(leg.key, leg.amount, leg.currency, payment=leg.payment, destination=leg.destination):
-            match leg.name:
-                case "refund":
-                    return self._refund(leg)
-                case "payout":
-                    return self._transfer(leg)
-                case _:
-                    return leg.payment
+            try:
+                match leg.name:
+                    case "refund":
+                        return self._refund(leg)
+                    case "payout":
+                        return self._transfer(leg)
+                    case _:
+                        return leg.payment
+            except IdempotencyError:
+                if found := self.find(leg):
+                    return found
+                raise
 
     def find(self, leg: PaymentLeg) -> str | None:
         """The refund or transfer under the leg's key, unless it has failed or come back."""

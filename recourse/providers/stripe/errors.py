@@ -11,33 +11,34 @@ from recourse.ports import CannotPay, TryLater
 
 @dataclass(frozen=True)
 class Meaning:
-    """What some errors mean. An error is one of them if it has one of these codes, or if it has one of these statuses
-    and, where `params` says so, is about one of these parameters. `says` may name {payment}, {destination}, {amount}
-    and {key}. `unmoved`: the call has moved nothing, although Stripe keeps its answer."""
+    """What some errors mean. An error is one of them if it has one of these codes or types, or says `message`, or has
+    one of these statuses and, where `params` says so, is about one of these parameters. `says` may name {payment},
+    {destination}, {amount} and {key}. `unmoved`: the call moved nothing, although Stripe keeps its answer for a day."""
 
     verdict: Literal["never", "not yet"]
     says: str
     codes: tuple[str, ...] = ()
     statuses: tuple[int, ...] = ()
     params: tuple[str, ...] = ()
+    message: str | None = None
     unmoved: bool = False
 
     def means(self, error: StripeError) -> bool:
         """Whether `error` is one of them."""
         about = not self.params or getattr(error, "param", None) in self.params
-        return not _words(error).isdisjoint(self.codes) or (error.http_status in self.statuses and about)
+        said = self.message is not None and self.message in (error.user_message or "")
+        return said or not _words(error).isdisjoint(self.codes) or (error.http_status in self.statuses and about)
 
 
-# Stripe answers so where a key of the test mode meets an object of the live mode.
-_OTHER_MODE = "a similar object exists in"
-_MODE = "other_mode"
 # The first that fits counts.
 MEANINGS = (
     Meaning(
         "not yet",
         "Stripe refuses the key in RECOURSE_STRIPE_KEY.",
-        codes=("api_key_expired", "platform_api_key_expired", "secret_key_required", "livemode_mismatch", _MODE),
+        codes=("api_key_expired", "platform_api_key_expired", "secret_key_required", "livemode_mismatch"),
         statuses=(401,),
+        # A key of the test mode met an object of the live mode.
+        message="a similar object exists in",
     ),
     Meaning("not yet", "Stripe asks for fewer calls.", codes=("rate_limit", "lock_timeout"), statuses=(429,)),
     Meaning(
@@ -125,8 +126,7 @@ def judged(error: StripeError, names: Mapping[str, Any]) -> CannotPay | TryLater
 def _words(error: StripeError) -> set[str]:
     """What the answer calls the error: its code and its type. Only some of the package's errors have a code."""
     said = error.json_body.get("error") if isinstance(error.json_body, dict) else None
-    words = {str(said.get(name)) for name in ("code", "type")} if isinstance(said, dict) else set()
-    return words | ({_MODE} if _OTHER_MODE in (error.user_message or "") else set())
+    return {str(said.get(name)) for name in ("code", "type")} if isinstance(said, dict) else set()
 
 
 def _seconds(text: str | None) -> float | None:
