@@ -19,7 +19,15 @@ import asyncpg
 from bench.many_orders import BUSY, fill
 from recourse.cli.stats import View, read_view
 from recourse.database.facts import read_histories
-from recourse.database.lists import Wanted, list_orders, orders_due, policies_in_use, read_group, undecided_cases
+from recourse.database.lists import (
+    Wanted,
+    list_orders,
+    orders_due,
+    orders_with_stuck_money,
+    policies_in_use,
+    read_group,
+    undecided_cases,
+)
 from recourse.database.migrate import migrate
 from recourse.database.orders import read_order
 from recourse.database.outbox import undelivered
@@ -74,6 +82,7 @@ def reads(pool: Any, count: int, now: datetime) -> dict[str, Read]:
         "cases: of a policy": lambda: undecided_cases(pool, policy="glimmer"),
         "cases: the policies to choose from": lambda: policies_in_use(pool),
         "cases: waiting for an operator": lambda: undecided_cases(pool, turn="operator"),
+        "money: stuck": lambda: orders_with_stuck_money(pool),
         **{f"stats: {view}": lambda view=view: read_view(pool, view, 50) for view in STATS},  # type: ignore[misc]
         "histories: of two that ordered little": lambda: read_histories(pool, "c-7", "f-7", policy, now),
         "histories: of a freelancer of thousands": lambda: read_histories(pool, "c-7", BUSY, policy, now),

@@ -109,7 +109,7 @@ class Walk:
             if key:
                 console().print(json.dumps(plain(page)[key], separators=(",", ":")))
             else:
-                console().print(order_page(page, "UTC"))
+                console().print(order_page(order, page, "UTC", reader))
         elif name == "actions":
             later = {} if reader == "operator" else opens_later(order, reader, self.now)
             found = Actions(actions=available_actions(order, reader, self.now), available_at=later)

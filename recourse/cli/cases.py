@@ -1,33 +1,20 @@
 """`recourse cases`: what waits for an operator, and the operator's two answers."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Annotated, Any, Literal, NamedTuple
 
 from cyclopts import App, Parameter
 from rich.console import Group
 
+from recourse.cli.deciding import By, decide
 from recourse.cli.finding import place, read_place
 from recourse.cli.lists import Listed, Watch, keep_saying
-from recourse.cli.output import (
-    DONE,
-    NO,
-    After,
-    Json,
-    OrderId,
-    Stop,
-    Yes,
-    Zone,
-    ask,
-    console,
-    more,
-    plain,
-    say_json,
-)
-from recourse.cli.pages import between, order_page, outcome_page, outlook_page
+from recourse.cli.output import NO, After, Json, OrderId, Stop, Yes, Zone, console, more, plain, say_json
+from recourse.cli.pages import between, order_page
 from recourse.cli.tables import Cell, Column, Listing, pairs, toned
 from recourse.cli.times import away, due
-from recourse.cli.typed import Limit, Money, with_amount
+from recourse.cli.typed import Limit, Money
 from recourse.database.lists import WaitingCase, read_orders, undecided_cases
 from recourse.database.orders import read_record
 from recourse.resolution.model.amounts import write_amount
@@ -37,18 +24,15 @@ from recourse.resolution.model.instants import write_instant
 from recourse.resolution.model.money import held
 from recourse.resolution.model.opening_state import Imported
 from recourse.resolution.model.order import Order
-from recourse.resolution.model.outcome import Refused
 from recourse.resolution.model.step import RecordEntry
 from recourse.resolution.model.vocabulary import PARTIES, Fault, Role, RulingOutcome
-from recourse.resolution.shown.looking_ahead import Actions, WouldBeRefused, if_nobody_acts
+from recourse.resolution.shown.looking_ahead import Actions, if_nobody_acts
 from recourse.runtime.database_connection import explaining_database_errors
-from recourse.starter.messages import stamped
 from recourse.starter.reading import Orders, now
 from recourse.wording.english import PHASES, as_words
 
 app = App(name="cases", help="Handle cases as an operator.")
 
-By = Annotated[str, Parameter(name="--as", help="The operator: `operator:ID`.")]
 Explanation = Annotated[str, Parameter(help="The reasons. Both parties receive them.")]
 Gross = Annotated[Money, Parameter(help="The freelancer's total before commission, such as `30.50` or `30.50 USD`.")]
 Stage = Literal["mediation", "ruling", "appeal"]
@@ -162,7 +146,7 @@ async def show(order_id: OrderId, /, *, zone: Zone = "UTC", json: Json = False) 
         silent = if_nobody_acts(order, "operator")
         say_json({**plain(page), "said": [one._asdict() for one in said], **plain(can), "if_nobody_acts": silent})
         return
-    console().print(Group(order_page(page, zone), pairs(_case_lines(order, can, said, at, zone))))
+    console().print(Group(order_page(order, page, zone), pairs(_case_lines(order, can, said, at, zone))))
 
 
 def _case_lines(order: Order, can: Actions, said: list[Statement], at: datetime, zone: str) -> Any:
@@ -221,7 +205,7 @@ async def propose(
     order_id: OrderId, /, *, sender: By, amount: Gross, explanation: Explanation, yes: Yes = False, json: Json = False
 ) -> int:
     """Propose a settlement to both parties. Shows the effect and asks for confirmation."""
-    return await _decide(order_id, "propose", sender, {"amount": amount, "explanation": explanation}, yes, json)
+    return await decide(order_id, "propose", sender, {"amount": amount, "explanation": explanation}, yes, json)
 
 
 @app.command
@@ -252,33 +236,4 @@ async def rule(
     """
     fields: dict[str, Any] = {"outcome": outcome, "explanation": explanation, "fault": fault, "exempt": exempt}
     fields |= {} if amount is None else {"amount": amount}
-    return await _decide(order_id, "rule", sender, fields, yes, json)
-
-
-async def _decide(order_id: str, command: str, sender: str, fields: Mapping[str, Any], yes: bool, json: bool) -> int:
-    # Only a decision needs Temporal; lists are read in a moment.
-    from recourse.starter.client import Recourse
-
-    role, _, operator = sender.partition(":")
-    if role != "operator" or not operator:
-        raise Stop(f"--as {sender!r} is not an operator: expected `operator:ID`.")
-    async with Orders.connect() as orders:
-        order = await orders.order(order_id).state()
-        given, amount = with_amount(order, command, fields)
-        message = stamped({"actor": {"role": "operator", "id": operator}, **given}, now())
-        ahead = await orders.order(order_id).preview(command, message)
-    if not json:
-        console().print(outlook_page(ahead, order.terms.currency, amount))
-    if isinstance(ahead, WouldBeRefused):
-        if json:
-            say_json(ahead)
-        return NO
-    says = f": {amount}" if amount else ""
-    ask(f"{command.capitalize()} this for order {order_id}{says}?", yes=yes)
-    async with Recourse.connect() as recourse:
-        outcome = await recourse.order(order_id).send(command, message)
-    if json:
-        say_json(outcome)
-    else:
-        console().print(outcome_page(outcome, order.terms.currency, amount))
-    return NO if isinstance(outcome, Refused) else DONE
+    return await decide(order_id, "rule", sender, fields, yes, json)

@@ -12,6 +12,7 @@ from recourse.cli.tables import Cell, Column, Listing, toned
 from recourse.cli.times import away
 from recourse.cli.typed import Limit
 from recourse.database.lists import ListedOrder, Wanted, list_orders, orders_due
+from recourse.resolution.model.amounts import write_amount
 from recourse.resolution.model.durations import parse_duration
 from recourse.resolution.model.vocabulary import How, Phase, SettlementStatus
 from recourse.runtime.database_connection import explaining_database_errors
@@ -60,6 +61,9 @@ def read_place(text: str) -> tuple[datetime, str] | None:
 def place(at: datetime | None, order_id: str) -> str:
     """The same of a row, as `--after` takes it."""
     return f"{at.isoformat() if at else ''} {order_id}"
+
+
+_TONES = {"retrying": "yellow", "blocked": "red"}
 
 
 @app.command(name="list")
@@ -125,9 +129,18 @@ async def list_some(
 
 
 def orders_table(rows: list[ListedOrder], at: datetime) -> Listing:
-    """A page of orders: where each stands, whose turn it is, and what time does next."""
+    """A page of orders: whose each is and for how much, where it stands, whose turn it is, and what time does next."""
     return Listing(
-        ("order", Column("policy", extra=True), "phase", "turn", "next", "settlement"),
+        (
+            "order",
+            Column("policy", extra=True),
+            "parties",
+            Column("price", right=True),
+            "phase",
+            "turn",
+            "next",
+            Column("settlement", extra=True),
+        ),
         [_cells(row, at) for row in rows],
     )
 
@@ -140,10 +153,12 @@ def _cells(row: ListedOrder, at: datetime) -> Sequence[Cell]:
     return (
         row.order_id,
         row.policy,
+        f"{row.client}, {row.freelancer}",
+        write_amount(row.price, row.currency),
         PHASES[row.phase] + case,
         turn,
         toned(clock, "red" if late else ""),
-        toned(as_words(row.settlement), "yellow" if row.settlement == "retrying" else ""),
+        toned(as_words(row.settlement), _TONES.get(row.settlement, "")),
     )
 
 

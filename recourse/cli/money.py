@@ -1,4 +1,4 @@
-"""`recourse money`: whether what the payment providers say agrees with what stands here."""
+"""`recourse money`: money that is stuck, and whether what the payment providers say agrees with what stands here."""
 
 from datetime import datetime
 
@@ -14,7 +14,7 @@ from recourse.runtime.database_connection import explaining_database_errors
 from recourse.starter.reading import Orders, now
 from recourse.wording.english import as_words
 
-app = App(name="money", help="Show what payment providers report that no order took.")
+app = App(name="money", help="Show money that is stuck, and what payment providers report.")
 
 # What is known of a report that reached no order; an order's refusal is a code with a sentence of its own.
 _REASONS = {
@@ -65,3 +65,16 @@ def _place(text: str) -> tuple[datetime, str, str] | None:
         raise Stop(
             f"--after {text!r} is not the end of a page: use the value that the previous page printed, in quotes."
         ) from error
+
+
+app.command("recourse.cli.stuck_money:list_stuck", name="list", help="List payments that are stuck, and chargebacks.")
+app.command(
+    "recourse.cli.stuck_money:retry_payment",
+    name="retry-payment",
+    help="Have a payment made again that is blocked or came back.",
+)
+app.command(
+    "recourse.cli.stuck_money:settle_by_hand",
+    name="settle-by-hand",
+    help="Note that a payment was made outside of the provider.",
+)

@@ -10,6 +10,7 @@ from cyclopts import App, Parameter
 from pydantic import ValidationError
 
 from recourse.cli.commands import ALL, As, actor, add_commands
+from recourse.cli.deciding import DECISIONS
 from recourse.cli.lists import say_list, say_table
 from recourse.cli.output import DONE, NO, Json, OrderId, Stop, Zone, console, remark, say_json
 from recourse.cli.pages import (
@@ -35,9 +36,10 @@ from recourse.resolution.model.terms import Terms
 from recourse.resolution.model.unfit import unfit
 from recourse.resolution.model.vocabulary import Party
 from recourse.resolution.shown.looking_ahead import WouldBeRefused
+from recourse.resolution.shown.views import view
 from recourse.runtime.currencies import check_currency
 from recourse.runtime.exact_json import read_json
-from recourse.starter.reading import Orders
+from recourse.starter.reading import Orders, now
 
 app = App(name="order", help="Start orders, send commands to them, see their state.")
 looking_ahead = App(name="preview", help="Show what a command would do, without sending it.")
@@ -206,11 +208,12 @@ def read_terms(
 async def show(order_id: OrderId, /, *, reader: For = "operator", zone: Zone = "UTC", json: Json = False) -> None:
     """Show the state of an order, as a role sees it."""
     async with Orders.connect() as orders:
-        page = await orders.order(order_id).show(reader)
+        order = await orders.order(order_id).state()
+    page = view(order, reader, now())
     if json:
         say_json(page)
     else:
-        console().print(order_page(page, zone))
+        console().print(order_page(order, page, zone, reader))
 
 
 @app.command(name="timeline")
@@ -277,8 +280,7 @@ async def _preview(command: str, order_id: str, sender: As, fields: Mapping[str,
     return NO if isinstance(answer, WouldBeRefused) else DONE
 
 
-# An operator's decisions are asked about first: `recourse cases`.
-add_commands(app, _give, [name for name in ALL if name not in ("propose", "rule")], can_be_signals=True)
+add_commands(app, _give, [name for name in ALL if name not in DECISIONS], can_be_signals=True)
 add_commands(looking_ahead, _preview, ALL)
 app.command(looking_ahead)
 app.command("recourse.cli.dev:advance", name="advance", help="Move the clock of an order in a sandbox forward.")

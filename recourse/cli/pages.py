@@ -1,6 +1,6 @@
 """What people see of an order on a terminal: its page, what can be done, what a command leads to."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -16,9 +16,12 @@ from recourse.resolution.model.fields import visible
 from recourse.resolution.model.instants import write_instant
 from recourse.resolution.model.money import Balances
 from recourse.resolution.model.notice import Notice
+from recourse.resolution.model.order import Order
 from recourse.resolution.model.outcome import Outcome, Refused
+from recourse.resolution.model.record import Reader
 from recourse.resolution.model.terms import Terms
 from recourse.resolution.shown.looking_ahead import Actions, Ahead, Outlook, WouldBeRefused
+from recourse.resolution.shown.money_words import leg_named, leg_said, money_said
 from recourse.resolution.shown.trying import Bounds
 from recourse.resolution.shown.views import OrderView, RequestView
 from recourse.wording import texts
@@ -43,8 +46,8 @@ def announced(command: str, order_id: str, amount: str) -> str:
     return f"{as_words(command).capitalize()} for order {order_id}: {amount}."
 
 
-def order_page(page: OrderView, zone: str) -> RenderableType:
-    """The page of one order; `zone` is the reader's time zone."""
+def order_page(order: Order, page: OrderView, zone: str, reader: Reader = "operator") -> RenderableType:
+    """The page of one order as `reader` sees it; `zone` is the reader's time zone."""
     currency, turn, case, ended = page.currency, page.turn, page.case, page.resolution
     lines = [
         ("order", f"{page.order_id} · {write_amount(page.price, currency)} · {page.policy}"),
@@ -55,9 +58,6 @@ def order_page(page: OrderView, zone: str) -> RenderableType:
     ]
     if page.hold:
         lines.append(("hold", f"until {write_instant(page.hold.until, zone)}; no time runs out meanwhile"))
-    if page.chargeback:
-        taken = page.chargeback
-        lines.append(("chargeback", f"{write_amount(taken.amount, currency)}, {taken.status}"))
     if page.completes_at:
         lines.append(("completes", f"by itself at {write_instant(page.completes_at, zone)}"))
     if page.request:
@@ -67,8 +67,24 @@ def order_page(page: OrderView, zone: str) -> RenderableType:
     if ended:
         lines.append(("ended", f"{as_words(ended.how)}, started by {ended.initiator}, fault {ended.fault}"))
     lines.append(("settlement", _settlement(page, zone)))
-    lines += [("debt", f"{who} owes {write_amount(owes, currency)}") for who, owes in (page.debts or {}).items()]
+    lines += _money(order, page, zone, reader)
     return Group(pairs(lines), money_lines(page.money, currency, page.price + page.service_fee))
+
+
+def _money(order: Order, page: OrderView, zone: str, reader: Reader) -> Iterator[tuple[str, str]]:
+    """What there is to say of the money, and each payment that the reader may see."""
+    for said in money_said(order, reader):
+        yield "money", said.text + (f" on {write_instant(said.at, zone)}" if said.at else "")
+    taken = order.open_chargeback if reader == "operator" else None
+    if taken and taken.respond_by:
+        yield "answer the bank", f"by {write_instant(taken.respond_by, zone)}"
+    if taken and taken.reference:
+        yield "dispute", taken.reference
+    for leg in page.payments:
+        if reader == "operator":
+            yield leg.leg, leg_named(leg, page.currency) + (f", {leg.reference}" if leg.reference else "")
+        else:
+            yield "payment", leg_said(leg, page.currency, still=order.still is not None)
 
 
 def _request(request: RequestView, currency: str, zone: str) -> str:

@@ -17,7 +17,10 @@ from recourse.resolution.model.data_version import NeedsNewerBuild
 from recourse.resolution.model.order import Order, read_state
 from recourse.resolution.model.vocabulary import How, Party, Phase, SettlementStatus, Stage, View, Whose
 
-_COLUMNS = "order_id, policy, phase, due_at, turn, turn_until, next_clock, next_clock_at, settlement, case_stage"
+_COLUMNS = (
+    "order_id, policy, client, freelancer, currency, price, phase, due_at, turn, turn_until, next_clock, "
+    "next_clock_at, settlement, case_stage"
+)
 _CASE_COLUMNS = (
     "order_id, policy, client, freelancer, currency, price, phase, case_stage AS stage, case_due_at AS due_at, turn, "
     "turn_until"
@@ -29,6 +32,10 @@ class _Row(View):
     # A code that only a newer build knows is a text: it shall not take the whole list with it.
     order_id: str = Field(description="The order's id.")
     policy: str = Field(description="The name of the order's policy.")
+    client: str = Field(description="The client's id.")
+    freelancer: str = Field(description="The freelancer's id.")
+    currency: str = Field(description="The currency of all amounts, by ISO 4217.")
+    price: int = Field(description="The price with all extras, in minor units.")
     phase: Phase | str = Field(description="Where the order stands.")
     turn: Whose | str = Field(description="Who must act next.")
     turn_until: AwareDatetime | None = Field(description="The deadline; null: there is none.")
@@ -47,10 +54,6 @@ class ListedOrder(_Row):
 class WaitingCase(_Row):
     """A case that waits for a decision. It is the parties' turn while a proposal is on the table."""
 
-    client: str = Field(description="The client's id.")
-    freelancer: str = Field(description="The freelancer's id.")
-    currency: str = Field(description="The currency of all amounts, by ISO 4217.")
-    price: int = Field(description="The price, in minor units.")
     stage: Stage | str = Field(description="Where the case stands.")
     due_at: AwareDatetime = Field(description="When the policy's fallback decides in place of an operator.")
 
@@ -236,6 +239,29 @@ async def undecided_cases(
     query.where("case_due_at <= {}", due_by)
     rows = await query.page(pool, _CASE_COLUMNS, "case_due_at, order_id", limit)
     return [WaitingCase.model_construct(**row) for row in rows]
+
+
+# Each of the three by an index of its own.
+_STUCK = """
+(SELECT order_id FROM orders WHERE settlement = 'blocked' AND order_id > $1 ORDER BY order_id LIMIT $2)
+UNION
+(
+    SELECT DISTINCT order_id FROM payments
+    WHERE status IN ('blocked', 'returned') AND order_id > $1 ORDER BY order_id LIMIT $2
+)
+UNION
+(
+    SELECT order_id FROM ledger_entries WHERE account = 'contested' AND order_id > $1
+    GROUP BY order_id HAVING sum(amount) > 0 ORDER BY order_id LIMIT $2
+)
+ORDER BY order_id LIMIT $2
+"""
+
+
+async def orders_with_stuck_money(pool: Database, *, after: str = "", limit: int = 50) -> list[str]:
+    """A page of the ids, behind `after`, of orders with a payment that is blocked or came back, or with money that a
+    bank has taken and not decided about."""
+    return [row["order_id"] for row in await pool.fetch(_STUCK, after, limit)]
 
 
 async def policies_in_use(pool: Database) -> list[str]:

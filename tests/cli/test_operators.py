@@ -12,6 +12,8 @@ from temporalio.exceptions import ApplicationError
 
 from recourse.activities.webhook import WebhookChannel
 from recourse.cli.times import away, due, length
+from recourse.runtime.temporal_connection import connect
+from recourse.starter.client import Recourse
 from tests.activities.conftest import Written
 from tests.activities.receivers import http_receiver
 from tests.cli.test_orders import RECOURSE, environment, run, worker
@@ -97,6 +99,41 @@ async def test_a_case_is_found_seen_and_decided(
     assert (await run(environment, "orders", "list", "--phase", "delivered")).error == "No matching orders.\n"
     nobody = await run(environment, "cases", "rule", name, "--as", "client", *ruling[4:])
     assert (nobody.status, "operator:ID" in nobody.error) == (2, True)
+
+
+async def test_stuck_money_is_found_seen_and_paid_again_or_noted(
+    environment: dict[str, str], worker: asyncio.subprocess.Process, pool: Any
+) -> None:
+    name = f"money-{token_hex(3)}"
+    assert (await run(environment, "money", "list")).error == "No money is stuck.\n"
+    terms = ("--client", "c-1", "--freelancer", "f-1", "--price", "100")
+    assert (await run(environment, "order", "start", name, *terms)).status == 0
+    assert (await run(environment, "order", "deliver", name, "--as", "freelancer")).status == 0
+    assert (await run(environment, "order", "complete", name, "--as", "client")).status == 0
+    temporal = await connect(target_host=environment["TEMPORAL_ADDRESS"])
+    handle = Recourse(temporal, pool, task_queue=environment["RECOURSE_TASK_QUEUE"]).order(name)
+    for leg in ("1.payout", "1.fee"):
+        message = {"actor": {"role": "system", "id": "provider"}, "event": "returned", "leg": leg}
+        assert (await handle.send("payment_event", message)).applied
+
+    listed = await run(environment, "money", "list")
+    assert f"{name}\t1.payout, to the freelancer\t80.00 USD\tcame back\tc-1, f-1" in listed.output
+    for reader, sees in (("operator", "80.00 USD to the freelancer: came back"), ("freelancer", "from your bank")):
+        assert sees in (await run(environment, "order", "show", name, "--for", reader)).output
+
+    again = ("money", "retry-payment", name, "--as", "operator:op-1", "--leg", "1.payout")
+    status, output = await answered(environment, "n", *again)
+    assert (status, "freelancer 80.00 USD" in output, "Nothing was done" in output) == (1, True, True)
+    question = f"Have this payment made again for order {name}: 80.00 USD to the freelancer: came back?"
+    assert question in " ".join(output.split())
+    assert (await run(environment, *again, "--yes")).status == 0
+    assert (await run(environment, *again, "--yes", "--json")).json["refused"] == "no_blocked_payment"
+    by_hand = ("--leg", "1.fee", "--reference", "WIRE-7", "--explanation", "Paid by our bank.")
+    noted = await run(environment, "money", "settle-by-hand", name, "--as", "operator:op-1", *by_hand, "--yes")
+    assert noted.status == 0, noted.output + noted.error
+    shown = await run(environment, "order", "show", name)
+    assert "20.00 USD to the marketplace: done, WIRE-7" in shown.output
+    assert (await run(environment, "money", "list", "--json")).json == []
 
 
 async def test_orders_are_found_by_what_is_late_and_what_stands_still(environment: dict[str, str], pool: Any) -> None:

@@ -9,10 +9,21 @@ import pytest
 
 from bench.many_orders import fill
 from bench.reads import KEY, reads
-from recourse.database.lists import ANY, ListedOrder, Wanted, list_orders, orders_due, policies_in_use, undecided_cases
+from recourse.database.lists import (
+    ANY,
+    ListedOrder,
+    Wanted,
+    list_orders,
+    orders_due,
+    orders_with_stuck_money,
+    policies_in_use,
+    undecided_cases,
+)
 from recourse.database.outbox import orders_with_undelivered, undelivered
 from recourse.database.pool import connect
+from recourse.database.steps import record_step
 from tests.conftest import run_on
+from tests.rules.given import Given
 
 NOW = datetime(2026, 1, 20, 12, tzinfo=UTC)
 COUNT = 20_000
@@ -45,6 +56,7 @@ class Explaining:
 
 
 COUNTERS = {"completion_counts", "success_counts", "ending_counts", "ending_tenths", "reason_counts"}
+FEW = {"uncounted", "held_channels", "payments", "ledger_entries"}
 
 
 def scanned_whole(plan: str) -> set[str]:
@@ -64,7 +76,7 @@ async def test_every_read_goes_by_an_index(many: Any, name: str) -> None:
     await reads(explaining, COUNT, NOW)[name]()
     assert explaining.plans
     # These are a few rows here, which are read whole whatever index they have.
-    assert set().union(*map(scanned_whole, explaining.plans)) <= {*COUNTERS, "uncounted", "held_channels"}
+    assert set().union(*map(scanned_whole, explaining.plans)) <= {*COUNTERS, *FEW}
 
 
 @pytest.mark.parametrize(
@@ -143,3 +155,39 @@ async def test_the_outbox_has_what_was_tried_and_not_taken_page_by_page(many: An
     of_one = await undelivered(many, order_id=last.order_id)
     assert [row.order_id for row in of_one] == [last.order_id]
     assert await orders_with_undelivered(many) == sorted(row.order_id for row in everything)
+
+
+async def test_stuck_money_is_what_is_blocked_came_back_or_is_disputed_each_order_once_page_by_page(pool: Any) -> None:
+    def closed(**how: Any) -> Given:
+        given = Given(**how)
+        given.freelancer("deliver")
+        given.client("complete")
+        return given
+
+    def reported(given: Given, event: str, **fields: Any) -> Given:
+        assert given.by("system", "payment_event", event=event, **fields).refused is None
+        return given
+
+    blocked = Given(order_id="s-1", provider="bank")
+    blocked.never_paid = {"refund"}
+    refund = {"kind": "partial_refund", "amount": 1_000, "comment": "A part is late."}
+    blocked.freelancer("request", **refund)
+    blocked.client("accept")
+    paid_again = blocked.fork()
+    stuck = [
+        reported(closed(order_id="s-0"), "returned", leg="1.payout"),
+        blocked,
+        reported(Given(order_id="s-2"), "chargeback_opened", amount=4_000),
+        reported(closed(order_id="s-3", provider="bank"), "returned", leg="1.fee"),
+    ]
+    reported(stuck[3], "chargeback_opened", amount=1)
+    over = reported(reported(Given(order_id="s-4"), "chargeback_opened", amount=5), "chargeback_closed", outcome="won")
+    for given in (*stuck, over, closed(order_id="s-5", provider="bank")):
+        for step in given.steps:
+            await record_step(pool, step)
+    assert await orders_with_stuck_money(pool) == ["s-0", "s-1", "s-2", "s-3"]
+    assert await orders_with_stuck_money(pool, after="s-0", limit=2) == ["s-1", "s-2"]
+    paid_again.never_paid = set()
+    for step in paid_again.operator("retry_payment", leg="1.refund").steps:
+        await record_step(pool, step)
+    assert await orders_with_stuck_money(pool) == ["s-0", "s-2", "s-3"]

@@ -190,7 +190,8 @@ class _Looking(Play):
         page = await said(self.site, order_id, known, reader)
         self._look_at(where, lambda: render(request, "order.html", **page, done=False))
         actor = Actor(role=reader, id=holder)
-        visit = actions.Visit(request, self.site, known, order_id, reader, actor, self.story.terms.currency)
+        currency, phase = self.story.terms.currency, page["order"].phase
+        visit = actions.Visit(request, self.site, known, order_id, reader, actor, currency, phase)
         for form in page["forms"]:
             if (form.key, repr(form)) not in self.seen:
                 self.seen.add((form.key, repr(form)))

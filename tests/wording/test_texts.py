@@ -15,8 +15,10 @@ from recourse import wording
 from recourse.resolution.model import vocabulary as v
 from recourse.resolution.model.commands import COMMANDS
 from recourse.resolution.model.notice import Consequence, NoticeAnswer, NoticeName
+from recourse.resolution.model.payments import ChargebackStatus, LegStatus
 from recourse.resolution.model.refusals import CODES
 from recourse.resolution.rules.clocks import REMINDERS, ClockName
+from recourse.resolution.shown.stuck_money import StuckStatus
 from recourse.web.problems import PROBLEMS
 from recourse.wording import texts
 
@@ -67,7 +69,16 @@ NEEDED: dict[str, dict[str, Collection[str]]] = {
         "arrow": DECIDING,
         "at_once": set(CLOCKS) - {"settlement", "settlement_retry"},
     },
-    "command": {"past": PEOPLE | {"imported"}, "arrow": PEOPLE - UNDRAWN, "answer": get_args(NoticeAnswer)},
+    "command": {
+        "past": (PEOPLE | {"imported"}) - {"payment_event"},
+        "ask": {"propose", "rule", "retry_payment", "settle_by_hand"},
+        "arrow": PEOPLE - UNDRAWN,
+        "answer": get_args(NoticeAnswer),
+    },
+    "payment_event": {"past": {"returned", "chargeback_opened", "won", "lost"}},
+    "leg": {"name": get_args(LegStatus), "own": {*get_args(LegStatus), "still"}},
+    "stuck": {"short": get_args(StuckStatus)},
+    "chargeback": dict.fromkeys(("long", "own"), get_args(ChargebackStatus)),
     "refusal": {"message": CODES, "page": CODES, "remedy": CODES},
     "problem": {"means": PROBLEMS, "remedy": PROBLEMS},
     "attestation": {"claim": {"discussed", "tried_to_resolve", "agreed_compensation"}},

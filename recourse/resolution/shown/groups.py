@@ -43,9 +43,9 @@ def group_view(group: str, parties: tuple[str, str], orders: Sequence[OrderView]
     """The view of the orders of a group of a client and a freelancer."""
     sums: dict[str, dict[str, int]] = {}
     for order in orders:
-        summed = sums.setdefault(order.currency, dict.fromkeys(order.money.parts, 0))
-        for whose, amount in order.money.parts.items():
-            summed[whose] += amount
+        summed = sums.setdefault(order.currency, dict.fromkeys(Balances.model_fields, 0))
+        for whose in summed:
+            summed[whose] += getattr(order.money, whose)
     acting = {who for order in orders for who in (PARTIES if order.turn.who == "both" else (order.turn.who,))}
     waiting = [(order.turn.until, order) for order in orders if order.turn.until and order.turn.who != "nobody"]
     until, first = min(waiting, key=lambda one: one[0], default=(None, None))

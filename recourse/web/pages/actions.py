@@ -19,6 +19,7 @@ from recourse.errors import OrderNotRunning
 from recourse.resolution.model.command import Actor
 from recourse.resolution.model.outcome import Applied, Refused
 from recourse.resolution.model.record import Reader
+from recourse.resolution.model.vocabulary import Phase
 from recourse.resolution.shown.looking_ahead import Ahead, WouldBeRefused
 from recourse.resolution.shown.trying import variants
 from recourse.web.access import Site, the_actor, the_reader
@@ -60,6 +61,7 @@ class Visit:
     actor: Actor
 
     currency: str
+    phase: Phase
 
     @property
     def sender(self) -> str:
@@ -105,7 +107,7 @@ async def _visit(request: Request) -> Visit:
     reader = await the_reader(site, known.bearer, order_id)
     order = await site.recourse.order(order_id).state()
     actor = await the_actor(site, known.bearer, order_id)
-    return Visit(request, site, known, order_id, reader, actor, order.terms.currency)
+    return Visit(request, site, known, order_id, reader, actor, order.terms.currency, order.phase)
 
 
 async def ask(request: Request) -> Response:
@@ -193,7 +195,7 @@ def _preview(
         409 if changed else status,
         form=form,
         typed=typed,
-        aheads=prospects(ahead, visit.reader),
+        aheads=prospects(ahead, visit.reader, visit.phase, form.then),
         seen=fingerprint(ahead),
         command_id=command_id or uuid.uuid4().hex,
         changed=changed,

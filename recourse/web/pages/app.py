@@ -38,6 +38,7 @@ def make_pages(site: Site, ancestors: Sequence[str] = ()) -> Starlette:
             Route("/zone", _for_somebody(signing_in.choose_zone), methods=["GET", "POST"]),
             Route("/orders", _for_somebody(lists.own_orders)),
             Route("/queue", _for_somebody(lists.queue)),
+            Route("/money", _for_somebody(lists.money)),
             Route("/orders/{order_id}", _for_somebody(order_page.show)),
             Route("/orders/{order_id}/{key}", _for_somebody(actions.ask), methods=["GET"]),
             Route("/orders/{order_id}/{key}", _for_somebody(actions.act), methods=["POST"]),

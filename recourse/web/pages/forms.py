@@ -8,7 +8,9 @@ from typing import Any, Literal
 from recourse.resolution.model.order import Order
 from recourse.resolution.model.record import Reader
 from recourse.resolution.model.vocabulary import PARTIES
+from recourse.resolution.shown.money_words import leg_named
 from recourse.resolution.shown.trying import Action
+from recourse.resolution.shown.views import payments
 from recourse.web.pages.fields import Choice, Field, Typed, comment, money, one_of
 from recourse.wording import texts
 from recourse.wording.english import as_words, capital, span, word
@@ -32,7 +34,7 @@ class Form:
     """One thing that a reader can do.
 
     `key` is its place in addresses; `fixed` are fields of the command that are not asked for; `weight` says how much it
-    stands out; `plural` tells that it can be done again and again.
+    stands out; `then` is the condition of what the preview shows.
     """
 
     key: str
@@ -45,6 +47,7 @@ class Form:
     weight: Weight = "usual"
     until: datetime | None = None
     version: int | None = None
+    then: str = "As soon as you confirm"
 
     def empty(self) -> dict[str, list[str]]:
         """What stands in it at first: the version of the offer that it answers, and what is usual."""
@@ -186,13 +189,20 @@ def _form(order: Order, role: Reader, name: str, action: Action) -> Form:
         case "rule":
             return form("Rule", "You decide the case.", "Rule", *_ruling(order, action), weight="answer")
         case "retry_payment":
-            leg = one_of("leg", "Payment", {one: one for one in action.legs or ()}, required=True)
-            return form("Try a payment again", action.about, "Try it again", leg, weight="answer")
+            about = "The payment provider is asked again for a payment that is blocked or came back."
+            return form(
+                "Make a payment again",
+                about,
+                "Make it again",
+                _leg(order, action),
+                weight="answer",
+                then="As soon as the provider pays",
+            )
         case "settle_by_hand":
-            leg = one_of("leg", "Payment", {one: one for one in action.legs or ()}, required=True)
             why = comment("Explanation", required=True, name="explanation", hint="Only operators read this.")
             reference = Field("reference", "Reference", "line", required=True, hint="Only operators read this.")
-            return form("Note a payment by hand", action.about, "Note it", leg, reference, why)
+            about = "You say that a payment that is blocked or came back was made outside of the payment provider."
+            return form("Note a payment by hand", about, "Note it", _leg(order, action), reference, why)
         case "give_time":
             at_most = f"At most {span(action.give.at_most)}." if action.give else ""
             length = Field("by", "How much more time", "length", at_most, required=True)
@@ -235,6 +245,11 @@ def _form(order: Order, role: Reader, name: str, action: Action) -> Form:
             return form("Leave a review", "You say how it was.", "Leave it", *asked, weight="quiet")
         case _:
             return form(capital(as_words(name)), action.about, capital(as_words(name)))
+
+
+def _leg(order: Order, action: Action) -> Field:
+    known = {leg.leg: leg_named(leg, order.terms.currency) for leg in payments(order, "operator")}
+    return one_of("leg", "Payment", {leg: known[leg] for leg in action.legs or ()}, required=True)
 
 
 def _ruling(order: Order, action: Action) -> Iterator[Field]:

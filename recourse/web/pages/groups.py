@@ -188,7 +188,7 @@ async def _look(visit: _Visit, message: Mapping[str, Any]) -> list[Look]:
 def _looked(order: Order, ahead: Ahead | WouldBeRefused, reader: Reader) -> Look:
     if isinstance(ahead, WouldBeRefused):
         return Look(order, [], word(_REFUSED, ahead.refused), ahead.refused)
-    return Look(order, prospects(ahead, reader), "", fingerprint(ahead))
+    return Look(order, prospects(ahead, reader, order.phase), "", fingerprint(ahead))
 
 
 def _named(order: Order) -> str:

@@ -35,10 +35,12 @@ def headline(view: OrderView, reader: Reader, *, decided: bool = False, own_ruli
     yours = view.turn.who == reader or (view.turn.who == "both" and reader in PARTIES)
     if view.hold:
         text = "No time runs out and no money moves meanwhile. Then the order goes on with the time that was left."
-        return Headline("This order is on hold", text, yours, view.hold.until, "It ends on")
+        return Headline("This order is on hold", text, yours, view.hold.until, "The hold ends by itself on")
     if view.chargeback and view.chargeback.status == "open":
-        text = "The client's bank disputes the payment. Until it decides, no time runs out and no money moves."
-        return Headline("The payment is disputed", text)
+        whose = "Your" if reader == "client" else "The client's"
+        text = f"{whose} bank disputes the payment. Until it decides, no time runs out and no money moves."
+        due = view.chargeback.respond_by if reader == "operator" else None
+        return Headline("The payment is disputed", text, False, due, "Answer the bank by")
     if request and request.status == "open":
         return _asked(request, reader, yours)
     if decided and view.closed_at:
@@ -50,7 +52,7 @@ def headline(view: OrderView, reader: Reader, *, decided: bool = False, own_ruli
             return Headline(_STAGE_FOR_PARTIES[case.stage], text, False, until, "Decided by")
         return _case(case, reader, yours and not own_ruling, until, own_ruling)
     if view.closed_at:
-        return _closed(view)
+        return _closed(view, reader)
     title, text, deadline = _working(view.phase, reader)
     return Headline("Decided: the order goes on" if decided else title, text, yours, until, deadline)
 
@@ -89,10 +91,14 @@ def _case(case: CaseView, reader: Reader, yours: bool, until: datetime | None, o
     return Headline(_STAGE_FOR_PARTIES[case.stage], text, False, until, "Decided by")
 
 
-def _closed(view: OrderView) -> Headline:
+def _closed(view: OrderView, reader: Reader) -> Headline:
+    if view.settlement == "blocked" and reader == "operator":
+        return Headline("A payment is stuck", "Have it made again, or note that it was paid by hand.", True)
     resolution = view.resolution
     title = f"This order is {PHASES[view.phase]}"
     text = _HOW[resolution.how].format(initiator=resolution.initiator) if resolution else "The delivery was accepted."
+    if any(leg.status in ("blocked", "returned") for leg in view.payments):
+        text += " Your money has not arrived yet; the marketplace is looking at it."
     return Headline(title, text, False, view.settles_at, "The money moves on")
 
 

@@ -9,8 +9,16 @@ from urllib.parse import urlencode
 from starlette.requests import Request
 from starlette.responses import Response
 
-from recourse.database.lists import Wanted, list_orders, policies_in_use, undecided_cases
+from recourse.database.lists import (
+    Wanted,
+    list_orders,
+    orders_with_stuck_money,
+    policies_in_use,
+    read_orders,
+    undecided_cases,
+)
 from recourse.resolution.model.vocabulary import PARTIES, Stage
+from recourse.resolution.shown.stuck_money import stuck_money
 from recourse.web.api.queue import place_after, place_of
 from recourse.web.pages.rendering import render, site_of
 from recourse.web.pages.sessions import signed_in
@@ -96,3 +104,23 @@ async def queue(request: Request) -> Response:
         at=now,
         reader="",
     )
+
+
+async def money(request: Request) -> Response:
+    """Payments that are blocked or came back, and what clients' banks have taken, by order."""
+    site = site_of(request)
+    bearer = signed_in(request).bearer
+    if bearer.role != "operator":
+        raise forbidden("This list is the operators'.")
+    after = request.query_params.get("after", "").replace("\x00", "")
+    ids = await orders_with_stuck_money(site.recourse.pool, after=after, limit=PAGE)
+    known = await read_orders(site.recourse.pool, ids)
+    orders = [known[order_id] for order_id in ids if order_id in known]
+    rows = [
+        one
+        for order in orders
+        if bearer.id not in (order.terms.client, order.terms.freelancer)
+        for one in stuck_money(order)
+    ]
+    following = urlencode({"after": ids[-1]}) if len(ids) == PAGE else None
+    return render(request, "money.html", rows=rows, following=following)

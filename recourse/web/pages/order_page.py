@@ -13,6 +13,7 @@ from recourse.resolution.model.order import Order
 from recourse.resolution.model.record import ExportedEntry, Reader
 from recourse.resolution.model.vocabulary import PARTIES
 from recourse.resolution.shown.looking_ahead import WouldBeRefused, available_actions, if_nobody_acts, opens_later
+from recourse.resolution.shown.money_words import leg_said, money_said
 from recourse.resolution.shown.views import RequestView, view
 from recourse.starter.reading import StoredOrder
 from recourse.web.access import Site, the_reader
@@ -71,8 +72,11 @@ async def said(
         "offer": offer(await _of_offer(stored, order, entries, seen.request, reader), seen.request, reader),
         "forms": await possible(site, order, known, reader),
         "later": {} if reader == "operator" else opens_later(order, reader, now),
-        "silent": silent(if_nobody_acts(order, reader), reader),
+        "silent": silent(if_nobody_acts(order, reader), reader, order.phase),
         "money": money_rows(seen.money, reader),
+        "money_said": money_said(order, reader),
+        "legs_said": [leg_said(leg, seen.currency, still=order.still is not None) for leg in seen.payments],
+        "contested": order.open_chargeback if reader == "operator" else None,
         "erased": await stored.erased() if reader == "operator" else [],
         "timeline": timeline(entries, reader, order.terms.currency),
         "earlier": entries[0].number if entries and entries[0].number > 1 else None,

@@ -8,7 +8,7 @@ from typing import Any
 
 from recourse.resolution.model.money import Balances
 from recourse.resolution.model.record import Reader
-from recourse.resolution.model.vocabulary import PARTIES, Party
+from recourse.resolution.model.vocabulary import PARTIES, Party, Phase
 from recourse.resolution.shown.looking_ahead import Ahead, IfNobodyActs, Outlook, ScoreChange
 from recourse.verify_record import canonical
 from recourse.wording import texts
@@ -58,18 +58,18 @@ def money_rows(money: Balances, reader: Reader) -> tuple[Row, ...]:
     return tuple(sorted((row for row in rows if row.amount or row.own), key=lambda row: not row.own))
 
 
-def prospects(ahead: Ahead, reader: Reader) -> list[Prospect]:
-    """What a command leads to: at once, when the others accept, and when nobody does anything."""
-    found = [_prospect("As soon as you confirm", ahead, reader)]
+def prospects(ahead: Ahead, reader: Reader, phase: Phase, title: str = "As soon as you confirm") -> list[Prospect]:
+    """What a command to an order in this phase leads to: at once, when the others accept, and when nobody acts."""
+    found = [_prospect(title, ahead, reader, phase)]
     if ahead.if_accepted:
-        found.append(_prospect("If it is accepted", ahead.if_accepted, reader))
-    silence = silent(ahead.if_nobody_acts, reader)
+        found.append(_prospect("If it is accepted", ahead.if_accepted, reader, phase))
+    silence = silent(ahead.if_nobody_acts, reader, phase)
     return [*found, silence] if silence else found
 
 
-def silent(outlook: IfNobodyActs | None, reader: Reader) -> Prospect | None:
-    """What time alone does next to an order as it stands."""
-    return _prospect("If nobody does anything", outlook, reader, outlook.at) if outlook else None
+def silent(outlook: IfNobodyActs | None, reader: Reader, phase: Phase) -> Prospect | None:
+    """What time alone does next to an order in this phase."""
+    return _prospect("If nobody does anything", outlook, reader, phase, outlook.at) if outlook else None
 
 
 def fingerprint(ahead: Ahead) -> str:
@@ -83,10 +83,10 @@ def _lasting(value: Any) -> Any:
     return [_lasting(inner) for inner in value] if isinstance(value, list | tuple) else value
 
 
-def _prospect(title: str, outlook: Outlook, reader: Reader, at: datetime | None = None) -> Prospect:
+def _prospect(title: str, outlook: Outlook, reader: Reader, before: Phase, at: datetime | None = None) -> Prospect:
     return Prospect(
         title,
-        tuple(_sentences(outlook, reader)),
+        tuple(_sentences(outlook, reader, before)),
         money_rows(outlook.money, reader),
         at,
         outlook.settles_at,
@@ -95,9 +95,11 @@ def _prospect(title: str, outlook: Outlook, reader: Reader, at: datetime | None 
     )
 
 
-def _sentences(outlook: Outlook, reader: Reader) -> Iterator[str]:
+def _sentences(outlook: Outlook, reader: Reader, before: Phase) -> Iterator[str]:
     phase, request, case = outlook.phase, outlook.request, outlook.case
-    if phase == "canceled":
+    if phase == before and phase in ("canceled", "completed"):
+        yield f"The order stays {phase}."
+    elif phase == "canceled":
         yield "The order is canceled."
         if outlook.how:
             yield _HOW_THEN[outlook.how]

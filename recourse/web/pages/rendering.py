@@ -16,6 +16,7 @@ from recourse.resolution.model.durations import parse_duration
 from recourse.resolution.model.fields import visible
 from recourse.resolution.model.instants import in_zone
 from recourse.resolution.model.zones import read_zone
+from recourse.resolution.shown.money_words import leg_named, paid_to
 from recourse.web.access import Site
 from recourse.web.pages.sessions import ZONE_COOKIE, Session, session
 from recourse.wording import texts
@@ -94,7 +95,15 @@ environment.filters |= {
     # For a field that is sent back.
     "as_it_is": escape,
 }
-environment.globals |= {"static": _address, "left": left, "longer": longer, "texts": texts, "word": word}
+environment.globals |= {
+    "static": _address,
+    "left": left,
+    "longer": longer,
+    "texts": texts,
+    "word": word,
+    "leg_named": leg_named,
+    "paid_to": paid_to,
+}
 
 
 def zone_of(request: Request) -> str:

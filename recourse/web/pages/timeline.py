@@ -46,6 +46,8 @@ from recourse.resolution.model.payment_events import (
     LegBlocked,
     LegLowered,
     LegPaid,
+    LegRetried,
+    LegReturned,
     LegsFailed,
     LossBorne,
     MoneyMoved,
@@ -56,6 +58,7 @@ from recourse.resolution.model.payment_events import (
 from recourse.resolution.model.payments import Sums
 from recourse.resolution.model.record import ExportedEntry, Reader
 from recourse.resolution.model.vocabulary import Party, RequestKind
+from recourse.resolution.shown.money_words import paid_to
 from recourse.resolution.shown.views import RequestView
 from recourse.web.pages.outlook import Row, money_rows
 from recourse.wording import texts
@@ -66,6 +69,7 @@ _STATUSES = texts("request_status", "name")
 _HOW = texts("how", "past")
 _CLOCKS = texts("clock", "past")
 _COMMANDS = texts("command", "past")
+_REPORTED = texts("payment_event", "past")
 _OUTCOMES = texts("outcome", "done")
 _REFUSED = texts("refusal", "page")
 _WORTH_A_WORD = timedelta(minutes=1)
@@ -161,8 +165,6 @@ def _entry(number: int, content: EntryContent, reader: Reader, details: "_Detail
     for event in events:
         if isinstance(event, MoneyMoved):
             moved = moved.plus(event.sums)
-        elif isinstance(event, PaymentMade):
-            moved = moved.plus(event.sums.given)
         elif isinstance(event, LegPaid):
             moved = moved.plus_paid(event.leg, event.amount)
     return TimelineEntry(
@@ -210,6 +212,8 @@ def _headline(content: EntryContent) -> str:
             return f"Refused: tried to {as_words(content.command)}"
         case ClockFired():
             return word(_CLOCKS, content.command)
+        case AppliedEntry() if content.command == "payment_event":
+            return word(_REPORTED, content.fields.get("outcome") or content.fields.get("event"))
         case AppliedEntry() if content.command == "request":
             alone = any(isinstance(event, RequestOpened) and not event.asks for event in content.events)
             return "Canceled the order" if alone else f"Asked {kind}"
@@ -278,9 +282,18 @@ class _Details:
             case PaymentFailed() | LegsFailed():
                 yield "The payment provider did not answer; it is tried again by itself."
             case PaymentMade():
-                yield f"The payment provider is asked to pay {write_amount(event.sums.paid, self.currency)}."
+                given = write_amount(-event.sums.given.total, self.currency)
+                own = f"; the marketplace gives {given} of it" if event.sums.given.total else ""
+                yield f"The payment provider is asked to pay {write_amount(event.sums.paid, self.currency)}{own}."
             case LegLowered():
-                yield f"{write_amount(event.amount, self.currency)} of the payment {event.leg} is left to pay."
+                left = f"{write_amount(event.amount, self.currency)} is" if event.amount else "nothing is"
+                yield f"Of the payment to {paid_to(event.leg)}, {left} left to pay."
+            case LegPaid() if event.by_hand:
+                yield f"{self._paid(event)} was paid outside of the payment provider."
+            case LegReturned():
+                yield f"{self._paid(event)} came back from the bank."
+            case LegRetried():
+                yield f"The payment to {paid_to(event.leg)} is tried again."
             case PaidBeyond():
                 yield f"The {event.party} keeps what it had been paid already."
             case ChargebackOpened():
@@ -297,13 +310,16 @@ class _Details:
             case DebtRecorded():
                 yield "The freelancer owes the marketplace for it."
             case LegBlocked():
-                yield f"The payment provider cannot pay {write_amount(event.amount, self.currency)} ({event.leg})."
+                yield f"The payment provider cannot pay {self._paid(event)}."
             case FeedbackLeft():
                 yield f"{capital(as_words(event.visibility))}, {event.rating}."
             case AppealUndecided():
                 yield "Nobody decided the appeal in time, so the ruling stands."
             case _:
                 return
+
+    def _paid(self, event: LegPaid | LegBlocked | LegReturned) -> str:
+        return f"{write_amount(event.amount, self.currency)} to {paid_to(event.leg)}"
 
     def _imported(self, state: OpeningState) -> Iterator[str]:
         yield f"It began elsewhere and came here as {PHASES[state.phase]}."
