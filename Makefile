@@ -91,4 +91,5 @@ docs: setup  ## write the parts of docs/ that are read off the code
 	@.venv/bin/python -m docs.message_schemas
 	@.venv/bin/python -m docs.policy_keys
 	@.venv/bin/python -m docs.story_keys
+	@.venv/bin/python -m docs.python_api
 	@.venv/bin/python -m docs.walkthrough_answers

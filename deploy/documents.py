@@ -25,58 +25,6 @@ SETTINGS: tuple[tuple[type[BaseSettings], str], ...] = (
     (WebSettings, " of the web server"),
     (StripeSettings, " of Stripe"),
 )
-MEANINGS = {
-    "DATABASE_URL": "The PostgreSQL database of the orders: `postgresql://user:password@host:5432/recourse`. "
-    "Required. See [PostgreSQL](#postgresql) for several hosts and for poolers.",
-    "RECOURSE_DATABASE_URL": "Overrides `DATABASE_URL`. Use it if another program needs that name.",
-    "RECOURSE_TASK_QUEUE": "The Temporal task queue that orders start on and workers poll.",
-    "RECOURSE_WEBHOOK_URL": "The URL that notices are posted to. If not set, no webhooks are sent.",
-    "RECOURSE_WEBHOOK_SECRET": "The Standard Webhooks secret that signs webhooks: `whsec_` plus base64. Required with "
-    "`RECOURSE_WEBHOOK_URL`.",
-    "RECOURSE_SMTP_URL": "The mail server for notices: `smtp://user:password@host:587` with STARTTLS, "
-    "which is required unless the server is on this machine, or `smtps://…:465` with TLS. In user and password, write "
-    "characters such as `/ # ? @` as `%2F %23 %3F %40`. If not set, no mail is sent.",
-    "RECOURSE_PAYMENT_PROVIDERS": "Your payment providers: `name=package.module:factory`, separated by spaces. An "
-    "order names the provider that executes its settlements. Workers need it; where orders are started, it has their "
-    "money checked, and a web server takes the providers' events. See [payments.md](payments.md).",
-    "RECOURSE_STRIPE_KEY": "The secret key of the platform's account at Stripe, `sk_…`, or a restricted one, `rk_…`. "
-    "Required.",
-    "RECOURSE_STRIPE_WEBHOOK_SECRET": "The secret of the endpoint at Stripe that sends its events here, `whsec_…`; "
-    "several are separated by spaces. If not set, no event is taken.",
-    "RECOURSE_STRIPE_URL": "Where Stripe's API is, if not at Stripe's own address.",
-    "RECOURSE_RECORD_SIGNER": "What signs exported records and the roots of days: `ID=FILE`, with an Ed25519 private "
-    "key in PEM, or `package.module:factory`. If not set, nothing is signed. See "
-    "[security.md](security.md#what-a-record-proves).",
-    "RECOURSE_PAYLOAD_KEYS": "The payload encryption keys: `name=base64,name2=base64`, 32 bytes each. The first key "
-    "encrypts, all keys decrypt. If not set, payloads are not encrypted.",
-    "RECOURSE_PAYLOADS_PLAIN": "`accept`, or `refuse` to refuse unencrypted messages.",
-    "RECOURSE_ACTOR_KEYS": "If set, each command needs a token signed by one of these keys: "
-    "`name=base64,name2=base64`, 32 bytes each. If not set, actors are not verified. See [security.md](security.md).",
-    "RECOURSE_WORKER_KEYS": "Keys that only workers have: `name=base64,name2=base64`, 32 bytes each. If set, an "
-    "activity runs only where an order of these workers asks for it. If not set, any program that can write to the "
-    "namespace can have a worker pay. See [security.md](security.md).",
-    "RECOURSE_TOKEN_KEYS": "The keys that sign tokens, links and sessions: "
-    "`name=base64,name2=base64`, 32 bytes each. The first key signs. Required.",
-    "RECOURSE_CALLS_PER_MINUTE": "How many calls each client, freelancer and operator may make a minute, on each web "
-    "server. More get 429 and `Retry-After`. Services have no limit. 0: none has.",
-    "RECOURSE_FRAME_ANCESTORS": "The origins that may embed the pages in a frame, such as `https://market.example`, "
-    "separated by spaces. If not set, none may.",
-    "RECOURSE_METRICS_ADDRESS": "The address that serves `/metrics` for Prometheus, such as `127.0.0.1:9464`. If not "
-    "set, nothing is measured. See [observing.md](observing.md).",
-    "RECOURSE_HEALTH_ADDRESS": "The address that serves a worker's `/healthz` and `/readyz`, such as "
-    "`127.0.0.1:8090`. If not set, there are no probes.",
-    "RECOURSE_DEPLOYMENT": "The Worker Deployment name, such as `recourse`, without dots. If not set, workers are "
-    "unversioned. See [upgrading.md](upgrading.md).",
-    "RECOURSE_BUILD_ID": "This worker's build id in the deployment. The image has one if it was built with one. "
-    "Required with `RECOURSE_DEPLOYMENT`.",
-    "RECOURSE_WEB_URL": "The public URL of `recourse serve`, such as `https://orders.example`. If set, the Temporal "
-    "UI shows a link to the order's page, and `recourse open` opens it.",
-    "RECOURSE_TEMPORAL_UI_URL": "The URL of the Temporal UI, such as `https://temporal.example`, for `recourse open "
-    "--workflow`.",
-    "RECOURSE_MAIL_FROM": "The sender of mails. Here and in parties' addresses, non-ASCII characters before the `@` "
-    "need a mail server with SMTPUTF8. In the domain they always work: it is sent as `xn--…`.",
-    "RECOURSE_OPERATOR_EMAIL": "The address for notices to operators. If not set, operators get no mail.",
-}
 
 
 def variables(settings: type[BaseSettings] = Settings) -> dict[str, FieldInfo]:
@@ -93,10 +41,19 @@ def _names(field: FieldInfo) -> list[str]:
     return [str(choice) for choice in reversed(alias.choices)] if isinstance(alias, AliasChoices) else [str(alias)]
 
 
+def _meaning(name: str, field: FieldInfo) -> str:
+    first = _names(field)[0]
+    return (
+        (field.description or "")
+        if name == first
+        else f"Overrides `{first}`. Use it if another program needs that name."
+    )
+
+
 def variables_table(settings: type[BaseSettings] = Settings) -> str:
     """The variables as a Markdown table."""
     rows = [
-        f"| `{name}` | {f'`{field.default}`' if field.default else ''} | {MEANINGS[name]} |"
+        f"| `{name}` | {f'`{field.default}`' if field.default else ''} | {_meaning(name, field)} |"
         for name, field in variables(settings).items()
     ]
     return "\n".join(["| Variable | Default | Meaning |", "| --- | --- | --- |", *rows])

@@ -43,28 +43,171 @@ class Settings(BaseSettings):
     # A variable that is empty is one that is not set, as compose files write it.
     model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
 
-    database_url: Annotated[str, Field(validation_alias=AliasChoices("RECOURSE_DATABASE_URL", "DATABASE_URL"))] = ""
-    task_queue: Annotated[str, Field(validation_alias="RECOURSE_TASK_QUEUE")] = "recourse"
-    webhook_url: Annotated[str | None, Field(validation_alias="RECOURSE_WEBHOOK_URL"), _WEB] = None
-    webhook_secret: Annotated[str, Field(validation_alias="RECOURSE_WEBHOOK_SECRET")] = ""
-    smtp_url: Annotated[str | None, Field(validation_alias="RECOURSE_SMTP_URL"), _SMTP] = None
-    mail_from: Annotated[str, Field(validation_alias="RECOURSE_MAIL_FROM"), _MAIL] = "orders@localhost"
-    operator_email: Annotated[str | None, Field(validation_alias="RECOURSE_OPERATOR_EMAIL"), _MAIL] = None
-    payload_keys: Annotated[SecretStr, Field(validation_alias="RECOURSE_PAYLOAD_KEYS")] = SecretStr("")
-    payloads_plain: Annotated[Literal["accept", "refuse"], Field(validation_alias="RECOURSE_PAYLOADS_PLAIN")] = "accept"
-    web_url: Annotated[str, Field(validation_alias="RECOURSE_WEB_URL"), _PAGES] = ""
-    temporal_ui_url: Annotated[str, Field(validation_alias="RECOURSE_TEMPORAL_UI_URL"), _PAGES] = ""
-    payment_providers: Annotated[str, Field(validation_alias="RECOURSE_PAYMENT_PROVIDERS")] = ""
-    record_signer: Annotated[str, Field(validation_alias="RECOURSE_RECORD_SIGNER")] = ""
+    database_url: Annotated[
+        str,
+        Field(
+            validation_alias=AliasChoices("RECOURSE_DATABASE_URL", "DATABASE_URL"),
+            description="The PostgreSQL database of the orders: `postgresql://user:password@host:5432/recourse`. "
+            "Required. See [PostgreSQL](#postgresql) for several hosts and for poolers.",
+        ),
+    ] = ""
+    task_queue: Annotated[
+        str,
+        Field(
+            validation_alias="RECOURSE_TASK_QUEUE",
+            description="The Temporal task queue that orders start on and workers poll.",
+        ),
+    ] = "recourse"
+    webhook_url: Annotated[
+        str | None,
+        Field(
+            validation_alias="RECOURSE_WEBHOOK_URL",
+            description="The URL that notices are posted to. If not set, no webhooks are sent.",
+        ),
+        _WEB,
+    ] = None
+    webhook_secret: Annotated[
+        str,
+        Field(
+            validation_alias="RECOURSE_WEBHOOK_SECRET",
+            description="The Standard Webhooks secret that signs webhooks: `whsec_` plus base64. Required with "
+            "`RECOURSE_WEBHOOK_URL`.",
+        ),
+    ] = ""
+    smtp_url: Annotated[
+        str | None,
+        Field(
+            validation_alias="RECOURSE_SMTP_URL",
+            description="The mail server for notices: `smtp://user:password@host:587` with STARTTLS, which is "
+            "required unless the server is on this machine, or `smtps://…:465` with TLS. In user and password, write "
+            "characters such as `/ # ? @` as `%2F %23 %3F %40`. If not set, no mail is sent.",
+        ),
+        _SMTP,
+    ] = None
+    mail_from: Annotated[
+        str,
+        Field(
+            validation_alias="RECOURSE_MAIL_FROM",
+            description="The sender of mails. Here and in parties' addresses, non-ASCII characters before the `@` "
+            "need a mail server with SMTPUTF8. In the domain they always work: it is sent as `xn--…`.",
+        ),
+        _MAIL,
+    ] = "orders@localhost"
+    operator_email: Annotated[
+        str | None,
+        Field(
+            validation_alias="RECOURSE_OPERATOR_EMAIL",
+            description="The address for notices to operators. If not set, operators get no mail.",
+        ),
+        _MAIL,
+    ] = None
+    payload_keys: Annotated[
+        SecretStr,
+        Field(
+            validation_alias="RECOURSE_PAYLOAD_KEYS",
+            description="The payload encryption keys: `name=base64,name2=base64`, 32 bytes each. The first key "
+            "encrypts, all keys decrypt. If not set, payloads are not encrypted.",
+        ),
+    ] = SecretStr("")
+    payloads_plain: Annotated[
+        Literal["accept", "refuse"],
+        Field(
+            validation_alias="RECOURSE_PAYLOADS_PLAIN",
+            description="`accept`, or `refuse` to refuse unencrypted messages.",
+        ),
+    ] = "accept"
+    web_url: Annotated[
+        str,
+        Field(
+            validation_alias="RECOURSE_WEB_URL",
+            description="The public URL of `recourse serve`, such as `https://orders.example`. If set, the Temporal "
+            "UI shows a link to the order's page, and `recourse open` opens it.",
+        ),
+        _PAGES,
+    ] = ""
+    temporal_ui_url: Annotated[
+        str,
+        Field(
+            validation_alias="RECOURSE_TEMPORAL_UI_URL",
+            description="The URL of the Temporal UI, such as `https://temporal.example`, for `recourse open "
+            "--workflow`.",
+        ),
+        _PAGES,
+    ] = ""
+    payment_providers: Annotated[
+        str,
+        Field(
+            validation_alias="RECOURSE_PAYMENT_PROVIDERS",
+            description="Your payment providers: `name=package.module:factory`, separated by spaces. An order names "
+            "the provider that executes its settlements. Workers need it; where orders are started, it has their "
+            "money checked, and a web server takes the providers' events. See [payments.md](payments.md).",
+        ),
+    ] = ""
+    record_signer: Annotated[
+        str,
+        Field(
+            validation_alias="RECOURSE_RECORD_SIGNER",
+            description="What signs exported records and the roots of days: `ID=FILE`, with an Ed25519 private key in "
+            "PEM, or `package.module:factory`. If not set, nothing is signed. See "
+            "[security.md](security.md#what-a-record-proves).",
+        ),
+    ] = ""
 
-    metrics_address: Annotated[str | None, Field(validation_alias="RECOURSE_METRICS_ADDRESS"), _LISTENER] = None
-    health_address: Annotated[str | None, Field(validation_alias="RECOURSE_HEALTH_ADDRESS"), _LISTENER] = None
-    actor_keys: Annotated[SecretStr, Field(validation_alias="RECOURSE_ACTOR_KEYS")] = SecretStr("")
+    metrics_address: Annotated[
+        str | None,
+        Field(
+            validation_alias="RECOURSE_METRICS_ADDRESS",
+            description="The address that serves `/metrics` for Prometheus, such as `127.0.0.1:9464`. If not set, "
+            "nothing is measured. See [observing.md](observing.md).",
+        ),
+        _LISTENER,
+    ] = None
+    health_address: Annotated[
+        str | None,
+        Field(
+            validation_alias="RECOURSE_HEALTH_ADDRESS",
+            description="The address that serves a worker's `/healthz` and `/readyz`, such as `127.0.0.1:8090`. If "
+            "not set, there are no probes.",
+        ),
+        _LISTENER,
+    ] = None
+    actor_keys: Annotated[
+        SecretStr,
+        Field(
+            validation_alias="RECOURSE_ACTOR_KEYS",
+            description="If set, each command needs a token signed by one of these keys: `name=base64,name2=base64`, "
+            "32 bytes each. If not set, actors are not verified. See [security.md](security.md).",
+        ),
+    ] = SecretStr("")
 
-    worker_keys: Annotated[SecretStr, Field(validation_alias="RECOURSE_WORKER_KEYS")] = SecretStr("")
+    worker_keys: Annotated[
+        SecretStr,
+        Field(
+            validation_alias="RECOURSE_WORKER_KEYS",
+            description="Keys that only workers have: `name=base64,name2=base64`, 32 bytes each. If set, an activity "
+            "runs only where an order of these workers asks for it. If not set, any program that can write to the "
+            "namespace can have a worker pay. See [security.md](security.md).",
+        ),
+    ] = SecretStr("")
 
-    deployment: Annotated[str, Field(validation_alias="RECOURSE_DEPLOYMENT", pattern=r"^[^.\s]{1,200}$|^$")] = ""
-    build_id: Annotated[str, Field(validation_alias="RECOURSE_BUILD_ID", max_length=200)] = ""
+    deployment: Annotated[
+        str,
+        Field(
+            validation_alias="RECOURSE_DEPLOYMENT",
+            pattern=r"^[^.\s]{1,200}$|^$",
+            description="The Worker Deployment name, such as `recourse`, without dots. If not set, workers are "
+            "unversioned. See [upgrading.md](upgrading.md).",
+        ),
+    ] = ""
+    build_id: Annotated[
+        str,
+        Field(
+            validation_alias="RECOURSE_BUILD_ID",
+            max_length=200,
+            description="This worker's build id in the deployment. The image has one if it was built with one. "
+            "Required with `RECOURSE_DEPLOYMENT`.",
+        ),
+    ] = ""
 
     # OpenTelemetry reads this and all of its OTEL_* itself. It would log what it cannot use, whatever is in it.
     traces_endpoint: Annotated[
@@ -94,9 +237,30 @@ class StripeSettings(BaseSettings):
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
 
-    key: Annotated[SecretStr, Field(validation_alias="RECOURSE_STRIPE_KEY")] = SecretStr("")
-    webhook_secret: Annotated[SecretStr, Field(validation_alias="RECOURSE_STRIPE_WEBHOOK_SECRET")] = SecretStr("")
-    url: Annotated[str, Field(validation_alias="RECOURSE_STRIPE_URL"), _WEB] = ""
+    key: Annotated[
+        SecretStr,
+        Field(
+            validation_alias="RECOURSE_STRIPE_KEY",
+            description="The secret key of the platform's account at Stripe, `sk_…`, or a restricted one, `rk_…`. "
+            "Required.",
+        ),
+    ] = SecretStr("")
+    webhook_secret: Annotated[
+        SecretStr,
+        Field(
+            validation_alias="RECOURSE_STRIPE_WEBHOOK_SECRET",
+            description="The secret of the endpoint at Stripe that sends its events here, `whsec_…`; several are "
+            "separated by spaces. If not set, no event is taken.",
+        ),
+    ] = SecretStr("")
+    url: Annotated[
+        str,
+        Field(
+            validation_alias="RECOURSE_STRIPE_URL",
+            description="Where Stripe's API is, if not at Stripe's own address.",
+        ),
+        _WEB,
+    ] = ""
 
 
 def read_ring(variable: str, text: SecretStr) -> KeyRing:

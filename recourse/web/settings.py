@@ -14,9 +14,32 @@ class WebSettings(BaseSettings):
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
 
-    token_keys: Annotated[SecretStr, Field(validation_alias="RECOURSE_TOKEN_KEYS")] = SecretStr("")
-    calls_per_minute: Annotated[int, Field(validation_alias="RECOURSE_CALLS_PER_MINUTE", ge=0, le=1_000_000)] = 600
-    frame_ancestors: Annotated[str, Field(validation_alias="RECOURSE_FRAME_ANCESTORS")] = ""
+    token_keys: Annotated[
+        SecretStr,
+        Field(
+            validation_alias="RECOURSE_TOKEN_KEYS",
+            description="The keys that sign tokens, links and sessions: `name=base64,name2=base64`, 32 bytes each. "
+            "The first key signs. Required.",
+        ),
+    ] = SecretStr("")
+    calls_per_minute: Annotated[
+        int,
+        Field(
+            validation_alias="RECOURSE_CALLS_PER_MINUTE",
+            ge=0,
+            le=1_000_000,
+            description="How many calls each client, freelancer and operator may make a minute, on each web server. "
+            "More get 429 and `Retry-After`. Services have no limit. 0: none has.",
+        ),
+    ] = 600
+    frame_ancestors: Annotated[
+        str,
+        Field(
+            validation_alias="RECOURSE_FRAME_ANCESTORS",
+            description="The origins that may embed the pages in a frame, such as `https://market.example`, separated "
+            "by spaces. If not set, none may.",
+        ),
+    ] = ""
 
 
 def read_frame_ancestors() -> tuple[str, ...]:
