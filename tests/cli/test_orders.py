@@ -152,9 +152,10 @@ async def test_an_order_from_start_to_end(environment: dict[str, str], worker: a
 
 async def test_a_start_that_no_worker_has_taken_up_says_so(environment: dict[str, str]) -> None:
     name = f"cli-{token_hex(3)}"
-    terms = ("--client", "c-1", "--freelancer", "f-1", "--price", "100")
+    terms = ("--client", "c-1", "--freelancer", "f-1", "--price", "100", "--payment", "pi_1", "--destination", "acct_1")
     started = await run(environment, "order", "start", name, *terms)
     assert started.status == 0
+    assert "_1" not in started.output
     assert f"No worker has picked it up yet: run one on the task queue {environment['RECOURSE_TASK_QUEUE']}" in (
         started.output
     )
@@ -206,6 +207,23 @@ async def test_a_preview_of_what_would_be_refused_names_the_bounds(
             "the order's id must begin",
         ),
         (("order", "start", "x", "--client", "c", "--freelancer", "f", "--price", "1", "--policy", "none"), 2, "none"),
+        (
+            (
+                "order",
+                "start",
+                "x",
+                "--client",
+                "c",
+                "--freelancer",
+                "f",
+                "--price",
+                "1",
+                "--destination",
+                "acct\u202e",
+            ),
+            2,
+            "--destination holds a character that nobody can see: acct\\u202e",
+        ),
         (("order", "fly", "x"), 2, "fly"),
         (("order", "timeline", "nobody"), 1, "There is no order nobody"),
         (("outbox", "list", "nobody"), 1, "There is no order nobody"),
