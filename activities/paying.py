@@ -77,6 +77,8 @@ class Paying:
         while True:
             try:
                 return await self._ask_once(calls, leg, formers, until, asked=asked)
+            except CannotPay as cannot:
+                return leg.key, LegAnswer(status="blocked", reason=_kept(cannot.reason))
             except TryLater as later:
                 if later.after is None or later.after > SHORT or loop.time() + later.after + LEAST > until:
                     raise
@@ -102,10 +104,7 @@ class Paying:
         if asked and find is not None and (found := await calls.call(find, leg, until)) is not None:
             return leg.key, LegAnswer(status="done", reference=_kept(found))
         note = partial(note_attempt, self._pool, leg.key)
-        try:
-            reference = await calls.call(calls.provider.pay, leg, until, key=leg.key, first=note)
-        except CannotPay as cannot:
-            return leg.key, LegAnswer(status="blocked", reason=_kept(cannot.reason))
+        reference = await calls.call(calls.provider.pay, leg, until, key=leg.key, first=note)
         return leg.key, LegAnswer(status="done", reference=_kept(reference))
 
 

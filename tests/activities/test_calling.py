@@ -12,7 +12,7 @@ from temporalio.testing import ActivityEnvironment
 from recourse.activities import calling, paying
 from recourse.activities.contract import LegToPay
 from recourse.activities.paying import Paying
-from recourse.activities.providers import PaymentProvider, TryLater
+from recourse.activities.providers import CannotPay, PaymentProvider, TryLater
 from recourse.database.payments import PaymentLeg
 from recourse.resolution.model.payments import LegAnswer
 from tests.activities.bank import Bank
@@ -87,6 +87,8 @@ async def test_while_a_thread_hangs_nobody_asks_for_the_same_payment(pool: Any) 
     with pytest.raises(TryLater, match="has not ended yet"):
         await pay(asked)
     assert bank.calls == ["pay refund"]
+    # It does not hold up the end of the process.
+    assert [thread.daemon for thread in threading.enumerate() if thread.name == "payment-bank"] == [True]
     bank.answers.set()
     while True:
         try:
@@ -165,6 +167,22 @@ async def test_a_payment_that_is_given_up_is_noted_as_asked_for_and_no_more(pool
         await under_way
     assert await row(pool, asked) == ("waiting", 1, False)
     assert await pay(asked) == LegAnswer(status="done", reference="found")
+
+
+class Closed(Bank):
+    """A provider at which nothing can be looked up any more."""
+
+    def find(self, leg: PaymentLeg) -> str | None:
+        raise CannotPay("This account is closed.")
+
+
+async def test_a_provider_that_never_can_look_it_up_is_for_operators(pool: Any) -> None:
+    bank = Closed("before")
+    pay, asked = payer(pool, bank=bank), await refund(pool)
+    with pytest.raises(ConnectionError):
+        await pay(asked)
+    assert await pay(asked) == LegAnswer(status="blocked", reason="This account is closed.")
+    assert await row(pool, asked) == ("blocked", 1, True)
 
 
 class Odd(Bank):
