@@ -53,7 +53,7 @@ def log_to(stream: Any = None, *, level: int = logging.INFO, metrics: str | None
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    for chatty in ("httpx2", "httpcore2", "aiosmtplib"):  # a line for each request, with its address
+    for chatty in ("httpx2", "httpcore2", "aiosmtplib", "stripe"):  # a line for each request, with its address
         logging.getLogger(chatty).setLevel(logging.WARNING)
     # Both would repeat whole descriptions in the text of each line.
     activity.logger.activity_info_on_message = False

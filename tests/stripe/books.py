@@ -103,19 +103,22 @@ class Books:
     def set_dispute(self, dispute: str, status: str) -> None:
         """The bank goes on with a dispute, or decides it."""
         known = self.things[dispute]
+        charge = self.things[known["charge"]]
         before, known["status"] = known["status"], status
         if before.startswith("warning"):
             self.take(known)
+        if status == "lost":
+            charge["_lost"] = charge.get("_lost", 0) + known["amount"]
         if status == "won":
-            self.things[known["charge"]]["disputed"] = False
+            charge["disputed"] = False
             self._add(known["currency"], known["amount"])
         closed = status in ("won", "lost", "warning_closed")
         self._report("charge.dispute.closed" if closed else "charge.dispute.updated", known)
 
-    def reject(self, account: str) -> None:
-        """Stripe closes an account."""
-        self.things[account]["capabilities"]["transfers"] = "inactive"
-        self.things[account]["requirements"]["disabled_reason"] = "rejected.fraud"
+    def reject(self, account: str, *, rejected: bool = True) -> None:
+        """Stripe closes an account, or opens it again."""
+        self.things[account]["capabilities"]["transfers"] = "inactive" if rejected else "active"
+        self.things[account]["requirements"]["disabled_reason"] = "rejected.fraud" if rejected else None
 
     def charge_settles(self, intent: str) -> None:
         """What was paid is in the platform's balance now."""
@@ -167,9 +170,11 @@ class Books:
     def post_refunds(self, given: Thing) -> Thing:
         intent = self.get(given["payment_intent"], "payment_intent", "payment_intent")
         charge = self.things[intent["latest_charge"]]
-        left = charge["amount"] - charge["amount_refunded"]
+        left = charge["amount"] - charge["amount_refunded"] - charge.get("_lost", 0)
         amount = int(given.get("amount", left))
-        if charge["disputed"]:
+        if charge.get("_expired"):
+            raise Refusal(400, f"Charge {charge['id']} can no longer be refunded.", "charge_not_refundable")
+        if charge["disputed"] and not charge.get("_lost"):
             raise Refusal(
                 400, f"Charge {charge['id']} has been charged back; cannot issue a refund.", "charge_disputed"
             )
@@ -186,7 +191,7 @@ class Books:
             currency=charge["currency"],
             charge=charge["id"],
             payment_intent=intent["id"],
-            status="succeeded",
+            status=given.get("_status", "succeeded"),
             metadata=given.get("metadata", {}),
         )
 

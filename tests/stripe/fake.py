@@ -17,8 +17,9 @@ from stripe import WebhookSignature
 from tests.stripe.books import KEPT, Books, Kept, Refusal, Thing
 
 KEY, WEBHOOK_SECRET = "sk_test_fake", "whsec_fake"
-# What may happen to a call: no answer although it was done, no answer and not done, or an error.
-LOST, DROPPED = "lost", "dropped"
+# What may happen to a call: no answer although it was done, no answer and not done, an error although it was done, a
+# refund that is accepted and made later, or an error.
+LOST, DROPPED, DONE_BUT_BROKEN, PENDING = "lost", "dropped", "done but broken", "pending"
 Trouble = str | Refusal
 BUSY = Refusal(429, "Too many requests.", "rate_limit", headers={"Retry-After": "7"})
 IN_USE = Refusal(409, "The key is in use.", "idempotency_key_in_use", kind="idempotency_error")
@@ -27,14 +28,17 @@ AWAY = Refusal(503, "Stripe is away.", kind="api_error")
 
 
 class FakeStripe(Books):
-    """The fake, and where it listens. `troubles` befall the next calls that change something, in turn; None: none."""
+    """The fake, and where it listens. `troubles` befall the next calls, in turn, or, unless `all_calls`, those of them
+    that change something; None: none. `refused`: what was asked for under which key, and refused."""
 
     url = ""
 
     def forget(self) -> None:
         super().forget()
         self.troubles: deque[Trouble | None] = deque()
+        self.all_calls = False
         self.calls: list[tuple[str, str, Thing]] = []
+        self.refused: list[tuple[str, Thing]] = []
         self.lock = threading.Lock()
 
     def signed(
@@ -50,31 +54,41 @@ class FakeStripe(Books):
         """Status, body and headers of the answer to a call; ConnectionError: none comes."""
         with self.lock:
             self.calls.append((method, path, given))
-            trouble = self.troubles.popleft() if method == "POST" and self.troubles else None
+            hit = self.troubles and (self.all_calls or method == "POST")
+            trouble = self.troubles.popleft() if hit else None
             if trouble == DROPPED:
                 raise ConnectionError
+            key = headers.get("Idempotency-Key")
             try:
                 if headers.get("Authorization") != f"Bearer {KEY}":
                     raise Refusal(401, "Invalid API Key provided.")
                 if isinstance(trouble, Refusal):
                     raise trouble
-                answer = self._once(headers.get("Idempotency-Key"), (method, path, given))
+                answer = self._once(key, (method, path, given), pending=trouble == PENDING)
+                if trouble == DONE_BUT_BROKEN and method == "POST" and answer[0] == 200:
+                    self.keys[str(key)].status, self.keys[str(key)].body = BROKEN.status, BROKEN.body
+                    raise BROKEN
             except Refusal as refusal:
                 return refusal.status, refusal.body, {**refusal.headers}
             if trouble == LOST:
                 raise ConnectionError
             return answer
 
-    def _once(self, key: str | None, request: tuple[str, str, Thing]) -> tuple[int, Thing, dict[str, str]]:
+    def _once(
+        self, key: str | None, request: tuple[str, str, Thing], *, pending: bool = False
+    ) -> tuple[int, Thing, dict[str, str]]:
         known = self.keys.get(key or "")
         if known and self.now() - known.at < KEPT:
             if known.request != request:
                 raise Refusal(400, "Keys can only be used with the same parameters.", kind="idempotency_error")
             return known.status, known.body, {"Idempotent-Replayed": "true"}
         try:
-            status, body = 200, self._do(*request)
+            method, path, given = request
+            status, body = 200, self._do(method, path, {**given, "_status": "pending"} if pending else given)
         except Refusal as refusal:
             status, body = refusal.status, refusal.body
+            if key:
+                self.refused.append((key, request[2]))
         if key and request[0] == "POST":
             self.keys[key] = Kept(request, self.now(), status, body)
         return status, body, {}

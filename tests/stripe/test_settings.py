@@ -1,5 +1,8 @@
 """What turns Stripe on: three variables, each mistake in one sentence that repeats no secret."""
 
+import subprocess
+import sys
+
 import pytest
 
 from recourse.activities.providers import BadProvider, PaymentProvider, load_providers
@@ -42,3 +45,20 @@ def test_a_mistake_is_named(variable: str, value: str, says: str, monkeypatch: p
         load_providers(NAMED)
     assert says in str(wrong.value)
     assert "secret" not in str(wrong.value).replace("secret key", "").replace("a secret of", "")
+
+
+def test_logs_do_not_say_who_is_paid(fake: FakeStripe) -> None:
+    program = """
+import sys
+from recourse.providers.stripe.adapter import Stripe
+from recourse.runtime.logs import log_to
+from tests.stripe.shop import leg
+log_to()
+Stripe(sys.argv[1], url=sys.argv[2]).pay(leg("payout", 4_000, payment=sys.argv[3], destination=sys.argv[4]))
+"""
+    who = account(fake)
+    given = [sys.executable, "-c", program, KEY, fake.url, collected(fake), who]
+    ran = subprocess.run(given, capture_output=True, text=True, check=True)
+
+    assert fake.all("transfer")
+    assert ran.stderr == ""
