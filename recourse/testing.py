@@ -10,13 +10,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
+from urllib.parse import quote
 
 import httpx2
 import pytest
 
-from recourse.errors import Unreachable
+from recourse.errors import RecourseError, Unreachable
 from recourse.local.process import end_with_the_parent
 from recourse.sandbox.calling import move_clock
+from recourse.sandbox.payments import Answer
 
 __all__ = ["Sandbox", "recourse_environment", "recourse_sandbox"]
 
@@ -62,6 +64,31 @@ class Sandbox:
         with self.http() as caller:
             sent: list[dict[str, Any]] = caller.get("/sandbox/sent", params={"order": order_id}).json()["sent"]
         return sent
+
+    def payments_will(self, order_id: str, answer: Answer) -> None:
+        """Have the payment provider `sandbox` answer so for an order from now on: docs/sandbox.md has the answers."""
+        self._ask("PUT", order_id, "payments", {"answer": answer})
+
+    def return_payment(self, order_id: str, leg: str) -> dict[str, Any]:
+        """Have the provider report that a payment, such as `1.payout`, came back; returns the order's answer."""
+        return self._ask("POST", order_id, "payments/events", {"event": "returned", "leg": leg})
+
+    def open_chargeback(self, order_id: str, amount: int | None = None) -> dict[str, Any]:
+        """Have the provider report that the client's bank has taken an amount in minor units, or all that was paid."""
+        return self._ask("POST", order_id, "payments/events", {"event": "chargeback_opened", "amount": amount})
+
+    def close_chargeback(self, order_id: str, outcome: Literal["won", "lost"]) -> dict[str, Any]:
+        """Have the provider report how the client's bank has decided; `lost`: the client has the money for good."""
+        return self._ask("POST", order_id, "payments/events", {"event": "chargeback_closed", "outcome": outcome})
+
+    def _ask(self, method: str, order_id: str, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Raises RecourseError with what the sandbox answers instead."""
+        with self.http() as caller:
+            answer = caller.request(method, f"/sandbox/orders/{quote(order_id, safe='')}/{path}", json=body)
+        said: dict[str, Any] = answer.json()
+        if not answer.is_success:
+            raise RecourseError(said.get("detail") or said["title"])
+        return said
 
 
 @pytest.fixture(scope="session")

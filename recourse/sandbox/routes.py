@@ -1,16 +1,17 @@
 """What only a sandbox has: clocks to move, what was sent, payments that fail on request, and outages."""
 
 from datetime import datetime, timedelta
-from typing import Annotated, cast
+from typing import Annotated, Literal, cast
 
 from fastapi import APIRouter, Depends, Header, Query, Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, Field
 
 from recourse.database.orders import read_notices
 from recourse.resolution.model.durations import Duration
 from recourse.resolution.model.fields import Instant
+from recourse.resolution.model.outcome import Applied, Refused
 from recourse.resolution.model.vocabulary import Frozen, View
 from recourse.resolution.rules.clocks import next_clock
 from recourse.sandbox.catching import Sent
@@ -20,7 +21,7 @@ from recourse.sandbox.payments import Answer, Attempt
 from recourse.sandbox.running import Sandbox, sign_in_links
 from recourse.web.access import OrderId, answers
 from recourse.web.api.bodies import ExactRoute
-from recourse.web.problems import Failure, malformed
+from recourse.web.problems import Failure, malformed, refusal_of
 
 
 def _own_pages_only(request: Request, sec_fetch_site: Annotated[str, Header()] = "") -> None:
@@ -74,6 +75,18 @@ class Behavior(Frozen):
     """What the payment provider does for one order from now on."""
 
     answer: Answer
+
+
+class Report(Frozen):
+    """What the payment provider reports, as the command `payment_event` says it. A chargeback takes all that the client
+    paid, and gives seven days to answer, where `amount` and `respond_by` are left out."""
+
+    event: Literal["returned", "chargeback_opened", "chargeback_closed"]
+    leg: str | None = None
+    amount: Annotated[int, Field(strict=True)] | None = None
+    respond_by: Instant | None = None
+    outcome: Literal["won", "lost"] | None = None
+    reference: str | None = None
 
 
 class Outage(Frozen):
@@ -167,10 +180,19 @@ async def list_payments(sandbox: TheSandbox, order_id: OrderId) -> Payments:
 
 @router.put("/orders/{order_id}/payments", responses=answers(404, 422))
 async def choose_behavior(sandbox: TheSandbox, order_id: OrderId, behavior: Behavior) -> Behavior:
-    """Have the provider `sandbox` pay, fail, block or lose its answer for this order from now on."""
+    """Have the provider `sandbox` answer so for this order from now on, whatever the amounts."""
     await sandbox.recourse.order(order_id).state()
     sandbox.payments.will(order_id, behavior.answer)
     return behavior
+
+
+@router.post("/orders/{order_id}/payments/events", responses=answers(404, 409, 422))
+async def report_payment(sandbox: TheSandbox, order_id: OrderId, report: Report) -> Applied:
+    """Have the payment provider report that a payment came back, or what the client's bank does."""
+    outcome = await sandbox.reports.send(order_id, report.model_dump(mode="json", exclude_none=True))
+    if isinstance(outcome, Refused):
+        raise refusal_of(outcome)
+    return outcome
 
 
 @router.get("/outages")

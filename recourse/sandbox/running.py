@@ -17,6 +17,7 @@ from recourse.sandbox.catching import Catcher
 from recourse.sandbox.clocks import Clocks, SandboxOrder, SandboxOrders
 from recourse.sandbox.outages import Outages, Part, PartName
 from recourse.sandbox.payments import NAME, SandboxPayments
+from recourse.sandbox.reporting import Reports
 from recourse.starter.client import TASK_QUEUE, Recourse
 from recourse.web.api.issuing import LONGEST_LIFE
 from recourse.web.pages.sessions import LONGEST_LINK, link
@@ -41,6 +42,7 @@ class Sandbox:
     clocks: Clocks
     catcher: Catcher
     payments: SandboxPayments
+    reports: Reports
     outages: Outages
     keys: KeyRing
     url: str
@@ -92,7 +94,11 @@ async def running(url: str, webhook_url: str | None, *, usual: bool) -> AsyncIte
         pool, temporal = await connect(postgres.dsn), await connect_temporal(target_host=address)
         # Not `close`, which would wait for a database that was taken away.
         stack.callback(pool.terminate)
-        catcher, payments = Catcher(webhook_secret, webhook_url), SandboxPayments()
+        clocks = Clocks(temporal, pool)
+        orders = SandboxOrders(temporal, pool, clocks, web_url=url)
+        reports = Reports(orders, clocks)
+        stack.push_async_callback(reports.close)
+        catcher, payments = Catcher(webhook_secret, webhook_url), SandboxPayments(reports)
         for channel in catcher.channels:
             stack.push_async_callback(channel.close)
         working = AsyncExitStack()
@@ -118,12 +124,12 @@ async def running(url: str, webhook_url: str | None, *, usual: bool) -> AsyncIte
         }
         outages = Outages(parts)
         stack.push_async_callback(outages.close)
-        clocks = Clocks(temporal, pool)
         made = Sandbox(
-            recourse=SandboxOrders(temporal, pool, clocks, web_url=url),
+            recourse=orders,
             clocks=clocks,
             catcher=catcher,
             payments=payments,
+            reports=reports,
             outages=outages,
             keys=KeyRing.read(token_keys),
             url=url,

@@ -29,4 +29,4 @@ async def test_tests_in_python(tmp_path: Path) -> None:
     )
     told, _ = await asyncio.wait_for(process.communicate(), PATIENCE)
     assert process.returncode == 0, told.decode()
-    assert "2 passed" in told.decode()
+    assert "3 passed" in told.decode()

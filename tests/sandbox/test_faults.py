@@ -58,18 +58,18 @@ async def test_an_amount_that_ends_in_03_is_paid_once_though_its_first_answer_is
     assert await asked(shop, order_id) == [("lose_answer", True), ("pay", False)]
 
 
-async def test_a_payment_that_is_blocked_goes_on_when_the_provider_is_told(shop: Shop) -> None:
+async def test_a_payment_that_hangs_goes_on_when_the_provider_is_told(shop: Shop) -> None:
     order_id = await shop.start(10_002, provider="sandbox")
     await shop.give(order_id, "client", "request", kind="cancel")
     sent = {"as": "freelancer"}, {"Prefer": "respond-async"}
     await shop.http.post(f"/orders/{order_id}/commands/accept", params=sent[0], headers=sent[1], json={})
     while not await asked_any(shop, order_id):
         pass
-    assert await asked(shop, order_id) == [("block", False)]
+    assert await asked(shop, order_id) == [("hang", False)]
     assert await will(shop, order_id, "pay") == 200
     await shop.advance(order_id, "1m")
     assert await settlement(shop, order_id) == "settled"
-    assert await asked(shop, order_id) == [("block", False), ("pay", True)]
+    assert await asked(shop, order_id) == [("hang", False), ("pay", True)]
 
 
 async def asked_any(shop: Shop, order_id: str) -> Any:
