@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 from recourse.activities.providers import PaymentProvider, TryLater, limits_of
+from recourse.database.payments import PaymentLeg
 
 # So many more of a provider's calls may wait for their turn; the others come again. So a provider that hangs holds a
 # few of a worker's places for activities, and the rest go on.
@@ -81,6 +82,14 @@ class Calls:
             return await answer(asyncio.ensure_future(made)) if inspect.isawaitable(made) else made
         finally:
             let_go()
+
+    async def reference(self, method: Callable[[Any], Any], leg: PaymentLeg, until: float, **how: Any) -> str | None:
+        """What a method says of a leg, the same way. Raises TypeError for what is neither a reference nor None."""
+        said = await self.call(method, leg, until, **how)
+        if said is None or (isinstance(said, str) and said.strip()):
+            return said
+        named = f"{self._name}.{getattr(method, '__name__', '')}"
+        raise TypeError(f"{named} returned {said!r:.80}, which is no reference and not None.")
 
     async def _wait_for_place(self, until: float) -> None:
         busy = f"{self._at_once} calls of {self._name} are under way, and none has ended in time."

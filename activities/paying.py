@@ -97,14 +97,14 @@ class Paying:
             if find is None:
                 amount = write_amount(former.amount, former.currency)
                 return leg.key, LegAnswer(status="blocked", reason=UNKNOWN.format(key=former.key, amount=amount))
-            if (found := await calls.call(find, former, until)) is not None:
+            if found := await calls.reference(find, former, until):
                 return former.key, _under(former, found)
         if not leg.amount:
             return leg.key, LegAnswer(status="done")
-        if asked and find is not None and (found := await calls.call(find, leg, until)) is not None:
+        if asked and find is not None and (found := await calls.reference(find, leg, until)):
             return leg.key, LegAnswer(status="done", reference=_kept(found))
         note = partial(note_attempt, self._pool, leg.key)
-        reference = await calls.call(calls.provider.pay, leg, until, key=leg.key, first=note)
+        reference = await calls.reference(calls.provider.pay, leg, until, key=leg.key, first=note)
         return leg.key, LegAnswer(status="done", reference=_kept(reference))
 
 

@@ -2,6 +2,7 @@
 are made again."""
 
 import asyncio
+import re
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -183,6 +184,34 @@ async def test_a_provider_that_never_can_look_it_up_is_for_operators(pool: Any) 
         await pay(asked)
     assert await pay(asked) == LegAnswer(status="blocked", reason="This account is closed.")
     assert await row(pool, asked) == ("blocked", 1, True)
+
+
+class Talks(Bank):
+    """A provider that pays, and says something that is no reference, when it pays and when it looks up."""
+
+    def __init__(self, paid: Any, found: Any) -> None:
+        super().__init__()
+        self.paid, self.found = paid, found
+
+    async def pay(self, leg: PaymentLeg) -> Any:
+        await super().pay(leg)
+        return self.paid
+
+    async def find(self, leg: PaymentLeg) -> Any:
+        return self.found
+
+
+@pytest.mark.parametrize("nonsense", [False, True, "", " ", 0, {"id": "t-1"}], ids=repr)
+async def test_what_is_no_reference_is_no_answer(pool: Any, nonsense: Any) -> None:
+    bank = Talks(nonsense, nonsense)
+    pay, asked = payer(pool, bank=bank), await refund(pool)
+    for method in ("pay", "find"):
+        with pytest.raises(TypeError, match=f"bank.{method} returned {re.escape(repr(nonsense))[:20]}"):
+            await pay(asked)
+    assert await row(pool, asked) == ("waiting", 1, False)
+    bank.found = "t-1"
+    assert await pay(asked) == LegAnswer(status="done", reference="t-1")
+    assert len(bank.asked) == 1
 
 
 class Odd(Bank):
