@@ -306,6 +306,19 @@ async def test_a_leg_that_was_paid_before_it_was_lowered_is_not_paid_again(pool:
     assert (await read_balances(pool, order.terms.order_id))["escrow"] == 0
 
 
+async def test_what_a_former_key_paid_and_comes_back_is_tried_again_under_a_key_of_its_own(pool: Any) -> None:
+    bank = Forgetful("after")
+    async with lowered(pool, bank) as written:
+        await paid(written, bank)
+        del bank.moved[f"{written.order_id}.payment.1.payout"]
+        await written.by("system", "payment_event", event="returned", leg="1.payout", reference="found")
+        await written.by("operator", "retry_payment", leg="1.payout")
+        await paid(written, bank)
+    assert {key: leg.amount for key, leg in bank.moved.items() if leg.name == "payout"} == {
+        f"{written.order_id}.payment.1.payout.3": 8_000
+    }
+
+
 async def test_what_a_former_key_paid_is_noted_there_and_said_again_where_the_answer_was_lost(pool: Any) -> None:
     bank = Forgetful("after")
     async with lowered(pool, bank) as written:

@@ -72,6 +72,17 @@ def test_a_payout_that_came_back_is_lowered_before_it_is_tried_again() -> None:
     assert legs(given)[0] == ("1.payout", 4_000, "done", 3)
 
 
+def test_a_late_report_about_a_former_payment_takes_nothing_back() -> None:
+    given = completed(provider="bank")
+    assert given.by("system", "payment_event", event="returned", leg="1.payout", reference="before").refused == (
+        "no_such_payment"
+    )
+    assert (
+        given.by("system", "payment_event", event="returned", leg="1.payout", reference="ref-1.payout").refused is None
+    )
+    assert legs(given)[0] == ("1.payout", 8_000, "returned", 1)
+
+
 def test_a_payout_that_is_lowered_to_nothing_is_void() -> None:
     given = completed(provider="bank")
     given.by("system", "payment_event", event="returned", leg="1.payout")

@@ -28,13 +28,15 @@ def _unless(default: Any) -> Any:
 
 class Leg(Frozen):
     """One leg of a payment. `key` is 1 for its first idempotency key, and grows with each new one: a key never stands
-    for another amount, and never for another try after the provider said no or the money came back."""
+    for another amount, and never for another try after the provider said no or the money came back. `keys`: so many it
+    has had, where it was paid under a former one."""
 
     payment: int
     name: LegName
     amount: int
     status: Annotated[LegStatus, Since(2)] = _unless("done")
     key: int = _unless(1)
+    keys: Annotated[int, Since(2)] = _unless(0)
     attempts: int = _unless(1)
     reason: str | None = _unless(None)
     reference: str | None = _unless(None)
@@ -54,6 +56,11 @@ class Leg(Frozen):
     def open(self) -> bool:
         """Whether it may still be paid."""
         return self.status in OPEN
+
+    @property
+    def next_key(self) -> int:
+        """A key that it has not had."""
+        return max(self.key, self.keys) + 1
 
     def key_in(self, order_id: str) -> str:
         """Its idempotency key."""

@@ -80,7 +80,8 @@ def payment_changes(
                 "by_hand": event.by_hand,
             }
             if event.former_key is not None:
-                paid |= {"key": event.former_key, "amount": event.amount}
+                keys = next(leg for leg in order.legs if leg.id == event.leg).next_key - 1
+                paid |= {"key": event.former_key, "keys": keys, "amount": event.amount}
             # A leg that was lowered to nothing was kept only until the provider said that no former key had paid it.
             legs, _ = _changed(order, event.leg, **(paid if event.amount else {"status": "void"}))
             return {
@@ -90,7 +91,7 @@ def payment_changes(
             }
         case LegLowered():
             lowered = next(leg for leg in order.legs if leg.id == event.leg)
-            how: dict[str, Any] = {"amount": event.amount, "key": lowered.key + 1, "attempts": 0}
+            how: dict[str, Any] = {"amount": event.amount, "key": lowered.next_key, "attempts": 0}
             if lowered.stuck and not event.amount:
                 how |= {"status": "void", "reason": None}
             legs = tuple(leg.model_copy(update=how) if leg is lowered else leg for leg in order.legs)
@@ -133,7 +134,7 @@ def payment_changes(
             return {"debts": {"freelancer": order.debts.get("freelancer", 0) + (event.amount or 0)}}
         case LegRetried():
             again = next(leg for leg in order.legs if leg.id == event.leg)
-            legs, _ = _changed(order, event.leg, status="waiting", key=again.key + 1, attempts=0, reason=None)
+            legs, _ = _changed(order, event.leg, status="waiting", key=again.next_key, attempts=0, reason=None)
             return {"retries": 0, **_with_legs(order, legs, order.time(now))}
         case LegReturned():
             legs, leg = _changed(order, event.leg, status="returned", reference=None)

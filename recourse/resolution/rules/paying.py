@@ -110,8 +110,10 @@ def settle_by_hand(decision: Decision, command: SettleByHand, checks: Checks) ->
 
 
 def take_back_leg(decision: Decision, command: PaymentEvent, checks: Checks) -> None:
-    """The provider reports that a leg which it had paid has come back in full."""
+    """The provider reports that a leg which it had paid has come back in full. A late report may be about a former
+    payment of the leg, which has another reference."""
     paid = [leg for leg in decision.order.legs if leg.id == command.leg and leg.status == "done" and not leg.by_hand]
+    paid = [leg for leg in paid if None in (leg.reference, command.reference) or leg.reference == command.reference]
     checks.refuse("no_such_payment", not paid, leg=command.leg)
     if not checks.first():
         decision.happen(LegReturned(leg=paid[0].id, amount=paid[0].amount))
