@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from recourse.extras import MissingExtra
     from recourse.policies import load_policy
     from recourse.resolution.model.data_version import NeedsNewerBuild
-    from recourse.resolution.model.display import Display
     from recourse.resolution.model.opening_state import OpeningState
     from recourse.resolution.model.order import Order
     from recourse.resolution.model.outcome import Applied, Outcome, Refused
@@ -50,7 +49,6 @@ __all__ = [
     "BadSettings",
     "Client",
     "DatabaseUnreachable",
-    "Display",
     "Freelancer",
     "GroupHandle",
     "Histories",
@@ -90,7 +88,6 @@ _HOMES = {
     "extras": ("MissingExtra",),
     "policies": ("load_policy",),
     "resolution.model.data_version": ("NeedsNewerBuild",),
-    "resolution.model.display": ("Display",),
     "resolution.model.opening_state": ("OpeningState",),
     "resolution.model.order": ("Order",),
     "resolution.model.terms": ("Histories", "History", "Terms"),

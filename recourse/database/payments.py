@@ -8,10 +8,11 @@ from recourse.resolution.model.payments import LegAnswer, LegName, LegStatus
 
 _LEG = """
 SELECT p.key, p.order_id, p.number || '.' || p.leg AS leg, p.leg AS name, p.amount, p.currency, p.provider, p.status,
-    p.reason, p.reference, p.attempts, p.turn, t.terms ->> 'client' AS client, t.terms ->> 'freelancer' AS freelancer,
-    t.terms ->> 'payment' AS payment, t.terms ->> 'destination' AS destination
+    p.reason, p.reference, p.attempts, p.turn, o.opening -> 'terms' ->> 'client' AS client,
+    o.opening -> 'terms' ->> 'freelancer' AS freelancer, o.opening -> 'terms' ->> 'payment' AS payment,
+    o.opening -> 'terms' ->> 'destination' AS destination
 FROM payments AS p
-INNER JOIN openings AS o ON o.order_id = p.order_id CROSS JOIN LATERAL (SELECT o.opening -> 'terms') AS t (terms)
+INNER JOIN openings AS o ON o.order_id = p.order_id
 WHERE p.order_id = $1 AND p.number || '.' || p.leg = $2
 """
 # The key of a leg that counts is its latest.

@@ -12,7 +12,6 @@ TABLES = (
     "notices",
     "deliveries",
     "contacts",
-    "displays",
     "facts",
     "uncounted",
     "changes",

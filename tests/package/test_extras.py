@@ -59,6 +59,7 @@ def run(folder: Path, program: str, *arguments: str) -> subprocess.CompletedProc
         (("cli",), "import recourse.cli.app, recourse.cli.orders, recourse.cli.cases, recourse.cli.policies"),
         (("worker", "cli", "web"), "import recourse.cli.serving, recourse.cli.codec, recourse.web.serving, uvloop"),
         (("stripe",), "import recourse.providers.stripe.adapter"),
+        (("testing",), "import recourse.testing.payments"),
         (("local",), "import recourse.cli.demo.command, recourse.cli.simulate, recourse.local.temporal"),
     ],
     ids=lambda value: " ".join(value) or "none" if isinstance(value, tuple) else "",
