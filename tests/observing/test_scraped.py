@@ -6,13 +6,14 @@ import pytest
 
 from recourse.database.figures import FIGURES
 from recourse.runtime.metrics import MEANINGS
+from recourse.web import reported
 from recourse.web.figures import ORPHANED, UP
 from tests.observing.conftest import IDS, TEXTS, Seen
 
 
 def test_every_number_of_ours_is_shown_and_none_without_a_meaning(seen: Seen) -> None:
     shown = set(re.findall(r"^# TYPE (recourse_\w+)", seen.all, re.MULTILINE))
-    assert shown == {*MEANINGS, *(figure.name for figure in FIGURES), UP, ORPHANED}
+    assert shown == {*MEANINGS, *(figure.name for figure in FIGURES), UP, ORPHANED, reported.NAME}
 
 
 @pytest.mark.parametrize(
