@@ -159,6 +159,12 @@ FROM orders WHERE order_id BETWEEN $1 AND $2
 """
 
 
+_DISPLAYS = """
+INSERT INTO displays (order_id, title, client_name, freelancer_name)
+SELECT order_id, 'Logo for a bakery', 'Ben', 'Ada' FROM orders WHERE order_id BETWEEN $1 AND $2
+"""
+
+
 async def fill(pool: Any, count: int, now: datetime) -> None:
     """So many orders, with their facts, a notice each and its delivery; the record of each is left out."""
     await one_of_each(pool, now)
@@ -175,6 +181,7 @@ async def fill(pool: Any, count: int, now: datetime) -> None:
             await connection.execute(_ORDERS, first, last, *parties, upto, closed_from, timeout=600)
             await connection.execute(_FACTS, *names, upto, BUSY, timeout=600)
             await connection.execute(_QUEUE, *names, timeout=600)
+            await connection.execute(_DISPLAYS, *names, timeout=600)
             await connection.execute(_NOTICES, *names, timeout=600)
             await connection.execute(_DELIVERIES, *names, UNDELIVERED, timeout=600)
     await count_facts(pool)

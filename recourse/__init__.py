@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from recourse.extras import MissingExtra
     from recourse.policies import load_policy
     from recourse.resolution.model.data_version import NeedsNewerBuild
+    from recourse.resolution.model.display import Display
     from recourse.resolution.model.opening_state import OpeningState
     from recourse.resolution.model.order import Order
     from recourse.resolution.model.outcome import Applied, Outcome, Refused
@@ -49,6 +50,7 @@ __all__ = [
     "BadSettings",
     "Client",
     "DatabaseUnreachable",
+    "Display",
     "Freelancer",
     "GroupHandle",
     "Histories",
@@ -88,6 +90,7 @@ _HOMES = {
     "extras": ("MissingExtra",),
     "policies": ("load_policy",),
     "resolution.model.data_version": ("NeedsNewerBuild",),
+    "resolution.model.display": ("Display",),
     "resolution.model.opening_state": ("OpeningState",),
     "resolution.model.order": ("Order",),
     "resolution.model.terms": ("Histories", "History", "Terms"),

@@ -9,8 +9,10 @@ from temporalio.client import Client
 
 from recourse.activities.providers import PaymentProvider
 from recourse.database.access import DatabaseMissing, NoDatabase
+from recourse.database.displays import write_display
 from recourse.database.orders import write_contacts
 from recourse.policies.calculators import register_installed_calculators
+from recourse.resolution.model.display import Display
 from recourse.resolution.model.opening_state import OpeningState
 from recourse.resolution.model.order import Order
 from recourse.resolution.model.outcome import Outcome
@@ -116,22 +118,26 @@ class Recourse(Orders):
         *,
         provider: str = "ledger",
         emails: Mapping[Party, str] | None = None,
+        display: Display | None = None,
         start_delay: timedelta | None = None,
         state: OpeningState | None = None,
     ) -> OrderHandle:
-        """Start an order; starting it again with the same terms changes nothing but its `emails`.
+        """Start an order; starting it again with the same terms changes nothing but its `emails` and `display`.
 
         Terms that are given without a `history` get it from the database: what the two have behind them there. Where it
         is away, or this client has none, the order starts all the same, with nothing behind them.
-        `provider` executes its settlements. `emails`: where the parties are notified, kept in the database only.
+        `provider` executes its settlements. `emails`: where the parties are notified, and `display`: what people call
+        the order; the database alone keeps both.
         `start_delay`: how long the order waits before it begins. `state`: where an order stands that began elsewhere.
         Raises OrderExists where the id belongs to an order with other terms, OrderNotRunning where it has started and
         lost its workflow, NotOfTheGroup where its group is for other parties or has this part, BadOpening for a state
         that cannot be true, PaymentMissing where its provider says that the money is not there, ProviderUnreachable
-        where it says nothing, BadInput for an email address or a currency that cannot be used, or `emails` without a
-        database, Unanswered where it is unknown whether it has started.
+        where it says nothing, BadInput for an email address or a currency that cannot be used, or `emails` or a
+        `display` without a database, Unanswered where it is unknown whether it has started.
         """
-        await self.bring(terms, policy, provider=provider, emails=emails, start_delay=start_delay, state=state)
+        await self.bring(
+            terms, policy, provider=provider, emails=emails, display=display, start_delay=start_delay, state=state
+        )
         return self.order(terms.order_id)
 
     async def bring(
@@ -141,11 +147,12 @@ class Recourse(Orders):
         *,
         provider: str = "ledger",
         emails: Mapping[Party, str] | None = None,
+        display: Display | None = None,
         start_delay: timedelta | None = None,
         state: OpeningState | None = None,
     ) -> bool:
         """The same; whether the order has started now, not before."""
-        return (await self._start(terms, policy, provider, emails, None, start_delay, state)).fresh
+        return (await self._start(terms, policy, provider, emails, display, None, start_delay, state)).fresh
 
     async def start_and_send(
         self,
@@ -156,15 +163,17 @@ class Recourse(Orders):
         *,
         provider: str = "ledger",
         emails: Mapping[Party, str] | None = None,
+        display: Display | None = None,
     ) -> Outcome:
         """Start an order and send it a first command, as `OrderHandle.send` does, in one call to Temporal.
 
-        With `emails`, the command is sent once these are kept. Raises the errors of `start` and of a command.
+        With `emails` or a `display`, the command is sent once these are kept. Raises the errors of `start` and of a
+        command.
         """
         payload = self.stamped(fields)
         # What Temporal cannot take is refused when it is sent to the order that has started.
-        first = None if emails or unsendable(payload) else (command, payload)
-        started = await self._start(terms, policy, provider, emails, first, None, None)
+        first = None if emails or display or unsendable(payload) else (command, payload)
+        started = await self._start(terms, policy, provider, emails, display, first, None, None)
         # Under the id that it may have been sent with already.
         return started.outcome or await self.order(terms.order_id).send(command, payload)
 
@@ -174,11 +183,12 @@ class Recourse(Orders):
         policy: Policy,
         provider: str,
         emails: Mapping[Party, str] | None,
+        display: Display | None,
         first: tuple[str, dict[str, Any]] | None,
         start_delay: timedelta | None,
         state: OpeningState | None,
     ) -> Started:
-        if emails and isinstance(self.pool, NoDatabase):
+        if (emails or display) and isinstance(self.pool, NoDatabase):
             raise DatabaseMissing
         for role, email in (emails or {}).items():
             try:
@@ -197,10 +207,12 @@ class Recourse(Orders):
             state=state,
             check=self._money.check,
         )
-        if emails:
-            # Only now is it known that the id is this order's.
-            with explaining_database_errors():
+        # Only now is it known that the id is this order's.
+        with explaining_database_errors():
+            if emails:
                 await write_contacts(self.pool, terms.order_id, {str(role): email for role, email in emails.items()})
+            if display:
+                await write_display(self.pool, terms.order_id, display)
         return started
 
     def stamped(self, fields: Mapping[str, Any]) -> dict[str, Any]:

@@ -148,7 +148,7 @@ async def _bring(recourse: Recourse, number: int, text: bytes) -> Result:
     order_id = start.terms.order_id
     try:
         fresh = await recourse.bring(
-            start.terms, policy, provider=start.provider, emails=start.emails, state=start.state
+            start.terms, policy, provider=start.provider, emails=start.emails, display=start.display, state=start.state
         )
     except BadOpening as error:
         return Result(number, order_id, "refused", tuple(error.contradictions))

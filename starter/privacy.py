@@ -148,7 +148,7 @@ class Privacy:
         waiting = False
         async for page in orders_to_erase(self._pool, wish):
             for order in page:
-                # An address goes at once: nothing but mails needs it.
+                # An address and a name go at once: no rule needs them.
                 wanted: list[tuple[What, Sequence[Author]]] = []
                 wanted += [("contacts", (wish.role,))] if wish.role in order.contacts else []
                 wanted += [] if order.texts_gone else [("texts", wish.whose)]

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
 from recourse.database.access import PAGE
+from recourse.database.displays import read_display, read_displays, write_display
 from recourse.database.erasing import Erased, erased_of
 from recourse.database.lists import (
     ANY,
@@ -28,6 +29,7 @@ from recourse.database.orders import (
     record_pages,
 )
 from recourse.errors import NoSuchGroup, NoSuchOrder
+from recourse.resolution.model.display import Display
 from recourse.resolution.model.notice import Notice
 from recourse.resolution.model.order import Order
 from recourse.resolution.model.reading import read_message
@@ -92,7 +94,20 @@ class StoredOrder:
 
     async def show(self, reader: Reader) -> OrderView:
         """The order's page as one role sees it now. Raises NoSuchOrder."""
-        return view(await self.state(), reader, self._now())
+        shown = view(await self.state(), reader, self._now())
+        return shown.model_copy(update={"display": await self.display()})
+
+    async def display(self) -> Display | None:
+        """What people call it; None where it has no name of its own."""
+        with explaining_database_errors():
+            return await read_display(self.pool, self.id)
+
+    async def set_display(self, display: Display) -> None:
+        """Change what people call it: the whole of it. Raises NoSuchOrder."""
+        with explaining_database_errors():
+            if await read_parties(self.pool, self.id) is None:
+                raise NoSuchOrder(f"There is no order {self.id}.")
+            await write_display(self.pool, self.id, display)
 
     async def actions(self, role: Reader, operator: str | None = None) -> Actions:
         """What a role can do now, with bounds and until when, and what opens later. Raises NoSuchOrder.
@@ -192,8 +207,12 @@ class StoredGroup:
         for first in range(0, len(ids), PAGE):
             page = ids[first : first + PAGE]
             with explaining_database_errors():
-                orders = await read_orders(self.pool, page)
-            views += [view(orders[order_id], reader, self._now()) for order_id in page if order_id in orders]
+                orders, displays = await read_orders(self.pool, page), await read_displays(self.pool, page)
+            views += [
+                view(orders[order_id], reader, self._now()).model_copy(update={"display": displays.get(order_id)})
+                for order_id in page
+                if order_id in orders
+            ]
         return group_view(self.id, members[0].parties, views)
 
 

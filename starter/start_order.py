@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
+from recourse.resolution.model.display import Display
 from recourse.resolution.model.fields import storable
 from recourse.resolution.model.opening_state import OpeningState
 from recourse.resolution.model.terms import Terms
@@ -38,6 +39,7 @@ class StartOrder(Frozen):
     )
     client_email: Email | None = Field(default=None, description="Where the client gets notices by mail.")
     freelancer_email: Email | None = Field(default=None, description="Where the freelancer gets notices by mail.")
+    display: Display | None = Field(default=None, description="What people call the order; it can change later.")
     state: OpeningState | None = Field(default=None, description="Where an order stands that began elsewhere.")
 
     @property

@@ -83,7 +83,14 @@ async def list_open(
             return Listed(
                 [_told(row, order, at) for row, order in shown],
                 Listing(
-                    ("order", "case", "turn", Column("at stake", right=True), "if nobody acts"),
+                    (
+                        "order",
+                        Column("title", extra=True),
+                        "case",
+                        "turn",
+                        Column("at stake", right=True),
+                        "if nobody acts",
+                    ),
                     [_cells(row, order, at) for row, order in shown],
                 ),
                 "No matching cases." if narrowed else "No case is open.",
@@ -102,6 +109,7 @@ def _cells(row: WaitingCase, order: Order | None, at: datetime) -> Sequence[Cell
     turn = row.turn + (f", {away(row.turn_until, at)}" if row.turn_until != row.due_at else "")
     return (
         f"{row.order_id} ({row.policy})",
+        (row.display and row.display.title) or "",
         toned(f"{row.stage}, {due(row.due_at, at)}", "red" if row.due_at <= at else ""),
         toned(turn, "bold" if row.turn == "operator" else ""),
         write_amount(held(order), row.currency) if order else "",

@@ -133,6 +133,7 @@ def orders_table(rows: list[ListedOrder], at: datetime) -> Listing:
     return Listing(
         (
             "order",
+            Column("title", extra=True),
             Column("policy", extra=True),
             "parties",
             Column("price", right=True),
@@ -152,6 +153,7 @@ def _cells(row: ListedOrder, at: datetime) -> Sequence[Cell]:
     late = row.next_clock_at is not None and row.next_clock_at < at - STUCK_AFTER
     return (
         row.order_id,
+        (row.display and row.display.title) or "",
         row.policy,
         f"{row.client}, {row.freelancer}",
         write_amount(row.price, row.currency),

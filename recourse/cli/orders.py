@@ -25,9 +25,11 @@ from recourse.cli.pages import (
     starting,
 )
 from recourse.cli.refusing import readable
+from recourse.cli.tables import pairs
 from recourse.cli.timeline import timeline
 from recourse.cli.typed import Int64, Money, read_money, with_amount
 from recourse.resolution.model.amounts import write_amount
+from recourse.resolution.model.display import Display
 from recourse.resolution.model.durations import parse_duration
 from recourse.resolution.model.opening_state import OpeningState
 from recourse.resolution.model.outcome import Refused
@@ -40,6 +42,7 @@ from recourse.resolution.shown.views import view
 from recourse.runtime.currencies import check_currency
 from recourse.runtime.exact_json import read_json
 from recourse.starter.reading import Orders, now
+from recourse.wording.english import as_words
 
 app = App(name="order", help="Start orders, send commands to them, see their state.")
 looking_ahead = App(name="preview", help="Show what a command would do, without sending it.")
@@ -69,6 +72,11 @@ async def start(
     destination: str | None = None,
     client_email: str | None = None,
     freelancer_email: str | None = None,
+    title: str | None = None,
+    link: str | None = None,
+    image: str | None = None,
+    client_name: str | None = None,
+    freelancer_name: str | None = None,
     ordered_at: str | None = None,
     state: Path | None = None,
     json: Json = False,
@@ -110,6 +118,16 @@ async def start(
         The client's email address, stored only in the database. Used if the worker sends mail.
     freelancer_email
         The freelancer's email address.
+    title
+        What was ordered, such as `Logo for a bakery`. Stored only in the database, as are the next four.
+    link
+        The order's page at the marketplace.
+    image
+        The address of a picture of it.
+    client_name
+        The client's name.
+    freelancer_name
+        The freelancer's name.
     ordered_at
         When it was ordered, such as `2025-03-04T11:00Z`; now, if left out.
     state
@@ -134,6 +152,9 @@ async def start(
         destination=destination,
         ordered_at=ordered_at or datetime.now(UTC).replace(microsecond=0),
     )
+    named = {"title": title, "link": link, "image": image}
+    named |= {"client_name": client_name, "freelancer_name": freelancer_name}
+    display = read_display({name: text for name, text in named.items() if text}) if any(named.values()) else None
     chosen, came = load_policy(policy), read_state_file(state) if state else None
     given: dict[Party, str | None] = {"client": client_email, "freelancer": freelancer_email}
     emails = {role: email for role, email in given.items() if email}
@@ -141,7 +162,7 @@ async def start(
         console().print(starting(terms))
     async with Recourse.connect() as recourse:
         try:
-            await recourse.start(terms, chosen, provider=provider, emails=emails, state=came)
+            await recourse.start(terms, chosen, provider=provider, emails=emails, display=display, state=came)
         except ValueError as error:
             raise Stop(f"The order cannot start: {error}.") from error
         taken_up = await recourse.order(order_id).soon_written()
@@ -161,6 +182,60 @@ async def start(
             queue = recourse.task_queue
             console().print(f"No worker has picked it up yet: run one on the task queue {queue}.")
     return DONE
+
+
+def read_display(given: Mapping[str, str]) -> Display:
+    """What people call an order, of what was typed. Raises Stop with a sentence for each option that cannot be used."""
+    try:
+        return Display.model_validate(given)
+    except ValidationError as error:
+        wrong = [f"--{where.replace('_', '-')} {why}" for where, why in unfit(error.errors()).items()]
+        raise Stop(f"The order cannot be called so: {'; '.join(wrong)}.") from error
+
+
+@app.command(name="display")
+async def change_display(
+    order_id: OrderId,
+    /,
+    *,
+    title: str | None = None,
+    link: str | None = None,
+    image: str | None = None,
+    client_name: str | None = None,
+    freelancer_name: str | None = None,
+    json: Json = False,
+) -> None:
+    """Show or change what people call an order. An empty value, such as `--title ""`, removes it.
+
+    Parameters
+    ----------
+    title
+        What was ordered, such as `Logo for a bakery`.
+    link
+        The order's page at the marketplace.
+    image
+        The address of a picture of it.
+    client_name
+        The client's name.
+    freelancer_name
+        The freelancer's name.
+    """
+    typed = {"title": title, "link": link, "image": image}
+    typed |= {"client_name": client_name, "freelancer_name": freelancer_name}
+    changes = {name: text for name, text in typed.items() if text is not None}
+    async with Orders.connect() as orders:
+        order = orders.order(order_id)
+        await order.state()
+        display = await order.display() or Display()
+        if changes:
+            known = display.model_dump() | changes
+            display = read_display({name: text for name, text in known.items() if text})
+            await order.set_display(display)
+    if json:
+        say_json(display)
+    else:
+        called = [(as_words(name), text) for name, text in display.model_dump().items()]
+        console().print(pairs(called) if called else f"Order {order_id} has no name of its own.")
 
 
 def read_state_file(file: Path) -> OpeningState:
@@ -208,8 +283,8 @@ def read_terms(
 async def show(order_id: OrderId, /, *, reader: For = "operator", zone: Zone = "UTC", json: Json = False) -> None:
     """Show the state of an order, as a role sees it."""
     async with Orders.connect() as orders:
-        order = await orders.order(order_id).state()
-    page = view(order, reader, now())
+        order, display = await orders.order(order_id).state(), await orders.order(order_id).display()
+    page = view(order, reader, now()).model_copy(update={"display": display})
     if json:
         say_json(page)
     else:

@@ -20,6 +20,7 @@ from recourse.resolution.model.order import Order
 from recourse.resolution.model.outcome import Outcome, Refused
 from recourse.resolution.model.record import Reader
 from recourse.resolution.model.terms import Terms
+from recourse.resolution.model.vocabulary import PARTIES
 from recourse.resolution.shown.looking_ahead import Actions, Ahead, Outlook, WouldBeRefused
 from recourse.resolution.shown.money_words import leg_named, leg_said, money_said
 from recourse.resolution.shown.trying import Bounds
@@ -51,6 +52,7 @@ def order_page(order: Order, page: OrderView, zone: str, reader: Reader = "opera
     currency, turn, case, ended = page.currency, page.turn, page.case, page.resolution
     lines = [
         ("order", f"{page.order_id} · {write_amount(page.price, currency)} · {page.policy}"),
+        *_called(page),
         *([("group", page.group + (f", part {page.part}" if page.part else ""))] if page.group else []),
         ("phase", f"{PHASES[page.phase]}, {as_words(page.lateness)}"),
         ("due", write_instant(page.due_at, zone)),
@@ -85,6 +87,18 @@ def _money(order: Order, page: OrderView, zone: str, reader: Reader) -> Iterator
             yield leg.leg, leg_named(leg, page.currency) + (f", {leg.reference}" if leg.reference else "")
         else:
             yield "payment", leg_said(leg, page.currency, still=order.still is not None)
+
+
+def _called(page: OrderView) -> list[tuple[str, str]]:
+    """What people call it, and what its parties are called."""
+    if page.display is None:
+        return []
+    names = [f"{name} ({party})" for party in PARTIES if (name := page.display.name_of(party))]
+    return [
+        *([("title", page.display.title)] if page.display.title else []),
+        *([("parties", ", ".join(names))] if names else []),
+        *([("link", page.display.link)] if page.display.link else []),
+    ]
 
 
 def _request(request: RequestView, currency: str, zone: str) -> str:

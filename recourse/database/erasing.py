@@ -49,7 +49,7 @@ class Erased(View):
     at: AwareDatetime = Field(description="When it was erased.")
     what: What = Field(description="What was erased.")
     whose: list[Author] = Field(description="Whose words or address went.")
-    erased: int = Field(description="How many entries, notices, addresses or orders went.")
+    erased: int = Field(description="How many entries, notices, addresses and names, or orders went.")
     reason: str = Field(description="Why, as the operator wrote it, or the key of the policy.")
     legal_basis: str = Field(description="The legal basis, as the operator wrote it.")
     erased_by: str = Field(description="The login of the database that did it.")
@@ -94,13 +94,21 @@ SELECT o.order_id, o.closed_at, o.next_clock_at, g.opening #> '{policy,keeping}'
     EXISTS (
         SELECT 1 FROM erased_orders AS e
         WHERE e.order_id = o.order_id AND e.what = 'texts' AND e.whose @> $3 AND ($4::timestamptz IS NULL OR e.at >= $4)
+    ) AND NOT EXISTS (
+        SELECT 1 FROM displays AS w WHERE w.order_id = o.order_id AND num_nonnulls(w.title, w.link, w.image) > 0
     ) AS texts_gone,
     EXISTS (
         SELECT 1 FROM erased_orders AS e
         WHERE e.order_id = o.order_id AND e.what IN ('texts', 'addresses') AND e.whose @> $3
     ) AS addresses_gone,
-    ARRAY(SELECT c.role FROM contacts AS c WHERE c.order_id = o.order_id AND c.role = ANY($3) ORDER BY c.role)
-        AS contacts,
+    ARRAY(
+        SELECT c.role FROM contacts AS c WHERE c.order_id = o.order_id AND c.role = ANY($3)
+        UNION
+        SELECT n.role FROM displays AS d
+        CROSS JOIN LATERAL (VALUES ('client', d.client_name), ('freelancer', d.freelancer_name)) AS n (role, name)
+        WHERE d.order_id = o.order_id AND n.name IS NOT NULL AND n.role = ANY($3)
+        ORDER BY 1
+    ) AS contacts,
     EXISTS (SELECT 1 FROM notices AS n WHERE n.order_id = o.order_id) AS notices
 FROM orders AS o INNER JOIN openings AS g ON g.order_id = o.order_id
 WHERE o.order_id > $1

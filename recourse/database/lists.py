@@ -12,10 +12,12 @@ from typing import Any, Literal, NamedTuple, Self
 from pydantic import AwareDatetime, Field
 
 from recourse.database.access import Database, in_pages
+from recourse.database.displays import read_displays
 from recourse.database.orders import WHOLE
 from recourse.resolution.model.data_version import NeedsNewerBuild
+from recourse.resolution.model.display import Display
 from recourse.resolution.model.order import Order, read_state
-from recourse.resolution.model.vocabulary import How, Party, Phase, SettlementStatus, Stage, View, Whose
+from recourse.resolution.model.vocabulary import How, Party, Phase, SettlementStatus, Stage, View, Whose, if_any
 
 _COLUMNS = (
     "order_id, policy, client, freelancer, currency, price, phase, due_at, turn, turn_until, next_clock, "
@@ -31,6 +33,7 @@ Place = tuple[datetime, str]
 class _Row(View):
     # A code that only a newer build knows is a text: it shall not take the whole list with it.
     order_id: str = Field(description="The order's id.")
+    display: Display | None = if_any("What people call it and its parties.")
     policy: str = Field(description="The name of the order's policy.")
     client: str = Field(description="The client's id.")
     freelancer: str = Field(description="The freelancer's id.")
@@ -128,6 +131,12 @@ class _Query:
         return [dict(row) for row in await pool.fetch(query, *self.values, limit)]
 
 
+async def _named(pool: Database, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Rows with what people call their orders."""
+    displays = await read_displays(pool, [row["order_id"] for row in rows]) if rows else {}
+    return [{**row, "display": displays.get(row["order_id"])} for row in rows]
+
+
 async def read_parties(pool: Database, order_id: str) -> Parties | None:
     """Whose order it is; None where there is no such order."""
     row = await pool.fetchrow("SELECT client, freelancer FROM orders WHERE order_id = $1", order_id)
@@ -180,7 +189,8 @@ async def list_orders(
     query.those(wanted)
     query.but_of(but_of)
     query.where("order_id > {}", after)
-    return [ListedOrder.model_construct(**row) for row in await query.page(pool, _COLUMNS, "order_id", limit)]
+    rows = await query.page(pool, _COLUMNS, "order_id", limit)
+    return [ListedOrder.model_construct(**row) for row in await _named(pool, rows)]
 
 
 async def orders_due(
@@ -204,7 +214,7 @@ async def orders_due(
     if clock == "due_at":
         query.conditions.append("closed_at IS NULL")
     rows = await query.page(pool, _COLUMNS, f"{clock}, order_id", limit)
-    return [ListedOrder.model_construct(**row) for row in rows]
+    return [ListedOrder.model_construct(**row) for row in await _named(pool, rows)]
 
 
 async def undecided_cases(
@@ -238,7 +248,7 @@ async def undecided_cases(
     query.where("policy = {}", policy)
     query.where("case_due_at <= {}", due_by)
     rows = await query.page(pool, _CASE_COLUMNS, "case_due_at, order_id", limit)
-    return [WaitingCase.model_construct(**row) for row in rows]
+    return [WaitingCase.model_construct(**row) for row in await _named(pool, rows)]
 
 
 # Each of the three by an index of its own.

@@ -150,6 +150,29 @@ async def test_an_order_from_start_to_end(environment: dict[str, str], worker: a
         assert await worker.wait() == 0
 
 
+async def test_an_order_is_called_as_somebody_types_it(
+    environment: dict[str, str], worker: asyncio.subprocess.Process
+) -> None:
+    name = f"cli-{token_hex(3)}"
+    terms = ("--client", "c-1", "--freelancer", "f-1", "--price", "100")
+    wrong = await run(environment, "order", "start", name, *terms, "--link", "market.example", "--title", "x" * 201)
+    assert wrong.status == 2
+    assert "--title may hold at most 200 characters" in wrong.error
+    assert "--link is no address such as https://market.example/orders/1002." in wrong.error
+    named = ("--title", "Logo for a bakery", "--client-name", "Ben", "--freelancer-name", "Ada")
+    assert (await run(environment, "order", "start", name, *terms, *named)).status == 0
+    page = (await run(environment, "order", "show", name)).output
+    assert re.search("title +Logo for a bakery +\n", page)
+    assert "Ben (client), Ada (freelancer)" in page
+    assert "Logo for a bakery" in (await run(environment, "orders", "list")).output
+    changed = await run(environment, "order", "display", name, "--title", "", "--link", "https://a.example/", "--json")
+    left = {"link": "https://a.example/", "client_name": "Ben", "freelancer_name": "Ada"}
+    assert (changed.status, changed.json) == (0, left)
+    assert re.search("client name +Ben", (await run(environment, "order", "display", name)).output)
+    assert (await run(environment, "order", "display", name, "--link", "nowhere")).status == 2
+    assert (await run(environment, "order", "display", "nobodys", "--title", "x")).status == 1
+
+
 async def test_a_start_that_no_worker_has_taken_up_says_so(environment: dict[str, str]) -> None:
     name = f"cli-{token_hex(3)}"
     terms = ("--client", "c-1", "--freelancer", "f-1", "--price", "100", "--payment", "pi_1", "--destination", "acct_1")

@@ -12,6 +12,7 @@ TABLES = (
     "notices",
     "deliveries",
     "contacts",
+    "displays",
     "facts",
     "uncounted",
     "changes",

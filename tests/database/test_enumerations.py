@@ -62,6 +62,7 @@ FREE = {
     "changes": {"order_id"},
     "contacts": {"order_id", "email"},
     "deliveries": {"notice_id", "last_error"},
+    "displays": {"order_id", "title", "link", "image", "client_name", "freelancer_name"},
     "erased_orders": {"order_id", "reason", "legal_basis", "erased_by"},
     "erasures": {"party", "reason", "legal_basis", "asked_by"},
     "facts": {"order_id", "policy", "client", "freelancer", "currency", "reason", "calculator"},

@@ -34,7 +34,7 @@ GROWS_ONLY = (
     "uncounted",
     "changes",
 )
-CHANGES = ("order_states", "orders", "payments", "deliveries", "contacts", "held_channels")
+CHANGES = ("order_states", "orders", "payments", "deliveries", "contacts", "displays", "held_channels")
 COMES_AND_GOES = ("untaken_reports", "reconciliations")
 RECORD_DAYS = ("record_keys", "record_heads", "record_tiles", "record_days")
 PARTY_VIEWS = ("party_orders", "party_record", "party_notices")
@@ -146,7 +146,12 @@ async def test_worker_and_backends_may_add_to_everything_and_change_only_what_ch
 
 async def test_web_servers_read_what_they_show_and_write_what_they_keep(lived: str) -> None:
     found = {name: may for name, may in (await rights(lived, "recourse_web")).items() if may}
-    assert {name for name, may in found.items() if may != {"SELECT"}} == {"contacts", "sessions", "untaken_reports"}
+    assert {name for name, may in found.items() if may != {"SELECT"}} == {
+        "contacts",
+        "displays",
+        "sessions",
+        "untaken_reports",
+    }
     assert found["contacts"] == {"INSERT", "UPDATE"}
     role = as_role(lived, "recourse_web")
     await refused(role, ["SELECT email FROM contacts", "SELECT * FROM changes", "SELECT count_facts(1)"])

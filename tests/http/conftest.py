@@ -45,6 +45,9 @@ class Caller:
         params = {"as": as_} if as_ else {}
         return await self._http.post(path, json=body, params=params, headers=given)
 
+    async def put(self, path: str, body: Any) -> httpx2.Response:
+        return await self._http.put(path, json=body, headers=self._headers)
+
     async def give(self, order_id: str, command: str, **fields: Any) -> httpx2.Response:
         return await self.post(f"/orders/{order_id}/commands/{command}", fields)
 

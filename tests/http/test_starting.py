@@ -154,3 +154,34 @@ async def test_an_order_that_began_elsewhere_comes_as_it_was(marketplace: Market
         "state.revisions",
         "state.released, refunded",
     ]
+
+
+async def test_what_people_call_an_order_is_given_at_its_start_and_changed_later(
+    marketplace: Marketplace, by: Callers
+) -> None:
+    body = {"terms": terms(marketplace), "display": {"title": "Logo for a bakery", "freelancer_name": "Ada"}}
+    assert (await by("service").post("/orders", body)).status_code == 201
+    page = f"/orders/{body['terms']['order_id']}"
+    assert (await by("client").get(page)).json()["display"] == body["display"]
+    changed = {"title": "Another logo", "link": "https://market.example/1"}
+    answer = await by("service").put(f"{page}/display", changed)
+    assert (answer.status_code, answer.json()) == (200, changed)
+    assert (await by("freelancer").get(page)).json()["display"] == changed
+    [listed] = [one for one in (await by("client").get("/orders")).json()["orders"] if one["display"] == changed]
+    assert listed["order_id"] == body["terms"]["order_id"]
+    assert (await by("service").put(f"{page}/display", {})).status_code == 200
+    assert "display" not in (await by("client").get(page)).json()
+
+
+async def test_only_the_marketplace_says_what_people_call_an_order(marketplace: Marketplace, by: Callers) -> None:
+    body = {"terms": terms(marketplace), "display": {"title": "Logo", "link": "http://market.example"}}
+    refused = await by("service").post("/orders", body)
+    why = "is no address such as https://market.example/orders/1002"
+    assert (refused.status_code, refused.json()["details"]["problems"]) == (422, {"body.display.link": why})
+    del body["display"]["link"]
+    assert (await by("service").post("/orders", body)).status_code == 201
+    page = f"/orders/{body['terms']['order_id']}/display"
+    assert (await by("client").put(page, {"title": "Mine"})).status_code == 403
+    assert (await by("operator").put(page, {"title": "Mine"})).status_code == 403
+    assert (await by("service").put(page, {"title": " "})).status_code == 422
+    assert (await by("service").put("/orders/nobodys/display", {"title": "x"})).status_code == 404

@@ -14,6 +14,7 @@ from starlette.responses import Response
 from recourse.database.erasing import Erased
 from recourse.resolution.model.amounts import write_amount
 from recourse.resolution.model.command import Actor
+from recourse.resolution.model.display import Display
 from recourse.resolution.model.order import Opening, Order
 from recourse.resolution.model.record import Export, ExportedEntry, Reader
 from recourse.resolution.shown.looking_ahead import WouldBeRefused
@@ -149,6 +150,9 @@ class _ToldOrder(StoredOrder):
     async def erased(self) -> list[Erased]:
         return []
 
+    async def display(self) -> Display:
+        return Display(title="Logo", client_name="Ben")
+
     async def entries(self, order: Order, reader: Reader, *, before: int | None, limit: int) -> list[ExportedEntry]:
         document = exported(order, await self.engine.record(), reader)
         return list(Export.model_validate(document).entries)[-limit:]
@@ -191,7 +195,7 @@ class _Looking(Play):
         self._look_at(where, lambda: render(request, "order.html", **page, done=False))
         actor = Actor(role=reader, id=holder)
         currency, phase = self.story.terms.currency, page["order"].phase
-        visit = actions.Visit(request, self.site, known, order_id, reader, actor, currency, phase)
+        visit = actions.Visit(request, self.site, known, order_id, reader, actor, page["called"], currency, phase)
         for form in page["forms"]:
             if (form.key, repr(form)) not in self.seen:
                 self.seen.add((form.key, repr(form)))

@@ -14,6 +14,7 @@ from recourse.cli.timeline import timeline
 from recourse.database.erasing import set_hold
 from recourse.database.orders import write_contacts
 from recourse.errors import NoSuchOrder
+from recourse.resolution.model.display import Display
 from recourse.resolution.model.notice import Notice
 from recourse.resolution.model.record import Export, Reader, verify
 from recourse.starter.doctor import Doctor
@@ -302,3 +303,25 @@ async def test_of_a_record_that_somebody_changed_nothing_is_erased_and_its_histo
     assert "QcommentQ" in await database(pool)
     assert "QcommentQ" in await temporal(telling.client, [order_id])
     assert await pool.fetchval("SELECT count(*) FROM erased_orders") == 0
+
+
+async def test_what_people_call_an_order_is_shown_and_erased_with_the_person(telling: Marketplace, pool: Any) -> None:
+    order_id = await telling.order(changes=FREE)
+    order = telling.recourse.order(order_id)
+    assert await order.soon_written()
+    await order.set_display(Display(title="QtitleQ", client_name="QbenQ", freelancer_name="QadaQ"))
+    exported = "".join([piece async for piece in export_party(telling.recourse, "client", "c-1")])
+    assert "QtitleQ" in exported
+    assert "QbenQ" in exported
+    done = await all_of(Privacy(telling.recourse).erase("client", "c-1", others_too=False, **WHY))
+    assert {(piece.what, piece.left) for piece in done} == {("contacts", None), ("texts", "open")}
+    assert await order.display() == Display(title="QtitleQ", freelancer_name="QadaQ")
+    assert (await telling.by("freelancer", order_id, "request", kind="cancel", comment="Sorry.")).applied
+    assert (await telling.by("client", order_id, "accept")).applied
+    await over(telling, order_id)
+    assert await all_of(Privacy(telling.recourse).sweep())
+    assert await order.display() == Display(freelancer_name="QadaQ")
+    # A title that comes later does not stay because others are gone.
+    await order.set_display(Display(title="QlateQ"))
+    await all_of(Privacy(telling.recourse).erase("client", "c-1", others_too=False, **WHY))
+    assert await order.display() is None

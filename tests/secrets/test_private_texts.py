@@ -12,8 +12,10 @@ from temporalio.api.common.v1 import Payload
 from temporalio.api.enums.v1 import EventType
 
 from recourse.cli.timeline import timeline
+from recourse.database.displays import write_display
 from recourse.database.lists import list_orders
 from recourse.database.orders import read_notices, write_contacts
+from recourse.resolution.model.display import Display
 from recourse.resolution.model.record import Export, Reader
 from recourse.runtime.encryption import Encryption
 from tests.outcomes import code
@@ -27,6 +29,8 @@ FEEDBACK, TOO_LATE, NOT_HIS = "QFEEDBACKQ", "QLATEQ", "QHISQ"
 ACCOUNTS = {"payment": "QPAYMENTQ", "destination": "QDESTINATIONQ"}
 PRIVATE = (NOTE, REFUSED_NOTE, GARBLED_NOTE, FEEDBACK, TOO_LATE, NOT_HIS, *ACCOUNTS.values())
 PUBLIC = "said to the other side"
+# What people call an order is in no record, no history and no log.
+CALLED, CALLED_IN = "QCALLEDQ", {"list", "client's view", "freelancer's view"}
 PARTIES: tuple[Reader, ...] = ("client", "freelancer")
 # Who wrote a review may read it again in the record; a note to the operators is not given back even to its author.
 OWN: dict[Reader, tuple[str, ...]] = {"client": (FEEDBACK, TOO_LATE), "freelancer": (NOT_HIS,)}
@@ -38,6 +42,8 @@ async def opened(marketplace: Marketplace, policy: str) -> str:
     order_id = marketplace.terms().order_id
     emails = {"client": "c@home.test", "freelancer": "f@home.test"}
     await write_contacts(marketplace.recourse.pool, order_id, emails)
+    display = Display(title=CALLED, client_name=f"{CALLED} Ben", freelancer_name=f"{CALLED} Ada")
+    await write_display(marketplace.recourse.pool, order_id, display)
     return await marketplace.order(policy, order_id=order_id, **ACCOUNTS)
 
 
@@ -137,11 +143,14 @@ async def rows_for(pool: Any, order_id: str, party: Reader) -> AsyncIterator[str
 def leaks(found: Found) -> Iterator[str]:
     """Where which private text stands that may not."""
     where, content, allowed = found
-    if isinstance(content, bytes):
-        text = content.decode(errors="replace")
-    else:
-        text = content if isinstance(content, str) else json.dumps(content, default=str)
+    text = as_text(content)
     yield from (f"{private} in {where}" for private in PRIVATE if private in text and private not in allowed)
+
+
+def as_text(content: Any) -> str:
+    if isinstance(content, bytes):
+        return content.decode(errors="replace")
+    return content if isinstance(content, str) else json.dumps(content, default=str)
 
 
 async def test_what_is_for_operators_leaves_the_house_on_no_path(
@@ -167,6 +176,7 @@ async def test_what_is_for_operators_leaves_the_house_on_no_path(
     found.append(("the worker's output", log.read_bytes(), ()))
 
     assert [leak for one in found for leak in leaks(one)] == []
+    assert {where for where, content, _ in found if CALLED in as_text(content)} == CALLED_IN
     # The search would find them: operators read them all, and what may be read is read in the same places.
     assert [private for private in PRIVATE if private not in for_operators] == []
     assert any(PUBLIC in body.decode() for body in world.webhooks)

@@ -317,6 +317,6 @@ KEEPING = (
     _kept("texts", "What people wrote in an order, and the history of its workflow,"),
     _kept("addresses", "The addresses of evidence"),
     _kept("notices", "The notices of an order"),
-    _kept("contacts", "The email addresses of the parties"),
+    _kept("contacts", "The email addresses and names of the parties"),
     _kept("orders", "Orders, with their records and ledgers,"),
 )

@@ -259,7 +259,9 @@ class Keeping(Frozen):
     texts: DurationOrNever = Field(default=None, description="How long the words of an order are kept, in all places.")
     addresses: DurationOrNever = Field(default=None, description="How long the addresses of evidence are kept.")
     notices: DurationOrNever = Field(default=None, description="How long the notices are kept.")
-    contacts: DurationOrNever = Field(default=None, description="How long the parties' email addresses are kept.")
+    contacts: DurationOrNever = Field(
+        default=None, description="How long the parties' email addresses and names are kept."
+    )
     orders: DurationOrNever = Field(default=None, description="How long anything of the order is kept.")
 
 

@@ -5,6 +5,7 @@ from typing import Literal
 
 from pydantic import AwareDatetime, Field
 
+from recourse.resolution.model.display import Display
 from recourse.resolution.model.dispute import Case, Offers
 from recourse.resolution.model.lateness import lateness
 from recourse.resolution.model.money import Money, balances
@@ -122,6 +123,7 @@ class OrderView(View):
     """An order as one role sees it now."""
 
     order_id: str = Field(description="The order's id.")
+    display: Display | None = if_any("What people call it and its parties.")
     policy: str = Field(description="The name of the order's policy.")
     client: str = Field(description="The client's id.")
     freelancer: str = Field(description="The freelancer's id.")

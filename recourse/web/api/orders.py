@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Query, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 
 from recourse.database.lists import Wanted, list_orders
+from recourse.resolution.model.display import Display
 from recourse.resolution.model.notice import Notice
 from recourse.resolution.model.record import Export
 from recourse.resolution.model.vocabulary import PARTIES
@@ -17,7 +18,7 @@ from recourse.resolution.shown.views import OrderView
 from recourse.runtime.currencies import UnusableCurrency
 from recourse.runtime.names import workflow_id
 from recourse.starter.start_order import StartOrder
-from recourse.web.access import Caller, OrderId, TheOperator, TheReader, TheSite, answers, service_only
+from recourse.web.access import Caller, OrderId, TheOperator, TheReader, TheSite, answers, parties_of, service_only
 from recourse.web.api.bodies import TokenRoute
 from recourse.web.api.shapes import OrderList, Started
 from recourse.web.patience import patient
@@ -55,7 +56,9 @@ async def start_order(site: TheSite, body: StartOrder, response: Response) -> St
         raise malformed(**{"terms.ordered_at": "lies in the future"})
     async with patient(site.patience):
         try:
-            await site.recourse.start(terms, policy, provider=body.provider, emails=body.emails, state=body.state)
+            await site.recourse.start(
+                terms, policy, provider=body.provider, emails=body.emails, display=body.display, state=body.state
+            )
         except UnusableCurrency as error:
             raise malformed(**{"terms.currency": str(error)}) from error
     can_be_read = await site.recourse.order(terms.order_id).soon_written()
@@ -85,6 +88,14 @@ async def list_them(
 async def show_order(site: TheSite, order_id: OrderId, reader: TheReader) -> OrderView:
     """Where an order stands, as the caller's role sees it."""
     return await site.recourse.order(order_id).show(reader)
+
+
+@router.put("/orders/{order_id}/display", dependencies=[Depends(service_only)], responses=answers(403, 404, 413, 422))
+async def set_display(site: TheSite, order_id: OrderId, body: Display) -> Display:
+    """Change what people call an order and its parties: the whole of it. What is left out is no more."""
+    await parties_of(site, order_id)
+    await site.recourse.order(order_id).set_display(body)
+    return body
 
 
 @router.get("/orders/{order_id}/actions", responses=answers(403, 404, 422))

@@ -17,6 +17,7 @@ from starlette.responses import Response
 from recourse.database.orders import read_answer
 from recourse.errors import OrderNotRunning
 from recourse.resolution.model.command import Actor
+from recourse.resolution.model.display import order_name
 from recourse.resolution.model.outcome import Applied, Refused
 from recourse.resolution.model.record import Reader
 from recourse.resolution.model.vocabulary import Phase
@@ -59,7 +60,7 @@ class Visit:
     order_id: str
     reader: Reader
     actor: Actor
-
+    called: str
     currency: str
     phase: Phase
 
@@ -91,7 +92,7 @@ class Visit:
     def show(self, form: Form, typed: Typed, wrong: Mapping[str, str], status: int = 200, notice: str = "") -> Response:
         """The form, with what was typed and what is wrong with it."""
         said = {"form": form, "typed": typed, "wrong": wrong, "notice": notice}
-        return render(self.request, "form.html", status, **said, place="orders", named="Order", id=self.order_id)
+        return render(self.request, "form.html", status, **said, place="orders", called=self.called, id=self.order_id)
 
 
 def _command(key: str) -> tuple[str, str]:
@@ -107,7 +108,8 @@ async def _visit(request: Request) -> Visit:
     reader = await the_reader(site, known.bearer, order_id)
     order = await site.recourse.order(order_id).state()
     actor = await the_actor(site, known.bearer, order_id)
-    return Visit(request, site, known, order_id, reader, actor, order.terms.currency, order.phase)
+    called = order_name(order_id, await site.recourse.order(order_id).display(), reader)
+    return Visit(request, site, known, order_id, reader, actor, called, order.terms.currency, order.phase)
 
 
 async def ask(request: Request) -> Response:
@@ -202,6 +204,7 @@ def _preview(
         unanswered=status == 503,
         stands_still=stands_still,
         order_id=visit.order_id,
+        called=visit.called,
         currency=visit.currency,
     )
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -94,7 +95,17 @@ class _Protected:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def marked(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], *self._headers]
+                pictures = scope.get("state", {}).get("pictures", ())
+                message["headers"] = [*message["headers"], *_with(pictures, self._headers)]
             await send(message)
 
         await self._app(scope, receive, marked)
+
+
+def _with(pictures: Sequence[str], headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """The headers of a page that shows these pictures: the browser fetches them, and nothing else from elsewhere."""
+    if not pictures:
+        return headers
+    origins = " ".join(sorted({"{0.scheme}://{0.netloc}".format(urlsplit(picture)) for picture in pictures}))
+    ours, theirs = b"img-src 'self'", f"img-src 'self' {origins}".encode()
+    return [(name, value.replace(ours, theirs)) for name, value in headers]

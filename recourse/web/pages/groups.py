@@ -276,4 +276,4 @@ def _preview(
 
 
 def _place(visit: _Visit) -> dict[str, str]:
-    return {"place": "groups", "named": "Group", "id": visit.group}
+    return {"place": "groups", "called": f"Group {visit.group}", "id": visit.group}

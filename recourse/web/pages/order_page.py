@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from recourse.resolution.model.command import Actor
+from recourse.resolution.model.display import order_name
 from recourse.resolution.model.order import Order
 from recourse.resolution.model.record import ExportedEntry, Reader
 from recourse.resolution.model.vocabulary import PARTIES
@@ -63,9 +64,11 @@ async def said(
     stored, now = site.recourse.order(order_id), site.now()
     order = await stored.state()
     entries = await stored.entries(order, reader, before=before, limit=ENTRIES)
-    seen, final_at = view(order, reader, now), _final_at(order)
+    display, final_at = await stored.display(), _final_at(order)
+    seen = view(order, reader, now).model_copy(update={"display": display})
     return {
         "order": seen,
+        "called": order_name(order_id, display, reader),
         "reader": reader,
         "headline": headline(seen, reader, decided=final_at is not None, own_ruling=_ruled(order, known)),
         "final_at": final_at,

@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from recourse.resolution.model.amounts import write_amount
+from recourse.resolution.model.display import order_name
 from recourse.resolution.model.durations import parse_duration
 from recourse.resolution.model.fields import visible
 from recourse.resolution.model.instants import in_zone
@@ -99,6 +100,7 @@ environment.globals |= {
     "static": _address,
     "left": left,
     "longer": longer,
+    "order_name": order_name,
     "texts": texts,
     "word": word,
     "leg_named": leg_named,
@@ -126,6 +128,7 @@ def render(request: Request, template: str, /, status: int = 200, **said: Any) -
     """One page."""
     site = site_of(request)
     known: Session | None = session(request)
+    request.state.pictures = list[str]()
     chosen = zone_of(request)
     text = environment.get_template(template).render(
         base=request.scope["root_path"],
@@ -133,6 +136,7 @@ def render(request: Request, template: str, /, status: int = 200, **said: Any) -
         chosen_zone=chosen,
         zone=chosen or "UTC",
         now=site.now(),
+        show_picture=request.state.pictures.append,
         **said,
     )
     return HTMLResponse(text, status)
