@@ -64,6 +64,12 @@ def test_a_debt_that_was_collected_by_a_reversal_leaves_the_payout_paid(fake: Fa
     assert provider.find(asked) == reference
 
 
+def test_a_dispute_may_be_under_review_from_the_start(fake: FakeStripe, provider: Stripe) -> None:
+    dispute = fake.dispute(paid(fake, provider), status="under_review")
+
+    assert {report.event_id for report in reports(fake, provider)} == {f"{dispute}.chargeback_opened"}
+
+
 @pytest.mark.parametrize("outcome", ["won", "lost"])
 def test_a_dispute_opens_and_closes_a_chargeback(fake: FakeStripe, provider: Stripe, outcome: str) -> None:
     dispute = fake.dispute(paid(fake, provider), 5_000)

@@ -8,10 +8,11 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Any
 
-from stripe import IdempotencyError, Refund, RequestsClient, StripeClient, StripeError, Transfer
-from stripe.params import PaymentIntentRetrieveParams, TransferCreateParams
+from stripe import Refund, RequestsClient, StripeClient, StripeError, Transfer
+from stripe.params import PaymentIntentRetrieveParams, RefundCreateParams, TransferCreateParams
 
 from recourse.ports import CannotPay, Movement, PaymentLeg, PaymentReport, PaymentToCheck
 from recourse.providers.stripe.amounts import from_stripe, to_stripe
@@ -48,18 +49,13 @@ class Stripe:
     def pay(self, leg: PaymentLeg) -> str | None:
         """Refund, or transfer; the fee stays where it is, so its reference is that of the payment."""
         with _judging(leg.key, leg.amount, leg.currency, payment=leg.payment, destination=leg.destination):
-            try:
-                match leg.name:
-                    case "refund":
-                        return self._refund(leg)
-                    case "payout":
-                        return self._transfer(leg)
-                    case _:
-                        return leg.payment
-            except IdempotencyError:
-                if found := self.find(leg):
-                    return found
-                raise
+            match leg.name:
+                case "refund":
+                    return self._refund(leg)
+                case "payout":
+                    return self._transfer(leg)
+                case _:
+                    return leg.payment
 
     def find(self, leg: PaymentLeg) -> str | None:
         """The refund or transfer under the leg's key, unless it has failed or come back."""
@@ -71,7 +67,8 @@ class Stripe:
                     made = self._transfers(leg, self._charge(leg))
                 case _:
                     return None
-            return _under_its_key(made, leg)
+            known = _under_its_key(made, leg)
+            return None if known is None or has_failed(known) else str(known["id"])
 
     def check(self, payment: PaymentToCheck) -> None:
         """See that the money is there and can go on to the freelancer; note the order in the payment intent."""
@@ -97,7 +94,7 @@ class Stripe:
                 {"created": {"gte": begin}, "limit": _PAGE, "expand": ["data.payment_intent"]}
             )
             transfers = self._stripe.transfers.list({"created": {"gte": begin}, "limit": _PAGE})
-            for made in (*_all(refunds), *_all(transfers)):
+            for made in chain(_all(refunds), _all(transfers)):
                 if movement := _movement(made):
                     yield movement
 
@@ -108,26 +105,22 @@ class Stripe:
     def _refund(self, leg: PaymentLeg) -> str:
         if not leg.payment:
             raise CannotPay("The terms name no payment, so there is nothing to refund.")
-        intent, amount = leg.payment, to_stripe(leg.amount, leg.currency)
-        made = self._once(
-            leg,
-            lambda key: self._stripe.refunds.create(
-                {"payment_intent": intent, "amount": amount, "metadata": _marks_of(leg)}, {"idempotency_key": key}
-            ),
-            self._stripe.refunds.retrieve,
-        )
-        if has_failed(made):
-            why = made.get("failure_reason") or made["status"]
-            raise CannotPay(f"The refund {made['id']} has failed at Stripe: {why}.")
-        return str(made["id"])
+        if known := _under_its_key(self._refunds(leg), leg):
+            return _paid(known)
+        params: RefundCreateParams = {
+            "payment_intent": leg.payment,
+            "amount": to_stripe(leg.amount, leg.currency),
+            "metadata": _marks_of(leg),
+        }
+        return _paid(self._once(leg, lambda key: self._stripe.refunds.create(params, {"idempotency_key": key})))
 
     def _transfer(self, leg: PaymentLeg) -> str:
         if not leg.destination:
             raise CannotPay("The terms name no destination, so there is no account to pay to.")
         charge = self._charge(leg)
         made_before = [*self._transfers(leg, charge)]
-        if found := _under_its_key(made_before, leg):
-            return found
+        if known := _under_its_key(made_before, leg):
+            return _paid(known)
         params: TransferCreateParams = {
             "amount": to_stripe(leg.amount, leg.currency),
             "currency": leg.currency.lower(),
@@ -139,31 +132,19 @@ class Stripe:
         if charge and _left_of(charge, made_before) >= params["amount"]:
             # Then the transfer need not wait until the payment is in the platform's balance.
             params["source_transaction"] = charge["id"]
-        made = self._once(
-            leg,
-            lambda key: self._stripe.transfers.create(params, {"idempotency_key": key}),
-            self._stripe.transfers.retrieve,
-        )
-        if has_failed(made):
-            raise CannotPay(f"The transfer {made['id']} has been reversed at Stripe.")
-        return str(made["id"])
+        return _paid(self._once(leg, lambda key: self._stripe.transfers.create(params, {"idempotency_key": key})))
 
-    def _once(
-        self, leg: PaymentLeg, create: Callable[[str], Refund | Transfer], read: Callable[[str], Refund | Transfer]
-    ) -> Thing:
+    def _once(self, leg: PaymentLeg, create: Callable[[str], Refund | Transfer]) -> Thing:
         """Create it under the leg's key; where Stripe repeats that its balance was too low, under the present one."""
         now = int(time.time() // _AGAIN)
         # Under the key of the former period, too, so that two calls at its end are one.
         for key, last in ((leg.key, False), (f"{leg.key}~{now - 1}", False), (f"{leg.key}~{now}", True)):
             try:
-                made = create(key)
+                return create(key).to_dict()
             except StripeError as error:
-                if last or not (meaning_of(error).unmoved and _repeated(error.headers)):
+                repeated = error.headers is not None and error.headers.get("Idempotent-Replayed") == "true"
+                if last or not (repeated and meaning_of(error).unmoved):
                     raise
-            else:
-                repeated = made.last_response is not None and _repeated(made.last_response.headers)
-                # A repeated answer says how it was then, and it may have failed since.
-                return (read(made.id) if repeated else made).to_dict()
         raise AssertionError(leg.key)
 
     def _charge(self, leg: PaymentLeg) -> Thing | None:
@@ -209,16 +190,22 @@ def _check_intent(intent: Thing, payment: PaymentToCheck) -> None:
         raise CannotPay(f"{name} has {there} left; the order needs {needed}.")
 
 
-def _under_its_key(made: Iterable[Thing], leg: PaymentLeg) -> str | None:
-    """The reference of what moved under the leg's key. Raises CannotPay where that was another amount."""
-    found = next((each for each in made if marks(each).get(KEY) == leg.key and not has_failed(each)), None)
-    if found is None:
-        return None
-    if found["amount"] != to_stripe(leg.amount, leg.currency):
-        there = write_amount(from_stripe(found["amount"], found["currency"]), str(found["currency"]).upper())
+def _under_its_key(made: Iterable[Thing], leg: PaymentLeg) -> Thing | None:
+    """What was made under the leg's key. Raises CannotPay where that was another amount."""
+    known = next((each for each in made if marks(each).get(KEY) == leg.key), None)
+    if known and known["amount"] != to_stripe(leg.amount, leg.currency):
+        there = write_amount(from_stripe(known["amount"], known["currency"]), str(known["currency"]).upper())
         asked = write_amount(leg.amount, leg.currency)
-        raise CannotPay(f"Under the key {leg.key} Stripe has moved {there} ({found['id']}), not {asked}.")
-    return str(found["id"])
+        raise CannotPay(f"Under the key {leg.key} Stripe has moved {there} ({known['id']}), not {asked}.")
+    return known
+
+
+def _paid(made: Thing) -> str:
+    """The reference of a refund or transfer. Raises CannotPay where it has failed: its key never moves money again."""
+    if has_failed(made):
+        why = "reversed" if made["object"] == "transfer" else made.get("failure_reason") or made["status"]
+        raise CannotPay(f"The {made['object']} {made['id']} has failed at Stripe: {why}.")
+    return str(made["id"])
 
 
 def _left_of(charge: Thing, transfers: Iterable[Thing]) -> int:
@@ -255,10 +242,6 @@ def _group(leg: PaymentLeg, charge: Thing | None) -> str:
 
 def _marks_of(leg: PaymentLeg) -> dict[str, str]:
     return {ORDER: leg.order_id, LEG: leg.leg, KEY: leg.key}
-
-
-def _repeated(headers: Mapping[str, str] | None) -> bool:
-    return (headers or {}).get("Idempotent-Replayed") == "true"
 
 
 @contextmanager
