@@ -2,7 +2,8 @@
 
 import asyncio
 import gc
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -19,6 +20,7 @@ from temporalio.worker import Worker, WorkerDeploymentConfig
 
 from recourse.activities.arrivals import read_arrivals
 from recourse.activities.believing import BelievesWorkers, checked
+from recourse.activities.channels import load_channels
 from recourse.activities.contract import (
     DELIVER_NOTICES,
     FIND_ANSWER,
@@ -31,7 +33,7 @@ from recourse.activities.contract import (
 from recourse.activities.mail import MailChannel
 from recourse.activities.notifying import Channel, Notifying
 from recourse.activities.paying import Paying
-from recourse.activities.providers import PaymentProvider
+from recourse.activities.providers import PaymentProvider, load_providers
 from recourse.activities.reading_zones import read_offsets
 from recourse.activities.recording import Recording
 from recourse.activities.webhook import WebhookChannel
@@ -40,12 +42,15 @@ from recourse.database.pool import AWAY
 from recourse.policies.calculators import register_installed_calculators
 from recourse.running import connected_for_work, how_workflows_run
 from recourse.runtime.actors import Actors
+from recourse.runtime.database_connection import database, fit_for_work
 from recourse.runtime.health import Health
 from recourse.runtime.keys import read_secrets
 from recourse.runtime.metrics import Counts
 from recourse.runtime.proofs import Proofs
-from recourse.runtime.settings import Settings
+from recourse.runtime.search_attributes import register_search_attributes
+from recourse.runtime.settings import Settings, read_settings
 from recourse.runtime.stopping import until_stopped
+from recourse.runtime.temporal_connection import connect
 from recourse.workflows.order import WORKFLOWS
 
 # How long one order may keep its worker's thread before its task counts as hung. The SDK's 2 seconds are too few to
@@ -133,13 +138,13 @@ def make_worker(
 
 
 def channels_of(settings: Settings) -> list[Channel]:
-    """The configured ways to reach receivers."""
+    """The configured ways to reach receivers. Raises BadChannel."""
     channels: list[Channel] = []
     if settings.webhook_url:
         channels.append(WebhookChannel(settings.webhook_url, read_secrets(settings.webhook_secret)))
     if settings.smtp_url:
         channels.append(MailChannel(settings.smtp_url, settings.mail_from, settings.operator_email))
-    return channels
+    return [*channels, *load_channels(settings.notice_channels)]
 
 
 def freeze_startup_objects() -> None:
@@ -162,6 +167,55 @@ async def keep_counting(pool: Any) -> None:
         await asyncio.sleep(COUNTS_EVERY)
 
 
+@asynccontextmanager
+async def serving_orders(
+    client: Client,
+    pool: Any,
+    settings: Settings,
+    channels: Sequence[Channel],
+    providers: Mapping[str, PaymentProvider] | None = None,
+) -> AsyncIterator[Worker]:
+    """A worker as the settings say, with all that goes with it, for as long as the block runs."""
+    counting = asyncio.create_task(keep_counting(pool))
+    try:
+        async with make_worker(
+            client,
+            pool,
+            task_queue=settings.task_queue,
+            channels=channels,
+            refuse_plain=settings.payloads_plain == "refuse",
+            providers=providers,
+            graceful_shutdown_timeout=LAST_ORDERS,
+            deployment_config=version_of(settings.deployment, settings.build_id),
+            actors=Actors(settings.actor_ring) if settings.actor_ring else None,
+            proofs=Proofs(settings.worker_ring) if settings.worker_ring else None,
+        ) as worker:
+            yield worker
+    finally:
+        counting.cancel()
+        for channel in channels:
+            await channel.close()
+
+
+@asynccontextmanager
+async def orders_worker(settings: Settings | None = None) -> AsyncIterator[Worker]:
+    """What `recourse worker` runs, for as long as the block runs; `settings` are those of the environment.
+
+    It has connections of its own, to the servers that the environment names, and takes no signals: end the block, and
+    it stops cleanly. Run your own workflows and activities in a worker of your own, on another task queue. Raises
+    BadSettings, DatabaseUnreachable, TemporalUnreachable, and BadInput where an extension cannot be used.
+    """
+    settings = settings or read_settings()
+    channels, providers = channels_of(settings), load_providers(settings.payment_providers)
+    async with database(settings) as pool:
+        if excess := await fit_for_work(pool, "app"):
+            structlog.get_logger("recourse.worker").warning("the database login has too many rights", detail=excess)
+        client = await connect()
+        await register_search_attributes(client)
+        async with serving_orders(client, pool, settings, channels, providers) as worker:
+            yield worker
+
+
 async def run_worker(
     client: Client,
     pool: Any,
@@ -176,23 +230,11 @@ async def run_worker(
         health.unsafe.append(BELIEVES_ANYBODY)
         log.warning(BELIEVES_ANYBODY)
     channels = channels_of(settings)
-    counting = asyncio.create_task(keep_counting(pool))
     try:
         async with (
             until_stopped() as stop,
             asyncio.timeout(None) as limit,
-            make_worker(
-                client,
-                pool,
-                task_queue=settings.task_queue,
-                channels=channels,
-                refuse_plain=settings.payloads_plain == "refuse",
-                providers=providers,
-                graceful_shutdown_timeout=LAST_ORDERS,
-                deployment_config=version_of(settings.deployment, settings.build_id),
-                actors=Actors(settings.actor_ring) if settings.actor_ring else None,
-                proofs=Proofs(settings.worker_ring) if settings.worker_ring else None,
-            ),
+            serving_orders(client, pool, settings, channels, providers),
         ):
             log.info(
                 "working",
@@ -210,8 +252,4 @@ async def run_worker(
             limit.reschedule(asyncio.get_running_loop().time() + STOPPED_WITHIN.total_seconds())
     except TimeoutError:
         log.warning("the SDK did not stop in time")
-    finally:
-        counting.cancel()
-        for channel in channels:
-            await channel.close()
     log.info("stopped")

@@ -1,4 +1,4 @@
-"""Calls of a payment provider: so many at once, each in its time. One provider that hangs holds up no other."""
+"""Calls of an extension, such as a payment provider: so many at once, each in its time. None holds up another."""
 
 import asyncio
 import inspect
@@ -8,7 +8,8 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
-from recourse.activities.providers import PaymentProvider, TryLater, limits_of
+from recourse.activities.extensions import limits_of
+from recourse.activities.providers import TryLater
 from recourse.database.payments import PaymentLeg
 
 # So many more of a provider's calls may wait for their turn; the others come again. So a provider that hangs holds a
@@ -19,9 +20,9 @@ LEAST = 3.0  # seconds
 
 
 class Calls:
-    """The calls of one provider by one process. `unended` has the keys of payments whose calls have not ended."""
+    """The calls of one extension by one process. `unended` has the keys of payments whose calls have not ended."""
 
-    def __init__(self, name: str, provider: PaymentProvider) -> None:
+    def __init__(self, name: str, provider: Any) -> None:
         self.provider = provider
         self.unended: set[str] = set()
         self._name = name
@@ -78,7 +79,7 @@ class Calls:
             ends = min(loop.time() + self._seconds, until)
             if inspect.iscoroutinefunction(method):
                 return await answer(asyncio.ensure_future(method(argument)))
-            made = await answer(_in_thread(method, argument, f"payment-{self._name}"))
+            made = await answer(_in_thread(method, argument, f"call-{self._name}"))
             return await answer(asyncio.ensure_future(made)) if inspect.isawaitable(made) else made
         finally:
             let_go()

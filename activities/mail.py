@@ -10,8 +10,8 @@ from uuid import NAMESPACE_URL, uuid5
 
 import aiosmtplib
 
+from recourse.activities.extensions import NotDelivered
 from recourse.activities.letters import letter, subject
-from recourse.activities.webhook import NotDelivered
 from recourse.resolution.model.notice import Notice, Receiver
 from recourse.runtime.addresses import read_address
 from recourse.runtime.urls import read_url

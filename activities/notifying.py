@@ -11,7 +11,7 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from recourse.activities.contract import DELIVER_NOTICES
-from recourse.activities.webhook import NotDelivered
+from recourse.activities.extensions import NotDelivered
 from recourse.resolution.model.notice import Notice, Receiver, read_notice
 from recourse.runtime.metrics import Counts
 

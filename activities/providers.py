@@ -1,19 +1,16 @@
 """The port to a payment provider: what an adapter implements, and what it says (docs/payments.md)."""
 
-import importlib
 from collections.abc import Awaitable, Mapping
 from typing import Any, Literal, Protocol, runtime_checkable
 
 from pydantic import AwareDatetime, Field
 
+from recourse.activities.extensions import load_named
 from recourse.database.payments import PaymentLeg
 from recourse.errors import BadInput
 from recourse.resolution.model.vocabulary import Frozen
 
 BUILT_IN = "ledger"
-CALLS = 16  # at once, unless the provider says otherwise
-SECONDS = 10.0  # for a call, unless the provider says otherwise
-LONGEST = 20.0  # seconds that a provider may ask for: an order waits half a minute for an answer
 
 
 class CannotPay(Exception):
@@ -103,47 +100,6 @@ class PaymentProvider(Protocol):
         """
 
 
-def limits_of(provider: PaymentProvider) -> tuple[int, float]:
-    """How many of its calls may run at once, and how many seconds each may take. Raises BadProvider."""
-    calls, seconds = getattr(provider, "concurrency", CALLS), getattr(provider, "timeout", SECONDS)
-    named = type(provider).__name__
-    if type(calls) is not int or calls < 1:
-        raise BadProvider(f"{named}.concurrency is {calls!r}, and must be a whole number from 1.")
-    if type(seconds) not in (int, float) or not 0 < seconds <= LONGEST:
-        raise BadProvider(f"{named}.timeout is {seconds!r}, and must be a number of seconds, {LONGEST:g} at most.")
-    return calls, float(seconds)
-
-
 def load_providers(text: str) -> dict[str, PaymentProvider]:
-    """The providers that `RECOURSE_PAYMENT_PROVIDERS` names, as `name=package.module:factory`, separated by blanks.
-
-    Each factory is called once, without arguments, and returns a `PaymentProvider`. Its module must be installed where
-    the worker runs. Raises BadProvider.
-    """
-    providers: dict[str, PaymentProvider] = {}
-    for entry in text.split():
-        name, _, path = entry.partition("=")
-        if not name or not path:
-            raise BadProvider(f"{entry!r} is not of the form name=package.module:factory.")
-        if name == BUILT_IN or name in providers:
-            why = "is the built-in escrow ledger" if name == BUILT_IN else "is there twice"
-            raise BadProvider(f"{entry!r}: the name {name!r} {why}; take another.")
-        providers[name] = _load(entry, path)
-    return providers
-
-
-def _load(entry: str, path: str) -> PaymentProvider:
-    module, _, attribute = path.partition(":")
-    try:
-        factory = getattr(importlib.import_module(module), attribute)
-        made = factory()
-    # Whatever a foreign module does, the worker's operator reads which one it was.
-    except Exception as error:
-        raise BadProvider(f"{entry!r} cannot be loaded: {type(error).__name__}: {error}") from error
-    if not isinstance(made, PaymentProvider):
-        raise BadProvider(f"{entry!r}: {attribute}() returned {type(made).__name__}, which has no method `pay`.")
-    try:
-        limits_of(made)
-    except BadProvider as error:
-        raise BadProvider(f"{entry!r}: {error}") from error
-    return made
+    """The providers that `RECOURSE_PAYMENT_PROVIDERS` names, as `name=package.module:factory`. Raises BadProvider."""
+    return load_named(text, "pay", {BUILT_IN: "is the built-in escrow ledger"}, BadProvider)

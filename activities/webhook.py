@@ -11,6 +11,7 @@ import httpx2
 from pydantic_core import to_json
 from standardwebhooks.webhooks import EmptyWebhookSecretError, Webhook, WebhookVerificationError
 
+from recourse.activities.extensions import NotDelivered
 from recourse.errors import BadInput
 from recourse.resolution.model.data_version import dump_stored
 from recourse.resolution.model.notice import Notice, NoticeData, Receiver, WebhookBody
@@ -23,18 +24,6 @@ LONGEST_WAIT = timedelta(hours=1)
 SKIMMED = 64 * 1024
 # Of the schemas in docs/schemas that notices keep to, and all other messages as well.
 SCHEMA_VERSION = "v2"
-
-
-class NotDelivered(Exception):
-    """The receiver did not take the notice.
-
-    The text says why and names no address, so that it may go to logs and into Temporal. `answer` is what the receiver
-    said, for the database alone. `wait`: it wants nothing before that; `gone`: it wants nothing any more.
-    """
-
-    def __init__(self, why: str, answer: str = "", *, wait: timedelta | None = None, gone: bool = False) -> None:
-        super().__init__(why)
-        self.answer, self.wait, self.gone = answer, wait, gone
 
 
 class BadSignature(BadInput):

@@ -1,8 +1,8 @@
 """Durable order cancellation and dispute resolution for freelance marketplaces, on Temporal and PostgreSQL.
 
 A backend starts orders and gives their commands through `Recourse`. `recourse.ports` has what an extension implements,
-`recourse.webhooks` what a receiver of notices needs, `recourse.testing` fixtures for tests. Other modules may change
-with any version.
+`recourse.webhooks` what a receiver of notices needs, `recourse.embedding` the worker for a process of your own,
+`recourse.testing` fixtures for tests. Other modules may change with any version.
 """
 
 from importlib import import_module

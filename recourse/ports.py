@@ -1,5 +1,7 @@
-"""What an extension implements: a payment provider, a calculator of scores, or a signer of records."""
+"""What an extension implements: a payment provider, a notice channel, a calculator of scores, a signer of records."""
 
+from recourse.activities.channels import NoticeChannel, in_words
+from recourse.activities.extensions import NotDelivered
 from recourse.activities.providers import (
     BadSignature,
     CannotPay,
@@ -10,6 +12,7 @@ from recourse.activities.providers import (
     TryLater,
 )
 from recourse.database.payments import PaymentLeg
+from recourse.resolution.model.notice import Notice
 from recourse.resolution.shown.scores import Calculator, Tally
 from recourse.runtime.signing import RecordSigner
 
@@ -18,6 +21,9 @@ __all__ = [
     "Calculator",
     "CannotPay",
     "Movement",
+    "NotDelivered",
+    "Notice",
+    "NoticeChannel",
     "PaymentLeg",
     "PaymentProvider",
     "PaymentReport",
@@ -25,4 +31,5 @@ __all__ = [
     "RecordSigner",
     "Tally",
     "TryLater",
+    "in_words",
 ]

@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import Mapping
 
 from recourse.activities.calling import Calls
-from recourse.activities.providers import LONGEST, CannotPay, PaymentProvider, PaymentToCheck, load_providers
+from recourse.activities.extensions import LONGEST
+from recourse.activities.providers import CannotPay, PaymentProvider, PaymentToCheck, load_providers
 from recourse.errors import PaymentMissing, ProviderUnreachable
 from recourse.resolution.model.fields import excerpt, visible
 from recourse.resolution.model.terms import Terms

@@ -134,6 +134,14 @@ class Settings(BaseSettings):
         ),
         _PAGES,
     ] = ""
+    notice_channels: Annotated[
+        str,
+        Field(
+            validation_alias="RECOURSE_NOTICE_CHANNELS",
+            description="Your own [notice channels](extending.md#a-notice-channel): `name=package.module:factory`, "
+            "separated by spaces. Each gets every notice, in addition to mail and webhooks.",
+        ),
+    ] = ""
     payment_providers: Annotated[
         str,
         Field(
@@ -141,6 +149,14 @@ class Settings(BaseSettings):
             description="Your payment providers: `name=package.module:factory`, separated by spaces. An order names "
             "the provider that executes its settlements. Workers need it; where orders are started, it has their "
             "money checked, and a web server takes the providers' events. See [payments.md](payments.md).",
+        ),
+    ] = ""
+    # Read by `recourse.wording` itself, when the first module that uses a text is imported.
+    wording: Annotated[
+        str,
+        Field(
+            validation_alias="RECOURSE_WORDING",
+            description="The path of a file with [texts of your own](extending.md#texts) in place of ours.",
         ),
     ] = ""
     record_signer: Annotated[

@@ -11,9 +11,10 @@ from typing import Any, Literal
 
 import httpx2
 
+from recourse.activities.extensions import NotDelivered
 from recourse.activities.mail import MailChannel
 from recourse.activities.notifying import Channel
-from recourse.activities.webhook import NotDelivered, WebhookChannel
+from recourse.activities.webhook import WebhookChannel
 from recourse.resolution.model.notice import Notice, Receiver
 from recourse.runtime.addresses import read_address
 

@@ -89,7 +89,7 @@ async def test_while_a_thread_hangs_nobody_asks_for_the_same_payment(pool: Any) 
         await pay(asked)
     assert bank.calls == ["pay refund"]
     # It does not hold up the end of the process.
-    assert [thread.daemon for thread in threading.enumerate() if thread.name == "payment-bank"] == [True]
+    assert [thread.daemon for thread in threading.enumerate() if thread.name == "call-bank"] == [True]
     bank.answers.set()
     while True:
         try:

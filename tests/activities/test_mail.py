@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from recourse.activities.extensions import NotDelivered
 from recourse.activities.letters import letter
 from recourse.activities.mail import MailChannel
-from recourse.activities.webhook import NotDelivered
 from recourse.resolution.model.notice import Notice
 from recourse.runtime.addresses import read_address
 from tests.activities.conftest import NOW, Written

@@ -245,7 +245,7 @@ async def test_a_provider_runs_in_a_thread_and_may_say_that_it_can_never_pay(poo
         answer = await pay()
     assert answer == LegAnswer(status="blocked", reason="No account\\u0000 for refund.")
     assert provider.thread is not None
-    assert provider.thread.startswith("payment")
+    assert provider.thread.startswith("call-bank")
 
 
 class Forgetful(Bank):

@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
-from recourse.activities.webhook import BadSignature, NotDelivered, WebhookChannel, _wait, verify_webhook
+from recourse.activities.extensions import NotDelivered
+from recourse.activities.webhook import BadSignature, WebhookChannel, _wait, verify_webhook
 from recourse.runtime.keys import read_secrets
 from tests.activities.conftest import Written
 from tests.activities.receivers import HANG_UP, HttpReceiver

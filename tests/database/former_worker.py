@@ -18,8 +18,8 @@ from typing import Any
 
 import asyncpg
 
+from recourse.activities.extensions import NotDelivered
 from recourse.activities.notifying import Notifying
-from recourse.activities.webhook import NotDelivered
 from recourse.database.migrate import migrate, migrations
 from recourse.database.orders import read_answer
 from recourse.database.pool import connect

@@ -23,7 +23,6 @@ from recourse.resolution.model.vocabulary import (
     Stage,
 )
 
-CHANNEL = Literal["webhook", "mail"]
 LISTS: dict[str, Any] = {
     "orders.phase": Phase,
     "orders.how": How,
@@ -46,8 +45,6 @@ LISTS: dict[str, Any] = {
     "notices.receiver": Receiver,
     "payments.leg": LegName,
     "payments.status": LegStatus,
-    "deliveries.channel": CHANNEL,
-    "held_channels.channel": CHANNEL,
     "contacts.role": Party,
     "rights.kind": Literal["TABLE", "FUNCTION", "SCHEMA"],
     "erasures.role": Party,
@@ -61,12 +58,12 @@ FREE = {
     "answers": {"order_id", "sender", "command_id"},
     "changes": {"order_id"},
     "contacts": {"order_id", "email"},
-    "deliveries": {"notice_id", "last_error"},
+    "deliveries": {"notice_id", "channel", "last_error"},
     "displays": {"order_id", "title", "link", "image", "client_name", "freelancer_name"},
     "erased_orders": {"order_id", "reason", "legal_basis", "erased_by"},
     "erasures": {"party", "reason", "legal_basis", "asked_by"},
     "facts": {"order_id", "policy", "client", "freelancer", "currency", "reason", "calculator"},
-    "held_channels": {"address"},
+    "held_channels": {"channel", "address"},
     "ledger_entries": {"order_id"},
     "legal_holds": {"order_id", "party", "reason", "set_by", "lifted_by"},
     "migrations": {"name", "checksum"},

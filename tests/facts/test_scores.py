@@ -1,7 +1,9 @@
 """Scores are counted by calculators that a policy names and a marketplace can bring along."""
 
+import re
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recourse.policies import load_policy
+from recourse.policies import calculators, load_policy
 from recourse.resolution.model.facts import Facts, facts
 from recourse.resolution.model.order import Order, open_order
 from recourse.resolution.model.policy import PolicyError
@@ -96,6 +98,9 @@ async def test_what_counts_towards_the_mark_is_forgotten_after_the_policys_time(
     assert histories([fact], "c-2", "f-1", policy, fact.closed_at).client == History()
 
 
+ROOT = Path(__file__).resolve().parents[2]
+
+
 @pytest.fixture
 def bring_along() -> Iterator[Any]:
     """Registers calculators for one test."""
@@ -110,7 +115,12 @@ def on_time(one: Facts) -> Tally:
 
 
 async def test_a_marketplace_can_bring_its_own_calculator(bring_along: Any) -> None:
-    bring_along(Calculator("on_time", counts=on_time, confidential=False))
+    page = (ROOT / "docs" / "extending.md").read_text(encoding="utf-8")
+    example = re.search(r"```python\n(from recourse\.ports import Calculator.*?)```", page, re.DOTALL)
+    assert example
+    made: dict[str, Any] = {}
+    exec(example[1], made)
+    bring_along(made["ON_TIME"])
     order = (await played("s12a-completed-order-is-closed")).order
     changed = load_policy("resolution_center", {"scores.calculator": "on_time"})
     order = order.model_copy(update={"opening": order.opening.model_copy(update={"policy": changed})})
@@ -125,6 +135,28 @@ async def test_a_calculator_is_confidential_unless_it_says_otherwise(bring_along
     order = order.model_copy(update={"opening": order.opening.model_copy(update={"policy": changed})})
     assert view(order, "operator", order.decided_at).scores == {"freelancer": {"on_time": 100.0}}
     assert view(order, "freelancer", order.decided_at).scores == {}
+
+
+@pytest.mark.parametrize("counts", [lambda facts: 1 / 0, lambda facts: Tally(good=-1), lambda facts: None])
+async def test_one_that_fails_on_a_real_order_shows_no_score_and_counts_nothing(bring_along: Any, counts: Any) -> None:
+    bring_along(Calculator("on_time", counts=counts, confidential=False))
+    order = (await played("s12a-completed-order-is-closed")).order
+    changed = load_policy("resolution_center", {"scores.calculator": "on_time"})
+    order = order.model_copy(update={"opening": order.opening.model_copy(update={"policy": changed})})
+    assert view(order, "client", order.decided_at).scores == {"freelancer": {"on_time": None}}
+    fact = facts(order)
+    assert fact
+    assert histories([fact], "c-1", "f-1", changed, fact.closed_at).freelancer == History()
+
+
+def test_one_that_hangs_is_refused_when_it_is_registered(monkeypatch: pytest.MonkeyPatch) -> None:
+    over = threading.Event()
+    monkeypatch.setattr(calculators, "PATIENCE", 0.05)
+    try:
+        with pytest.raises(ValueError, match=r"it did not score two orders within 0\.05 seconds"):
+            calculators._try(Calculator("slow", counts=lambda one: Tally(counted=over.wait())))
+    finally:
+        over.set()
 
 
 def test_two_calculators_cannot_share_a_name(bring_along: Any) -> None:
@@ -167,6 +199,10 @@ def test_an_installed_package_brings_its_calculator_along(tmp_path: Path) -> Non
         ("my_shop:NOTHING", "has no attribute 'NOTHING'"),
         ("no_such_shop:ON_TIME", "No module named 'no_such_shop'"),
         ("my_shop:Tally", "not a recourse.ports.Calculator"),
+        ("my_shop:RAISES", "float division by zero"),
+        ("my_shop:NONSENSE", "`counts` returned 'good': give whole numbers, good and bad within counted"),
+        ("my_shop:TOO_MUCH", "Tally(good=2, bad=0, counted=1): give whole numbers"),
+        ("my_shop:NO_NUMBER", "`score` returned 'high': give a number, or None"),
         ("my_shop:TAKEN", "there is a score calculator 'job_success' already"),
     ],
 )
@@ -182,7 +218,11 @@ def with_package(folder: Path, value: str) -> Any:
     (folder / "my_shop.py").write_text(
         "from recourse.resolution.shown.scores import Calculator, Tally\n"
         "ON_TIME = Calculator('on_time', counts=lambda facts: Tally(good=facts.completed, counted=1))\n"
-        "TAKEN = Calculator('job_success', counts=ON_TIME.counts)\n",
+        "TAKEN = Calculator('job_success', counts=ON_TIME.counts)\n"
+        "RAISES = Calculator('on_time', counts=lambda facts: Tally(good=1.0 / 0.0))\n"
+        "NONSENSE = Calculator('on_time', counts=lambda facts: 'good')\n"
+        "TOO_MUCH = Calculator('on_time', counts=lambda facts: Tally(good=2, counted=1))\n"
+        "NO_NUMBER = Calculator('on_time', counts=ON_TIME.counts, score=lambda tally: 'high')\n",
         encoding="utf-8",
     )
     about = folder / "my_shop-1.dist-info"

@@ -24,6 +24,7 @@ NAMES = [
 ALLOWED = {
     "bisect",
     "collections",
+    "contextlib",
     "copy",
     "dataclasses",
     "datetime",
@@ -35,6 +36,7 @@ ALLOWED = {
     "importlib",
     "io",
     "json",
+    "math",
     "pydantic",
     "re",
     "recourse",

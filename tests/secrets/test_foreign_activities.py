@@ -24,7 +24,7 @@ from temporalio.worker import (
     WorkflowOutboundInterceptor,
 )
 
-from recourse.activities.webhook import NotDelivered
+from recourse.activities.extensions import NotDelivered
 from recourse.database.payments import PaymentLeg
 from recourse.errors import Unanswered
 from recourse.resolution.model.notice import Notice, Receiver

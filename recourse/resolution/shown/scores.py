@@ -1,10 +1,12 @@
 """Scores and marks: calculators over the facts of closed orders, replaceable by policy (rules, 8)."""
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from fractions import Fraction
 from functools import partial
+from math import isfinite
 
 from recourse.resolution.model.facts import Facts, facts
 from recourse.resolution.model.money import round_half_up
@@ -72,7 +74,17 @@ class Calculator:
 
     def of(self, closed: Iterable[Facts], history: History = _NOTHING_BEFORE) -> float | None:
         """The score of a freelancer with these closed orders, and `history` before them."""
-        return self.score(sum((self.counts(one) for one in closed), start=self.behind(history)))
+        return self.score(sum((self.counted(one) for one in closed), start=self.behind(history)))
+
+    def counted(self, one: Facts) -> Tally:
+        """What one closed order adds. Raises ValueError where that is no tally of whole numbers."""
+        tally = self.counts(one)
+        numbers = (tally.good, tally.bad, tally.counted) if isinstance(tally, Tally) else ()
+        # True counts as 1.
+        whole = bool(numbers) and all(isinstance(number, int) and number >= 0 for number in numbers)
+        if not whole or tally.good + tally.bad > tally.counted:
+            raise ValueError(f"`counts` returned {tally!r}: give whole numbers, good and bad within counted")
+        return tally
 
 
 def _completion(one: Facts) -> Tally:
@@ -120,8 +132,27 @@ def scores(order: Order, *, confidential: bool = True) -> dict[Party, dict[str, 
     if name == "none" or (not confidential and (calculator is None or calculator.confidential)):
         return {}
     fact = facts(order)
-    score = calculator.of([fact] if fact else [], order.terms.history.freelancer) if calculator else None
-    return {"freelancer": {name: score}}
+    return {"freelancer": {name: _score(calculator, fact, order.terms.history.freelancer)}}
+
+
+def _score(calculator: Calculator | None, fact: Facts | None, history: History) -> float | None:
+    """A score; None where the calculator is missing, raises, or returns no number: no order may stop for it."""
+    if calculator is None:
+        return None
+    try:
+        score = calculator.of([fact] if fact else [], history)
+    except Exception:  # noqa: BLE001 - whatever a foreign calculator does
+        return None
+    return score if isinstance(score, int | float) and isfinite(score) else None
+
+
+def _sum(calculator: Calculator, closed: Iterable[Facts]) -> Tally:
+    """What these orders add; one that the calculator cannot count adds nothing."""
+    total = Tally()
+    for one in closed:
+        with suppress(Exception):
+            total += calculator.counted(one)
+    return total
 
 
 def marks(order: Order) -> dict[Party, list[str]]:
@@ -154,9 +185,9 @@ def histories(
     if calculator:
         own = [one for one in known if one.freelancer == freelancer and one.calculator == calculator.name]
         if total is None:
-            tally = sum((calculator.counts(one) for one in own if one.closed_at <= at), start=Tally())
+            tally = _sum(calculator, (one for one in own if one.closed_at <= at))
         else:
-            tally = total - sum((calculator.counts(one) for one in own if one.closed_at > at), start=Tally())
+            tally = total - _sum(calculator, (one for one in own if one.closed_at > at))
     within = policy.flags.repeat_canceler.within
     return Histories(
         client=History(canceled_recently=_recently(known, "client", client, at, within)),
