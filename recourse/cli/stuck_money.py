@@ -10,7 +10,7 @@ from recourse.cli.deciding import By, decide
 from recourse.cli.lists import Listed, Watch, keep_saying
 from recourse.cli.output import After, Json, OrderId, Yes, more
 from recourse.cli.tables import Cell, Column, Listing, toned
-from recourse.cli.times import away
+from recourse.cli.times import due
 from recourse.cli.typed import Limit
 from recourse.database.lists import orders_with_stuck_money, read_orders
 from recourse.resolution.model.amounts import write_amount
@@ -43,13 +43,13 @@ async def list_stuck(*, after: After = "", limit: Limit = 50, watch: Watch = Fal
 
 
 def _cells(one: StuckMoney, at: datetime) -> Sequence[Cell]:
-    due = f"; answer the bank {away(one.respond_by, at)}" if one.respond_by else ""
+    answer = f"; answer to the bank {due(one.respond_by, at)}" if one.respond_by else ""
     why = one.reason or one.reference
     return (
         one.order_id,
         f"{one.leg}, to {paid_to(one.leg)}" if one.leg else "-",
         write_amount(one.amount, one.currency),
-        toned(STUCK[one.status] + (f": {why}" if why else "") + due, "red"),
+        toned(STUCK[one.status] + (f": {why}" if why else "") + answer, "red"),
         f"{one.client}, {one.freelancer}",
     )
 

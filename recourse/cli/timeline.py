@@ -14,13 +14,15 @@ from recourse.resolution.model.entry import WORDS_FOR_OPERATORS, EntryContent, O
 from recourse.resolution.model.events import Event, OrderCanceled, RequestCountered, ResolutionChanged
 from recourse.resolution.model.fields import visible
 from recourse.resolution.model.instants import write_instant
-from recourse.resolution.model.payment_events import ChargebackOpened, LegPaid, MoneyMoved
+from recourse.resolution.model.payment_events import ChargebackOpened, LegPaid, LegReturned, MoneyMoved
 from recourse.resolution.model.record import Export, ExportedEntry
 from recourse.resolution.model.step import RecordEntry
 from recourse.resolution.model.zones import read_zone
 from recourse.wording.english import as_words
 
 _TONES = {"refused": "yellow", "order_canceled": "red", "completed": "green", "money_moved": "green"}
+# What a command is about, of its fields.
+_NAMED = ("event", "kind", "leg", "reason", "outcome", "visibility", "rating")
 # What a reader wants of each event, in addition to its name.
 _TOLD = ("status", "because", "how", "outcome", "due_at", "answer_due_at")
 
@@ -60,7 +62,7 @@ def _row(entry: ExportedEntry | RecordEntry, currency: str | None, zone: str) ->
 
 def _what(content: EntryContent, currency: str | None) -> Text:
     fields = dict(content.fields)
-    parts = [str(fields.pop(name)) for name in ("kind", "reason", "outcome", "visibility", "rating") if name in fields]
+    parts = [str(fields.pop(name)) for name in _NAMED if name in fields]
     if "amount" in fields:
         parts.append(_amount(fields.pop("amount"), currency))
     said = [fields.pop(name) for name in ("comment", "explanation", "text", "title") if name in fields]
@@ -72,6 +74,8 @@ def _what(content: EntryContent, currency: str | None) -> Text:
     for name in WORDS_FOR_OPERATORS:
         if note := (content.private or {}).get(name):
             text.append_text(_text(f"\nfor operators only: “{note}”", "italic dim"))
+    if reference := (content.private or {}).get("reference"):
+        text.append_text(_text(f"\nreference {reference}", "dim"))
     return text
 
 
@@ -108,6 +112,9 @@ def _money(content: EntryContent, currency: str | None) -> Text:
     ]
     lines += [
         f"{event.leg} +{_amount(event.amount, currency)}" for event in content.events if isinstance(event, LegPaid)
+    ]
+    lines += [
+        f"{event.leg} -{_amount(event.amount, currency)}" for event in content.events if isinstance(event, LegReturned)
     ]
     lines += [
         f"contested +{_amount(event.amount, currency)}"

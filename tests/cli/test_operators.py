@@ -108,18 +108,26 @@ async def test_stuck_money_is_found_seen_and_paid_again_or_noted(
     assert (await run(environment, "money", "list")).error == "No money is stuck.\n"
     terms = ("--client", "c-1", "--freelancer", "f-1", "--price", "100")
     assert (await run(environment, "order", "start", name, *terms)).status == 0
+    while (await run(environment, "order", "show", name)).status:
+        pass  # the worker has yet to take it up
     assert (await run(environment, "order", "deliver", name, "--as", "freelancer")).status == 0
     assert (await run(environment, "order", "complete", name, "--as", "client")).status == 0
     temporal = await connect(target_host=environment["TEMPORAL_ADDRESS"])
     handle = Recourse(temporal, pool, task_queue=environment["RECOURSE_TASK_QUEUE"]).order(name)
     for leg in ("1.payout", "1.fee"):
-        message = {"actor": {"role": "system", "id": "provider"}, "event": "returned", "leg": leg}
+        message = {"actor": {"role": "system", "id": "provider"}, "event": "returned", "leg": leg, "reference": "re_8"}
         assert (await handle.send("payment_event", message)).applied
 
     listed = await run(environment, "money", "list")
     assert f"{name}\t1.payout, to the freelancer\t80.00 USD\tcame back\tc-1, f-1" in listed.output
     for reader, sees in (("operator", "80.00 USD to the freelancer: came back"), ("freelancer", "from your bank")):
         assert sees in (await run(environment, "order", "show", name, "--for", reader)).output
+
+    for reader, operator in (("operator", True), ("freelancer", False)):
+        told = (await run(environment, "order", "timeline", name, "--for", reader)).output
+        assert "payment event returned, 1.payout" in told
+        assert "1.payout -80.00 USD" in told
+        assert ("reference re_8" in told) is operator
 
     again = ("money", "retry-payment", name, "--as", "operator:op-1", "--leg", "1.payout")
     status, output = await answered(environment, "n", *again)

@@ -9,11 +9,15 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
+from recourse.cli.finding import orders_table
 from recourse.cli.lists import Listed, keep_saying, pause, say_list
 from recourse.cli.output import Stop, complain, console, say_json
 from recourse.cli.tables import Column, Listing, pairs
+from recourse.database.lists import ListedOrder
 from recourse.errors import DatabaseUnreachable
 from recourse.resolution.model.fields import visible
+from recourse.resolution.shown.summary import summary
+from tests.rules.given import Given
 
 HIDING = "a\u202eb\u009bc\u2066d\ufeffe\x1b[2J\u00ad"
 SHOWN = r"a\u202eb\u009bc\u2066d\ufeffe\u001b[2J\u00ad"
@@ -137,3 +141,15 @@ async def test_only_a_person_watches_a_list() -> None:
 
 def test_a_list_that_is_slow_to_read_is_read_rarely() -> None:
     assert [pause(took) for took in (0.01, 1.0, 10.0)] == [2.0, 9.0, 90.0]
+
+
+def test_orders_with_their_parties_and_prices_fit_80_columns() -> None:
+    given = Given(order_id="o-104233", client="c-58213", freelancer="f-9170")
+    given.client("request", kind="cancel", comment="We stop here.")
+    columns = {"order_id": "o-104233", "display": None, **summary(given.order).model_dump()}
+    row = ListedOrder.model_construct(**{name: columns[name] for name in ListedOrder.model_fields})
+    said = on_a_terminal(orders_table([row], given.now), 80, no_color=True, color_system=None)
+    names, line, *rows = said.splitlines()
+    assert set(line) == {"─"}
+    assert "parties" in names
+    assert all(word in " ".join(rows) for word in ("o-104233", "c-58213", "f-9170", "100.00 USD", "freelancer, in"))

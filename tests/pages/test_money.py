@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from tests.activities.conftest import NOW as NOW
+from recourse.database.displays import write_display
+from recourse.resolution.model.display import Display
 from tests.activities.conftest import Written
 from tests.pages.conftest import Visitors
 
@@ -46,6 +47,7 @@ async def test_an_operator_sees_a_stuck_payment_first_and_what_making_it_again_l
     operator = await visitor("operator")
     await operator.open(f"orders/{order_id}")
     assert "A payment is stuck" in operator.words
+    assert "Reference re_81" in operator.words
     assert "80.00 USD to the freelancer: came back 1.payout" in operator.words
     assert "25.50 USD to the marketplace: done 1.fee" in operator.words
     await operator.open(f"orders/{order_id}/retry-payment")
@@ -83,9 +85,11 @@ async def test_operators_have_a_list_of_the_money_that_is_stuck_but_in_their_own
     assert "No money is stuck." in operator.words
     await returned(pool, "m-1")
     await contested(pool, "m-2")
+    await write_display(pool, "m-2", Display(title="Logo for a bakery", client_name="Ada"))
     for somebody, sees in ((operator, True), (party, False)):
         await somebody.open("money")
-        assert ("Came back 80.00 USD To the freelancer 1.payout c-1 f-1" in somebody.words) is sees
+        assert ("80.00 USD Came back To the freelancer 1.payout c-1 f-1" in somebody.words) is sees
+        assert ("m-2 Logo for a bakery 40.00 USD" in somebody.words) is sees
         assert ("dp_77 Answer the bank by Sat 20 Mar 2027, 00:00 UTC" in somebody.words) is sees
     client = await visitor("client", "c-1")
     assert (await client.open("money")).status_code == 403
@@ -98,3 +102,43 @@ async def test_the_list_of_a_partys_orders_says_with_whom_and_for_how_much(pool:
         somebody = await visitor(role, name)
         await somebody.open("orders")
         assert f"Order {order_id} 100.00 USD {other}" in somebody.words
+
+
+async def test_what_the_freelancer_owes_is_not_in_the_clients_story(pool: Any, visitor: Visitors) -> None:
+    written = await Written(pool, order_id="m-debt", changes={"money.chargeback_loss": "freelancer"}).open()
+    await written.by("freelancer", "deliver")
+    await written.by("client", "complete")
+    await written.by("system", "payment_event", event="chargeback_opened", amount=10_550)
+    await written.by("system", "payment_event", event="chargeback_closed", outcome="lost")
+    freelancer, client = await visitor("freelancer", "f-1"), await visitor("client", "c-1")
+    await freelancer.open(f"orders/{written.order_id}")
+    assert "You owe the marketplace for it." in freelancer.words
+    await client.open(f"orders/{written.order_id}")
+    assert "The client's bank took the money for good" in client.words
+    assert " owe" not in client.words
+
+
+async def test_what_is_asked_while_an_order_stands_still_is_said(pool: Any, visitor: Visitors) -> None:
+    written = await Written(pool, order_id="m-still").open()
+    await written.by("client", "request", kind="cancel", comment="We stop here.")
+    await written.by("system", "payment_event", event="chargeback_opened", amount=4_000)
+    freelancer = await visitor("freelancer", "f-1")
+    await freelancer.open(f"orders/{written.order_id}")
+    assert "no money moves. The client asks to cancel the order." in freelancer.words
+
+
+async def test_a_group_says_which_of_its_orders_have_trouble_with_money(pool: Any, visitor: Visitors) -> None:
+    disputed = await Written(pool, order_id="m-g1", group="m-g", part=1).open()
+    stuck = await Written(pool, order_id="m-g2", group="m-g", part=2).open()
+    held = await Written(pool, order_id="m-g3", group="m-g", part=3).open()
+    await disputed.by("system", "payment_event", event="chargeback_opened", amount=4_000)
+    await stuck.by("freelancer", "deliver")
+    await stuck.by("client", "complete")
+    await stuck.by("system", "payment_event", event="returned", leg="1.payout")
+    await held.by("operator", "hold", explanation="We look into it.")
+    operator = await visitor("operator")
+    await operator.open("groups/m-g")
+    assert "Client c-1 , freelancer f-1" in operator.words
+    for said in ("In progress Payment disputed", "Completed Payment stuck", "In progress On hold"):
+        assert said in operator.words
+    assert "Taken by the bank 40.00 USD" in operator.words

@@ -297,7 +297,7 @@ def test_people_read_where_it_came_from_and_who_asked_what() -> None:
     [shown_entry] = timeline(record.entries, "freelancer", "USD")
     assert (shown_entry.who, shown_entry.headline) == ("The marketplace", "Brought the order here")
     assert shown_entry.details[:2] == (
-        "It began elsewhere and came here as in progress.",
+        "It began elsewhere. When it came here, it was in progress.",
         "The client asks to cancel the order.",
     )
     assert shown_entry.quotes == (("", "We stopped."),)

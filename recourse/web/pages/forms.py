@@ -249,7 +249,8 @@ def _form(order: Order, role: Reader, name: str, action: Action) -> Form:
 
 def _leg(order: Order, action: Action) -> Field:
     known = {leg.leg: leg_named(leg, order.terms.currency) for leg in payments(order, "operator")}
-    return one_of("leg", "Payment", {leg: known[leg] for leg in action.legs or ()}, required=True)
+    stuck = {leg: known[leg] for leg in action.legs or ()}
+    return one_of("leg", "Payment", stuck, required=True, usual=next(iter(stuck)) if len(stuck) == 1 else "")
 
 
 def _ruling(order: Order, action: Action) -> Iterator[Field]:

@@ -35,12 +35,14 @@ def headline(view: OrderView, reader: Reader, *, decided: bool = False, own_ruli
     yours = view.turn.who == reader or (view.turn.who == "both" and reader in PARTIES)
     if view.hold:
         text = "No time runs out and no money moves meanwhile. Then the order goes on with the time that was left."
-        return Headline("This order is on hold", text, yours, view.hold.until, "The hold ends by itself on")
+        return Headline(
+            "This order is on hold", text + _also(request, reader), yours, view.hold.until, "The hold ends by itself on"
+        )
     if view.chargeback and view.chargeback.status == "open":
         whose = "Your" if reader == "client" else "The client's"
         text = f"{whose} bank disputes the payment. Until it decides, no time runs out and no money moves."
         due = view.chargeback.respond_by if reader == "operator" else None
-        return Headline("The payment is disputed", text, False, due, "Answer the bank by")
+        return Headline("The payment is disputed", text + _also(request, reader), False, due, "Answer the bank by")
     if request and request.status == "open":
         return _asked(request, reader, yours)
     if decided and view.closed_at:
@@ -55,6 +57,11 @@ def headline(view: OrderView, reader: Reader, *, decided: bool = False, own_ruli
         return _closed(view, reader)
     title, text, deadline = _working(view.phase, reader)
     return Headline("Decided: the order goes on" if decided else title, text, yours, until, deadline)
+
+
+def _also(request: RequestView | None, reader: Reader) -> str:
+    """What is asked meanwhile."""
+    return f" {_asked(request, reader, request.asked == reader).text}" if request and request.status == "open" else ""
 
 
 def _asked(request: RequestView, reader: Reader, yours: bool) -> Headline:

@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from starlette.requests import Request
 from starlette.responses import Response
 
+from recourse.database.displays import read_displays
 from recourse.database.lists import (
     Wanted,
     list_orders,
@@ -123,4 +124,5 @@ async def money(request: Request) -> Response:
         for one in stuck_money(order)
     ]
     following = urlencode({"after": ids[-1]}) if len(ids) == PAGE else None
-    return render(request, "money.html", rows=rows, following=following)
+    displays = await read_displays(site.recourse.pool, [row.order_id for row in rows])
+    return render(request, "money.html", rows=rows, displays=displays, following=following)

@@ -128,7 +128,7 @@ def timeline(entries: Sequence[ExportedEntry], reader: Reader, currency: str) ->
         if content is not None:
             opened = [event for event in _events(content) if isinstance(event, RequestOpened)]
             kind = opened[-1].kind if opened else kind
-            shown.append(_entry(entry.number, content, reader, _Details(currency, kind)))
+            shown.append(_entry(entry.number, content, reader, _Details(reader, currency, kind)))
     return shown
 
 
@@ -234,12 +234,15 @@ def _quotes(fields: Mapping[str, Any], private: Mapping[str, Any]) -> Iterator[t
     for name in WORDS_FOR_OPERATORS:
         if private.get(name):
             yield "For operators only", str(private[name])
+    if private.get("reference"):
+        yield "Reference", str(private["reference"])
 
 
 @dataclass(frozen=True)
 class _Details:
     """`kind` is that of the latest request: counter-offers do not name it."""
 
+    reader: Reader
     currency: str
     kind: RequestKind
 
@@ -307,8 +310,9 @@ class _Details:
                 lowered = write_amount(event.from_payouts, self.currency)
                 less = f", but for {lowered} of the freelancer's payouts" if event.from_payouts else ""
                 yield f"{lost} of it was not the client's any more; the marketplace bears that{less}."
-            case DebtRecorded():
-                yield "The freelancer owes the marketplace for it."
+            case DebtRecorded() if self.reader != "client":
+                owes = "You owe" if self.reader == "freelancer" else "The freelancer owes"
+                yield f"{owes} the marketplace for it."
             case LegBlocked():
                 yield f"The payment provider cannot pay {self._paid(event)}."
             case FeedbackLeft():
@@ -322,7 +326,7 @@ class _Details:
         return f"{write_amount(event.amount, self.currency)} to {paid_to(event.leg)}"
 
     def _imported(self, state: OpeningState) -> Iterator[str]:
-        yield f"It began elsewhere and came here as {PHASES[state.phase]}."
+        yield f"It began elsewhere. When it came here, it was {PHASES[state.phase]}."
         if state.request:
             yield f"The {state.request.by} asks {_ASKS[state.request.kind]}."
 
