@@ -96,7 +96,7 @@ class Books:
     def take(self, dispute: Thing) -> None:
         """The money goes, unless the bank only asks."""
         if not dispute["status"].startswith("warning"):
-            self.things[dispute["charge"]]["disputed"] = True
+            self.things[dispute["charge"]] |= {"disputed": True, "_decided": False}
             self._add(dispute["currency"], -dispute["amount"])
             self._report("charge.dispute.funds_withdrawn", dispute)
 
@@ -107,8 +107,8 @@ class Books:
         before, known["status"] = known["status"], status
         if before.startswith("warning"):
             self.take(known)
-        if status == "lost":
-            charge["_lost"] = charge.get("_lost", 0) + known["amount"]
+        # What the bank left of it can be refunded.
+        charge["_decided"] = status in ("won", "lost")
         if status == "won":
             charge["disputed"] = False
             self._add(known["currency"], known["amount"])
@@ -170,11 +170,11 @@ class Books:
     def post_refunds(self, given: Thing) -> Thing:
         intent = self.get(given["payment_intent"], "payment_intent", "payment_intent")
         charge = self.things[intent["latest_charge"]]
-        left = charge["amount"] - charge["amount_refunded"] - charge.get("_lost", 0)
+        left = charge["amount"] - charge["amount_refunded"]
         amount = int(given.get("amount", left))
         if charge.get("_expired"):
             raise Refusal(400, f"Charge {charge['id']} can no longer be refunded.", "charge_not_refundable")
-        if charge["disputed"] and not charge.get("_lost"):
+        if charge["disputed"] and not charge.get("_decided"):
             raise Refusal(
                 400, f"Charge {charge['id']} has been charged back; cannot issue a refund.", "charge_disputed"
             )

@@ -117,7 +117,8 @@ def meaning_of(error: StripeError) -> Meaning:
 def judged(error: StripeError, names: Mapping[str, Any]) -> CannotPay | TryLater:
     """What to raise in its place; `names` are those that the sentences use."""
     meaning = meaning_of(error)
-    reason = f"{meaning.says.format_map(names)} It says: {error.user_message or 'nothing'}"
+    said = " ".join((error.user_message or "nothing").split())
+    reason = f"{meaning.says.format_map(names)} It says: {said}"
     if meaning.verdict == "never":
         return CannotPay(reason)
     return TryLater(reason, _seconds((error.headers or {}).get("Retry-After")))
