@@ -130,6 +130,7 @@ def _as_json(drawn: Chart) -> dict[str, object]:
         "starts": list(drawn.starts),
         "arrows": [{"from": arrow.source, "to": arrow.target, "label": arrow.label} for arrow in drawn.arrows],
         "always": list(drawn.always),
+        "calendar": list(drawn.calendar),
     }
 
 

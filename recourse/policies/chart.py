@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from recourse.policies.arrow_words import arrow_words
+from recourse.policies.sentences import SENTENCES
 from recourse.policies.state_graph import Move, StateGraph
 from recourse.resolution.model.order import Order
+from recourse.resolution.model.policy import Policy
 from recourse.resolution.model.vocabulary import OPEN_PHASES, Party, Phase
 from recourse.wording import texts
 from recourse.wording.english import PHASES, capital
@@ -47,12 +49,14 @@ class Chart:
     """The boxes that orders of a policy come through, in order, and the arrows between them.
 
     `always`: what leads out of a phase in the same way while a request or a case is open, and is drawn only once.
+    `calendar`: the days that do not count in the time to answer, in sentences.
     """
 
     boxes: tuple[str, ...]
     arrows: tuple[Arrow, ...]
     starts: tuple[str, ...]
     always: tuple[str, ...]
+    calendar: tuple[str, ...] = ()
 
     @property
     def ends(self) -> tuple[str, ...]:
@@ -112,7 +116,16 @@ def chart(graph: StateGraph) -> Chart:
         arrows=tuple(sorted(drawn, key=lambda arrow: (places[arrow.source], places[arrow.target]))),
         starts=tuple(dict.fromkeys(box(state.order) for state in graph.states[:2])),
         always=tuple(_once(repeated)),
+        calendar=tuple(_calendar(graph.policy)),
     )
+
+
+def _calendar(policy: Policy) -> Iterator[str]:
+    """What the policy says of weekends and holidays, where it leaves out any."""
+    if policy.answers.pauses:
+        for name in ("pause", "holidays", "time_zone"):
+            if name == "time_zone" or getattr(policy.answers, name):
+                yield SENTENCES["answers", name].say(policy)
 
 
 def _once(repeated: Iterable[Arrow]) -> Iterator[str]:
@@ -163,6 +176,13 @@ def _from_the_frame(arrows: Iterable[Arrow], seen: Mapping[str, set[Phase]]) -> 
             yield Arrow(OPEN, target, words, _narrower(sources, open_phases))
 
 
-def always_lines(drawn: Chart) -> list[str]:
-    """What to write next to a chart about the arrows that are drawn only once."""
-    return ["Also while a request or a case is open:", *drawn.always] if drawn.always else []
+EVERYWHERE = (
+    "Not drawn, since it can happen anywhere: an operator opens a case, or holds the order for a while; the client's "
+    "bank takes the payment back, and the order stands still until it decides."
+)
+
+
+def notes(drawn: Chart) -> list[str]:
+    """What to write next to a chart: what is drawn only once or not at all, and which days do not count."""
+    also = ["Also while a request or a case is open:", *drawn.always] if drawn.always else []
+    return [*also, *drawn.calendar, EVERYWHERE]

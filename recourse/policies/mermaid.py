@@ -1,6 +1,6 @@
 """A chart as Mermaid text, which many editors and documentation sites draw."""
 
-from recourse.policies.chart import BOXES, Chart, always_lines
+from recourse.policies.chart import BOXES, Chart, notes
 from recourse.resolution.model.vocabulary import OPEN_PHASES
 
 
@@ -15,8 +15,7 @@ def mermaid(drawn: Chart, title: str) -> str:
     lines += [f"    [*] --> {name}" for name in drawn.starts]
     lines += [f"    {arrow}" for arrow in _arrows(drawn, inside=False)]
     lines += [f"    {name} --> [*]" for name in drawn.ends]
-    if drawn.always:
-        lines += ["    note right of open", *(f"        {_text(line)}" for line in always_lines(drawn)), "    end note"]
+    lines += ["    note right of open", *(f"        {_text(line)}" for line in notes(drawn)), "    end note"]
     return "\n".join(lines) + "\n"
 
 

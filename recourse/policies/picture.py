@@ -5,16 +5,33 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from html import escape
 
-from recourse.policies.chart import BOXES, OPEN, Chart, always_lines
+from recourse.policies.chart import BOXES, OPEN, Chart, notes
 from recourse.resolution.model.vocabulary import OPEN_PHASES
 
-WIDTH, GAP, MARGIN = 290, 120, 30
+WIDTH, GAP, MARGIN = 300, 120, 30
 LINE, TITLE, SPACE = 17, 30, 22
+LANE = 12
+"""Between two lines that run side by side."""
 LETTERS = 46
 """So many letters of the small text fit on a card; of letters alone the width is not known without a font."""
 
+LANES = (OPEN, "mediation", "review", "canceled_held", "canceled", "completed")
+"""Where far lines lead to; each has its own way across, above the cards."""
+TOP = MARGIN + 34 + LANE * len(LANES)
+"""Where the cards begin."""
+
 _COLORS = {"phase": "#2f6690", "request": "#b26a00", "case": "#6a4c93", "end": "#3a7d44"}
 _COLUMNS = ("phase", "request", "case", "end")
+_LEGEND = {
+    "phase": "the order is open",
+    "request": "a party must answer a request",
+    "case": "operators decide",
+    "end": "closed, or about to be",
+}
+HOW_TO_READ = (
+    "A card is a state. On it, in bold, is where an order can go from there, and below that what takes it there: what "
+    "somebody does, or time that passes. Orders begin at a thick frame. “The order goes on” leads back to where it was."
+)
 OPEN_TITLE = "While the order is open"
 
 
@@ -44,9 +61,10 @@ def svg(drawn: Chart, title: str) -> str:
     """The chart as one SVG document, which needs nothing but a font without serifs."""
     cards = list(_laid_out(drawn))
     places = {card.name: card for card in cards}
-    note = always_lines(drawn)
     wide = MARGIN + len(_COLUMNS) * (WIDTH + GAP)
-    high = max(card.y + card.height for card in cards) + MARGIN + LINE * len(note)
+    below = max(card.y + card.height for card in cards) + MARGIN
+    note = [line for text in (HOW_TO_READ, *notes(drawn)) for line in textwrap.wrap(text, 190)]
+    high = below + LINE * (len(note) + 3)
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {wide} {high}" width="{wide}" height="{high}" '
         'font-family="Helvetica, Arial, sans-serif" font-size="13">',
@@ -54,12 +72,22 @@ def svg(drawn: Chart, title: str) -> str:
         f'<rect width="{wide}" height="{high}" fill="#ffffff"/>',
         f'<text x="{MARGIN}" y="{MARGIN + 8}" font-size="20" font-weight="bold">{escape(title)}</text>',
         *_markers(),
-        *(line for card in cards for way in card.ways for line in _line(card, way, places)),
         *(part for card in cards for part in _drawn(card, starts=drawn.starts)),
-        *_texts(note, MARGIN, high - LINE * len(note), "#333333"),
+        *(line for card in cards for way in card.ways for line in _line(card, way, places)),
+        *_legend(below),
+        *_texts(note, MARGIN, below + 2 * LINE, "#333333"),
         "</svg>",
     ]
     return "\n".join(parts) + "\n"
+
+
+def _legend(y: int) -> Iterator[str]:
+    x = MARGIN
+    for name, means in _LEGEND.items():
+        color = _COLORS[name]
+        yield f'<path d="M{x} {y - 4} h24" stroke="{color}" stroke-width="1.5" marker-end="url(#to-{name})"/>'
+        yield f'<text x="{x + 34}" y="{y}" font-size="12" fill="{color}">{escape(means)}</text>'
+        x += WIDTH
 
 
 def kind(name: str) -> str:
@@ -76,7 +104,7 @@ def _laid_out(drawn: Chart) -> Iterator[_Card]:
     for (source, target), labels in drawn.pairs.items():
         ways.setdefault(source, []).append((target, tuple(_wrapped(labels))))
     for number, column in enumerate(_COLUMNS):
-        x, y = MARGIN + number * (WIDTH + GAP), MARGIN + 30
+        x, y = MARGIN + number * (WIDTH + GAP), TOP
         for name in (OPEN, *drawn.boxes):
             if kind(name) != column:
                 continue
@@ -135,16 +163,16 @@ def _markers() -> Iterator[str]:
 
 
 def _line(card: _Card, way: _Way, places: dict[str, _Card]) -> Iterator[str]:
-    """From where it stands on the card to the title of the box that it leads to."""
-    if way.target == OPEN:
-        # So much leads back to an open order that lines would hide more than they show.
-        return
+    """From where it stands on the card to the title of the box that it leads to; never over or under another card."""
     target = places[way.target]
     y, end = way.at, target.y + TITLE // 2
-    if target.x > card.x:
+    columns = (target.x - card.x) // (WIDTH + GAP)
+    if way.target in LANES and columns not in (0, 1):
+        path = _across(card, way, target, end)
+    elif columns > 0:
         x, into, bend = card.x + WIDTH, target.x, GAP * 0.6
         path = f"M{x} {y} C{x + bend} {y} {into - bend} {end} {into - 1} {end}"
-    elif target.x < card.x:
+    elif columns < 0:
         x, into, bend = card.x, target.x + WIDTH, GAP * 0.6
         path = f"M{x} {y} C{x - bend} {y} {into + bend} {end} {into + 1} {end}"
     else:
@@ -152,3 +180,16 @@ def _line(card: _Card, way: _Way, places: dict[str, _Card]) -> Iterator[str]:
         path = f"M{x} {y} C{x + GAP * 0.4} {y} {x + GAP * 0.4} {end} {x + 1} {end}"
     name = kind(way.target)
     yield f'<path d="{path}" fill="none" stroke="{_COLORS[name]}" stroke-opacity="0.75" marker-end="url(#to-{name})"/>'
+
+
+def _across(card: _Card, way: _Way, target: _Card, end: int) -> str:
+    """Out of the card, up between the columns, across above all cards, and down again. Lines to a box run together."""
+    place = LANES.index(way.target)
+    lane, aside = TOP - LANE * (place + 1), 16 + LANE * place
+    if target.x > card.x:
+        out, up, down, into = card.x + WIDTH, card.x + WIDTH + aside, target.x - aside, target.x - 1
+    else:
+        out, up, down, into = card.x, card.x - aside, target.x + WIDTH + aside, target.x + WIDTH + 1
+    if abs(card.x - target.x) == WIDTH + GAP:
+        return f"M{out} {way.at} H{down} V{end} H{into}"
+    return f"M{out} {way.at} H{up} V{lane} H{down} V{end} H{into}"

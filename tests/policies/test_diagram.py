@@ -191,10 +191,11 @@ def test_the_cards_of_the_picture_lie_apart_and_their_texts_inside_them() -> Non
         assert y >= 0
         assert x + width <= paper[2]
         assert y + height <= paper[3]
+    legend = max(y + height for _, y, _, height in cards)
     for text in root.iter(f"{SVG}text"):
         x, y = float(text.get("x", 0)), float(text.get("y", 0))
         inside = [card for card in cards if card[0] < x < card[0] + card[2] and card[1] < y < card[1] + card[3]]
-        if x > 30:
+        if x > 30 and y < legend:
             assert len(inside) == 1
             assert len(text.text or "") <= LETTERS + 2
 
@@ -203,3 +204,52 @@ def test_two_drawings_of_the_same_policy_are_the_same() -> None:
     again = chart(explore(load_policy("glimmer")))
     assert again == drawn("glimmer")
     assert svg(again, "x") == svg(drawn("glimmer"), "x")
+
+
+def points(path: str) -> Iterator[tuple[float, float]]:
+    """The points of a path that goes straight, or the outermost of a curve."""
+    x = y = 0.0
+    for letter, numbers in re.findall(r"([MHVC])([^MHVC]*)", path):
+        given = [float(number) for number in numbers.split()]
+        if letter == "H":
+            x = given[0]
+        elif letter == "V":
+            y = given[0]
+        else:
+            *_, x, y = given
+        yield x, y
+
+
+@pytest.mark.parametrize("name", [*PRESETS, "everything"])
+def test_no_line_of_the_picture_runs_over_or_under_a_card(name: str) -> None:
+    to_draw = everything() if name == "everything" else drawn(name)
+    root = ElementTree.fromstring(svg(to_draw, name))
+    _, *cards = [tuple(float(r.get(key, 0)) for key in ("x", "y", "width", "height")) for r in root.iter(f"{SVG}rect")]
+    lines = [path.get("d", "") for path in root.iter(f"{SVG}path") if path.get("fill") == "none"]
+    assert len(lines) == len(to_draw.pairs)
+    for line in lines:
+        for (x, y), (to_x, to_y) in pairwise(points(line)):
+            for left, top, width, height in cards:
+                across = min(x, to_x) < left + width and max(x, to_x) > left
+                assert not (across and min(y, to_y) < top + height and max(y, to_y) > top), line
+
+
+def test_the_picture_says_how_to_read_it() -> None:
+    said = " ".join((text.text or "") for text in ElementTree.fromstring(svg(drawn("glimmer"), "x")).iter(f"{SVG}text"))
+    for words in ("A card is a state.", "the order is open", "a party must answer a request", "operators decide"):
+        assert words in said
+    assert "an operator opens a case, or holds the order for a while" in said
+
+
+def test_weekends_and_holidays_are_written_next_to_it() -> None:
+    changes = {"answers.holidays": ["2027-12-25", "2027-12-26"], "answers.time_zone": "Europe/Berlin"}
+    closed = chart(explore(load_policy("fair", changes)))
+    assert closed.calendar == (
+        "In the time to answer a request, these days do not count: Saturday and Sunday.",
+        "Nor do these dates: 2027-12-25 and 2027-12-26.",
+        "Those days begin and end as in the time zone Europe/Berlin.",
+    )
+    for line in closed.calendar:
+        assert line in svg(closed, "x")
+        assert line.replace(":", " -") in mermaid(closed, "x")
+    assert drawn("upwork").calendar == ()
