@@ -28,6 +28,7 @@ from recourse.activities.contract import (
     PAY,
     READ_ARRIVALS,
     READ_OFFSETS,
+    RECONCILE,
     RECORD_STEP,
 )
 from recourse.activities.mail import MailChannel
@@ -35,10 +36,12 @@ from recourse.activities.notifying import Channel, Notifying
 from recourse.activities.paying import Paying
 from recourse.activities.providers import PaymentProvider, load_providers
 from recourse.activities.reading_zones import read_offsets
+from recourse.activities.reconciling import Reconciling, with_books
 from recourse.activities.recording import Recording
 from recourse.activities.webhook import WebhookChannel
 from recourse.database.counting import count_facts
 from recourse.database.pool import AWAY
+from recourse.database.reconciling import await_reconciling
 from recourse.policies.calculators import register_installed_calculators
 from recourse.running import connected_for_work, how_workflows_run
 from recourse.runtime.actors import Actors
@@ -47,6 +50,7 @@ from recourse.runtime.health import Health
 from recourse.runtime.keys import read_secrets
 from recourse.runtime.metrics import Counts
 from recourse.runtime.proofs import Proofs
+from recourse.runtime.schedules import schedule_reconciliation
 from recourse.runtime.search_attributes import register_search_attributes
 from recourse.runtime.settings import Settings, read_settings
 from recourse.runtime.stopping import until_stopped
@@ -119,6 +123,7 @@ def make_worker(
         READ_ARRIVALS: read_arrivals,
         DELIVER_NOTICES: notifying.deliver_notices,
         PAY: paying.pay,
+        RECONCILE: Reconciling(pool, providers or {}).reconcile,
     }
     worker = Worker(
         connected_for_work(client, refuse_plain=refuse_plain),
@@ -167,6 +172,20 @@ async def keep_counting(pool: Any) -> None:
         await asyncio.sleep(COUNTS_EVERY)
 
 
+async def see_to_books(client: Client, pool: Any, task_queue: str, providers: Sequence[str]) -> None:
+    """Have the books of these providers compared every night, as soon as the database takes that; no order waits."""
+    while True:
+        try:
+            await await_reconciling(pool, providers)
+        except NOT_COUNTED as error:
+            structlog.get_logger("recourse.worker").warning("no comparison is awaited yet", error=str(error))
+            await asyncio.sleep(COUNTS_EVERY)
+        else:
+            break
+    if providers:
+        await schedule_reconciliation(client, task_queue)
+
+
 @asynccontextmanager
 async def serving_orders(
     client: Client,
@@ -176,7 +195,10 @@ async def serving_orders(
     providers: Mapping[str, PaymentProvider] | None = None,
 ) -> AsyncIterator[Worker]:
     """A worker as the settings say, with all that goes with it, for as long as the block runs."""
-    counting = asyncio.create_task(keep_counting(pool))
+    beside = [
+        asyncio.create_task(keep_counting(pool)),
+        asyncio.create_task(see_to_books(client, pool, settings.task_queue, list(with_books(providers or {})))),
+    ]
     try:
         async with make_worker(
             client,
@@ -192,7 +214,8 @@ async def serving_orders(
         ) as worker:
             yield worker
     finally:
-        counting.cancel()
+        for task in beside:
+            task.cancel()
         for channel in channels:
             await channel.close()
 

@@ -1,4 +1,5 @@
-"""What stands in front of every activity: it runs for the order that it is about, and for nobody else.
+"""What stands in front of every activity: it runs for the order that it is about, and for nobody else. Only the
+comparison with payment providers' books, which moves nothing, is asked for by a workflow of its own.
 
 Anybody who can write to the namespace can schedule our activities, from a workflow of theirs or without any. Without
 RECOURSE_WORKER_KEYS only the caller's type and id are checked, which a program with its own worker can imitate.
@@ -15,13 +16,15 @@ from temporalio.common import RawValue
 from temporalio.exceptions import ApplicationError
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
-from recourse.activities.contract import READ_OFFSETS, UNPROVEN
-from recourse.runtime.names import ORDER, workflow_id
+from recourse.activities.contract import READ_OFFSETS, RECONCILE, UNPROVEN
+from recourse.runtime.names import ORDER, RECONCILIATION, workflow_id
 from recourse.runtime.payloads import Undecodable
 from recourse.runtime.proofs import HEADER, Caller, ProofKeyMissing, Proofs
 
-# What only computes, for anybody.
-_OF_NO_ORDER = {READ_OFFSETS}
+# What only computes, or compares, and is about no order.
+_OF_NO_ORDER = {READ_OFFSETS, RECONCILE}
+# The workflow type that asks for an activity, unless it is an order.
+_ASKED_BY = {RECONCILE: RECONCILIATION}
 
 
 class _AboutAnOrder(BaseModel):
@@ -37,7 +40,8 @@ def checked(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
         payloads = [value.payload for value in inputs if isinstance(value, RawValue)]
         if len(payloads) != len(hints) or len(inputs) != len(hints):
             raise _refusal(f"{len(inputs)} inputs came instead of {len(hints)}")
-        _check_order(payloads[0], takes_id=takes_id)
+        if name not in _OF_NO_ORDER:
+            _check_order(payloads[0], takes_id=takes_id)
         values = activity.payload_converter().from_payloads(payloads, hints)
         wrong = next((value for value in values if isinstance(value, Undecodable)), None)
         if wrong is not None:
@@ -55,8 +59,6 @@ def checked(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
 def _check_order(first: Payload, *, takes_id: bool) -> None:
     """Raises an ApplicationError unless the workflow of the order that an input names asks."""
     info = activity.info()
-    if info.activity_type in _OF_NO_ORDER:
-        return
     try:
         if takes_id:
             [order_id] = activity.payload_converter().from_payloads([first], [str])
@@ -86,7 +88,11 @@ class _Checking(ActivityInboundInterceptor):
 
     async def execute_activity(self, input: ExecuteActivityInput) -> Any:
         info = activity.info()
-        if info.workflow_type != ORDER or info.workflow_id is None or info.workflow_run_id is None:
+        if (
+            info.workflow_type != _ASKED_BY.get(info.activity_type, ORDER)
+            or info.workflow_id is None
+            or info.workflow_run_id is None
+        ):
             raise _refusal("no order asks for it")
         if self._proofs is not None:
             self._check_proof(self._proofs, Caller(info.activity_type, info.workflow_id, info.workflow_run_id), input)

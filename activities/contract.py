@@ -12,6 +12,7 @@ READ_ARRIVALS = "read_arrivals"
 READ_OFFSETS = "read_offsets"
 DELIVER_NOTICES = "deliver_notices"
 PAY = "pay"
+RECONCILE = "reconcile"
 # The type of the error by which an activity refuses who asks for it.
 UNPROVEN = "input_unproven"
 

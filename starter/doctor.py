@@ -7,6 +7,7 @@ memory for any number of orders.
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Literal
 
 from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest
@@ -20,6 +21,7 @@ from recourse.database.lists import ANY, orders_due, read_orders
 from recourse.database.migrate import missing_migrations
 from recourse.database.orders import read_export, read_order
 from recourse.database.outbox import undelivered
+from recourse.database.reconciling import last_reconciled
 from recourse.database.recovering import known_orders, ledgers, orders_to_lead
 from recourse.errors import NoSuchOrder
 from recourse.resolution.model.data_version import NeedsNewerBuild
@@ -30,7 +32,7 @@ from recourse.runtime.names import ORDER, PREFIX, workflow_id
 from recourse.runtime.search_attributes import SEARCH_ATTRIBUTES
 from recourse.starter.client import Recourse
 from recourse.starter.reading import STUCK_AFTER, now
-from recourse.starter.recovering import Recovery, State
+from recourse.starter.recovering import Recovery, State, counted
 from recourse.starter.temporal_errors import explaining_temporal_errors, task_failure
 from recourse.wording.english import as_words
 from recourse.workflows import page
@@ -45,10 +47,15 @@ Kind = (
         "tasks_fail",
         "stuck",
         "not_delivered",
+        "books",
         "ledger",
         "record",
     ]
 )
+
+
+# They are compared every night, and some nights it takes longer.
+RECONCILED_WITHIN = timedelta(hours=30)
 
 
 @dataclass(frozen=True)
@@ -153,6 +160,8 @@ class Doctor:
                 yield ailment
             async for ailment in self._not_delivered():
                 yield ailment
+            async for ailment in self._books():
+                yield ailment
             async for ailment in self._ledgers(records=full):
                 yield ailment
 
@@ -245,6 +254,15 @@ class Doctor:
             if len(rows) < PAGE:
                 return
             after = rows[-1].place
+
+    async def _books(self) -> AsyncIterator[Ailment]:
+        for last in await last_reconciled(self._recourse.pool):
+            if last.differences:
+                says = f"{counted(last.differences, 'difference')} to the books of {last.provider}"
+                yield Ailment("books", says, f"recourse money reconcile --provider {last.provider}")
+            if now() - last.ran_at > RECONCILED_WITHIN:
+                says = f"the books of {last.provider} were not compared since {last.ran_at:%Y-%m-%d %H:%M} UTC"
+                yield Ailment("books", says, "docs/runbooks/books-differ.md")
 
     async def _ledgers(self, order_id: str | None = None, *, records: bool) -> AsyncIterator[Ailment]:
         async for rows in ledgers(self._recourse.pool, order_id):

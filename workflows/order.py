@@ -46,6 +46,7 @@ with workflow.unsafe.imports_passed_through():
     from recourse.workflows.handlers import takes_every_command
     from recourse.workflows.inbound import message_of
     from recourse.workflows.proving import ask
+    from recourse.workflows.reconciliation import Reconciliation
     from recourse.workflows.unknown import UnknownWorkflow
 
 # What one run may hand to the next of undecided messages; Temporal takes 2 MiB with the order itself.
@@ -526,4 +527,4 @@ def signals_of(kept: Any) -> int:
     return kept if isinstance(kept, int) else 0
 
 
-WORKFLOWS = [OrderWorkflow, UnknownWorkflow]
+WORKFLOWS = [OrderWorkflow, Reconciliation, UnknownWorkflow]

@@ -26,7 +26,8 @@ async def doctor(
     """Compare the database with Temporal. Prints each finding and its fix; changes nothing.
 
     Finds orders without a workflow, workflows without an order, either of them behind the other, overdue clocks,
-    undelivered notices, ledgers that do not balance, pending migrations, and a task queue without a worker.
+    undelivered notices, ledgers that do not balance, books of payment providers that differ from ours, pending
+    migrations, and a task queue without a worker.
 
     Parameters
     ----------

@@ -119,6 +119,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "serve": ("", "--port 8080 --policy my_shop.toml"),
     "token": ("service:shop --lifetime 90d", "client:c-3 --link https://orders.example --order 1001"),
     "doctor": ("", "1001", "--full"),
+    "money reconcile": ("", "--since 7d --provider cards", "--report"),
     "money reports": ("", "--watch"),
     "outbox list": ("", "1001", "--watch"),
     "outbox enable": ("",),

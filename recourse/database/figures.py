@@ -51,6 +51,26 @@ FIGURES = (
         "SELECT count(*) FROM orders WHERE settlement = 'retrying'",
     ),
     Figure(
+        "recourse_blocked_payments",
+        "Legs that the payment provider can never pay, until an operator decides.",
+        "SELECT count(*) FROM payments WHERE status = 'blocked'",
+    ),
+    Figure(
+        "recourse_returned_payments",
+        "Legs that were paid and have come back, until an operator decides.",
+        "SELECT count(*) FROM payments WHERE status = 'returned'",
+    ),
+    Figure(
+        "recourse_payment_differences",
+        "Differences between the payment providers' books and ours, as of the last comparison with each.",
+        "SELECT coalesce(sum(differences), 0)::float8 FROM reconciliations",
+    ),
+    Figure(
+        "recourse_oldest_reconciliation_seconds",
+        "How long ago the oldest of these comparisons was; 0: no provider lists what it has moved.",
+        "SELECT coalesce(extract(EPOCH FROM now() - min(ran_at)), 0)::float8 FROM reconciliations",
+    ),
+    Figure(
         "recourse_untaken_reports",
         "Reports of payment providers that came within the last 24 hours and no order took.",
         "SELECT count(*) FROM untaken_reports WHERE last_at > now() - interval '1 day'",

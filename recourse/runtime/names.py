@@ -3,6 +3,7 @@
 from urllib.parse import quote
 
 ORDER = "Order"  # the workflow type of every order
+RECONCILIATION = "Reconciliation"  # the workflow type of the nightly comparison with payment providers
 PREFIX = "order-"
 SIGNALS = "signals"  # the memo that says how many signals an order has had before it was revived
 FORMER = "former"  # the memo that names the run in whose place a run was started

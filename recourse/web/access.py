@@ -11,7 +11,7 @@ from fastapi import Depends, Path, Query, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import ValidationError
 
-from recourse.activities.providers import PaymentProvider
+from recourse.activities.calling import Calls
 from recourse.database.lists import Member, Parties, read_parties
 from recourse.database.sessions import SessionRow, begin_session, session_goes_on
 from recourse.resolution.model.command import Actor
@@ -47,7 +47,7 @@ class Site:
     patience: float
     links_again: bool = False
     rates: Rates = field(default_factory=lambda: Rates(0))
-    providers: Mapping[str, PaymentProvider] = field(default_factory=dict)
+    providers: Mapping[str, Calls] = field(default_factory=dict)
     reported: Reported = field(default_factory=Reported)
     reports: Rates = field(default_factory=lambda: Rates(REPORTS_PER_MINUTE))
 

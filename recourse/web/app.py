@@ -9,6 +9,7 @@ from fastapi.responses import RedirectResponse
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from recourse.activities.calling import Calls
 from recourse.activities.providers import PaymentProvider
 from recourse.policies import PRESETS, load_policy
 from recourse.resolution.model.policy import Policy
@@ -80,7 +81,7 @@ def make_app(
         patience=patience,
         links_again=links_again,
         rates=Rates(calls_per_minute),
-        providers=providers or {},
+        providers={name: Calls(name, one) for name, one in (providers or {}).items()},
         reported=reported or Reported(),
     )
     for part in (orders, commands, groups, queue, issuing, reports, health):

@@ -3,12 +3,13 @@
 import hashlib
 import hmac
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from recourse.errors import BadInput
-from recourse.ports import BadSignature, PaymentReport
-from tests.activities.bank import Bank
+from recourse.ports import BadSignature, Movement, PaymentReport
+from tests.activities.bank import Bank, Trouble
 
 SECRET = b"the bank's secret"
 HEADER = "bank-signature"
@@ -28,6 +29,27 @@ class ReportingBank(Bank):
             ]
         except (ValueError, KeyError) as error:
             raise BadInput("The bank's event is not of a kind that is known here.") from error
+
+
+class BookkeepingBank(ReportingBank):
+    """It lists what it has moved, too; `returned` has the keys of what came back."""
+
+    def __init__(self, *troubles: Trouble) -> None:
+        super().__init__(*troubles)
+        self.returned: set[str] = set()
+
+    def movements(self, since: datetime) -> Iterator[Movement]:
+        for key, leg in self.moved.items():
+            yield Movement(
+                key=key,
+                order_id=leg.order_id,
+                leg=leg.leg,
+                amount=leg.amount,
+                currency=leg.currency,
+                status="returned" if key in self.returned else "paid",
+                reference=f"ref-{key}",
+                at=datetime.now(UTC),
+            )
 
 
 class SlowBank(ReportingBank):

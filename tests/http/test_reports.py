@@ -25,7 +25,7 @@ from tests.http.lines import line
 from tests.process.conftest import Marketplace
 
 PATH = "/payments/bank/events"
-RETURNED = {"event": "returned", "leg": "1.refund", "reference": "re_1"}
+RETURNED = {"event": "returned", "leg": "1.refund"}
 
 
 @pytest.fixture

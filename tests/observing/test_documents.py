@@ -22,7 +22,7 @@ PAGES = {
 }
 LINKED = {f"../{path.name}" for path in (ROOT / "docs").glob("*.md")} | {page.rpartition("/")[2] for page in PAGES}
 # About what people do, and nothing raises an alarm.
-UNALARMED = {"docs/runbooks/temporal-lost.md", "docs/runbooks/temporal-moves.md"}
+UNALARMED = {f"docs/runbooks/{name}.md" for name in ("charged-back", "temporal-lost", "temporal-moves")}
 METRIC = re.compile(r"\b(?:recourse|temporal)_\w+")
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from recourse.database.figures import FIGURES, read_figures
 from recourse.database.pool import connect
+from recourse.database.reconciling import note_reconciled
 from recourse.database.reports import note_untaken
 from recourse.web.figures import KEPT, Collector
 from tests.http.lines import line
@@ -68,12 +69,22 @@ async def test_each_figure_counts_what_it_says(pool: Any) -> None:
     await add_notice(pool, "plain", 1, now - timedelta(minutes=30))
     await add_notice(pool, "plain", 2, now - timedelta(days=1), delivered_at=now)
     await pool.execute("INSERT INTO held_channels VALUES ('webhook', 'a', now(), NULL), ('mail', 'b', now(), now())")
+    for number, status in enumerate(("blocked", "returned", "returned", "done", "waiting", "void")):
+        await pool.execute(
+            "INSERT INTO payments (key, order_id, number, leg, turn, amount, currency, provider, status) "
+            "VALUES ($1, 'plain', $2, 'refund', 1, 5, 'EUR', 'bank', $3)",
+            *(f"k-{number}", number, status),
+        )
+    await note_reconciled(pool, "bank", since=past, compared=9, differences=2)
+    await note_reconciled(pool, "cards", since=past, compared=9, differences=1)
+    await pool.execute("UPDATE reconciliations SET ran_at = now() - interval '1 hour' WHERE provider = 'cards'")
     await note_untaken(pool, "bank", "evt-1", order_id="o", event="returned", reason="no_such_order")
     await note_untaken(pool, "bank", "evt-2", order_id="o", event="returned", reason="no_such_order")
     await pool.execute("UPDATE untaken_reports SET last_at = now() - interval '25 hours' WHERE event_id = 'evt-2'")
     found = await read_figures(pool)
     age = found.pop("recourse_oldest_undelivered_notice_seconds")
     assert 1800 <= age < 2400
+    assert 3600 <= found.pop("recourse_oldest_reconciliation_seconds") < 4200
     assert found == {
         "recourse_open_orders": 7,
         "recourse_open_requests": 1,
@@ -82,6 +93,9 @@ async def test_each_figure_counts_what_it_says(pool: Any) -> None:
         "recourse_stuck_orders": 1,
         "recourse_held_settlements": 1,
         "recourse_failing_settlements": 1,
+        "recourse_blocked_payments": 1,
+        "recourse_returned_payments": 2,
+        "recourse_payment_differences": 3,
         "recourse_untaken_reports": 1,
         "recourse_undelivered_notices": 2,
         "recourse_statistics_behind_seconds": 0,

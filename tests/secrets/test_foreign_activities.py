@@ -29,7 +29,7 @@ from recourse.database.payments import PaymentLeg
 from recourse.errors import Unanswered
 from recourse.resolution.model.notice import Notice, Receiver
 from recourse.runtime.keys import KeyRing
-from recourse.runtime.names import ORDER, workflow_id
+from recourse.runtime.names import ORDER, RECONCILIATION, workflow_id
 from recourse.runtime.proofs import HEADER, Caller, Proofs
 from recourse.worker import make_worker
 from tests.patience import PATIENCE
@@ -74,6 +74,7 @@ def inputs(order_id: str) -> dict[str, list[Any]]:
         "read_offsets": ["Europe/Zurich", "2026-01-01T00:00:00Z"],
         "deliver_notices": [order_id, 7],
         "pay": [{"order_id": order_id, "leg": "1.refund"}],
+        "reconcile": [],
     }
 
 
@@ -196,6 +197,7 @@ async def test_nobody_else_has_an_activity_run(keyed: Keyed, pool: Any, keys: Ke
             # Without a proof: under any name, and under the order's own now that its workflow is gone.
             await attacker.refused(name, values, kind="Evil", id=f"evil-{order_id}")
             await attacker.refused(name, values, kind=ORDER, id=workflow_id(order_id))
+            await attacker.refused(name, values, kind=RECONCILIATION, id=f"evil-{order_id}")
             # With proofs that are real, and for something else: an earlier run, another order, activity, or content.
             for caller, proven in (
                 (Caller(name, workflow_id(order_id), run), values),
@@ -229,7 +231,7 @@ async def test_without_keys_an_activity_runs_for_the_order_that_it_is_about_and_
     async with keyed.working(NONE, providers={"noted": world}, channels=[world]), attacker.worker:
         for name, values in inputs("x-1").items():
             assert "no order asks" in await attacker.refused(name, values, kind="Evil", id=workflow_id("x-1"))
-            if name != "read_offsets":
+            if name not in ("read_offsets", "reconcile"):
                 assert "another order" in await attacker.refused(name, values, kind=ORDER, id=workflow_id("x-2"))
         for name, values in (("pay", [{"order": "x-1"}]), ("pay", []), ("find_answer", ["x-1"])):
             await attacker.refused(name, values, kind=ORDER, id=workflow_id("x-1"))

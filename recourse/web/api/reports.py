@@ -1,15 +1,14 @@
 """What payment providers report, as they post it."""
 
 import asyncio
-import inspect
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from typing import Annotated, Any
+from functools import partial
+from typing import Annotated
 
 from fastapi import APIRouter, Path, Request
 from pydantic import Field
 
-from recourse.activities.providers import BadSignature, PaymentReport
+from recourse.activities.providers import BadSignature, PaymentReport, TryLater
 from recourse.errors import BadInput
 from recourse.resolution.model.fields import excerpt
 from recourse.resolution.model.vocabulary import View
@@ -19,8 +18,6 @@ from recourse.web.patience import patient
 from recourse.web.problems import Failure, unreachable
 
 router = APIRouter(tags=["payments"])
-# So many plain calls of `read_event` may run, or hang, at once.
-_THREADS = ThreadPoolExecutor(8, thread_name_prefix="report")
 EARLY_AFTER = "60"  # seconds
 
 Provider = Annotated[str, Path(description="The payment provider, as RECOURSE_PAYMENT_PROVIDERS names it.")]
@@ -54,7 +51,7 @@ class EventTaken(View):
 )
 async def take_event(site: TheSite, request: Request, provider: Provider) -> EventTaken:
     """An answer of 2xx means that the event need not come again. It counts once, however often it comes."""
-    if getattr(site.providers.get(provider), "read_event", None) is None:
+    if provider not in site.providers or getattr(site.providers[provider].provider, "read_event", None) is None:
         why = f"This server knows no payment provider {excerpt(provider)} that reports events: see docs/payments.md."
         raise Failure(404, "no_such_provider", "There is no such payment provider.", detail=why)
     reports = await _read(site, provider, request)
@@ -67,26 +64,19 @@ async def take_event(site: TheSite, request: Request, provider: Provider) -> Eve
 
 
 async def _read(site: Site, provider: str, request: Request) -> list[PaymentReport]:
-    body = await request.body()
+    body, calls = await request.body(), site.providers[provider]
+    read = partial(calls.provider.read_event, dict(request.headers))
     try:
-        async with asyncio.timeout(site.patience):
-            return await _call(site.providers[provider], dict(request.headers), body)
+        reports: list[PaymentReport] = await calls.call(read, body, asyncio.get_running_loop().time() + site.patience)
     except BadSignature as error:
         site.reported.count(provider, "bad_signature")
         raise Failure(400, "bad_signature", "The signature does not fit this event.", detail=str(error)) from error
     except BadInput as error:
         site.reported.count(provider, "unreadable")
         raise Failure(400, "unreadable_event", "This event cannot be read.", detail=str(error)) from error
-    except TimeoutError as error:
+    except (TimeoutError, TryLater) as error:
         raise unreachable("The payment provider", "no_answer") from error
-
-
-async def _call(provider: Any, headers: dict[str, str], body: bytes) -> list[PaymentReport]:
-    if inspect.iscoroutinefunction(provider.read_event):
-        made: Any = provider.read_event(headers, body)
-    else:
-        made = await asyncio.get_running_loop().run_in_executor(_THREADS, provider.read_event, headers, body)
-    return list(await made if inspect.isawaitable(made) else made)
+    return reports
 
 
 async def _take(site: Site, provider: str, report: PaymentReport) -> Result:
