@@ -1,8 +1,10 @@
 """What Stripe's webhooks say of orders: signed, in any order, more than once."""
 
 import json
+import re
 import time
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +12,7 @@ import pytest
 from recourse.errors import BadInput
 from recourse.ports import BadSignature, PaymentReport
 from recourse.providers.stripe.adapter import Stripe
+from recourse.providers.stripe.events import DISPUTES, MONEY_CAME_BACK
 from recourse.resolution.model.commands import COMMANDS
 from tests.stripe.books import Thing
 from tests.stripe.fake import KEY, WEBHOOK_SECRET, FakeStripe
@@ -140,6 +143,13 @@ def test_events_that_are_not_of_our_orders_say_nothing(fake: FakeStripe, provide
 
     assert [provider.read_event(*fake.signed(event)) for event in elsewhere] == [[], [], []]
     assert {report.fields["reference"] for report in reports(fake, provider)} == {mine}
+
+
+def test_the_page_names_each_event_that_an_endpoint_at_stripe_needs() -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "payments.md").read_text(encoding="utf-8")
+    third = page.partition("## Stripe Connect")[2].partition("3. Have Stripe post")[2].partition("\n\n")[0]
+
+    assert set(re.findall(r"`([a-z_]+\.[a-z_.]+)`", third)) == {*MONEY_CAME_BACK, *DISPUTES}
 
 
 def event(fake: FakeStripe) -> Thing:
