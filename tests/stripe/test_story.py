@@ -6,13 +6,14 @@ docs/payments.md tells it step by step; each line of its table is held against w
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from temporalio.client import Client
 
+from recourse.activities.reconciling import Comparison
 from recourse.database.orders import read_balances
 from recourse.providers.stripe.adapter import Stripe
 from recourse.resolution.model.amounts import write_amount
@@ -71,7 +72,7 @@ def money(amount: int) -> str:
 
 
 async def test_the_whole_story(shop: Marketplace, fake: FakeStripe, provider: Stripe) -> None:
-    intent, freelancer, begin = collected(fake), account(fake), datetime.fromtimestamp(0, UTC)
+    intent, freelancer = collected(fake), account(fake)
     order_id = await shop.order("fair", AT_ONCE, provider="stripe", payment=intent, destination=freelancer)
     assert (await shop.by("client", order_id, "message", comment="Here is my brief.")).applied
     told = [await line(shop, fake, order_id, "started")]
@@ -91,9 +92,21 @@ async def test_the_whole_story(shop: Marketplace, fake: FakeStripe, provider: St
     assert [each for each in told if each not in page] == []
     state = await shop.recourse.order(order_id).state()
     assert (state.phase, state.settlement) == ("canceled", "settled")
-    legs = {(leg.id, leg.amount, leg.reference) for leg in state.legs if leg.name != "fee"}
-    assert {(each.leg, each.amount, each.reference) for each in provider.movements(begin)} == legs
-    assert {each.order_id for each in provider.movements(begin)} == {order_id}
+    assert await differences(shop, provider) == []
+
+    by_hand = fake.post_refunds({"payment_intent": intent, "amount": "100"})["id"]
+    fake.fail_refund(str(state.legs[0].reference))
+    assert await differences(shop, provider) == [
+        ("returned_there", order_id, [state.legs[0].reference]),
+        ("not_here", order_id, [by_hand]),
+    ]
+
+
+async def differences(shop: Marketplace, provider: Stripe) -> list[tuple[str, str | None, list[str]]]:
+    """Where Stripe's books and ours differ, once nothing is on its way any more."""
+    now = datetime.now(UTC)
+    books = Comparison(shop.recourse.pool, "stripe", provider, now - timedelta(days=1), now + timedelta(hours=1))
+    return [(each.kind, each.order_id, each.references) async for each in books.differences()]
 
 
 async def reported(shop: Marketplace, fake: FakeStripe, provider: Stripe) -> list[str]:
