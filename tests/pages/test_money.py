@@ -64,7 +64,8 @@ async def test_an_operator_sees_a_stuck_payment_first_and_what_making_it_again_l
 async def test_a_chargeback_shows_operators_until_when_to_answer_and_its_reference(
     pool: Any, visitor: Visitors
 ) -> None:
-    order_id = (await contested(pool, "m-contested")).order_id
+    order = await contested(pool, "m-contested")
+    order_id = order.order_id
     operator, client = await visitor("operator"), await visitor("client", "c-1")
     await operator.open(f"orders/{order_id}")
     assert "Answer the bank by Sat 20 Mar 2027, 00:00 UTC" in operator.words
@@ -75,6 +76,10 @@ async def test_a_chargeback_shows_operators_until_when_to_answer_and_its_referen
     assert "You paid 105.50 USD; the marketplace holds 65.50 USD." in client.words
     assert "dp_77" not in client.text
     assert "Answer the bank" not in client.text
+    await order.by("operator", "hold", explanation="We look into it.")
+    await operator.open(f"orders/{order_id}")
+    assert "This order is on hold" in operator.words
+    assert "Answer the bank by Sat 20 Mar 2027, 00:00 UTC" in operator.words
 
 
 async def test_operators_have_a_list_of_the_money_that_is_stuck_but_in_their_own_orders(
