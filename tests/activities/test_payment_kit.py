@@ -13,6 +13,7 @@ import pytest
 
 from recourse.ports import CannotPay, PaymentLeg, PaymentProvider, TryLater
 from recourse.testing.payments import (
+    Counts,
     FakeAdapter,
     FakeProvider,
     FakeRefusal,
@@ -37,12 +38,12 @@ def made_of(adapter: Callable[[FakeProvider], Any]) -> Callable[[], tuple[Paymen
 
 
 def test_nothing_is_wrong_with_an_adapter_that_is_right() -> None:
-    counts = check_adapter(made_of(FakeAdapter), runs=RUNS, seed=SIZE)
-    assert counts.runs >= RUNS
-    assert counts.steps > 10 * RUNS
-    assert counts.payments > RUNS
-    if SIZE > 1:
-        print(f"{counts}: nothing paid twice, nothing lost, every cent explained")  # noqa: T201
+    tried, seed = Counts(), 0
+    while tried.runs < RUNS:
+        seed += 1
+        tried.add(check_adapter(made_of(FakeAdapter), runs=min(RUNS, 1_000), seed=seed))
+    assert tried.steps > 10 * RUNS
+    assert tried.payments > RUNS
 
 
 class Without:

@@ -53,6 +53,11 @@ class Counts:
     calls: int = 0
     payments: int = 0
 
+    def add(self, more: "Counts") -> None:
+        """Count what was tried elsewhere, too."""
+        for name in ("runs", "steps", "calls", "payments"):
+            setattr(self, name, getattr(self, name) + getattr(more, name))
+
 
 @dataclass
 class Workshop:
