@@ -332,8 +332,9 @@ class Payments(RuleBasedStateMachine):
             return
         self.control.inject(())
         live = {one.key: f"{one.status}, {one.reference}" for one in self.control.book() if one.live}
+        unreported = {key for key, _ in self.mail}
         for key, leg in self.heard.legs.items():
-            if leg.name not in self.control.legs:
+            if leg.name not in self.control.legs or key in unreported:
                 continue
             try:
                 found = self._finished(self.adapter.find(leg))
