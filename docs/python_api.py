@@ -19,7 +19,10 @@ Every public name, written by `make docs`. [integrating.md](integrating.md#pytho
 a method for each [command](messages.md#commands) too. Other modules may change with any version.
 """
 PLAIN = "The values that there are."
-MODULES = ("recourse", "recourse.ports", "recourse.webhooks", "recourse.embedding", "recourse.testing")
+MODULES = (
+    *("recourse", "recourse.ports", "recourse.webhooks", "recourse.embedding", "recourse.testing"),
+    "recourse.testing.payments",
+)
 
 
 def page() -> str:

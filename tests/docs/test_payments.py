@@ -1,6 +1,8 @@
 """The adapter on the page about payments pays as the page says, against a bank that makes trouble."""
 
 import json
+import re
+from functools import partial
 from typing import Any
 
 import httpx2
@@ -12,6 +14,7 @@ from recourse.activities.contract import LegToPay
 from recourse.activities.paying import Paying
 from recourse.ports import CannotPay, PaymentToCheck
 from recourse.resolution.model.payments import LegAnswer
+from recourse.testing.payments import Mistake, ProviderControl, check_adapter
 from tests.activities.conftest import Written
 from tests.docs.pages import ROOT, Page
 
@@ -100,3 +103,26 @@ async def test_it_checks_what_was_collected(bank: HttpBank, adapter: Any) -> Non
     for wrong in ({"amount": 10_551}, {"currency": "EUR"}, {"payment": None}):
         with pytest.raises(CannotPay):
             await adapter.check(wanted.model_copy(update=wrong))
+
+
+def test_the_kit_finds_the_mistake_that_the_page_shows() -> None:
+    [program] = [block for language, block in PAGE.blocks if language == "python" and "check_adapter" in block]
+    [says] = [block for language, block in PAGE.blocks if language == "text" and "CannotPay for" in block]
+    names: dict[str, Any] = {}
+    exec(compile(program, "docs/payments.md", "exec"), names)
+    # To look for the shortest sequence of steps takes a while, and tests of the kit do it.
+    names["check_adapter"] = partial(check_adapter, shorten=False)
+    with pytest.raises(Mistake) as found:
+        names["test_my_adapter"]()
+    shown, said = says.splitlines(), str(found.value).splitlines()
+    legs = re.compile("refund|payout|fee")
+    assert [legs.sub("", line) for line in said[:3]] == [legs.sub("", line) for line in shown[:3]]
+    assert "raises CannotPay: The bank is too slow." in shown[6]
+    assert any(line.startswith("  pay(") and line.endswith(shown[6].partition(" raises ")[2]) for line in said)
+
+
+def test_the_page_names_what_a_control_can_do() -> None:
+    shown = PAGE.text.partition("with which the kit plays on it")[2].partition("Its attribute")[0]
+    assert {name.partition("(")[0] for name in re.findall(r"`(\w+\([^`]*\))`", shown)} == {
+        name for name, each in vars(ProviderControl).items() if callable(each) and name[0] != "_"
+    }
