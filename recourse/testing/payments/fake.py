@@ -170,6 +170,7 @@ class FakeAdapter:
         self.provider = provider
 
     async def pay(self, leg: PaymentLeg) -> str:
+        """Move the money of a leg."""
         try:
             transfer = await self.provider.transfer(leg.key, leg.order_id, leg.leg, leg.amount, leg.currency)
         except FakeRefusal as refusal:
@@ -185,6 +186,7 @@ class FakeAdapter:
         return transfer.id
 
     async def find(self, leg: PaymentLeg) -> str | None:
+        """The transfer that has moved it; None: none has, or it failed or came back."""
         for transfer in await self.provider.transfers(leg.order_id):
             if transfer.key == leg.key and transfer.status == "pending":
                 # Nobody knows yet: "no" would let the leg be paid under another key.
@@ -194,6 +196,7 @@ class FakeAdapter:
         return None
 
     def read_event(self, headers: Mapping[str, str], body: bytes) -> list[PaymentReport]:
+        """What came back. A transfer that failed later did so, too."""
         if not hmac.compare_digest(headers.get("signature", ""), FakeProvider.signed(body).headers["signature"]):
             raise BadSignature("The signature is not the fake provider's.")
         event = json.loads(body)
