@@ -22,7 +22,13 @@ OF_WEB_ALONE = {"RECOURSE_RECORD_SIGNER"}
 # What the web server needs of the workers' settings.
 ALSO_OF_WEB = OF_WEB_ALONE | {
     "RECOURSE_METRICS_ADDRESS",
-    *("DATABASE_URL", "RECOURSE_TASK_QUEUE", "RECOURSE_PAYMENT_PROVIDERS", *variables(StripeSettings)),
+    *(
+        "DATABASE_URL",
+        "RECOURSE_TASK_QUEUE",
+        "RECOURSE_PAYMENT_PROVIDERS",
+        "RECOURSE_WORDING",
+        *variables(StripeSettings),
+    ),
     *("RECOURSE_PAYLOAD_KEYS", "RECOURSE_PAYLOADS_PLAIN", "RECOURSE_ACTOR_KEYS"),
 }
 
