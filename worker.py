@@ -195,7 +195,7 @@ async def serving_orders(
     providers: Mapping[str, PaymentProvider] | None = None,
 ) -> AsyncIterator[Worker]:
     """A worker as the settings say, with all that goes with it, for as long as the block runs."""
-    beside = [
+    tasks = [
         asyncio.create_task(keep_counting(pool)),
         asyncio.create_task(see_to_books(client, pool, settings.task_queue, list(with_books(providers or {})))),
     ]
@@ -214,7 +214,7 @@ async def serving_orders(
         ) as worker:
             yield worker
     finally:
-        for task in beside:
+        for task in tasks:
             task.cancel()
         for channel in channels:
             await channel.close()

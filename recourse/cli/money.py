@@ -1,6 +1,6 @@
 """`recourse money`: money that is stuck, and whether what the payment providers say agrees with what stands here."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -147,12 +147,17 @@ async def reconcile(
         return NO if found else DONE
     if kept:
         rows = [(one.order_id or "-", one.leg or "-", one.here, one.there, one.do) for one in kept]
-        say_table(Listing(("order", "leg", "here", "there", "do"), rows))
+        say_table(table(rows))
     if found > len(kept):
         console().print(f"And {found - len(kept)} more: --json names them all.")
     says = counted(found, "difference") if found else "The books agree"
     console().print(f"{says}; {counted(compared, 'leg')} compared.")
     return NO if found else DONE
+
+
+def table(rows: Iterable[Sequence[str]]) -> Listing:
+    """Differences: the order, its leg, what is here and there, and what to do."""
+    return Listing(("order", "leg", "here", "there", "do"), rows)
 
 
 def _with_books(configured: str, only: str | None) -> "Mapping[str, PaymentProvider]":

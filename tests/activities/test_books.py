@@ -78,6 +78,7 @@ DIFFER: list[Callable[[], Leg]] = [
     lambda: Leg("payout", [(1, "void", 2)], [paid()], ["void_here"]),
     lambda: Leg("payout", [(1, "done", 1)], [paid()], ["not_booked"], booked="waiting"),
     lambda: Leg("payout", [(1, "done", 1)], [], ["not_there"]),
+    lambda: Leg("refund", [(1, "done", 1)], [], ["not_there"]),
     lambda: Leg("payout", [(1, "done", 1)], [FAILED], ["not_there"]),
     lambda: Leg("refund", [(1, "done", 1)], [back()], ["returned_there"]),
     lambda: Leg("refund", [(1, "done", 50)], [back()], ["returned_there"]),
@@ -112,15 +113,20 @@ class Books:
 async def write(pool: Any, provider: str, legs: Sequence[Leg]) -> tuple[list[Movement], list[tuple[str, str]]]:
     """Write both books: the provider's movements, and what is to be found, by order and leg."""
     movements, found, orders, rows = list[Movement](), list[tuple[str, str]](), [], []
+    used = set[tuple[str, int, str]]()
     for number, leg in enumerate(legs):
-        order_id, name = f"{provider}-{number // 3}", f"{number % 3 + 1}.{leg.name}"
+        order_id = f"{provider}-{number // 3}"
+        # Legs of one payment, as far as their names differ.
+        payment = next(one for one in (1, 2, 3) if (order_id, one, leg.name) not in used)
+        used.add((order_id, payment, leg.name))
+        name = f"{payment}.{leg.name}"
         booked: dict[str, Any] = {}
         for turn, status, age in leg.here:
             at = NOW - timedelta(days=age)
             key = f"{order_id}.payment.{name}{f'.{turn}' if turn > 1 else ''}"
-            rows.append((key, order_id, number % 3 + 1, leg.name, turn, 100, "USD", provider, status, at))
+            rows.append((key, order_id, payment, leg.name, turn, 100, "USD", provider, status, at))
             # As a state keeps it: without what is usual.
-            booked = {"payment": number % 3 + 1, "name": leg.name, "amount": 100, "status": leg.booked or status}
+            booked = {"payment": payment, "name": leg.name, "amount": 100, "status": leg.booked or status}
             booked |= {"key": turn, "by_hand": leg.by_hand}
             usual = {"status": "done", "key": 1, "by_hand": False}
             booked = {word: value for word, value in booked.items() if usual.get(word) != value}

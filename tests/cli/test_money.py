@@ -1,9 +1,11 @@
 """What operators see of the payment providers' books."""
 
 import json
+from io import StringIO
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from recourse.cli import money
 from recourse.cli.output import Stop
@@ -44,6 +46,18 @@ async def test_reports_that_no_order_took_are_listed_by_pages(pool: Any, capsys:
         await forget_untaken(pool, "bank", event_id)
     await money.list_reports()
     assert capsys.readouterr().err == "Every report was taken.\n"
+
+
+def test_differences_fit_a_terminal_of_80_columns() -> None:
+    rows = [
+        ("1001", "1.refund", "105.50 USD done", "returned", "recourse money reconcile --report"),
+        ("1002", "1.payout", "80.00 USD done", "2 times paid", "Have the provider reverse all but one of tr_1, tr_2."),
+    ]
+    screen = Console(width=80, record=True, file=StringIO())
+    screen.print(money.table(rows))
+    lines = screen.export_text().splitlines()
+    assert lines[0].split() == ["order", "leg", "here", "there", "do"]
+    assert max(map(len, lines)) <= 80
 
 
 async def test_old_reports_go_with_new_ones(pool: Any) -> None:

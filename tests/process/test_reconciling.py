@@ -5,11 +5,12 @@ import json
 import secrets
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from temporalio.client import Client, WorkflowExecutionStatus, WorkflowHandle
+from temporalio.service import RPCError
 
 from recourse.activities import reconciling
 from recourse.cli import money
@@ -22,7 +23,7 @@ from recourse.runtime.proofs import Proofs
 from recourse.runtime.schedules import reconciliation_id, schedule_reconciliation
 from recourse.starter.client import Recourse
 from recourse.starter.doctor import Ailment, Doctor
-from recourse.worker import make_worker
+from recourse.worker import make_worker, see_to_books
 from tests.activities.reporting_bank import BookkeepingBank
 from tests.patience import PATIENCE
 from tests.process.conftest import Marketplace
@@ -141,6 +142,21 @@ async def test_books_are_compared_every_night(client: Client, pool: Any) -> None
             await handle.delete()
         [kept] = await last_reconciled(pool)
         assert (kept.provider, kept.compared, kept.differences) == ("bank", 2, 1)
+
+
+async def test_the_first_worker_schedules_it_and_a_later_one_finds_it(client: Client, pool: Any) -> None:
+    queue = f"test-{secrets.token_hex(4)}"
+    handle = client.get_schedule_handle(reconciliation_id(queue))
+    await see_to_books(client, pool, queue, [])
+    with pytest.raises(RPCError, match="not found"):
+        await handle.describe()
+
+    for providers in (["bank"], ["bank", "cards"]):
+        await see_to_books(client, pool, queue, providers)
+    described = await handle.describe()
+    await handle.delete()
+    assert [at.astimezone(UTC).hour for at in described.info.next_action_times[:1]] == [3]
+    assert [(one.provider, one.since) for one in await last_reconciled(pool)] == [("bank", None), ("cards", None)]
 
 
 class Broken(BookkeepingBank):
