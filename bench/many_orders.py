@@ -101,12 +101,13 @@ _ORDERS = """
 INSERT INTO orders (
     order_id, policy, client, freelancer, currency, price, service_fee, phase, how, settlement, ordered_at, due_at,
     closed_at, request_kind, request_status, answer_due_at, case_stage, case_due_at, turn, turn_until, next_clock,
-    next_clock_at
+    next_clock_at, updated_at
 )
 SELECT 'o-' || lpad(g.n::text, 9, '0'), o.policy, 'c-' || (g.n * 7919) % $3, 'f-' || (g.n * 104729) % $4,
     o.currency, o.price, o.service_fee, o.phase, o.how, o.settlement, o.ordered_at - g.shift, o.due_at - g.shift,
     o.closed_at - g.shift, o.request_kind, o.request_status, o.answer_due_at - g.shift, o.case_stage,
-    o.case_due_at - g.shift, o.turn, o.turn_until - g.shift, o.next_clock, o.next_clock_at - g.shift
+    o.case_due_at - g.shift, o.turn, o.turn_until - g.shift, o.next_clock, o.next_clock_at - g.shift,
+    coalesce(o.closed_at, o.ordered_at) - g.shift
 FROM (
     SELECT n, (SELECT count(*) FROM unnest($5::int[]) AS upto WHERE upto <= (n * 7919) % 1000) AS story,
         make_interval(secs => (n * 104729) % CASE WHEN (n * 7919) % 1000 >= $6 THEN 63072000 ELSE 20000 END) AS shift
@@ -127,6 +128,9 @@ states AS (
 )
 INSERT INTO openings (order_id, opening)
 SELECT s.order_id, o.opening FROM story AS s INNER JOIN openings AS o ON o.order_id = s.story
+"""
+_CHANGES = """
+INSERT INTO changes (order_id, step, at) SELECT order_id, 0, ordered_at FROM orders WHERE order_id BETWEEN $1 AND $2
 """
 # Each ran for another time, up to sixty days; one order of a hundred was a single freelancer's.
 _FACTS = """
@@ -179,6 +183,7 @@ async def fill(pool: Any, count: int, now: datetime) -> None:
             parties = max(count // 5, 1), max(count // 20, 1)
             await connection.execute(_STATES, first, last, upto, timeout=600)
             await connection.execute(_ORDERS, first, last, *parties, upto, closed_from, timeout=600)
+            await connection.execute(_CHANGES, *names, timeout=600)
             await connection.execute(_FACTS, *names, upto, BUSY, timeout=600)
             await connection.execute(_QUEUE, *names, timeout=600)
             await connection.execute(_DISPLAYS, *names, timeout=600)

@@ -18,11 +18,13 @@ import asyncpg
 
 from bench.many_orders import BUSY, fill
 from recourse.cli.stats import View, read_view
+from recourse.database.changes import last_change, read_changes
 from recourse.database.facts import read_histories
 from recourse.database.lists import (
     Wanted,
     list_orders,
     orders_due,
+    orders_updated,
     orders_with_stuck_money,
     policies_in_use,
     read_group,
@@ -76,6 +78,15 @@ def reads(pool: Any, count: int, now: datetime) -> dict[str, Read]:
         "groups: the orders of one": lambda: read_group(pool, "g-7"),
         "orders: policy and phase": listed(policy="upwork", phase="in_progress"),
         "orders: due within a day": lambda: orders_due(pool, "due_at", now + timedelta(days=1)),
+        "orders: due within a day, of a policy": lambda: orders_due(
+            pool, "due_at", now + timedelta(days=1), Wanted(policy="upwork", phase="in_progress"), money=True
+        ),
+        "orders: changed within a day": lambda: orders_updated(pool, now - timedelta(days=1), money=True),
+        "orders: changed within a day, a freelancer's": lambda: orders_updated(
+            pool, now - timedelta(days=1), Wanted(freelancer="f-7")
+        ),
+        "changes: from the start": lambda: read_changes(pool, limit=100),
+        "changes: the last one": lambda: last_change(pool),
         "orders: stuck": lambda: orders_due(pool, "next_clock_at", now - timedelta(minutes=5)),
         "cases: all": lambda: undecided_cases(pool),
         "cases: overdue": lambda: undecided_cases(pool, due_by=now),

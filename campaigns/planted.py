@@ -203,9 +203,9 @@ PLANTED = (
         "steps",
         "a follower is handed a change before one that still comes in front of it",
         "recourse/database/changes.py",
-        "c.transaction < pg_snapshot_xmin(pg_current_snapshot())",
-        "true",
-        ("tests/database/test_changes.py",),
+        "< (0, pg_snapshot_xmin(pg_current_snapshot()))",
+        "< (1, '0'::xid8)",
+        ("tests/database/test_changes.py", "tests/database/test_consumers.py"),
     ),
     Mutant(
         "steps",

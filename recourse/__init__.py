@@ -22,10 +22,12 @@ from recourse.errors import (
     RecourseError,
     TemporalUnreachable,
     Unanswered,
+    UnknownCursor,
     Unreachable,
 )
 
 if TYPE_CHECKING:
+    from recourse.database.changes import Change
     from recourse.extras import MissingExtra
     from recourse.policies import load_policy
     from recourse.resolution.model.data_version import NeedsNewerBuild
@@ -48,6 +50,7 @@ __all__ = [
     "BadInput",
     "BadOpening",
     "BadSettings",
+    "Change",
     "Client",
     "DatabaseUnreachable",
     "Display",
@@ -80,6 +83,7 @@ __all__ = [
     "TemporalUnreachable",
     "Terms",
     "Unanswered",
+    "UnknownCursor",
     "Unreachable",
     "load_policy",
     "workflow_id",
@@ -87,6 +91,7 @@ __all__ = [
 
 # Loaded when they are asked for, so that `import recourse` costs next to nothing.
 _HOMES = {
+    "database.changes": ("Change",),
     "extras": ("MissingExtra",),
     "policies": ("load_policy",),
     "resolution.model.data_version": ("NeedsNewerBuild",),

@@ -75,6 +75,16 @@ class OrderNotRunning(Unreachable):
         self.remedy = remedy
 
 
+class UnknownCursor(BadInput):
+    """A place among the changes that this database does not have."""
+
+    def __init__(self, cursor: str) -> None:
+        super().__init__(
+            f"This database has no change with the cursor {cursor}: it is another database's, or it was lost when this "
+            "one was set back. Go on from an earlier one, or from `start`, and skip the changes whose cursor you have."
+        )
+
+
 class BadOpening(BadInput):
     """An order cannot begin like this; `contradictions` has a sentence for everything that cannot be true of it."""
 

@@ -1,12 +1,13 @@
 """Reading orders: where each stands, what can be done, what a command would lead to, what was recorded and told."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
 from recourse.database.access import PAGE
+from recourse.database.changes import START, Change, Changes, Feed
 from recourse.database.displays import read_display, read_displays, write_display
 from recourse.database.erasing import Erased, erased_of
 from recourse.database.lists import (
@@ -54,6 +55,7 @@ from recourse.starter.messages import stamped
 SOON_WRITTEN = 2.0  # seconds
 # A worker fires a clock within seconds; one that restarts, or waits for a database, takes a little longer.
 STUCK_AFTER = timedelta(minutes=5)
+FOLLOWING = 60.0  # seconds until a follower asks again
 
 
 def now() -> datetime:
@@ -227,6 +229,7 @@ class Orders:
         self.pool = pool
         self.signer = signer
         self._now = now
+        self._feed = Feed(pool)
 
     @classmethod
     @asynccontextmanager
@@ -252,3 +255,26 @@ class Orders:
         """A page of orders by id, behind `after`: where each stands and what comes next."""
         with explaining_database_errors():
             return await list_orders(self.pool, wanted, after=after, limit=limit)
+
+    async def changes(self, after: str = START, *, follow: bool = True) -> AsyncGenerator[Change, None]:
+        """Every step of every order behind a cursor, in their order, and then those to come.
+
+        Keep the `cursor` of the last change in the transaction that keeps what you made of it, and go on from there:
+        so you miss none and take none twice. `after`: a cursor, `start`, or `now` for what is yet to come.
+        `follow=False`: only what is there. Raises UnknownCursor.
+        """
+        while True:
+            page = await self.changes_page(after, wait=FOLLOWING if follow else 0)
+            for change in page.changes:
+                yield change
+            after = page.next
+            if not (follow or page.changes):
+                return
+
+    async def changes_page(self, after: str = START, *, limit: int = 500, wait: float = 0) -> Changes:
+        """The changes behind a cursor, `start` or `now`; where there are none, wait for some for so many seconds.
+
+        Raises UnknownCursor.
+        """
+        with explaining_database_errors():
+            return await self._feed.page(after, limit=limit, wait=wait)

@@ -45,6 +45,7 @@ _COMMANDS = {
         "order": ("orders:app", "Start orders, send commands to them, see their state."),
         "group": ("groups:app", "Show a group of orders, such as milestones, and send a command to each of them."),
         "orders": ("finding:app", "Find orders by phase, party, settlement or due time."),
+        "changes": ("changes:changes", "Show what changed since a cursor: every step of every order."),
         "cases": ("cases:app", "Handle cases as an operator: list, show, propose, rule."),
         "open": ("opening:open_order", "Open an order's page, or its workflow in the Temporal UI."),
         "record": ("records:app", "Export, verify and read the records of orders."),

@@ -85,6 +85,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "--settlement retrying --json",
         "--stuck --watch",
     ),
+    "changes": ("", "--after now --follow", "--follow --json"),
     "group show": ("site", "site --for client"),
     "group request": ('site --as client --kind cancel --comment "We stop here." --amount 2=25 --amount 3=0',),
     "group accept": ("site --as freelancer",),

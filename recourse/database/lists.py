@@ -16,13 +16,16 @@ from recourse.database.displays import read_displays
 from recourse.database.orders import WHOLE
 from recourse.resolution.model.data_version import NeedsNewerBuild
 from recourse.resolution.model.display import Display
+from recourse.resolution.model.money import Balances
 from recourse.resolution.model.order import Order, read_state
+from recourse.resolution.model.payments import Sums
 from recourse.resolution.model.vocabulary import How, Party, Phase, SettlementStatus, Stage, View, Whose, if_any
 
 _COLUMNS = (
-    "order_id, policy, client, freelancer, currency, price, phase, due_at, turn, turn_until, next_clock, "
-    "next_clock_at, settlement, case_stage"
+    "order_id, policy, client, freelancer, currency, price, service_fee, phase, how, ordered_at, due_at, closed_at, "
+    'turn, turn_until, next_clock, next_clock_at, settlement, case_stage, group_id AS "group", part, updated_at'
 )
+_MOVED = "(SELECT s.state -> 'moved' FROM order_states AS s WHERE s.order_id = orders.order_id) AS moved"
 _CASE_COLUMNS = (
     "order_id, policy, client, freelancer, currency, price, phase, case_stage AS stage, case_due_at AS due_at, turn, "
     "turn_until"
@@ -47,11 +50,19 @@ class _Row(View):
 class ListedOrder(_Row):
     """An order in a list."""
 
+    service_fee: int = Field(description="What the client pays in addition to the price, in minor units.")
+    how: How | str | None = Field(description="How it was canceled.")
+    ordered_at: AwareDatetime = Field(description="When it was placed.")
+    closed_at: AwareDatetime | None = Field(description="When it was completed or canceled.")
     due_at: AwareDatetime | None = Field(description="When the work is due.")
     next_clock: str | None = Field(description="The clock that fires next.")
     next_clock_at: AwareDatetime | None = Field(description="When that clock fires.")
     settlement: SettlementStatus | str = Field(description="Where the final payment stands.")
     case_stage: Stage | str | None = Field(description="Where the latest case stands.")
+    group: str | None = Field(description="The group that it belongs to.")
+    part: int | None = Field(description="Its place in the group.")
+    updated_at: AwareDatetime = Field(description="When something that this list shows of it last changed.")
+    money: Balances | None = if_any("Where the money is; there if it was asked for.")
 
 
 class WaitingCase(_Row):
@@ -124,6 +135,10 @@ class _Query:
         for name, value in vars(wanted).items():
             self.where(f"{name} = {{}}", value)
 
+    async def orders(self, pool: Database, order: str, limit: int, *, money: bool) -> list[ListedOrder]:
+        rows = await self.page(pool, f"{_COLUMNS}, {_MOVED}" if money else _COLUMNS, order, limit)
+        return [_listed(**row) for row in await _named(pool, rows)]
+
     async def page(self, pool: Database, columns: str, order: str, limit: int) -> list[dict[str, Any]]:
         """The rows. Names in it are ours; all that comes from outside is among the values."""
         conditions = " AND ".join(self.conditions) or "true"
@@ -178,19 +193,31 @@ def _member(row: Mapping[str, Any]) -> Member:
     return Member(row["order_id"], row["part"], row["ordered_at"], Parties(row["client"], row["freelancer"]))
 
 
+def _listed(moved: dict[str, int] | None = None, **row: Any) -> ListedOrder:
+    if moved is not None:
+        sums = Sums.model_validate(moved)
+        row["money"] = Balances.of(sums, row["price"] + row["service_fee"] - sums.total)
+    return ListedOrder.model_construct(**row)
+
+
 async def list_orders(
-    pool: Database, wanted: Wanted = ANY, *, after: str = "", limit: int = 50, but_of: str | None = None
+    pool: Database,
+    wanted: Wanted = ANY,
+    *,
+    after: str = "",
+    limit: int = 50,
+    but_of: str | None = None,
+    money: bool = False,
 ) -> list[ListedOrder]:
     """A page of orders by id, behind `after`: where each stands and what comes next.
 
-    `but_of`: without the orders that this person is a party of.
+    `but_of`: without the orders that this person is a party of. `money`: with where the money of each is.
     """
     query = _Query()
     query.those(wanted)
     query.but_of(but_of)
     query.where("order_id > {}", after)
-    rows = await query.page(pool, _COLUMNS, "order_id", limit)
-    return [ListedOrder.model_construct(**row) for row in await _named(pool, rows)]
+    return await query.orders(pool, "order_id", limit, money=money)
 
 
 async def orders_due(
@@ -201,6 +228,8 @@ async def orders_due(
     *,
     after: Place | None = None,
     limit: int = 50,
+    but_of: str | None = None,
+    money: bool = False,
 ) -> list[ListedOrder]:
     """A page of open orders that are due before an instant, the first due first, behind the instant and id `after`.
 
@@ -209,12 +238,39 @@ async def orders_due(
     """
     query = _Query()
     query.those(wanted)
+    query.but_of(but_of)
     query.where(f"{clock} < {{}}", before)
     query.where(f"({clock}, order_id) > ({{}}, {{}})", *(after or (None, None)))
     if clock == "due_at":
         query.conditions.append("closed_at IS NULL")
-    rows = await query.page(pool, _COLUMNS, f"{clock}, order_id", limit)
-    return [ListedOrder.model_construct(**row) for row in await _named(pool, rows)]
+    return await query.orders(pool, f"{clock}, order_id", limit, money=money)
+
+
+async def orders_updated(
+    pool: Database,
+    since: datetime,
+    wanted: Wanted = ANY,
+    *,
+    due_before: datetime | None = None,
+    after: Place | None = None,
+    limit: int = 50,
+    but_of: str | None = None,
+    money: bool = False,
+) -> list[ListedOrder]:
+    """A page of the orders of which something in this list has changed since an instant, the first changed first.
+
+    Behind the instant and id `after`. `due_before`: only open orders whose work is due before then. A change that is
+    committed late has an earlier instant: who follows changes reads them from `changes`, which misses none.
+    """
+    query = _Query()
+    query.those(wanted)
+    query.but_of(but_of)
+    query.where("updated_at > {}", since)
+    query.where("(updated_at, order_id) > ({}, {})", *(after or (None, None)))
+    if due_before is not None:
+        query.where("due_at < {}", due_before)
+        query.conditions.append("closed_at IS NULL")
+    return await query.orders(pool, "updated_at, order_id", limit, money=money)
 
 
 async def undecided_cases(

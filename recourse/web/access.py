@@ -2,12 +2,13 @@
 
 import re
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Annotated, Any, cast
 
 from fastapi import Depends, Path, Query, Request
+from fastapi.dependencies.models import Dependant
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import ValidationError
 
@@ -126,12 +127,25 @@ GroupId = Annotated[str, Path(description="The marketplace's own id of the group
 
 
 def said_once(request: Request) -> None:
-    """Refuse what could be read in two ways: a query's key or the command's id given twice. Raises Failure (422)."""
+    """Refuse a query's key that this path does not know, and what could be read in two ways: a key or the command's id
+    given twice. Raises Failure (422)."""
+    known = sorted(set(_query_keys(request.scope["route"].dependant)))
+    names = f"is not known here; known are {', '.join(known)}" if known else "is not known here, nor is any other"
+    unknown = {excerpt(f"query.{key}"): names for key in request.query_params if key not in known}
+    if unknown:
+        raise malformed(**unknown)
     counts = Counter(f"query.{key}" for key, _ in request.query_params.multi_items())
     counts["header.Idempotency-Key"] = len(request.headers.getlist("idempotency-key"))
     twice = {excerpt(where): "is given more than once" for where, count in counts.items() if count > 1}
     if twice:
         raise malformed(**twice)
+
+
+def _query_keys(dependant: Dependant) -> Iterator[str]:
+    for one in dependant.query_params:
+        yield one.alias
+    for inner in dependant.dependencies:
+        yield from _query_keys(inner)
 
 
 As = Annotated[
@@ -280,6 +294,7 @@ def answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
         403: "This token may not do that.",
         404: "There is no such order, or none of the bearer's.",
         409: "Refused: not on this order as it stands.",
+        410: "This place is no longer there.",
         413: "The body is too large.",
         422: "Refused: the message itself is at fault.",
         429: "Too many calls by this bearer; `Retry-After` says when to try again.",

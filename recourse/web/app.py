@@ -17,7 +17,7 @@ from recourse.runtime.keys import KeyRing
 from recourse.starter.client import Recourse
 from recourse.starter.reading import now
 from recourse.web.access import Site, said_once
-from recourse.web.api import commands, groups, health, issuing, orders, queue, reports
+from recourse.web.api import changes, commands, groups, health, issuing, orders, queue, reports
 from recourse.web.api.bodies import BODIES, GROUP_BODIES
 from recourse.web.limits import Heads, Limits
 from recourse.web.pages.app import make_pages
@@ -84,7 +84,7 @@ def make_app(
         providers={name: Calls(name, one) for name, one in (providers or {}).items()},
         reported=reported or Reported(),
     )
-    for part in (orders, commands, groups, queue, issuing, reports, health):
+    for part in (orders, changes, commands, groups, queue, issuing, reports, health):
         app.include_router(part.router, dependencies=[Depends(said_once)])
     for path in ("/", "/pages"):
         app.add_api_route(path, _to_pages, include_in_schema=False)

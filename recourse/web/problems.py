@@ -25,6 +25,7 @@ from recourse.errors import (
     ProviderUnreachable,
     TemporalUnreachable,
     Unanswered,
+    UnknownCursor,
 )
 from recourse.resolution.model.data_version import NeedsNewerBuild
 from recourse.resolution.model.fields import excerpt
@@ -66,6 +67,7 @@ PROBLEMS = {
     "order_exists": 409,
     "not_of_the_group": 409,
     "payment_missing": 409,
+    "unknown_cursor": 410,
     "too_large": 413,
     "bad_opening": 422,
     "too_many_calls": 429,
@@ -228,6 +230,7 @@ FAILURES: dict[type[Exception], Callable[[Any], Failure]] = {
     RequestValidationError: _unreadable,
     AnyHTTPException: _failed,
     NoSuchOrder: lambda error: Failure(404, "no_such_order", "There is no such order.", detail=str(error)),
+    UnknownCursor: lambda error: Failure(410, "unknown_cursor", "There is no such place.", detail=str(error)),
     BadOpening: lambda error: Failure(
         422,
         "bad_opening",

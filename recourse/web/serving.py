@@ -19,7 +19,21 @@ CONNECTIONS = 1000
 
 
 class Server(uvicorn.Server):
-    """A server that leaves signals to the program it runs in."""
+    """A server that leaves signals to the program it runs in, and lets calls that wait know when it stops."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._stopping = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """As ever; each call has the event in its state."""
+        self.lifespan.state["stopping"] = self._stopping
+        await super().startup(sockets)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """As ever; calls that only wait for news end."""
+        self._stopping.set()
+        await super().shutdown(sockets)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

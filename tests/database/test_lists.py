@@ -15,6 +15,7 @@ from recourse.database.lists import (
     Wanted,
     list_orders,
     orders_due,
+    orders_updated,
     orders_with_stuck_money,
     policies_in_use,
     undecided_cases,
@@ -54,9 +55,12 @@ class Explaining:
     async def fetchrow(self, query: str, *values: Any) -> Any:
         return next(iter(await self.fetch(query, *values)), None)
 
+    async def fetchval(self, query: str, *values: Any) -> Any:
+        return next(iter(await self.fetchrow(query, *values) or ()), None)
+
 
 COUNTERS = {"completion_counts", "success_counts", "ending_counts", "ending_tenths", "reason_counts"}
-FEW = {"uncounted", "held_channels", "payments", "ledger_entries"}
+FEW = {"uncounted", "held_channels", "payments", "ledger_entries", "record_entries"}
 
 
 def scanned_whole(plan: str) -> set[str]:
@@ -117,6 +121,25 @@ async def test_what_is_due_comes_first_due_first_page_by_page(many: Any) -> None
         after = due_at, found[-1].order_id
     assert [row.order_id for row in found] == [row["order_id"] for row in expected]
     assert len(found) > 301
+
+
+async def test_what_changed_since_comes_in_the_order_of_its_changes_page_by_page(many: Any) -> None:
+    since, before = NOW - timedelta(days=30), NOW + timedelta(days=4)
+    for condition, filters in (
+        ("true", {}),
+        ("policy = 'glimmer'", {"wanted": Wanted(policy="glimmer")}),
+        ("due_at < $2 AND closed_at IS NULL", {"due_before": before}),
+    ):
+        expected = await many.fetch(
+            f"SELECT order_id FROM orders WHERE updated_at > $1 AND {condition} ORDER BY updated_at, order_id",
+            *((since, before) if "$2" in condition else (since,)),
+        )
+        found, after = list[ListedOrder](), None
+        while page := await orders_updated(many, since, after=after, limit=301, **filters):
+            found += page
+            after = found[-1].updated_at, found[-1].order_id
+        assert [row.order_id for row in found] == [row["order_id"] for row in expected]
+        assert len(found) > 30
 
 
 async def test_an_order_whose_clock_was_due_and_did_not_fire_is_stuck(many: Any) -> None:

@@ -154,7 +154,7 @@ async def test_web_servers_read_what_they_show_and_write_what_they_keep(lived: s
     }
     assert found["contacts"] == {"INSERT", "UPDATE"}
     role = as_role(lived, "recourse_web")
-    await refused(role, ["SELECT email FROM contacts", "SELECT * FROM changes", "SELECT count_facts(1)"])
+    await refused(role, ["SELECT email FROM contacts", "SELECT * FROM facts", "SELECT count_facts(1)"])
     async with connected(role) as pool:
         await write_contacts(pool, "o-2", {"client": "c@example.org"})
         await write_contacts(pool, "o-2", {"client": "new@example.org"})

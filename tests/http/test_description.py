@@ -24,7 +24,7 @@ from recourse.web.tokens import BearerRole
 from tests.http.conftest import Orders, token
 
 # Of a message that fits its description, the order may still refuse what does not fit the order.
-ALSO_FINE = ["2xx", "401", "403", "404", "409", "422"]
+ALSO_FINE = ["2xx", "401", "403", "404", "409", "410", "422"]
 CONFIG = {
     "generation": {"allow-x00": True, "deterministic": True},
     "checks": {"positive_data_acceptance": {"expected-statuses": ALSO_FINE}},

@@ -8,7 +8,7 @@ import httpx2
 import pytest
 
 from recourse.resolution.model.record import verify
-from tests.http.conftest import Callers, Orders, token
+from tests.http.conftest import Caller, Callers, Orders, token
 from tests.process.conftest import Marketplace
 
 READERS = ("client", "freelancer", "operator")
@@ -114,6 +114,101 @@ async def test_a_party_lists_its_own_orders_a_page_at_a_time(order: Orders, by: 
     assert rest["next"] is None
     assert len((await by("freelancer").get("/orders")).json()["orders"]) == 4
     assert len((await by("operator").get("/orders")).json()["orders"]) == 4
+
+
+async def test_a_list_holds_prices_and_where_the_money_is(order: Orders, by: Callers) -> None:
+    order_id = await order(group="site", part=2)
+    await by("freelancer").give(order_id, "deliver")
+    await by("client").give(order_id, "complete")
+    [row] = (await by("service").get("/orders")).json()["orders"]
+    shown = (await by("service").get(f"/orders/{order_id}")).json()
+    assert row["money"] == {key: shown["money"][key] for key in row["money"]}
+    assert sum(row["money"].values()) == row["price"] + row["service_fee"] == 10_550
+    assert {name: row[name] for name in ("client", "freelancer", "currency", "phase", "how", "group", "part")} == {
+        "client": "c-1",
+        "freelancer": "f-1",
+        "currency": "USD",
+        "phase": "completed",
+        "how": None,
+        "group": "site",
+        "part": 2,
+    }
+
+
+async def test_a_list_is_narrowed_by_each_filter(order: Orders, by: Callers) -> None:
+    canceled = await order(client="c-2")
+    await by("client", "c-2").give(canceled, "request", kind="cancel")
+    await by("freelancer").give(canceled, "accept")
+    soon = await order(delivery_time="1d", group="site", part=1)
+    late = await order("upwork", delivery_time="9d", freelancer="f-2")
+    shop = by("service")
+
+    async def found(caller: Caller = shop, /, **filters: Any) -> list[str]:
+        answer = await caller.get("/orders", **filters)
+        assert answer.status_code == 200, answer.text
+        return [row["order_id"] for row in answer.json()["orders"]]
+
+    assert await found(party="client:c-2") == await found(phase="canceled") == [canceled]
+    assert await found(party="freelancer:f-2") == await found(policy="upwork") == [late]
+    assert await found(group="site") == [soon]
+    assert await found(due_before="9999-12-31T00:00:00Z") == [soon, late]
+    assert await found(due_before="9999-12-31T00:00:00Z", policy="upwork") == [late]
+    assert await found(by("client"), party="freelancer:f-2") == [late]
+    assert await found(by("client"), party="client:c-1", phase="canceled") == []
+    foreign = await by("client").get("/orders", party="client:c-2")
+    assert (foreign.status_code, foreign.json()["code"]) == (403, "forbidden")
+
+    rows = (await shop.get("/orders", updated_after="2020-01-01T00:00:00Z")).json()["orders"]
+    assert [row["order_id"] for row in rows] == [canceled, soon, late]
+    await by("freelancer").give(soon, "deliver")
+    assert await found(updated_after="2020-01-01T00:00:00Z") == [canceled, late, soon]
+    assert await found(updated_after="2020-01-01T00:00:00Z", due_before="9999-12-31T00:00:00Z") == [late, soon]
+    assert await found(updated_after="9999-12-31T00:00:00Z") == []
+    for filters in ({"due_before": "9999-12-31T00:00:00Z"}, {"updated_after": "2020-01-01T00:00:00Z"}):
+        everything, paged = await found(**filters), list[str]()
+        after: str | None = ""
+        while after is not None:
+            page = (await shop.get("/orders", **filters, after=after, limit=1)).json()
+            paged += [row["order_id"] for row in page["orders"]]
+            after = page["next"]
+        assert paged == everything
+
+
+@pytest.mark.parametrize(
+    ("filters", "wrong"),
+    [
+        ({"phase": "gone"}, "query.phase"),
+        ({"party": "c-1"}, "query.party"),
+        ({"party": "operator:op-1"}, "query.party"),
+        ({"due_before": "soon"}, "query.due_before"),
+        ({"updated_after": "0001-01-01T00:00:00+05:00"}, "query.updated_after"),
+        ({"updated_after": "2020-01-01T00:00:00Z", "after": "t-1"}, "query.after"),
+        ({"due_before": "2020-01-01T00:00:00"}, "query.due_before"),
+        ({"updated_since": "2020-01-01T00:00:00Z"}, "query.updated_since"),
+    ],
+)
+async def test_a_filter_that_says_nothing_is_refused(by: Callers, filters: Any, wrong: str) -> None:
+    answer = await by("service").get("/orders", **filters)
+    assert (answer.status_code, answer.json()["code"]) == (422, "malformed")
+    assert list(answer.json()["details"]["problems"]) == [wrong]
+
+
+async def test_an_unknown_key_of_a_query_is_refused_everywhere_and_the_known_ones_are_named(
+    http: httpx2.AsyncClient,
+) -> None:
+    headers = {"Authorization": f"Bearer {token('service')}"}
+    described = (await http.get("/openapi.json")).json()["paths"]
+    for path, methods in described.items():
+        for method, operation in methods.items():
+            known = sorted(one["name"] for one in operation.get("parameters", []) if one["in"] == "query")
+            answer = await http.request(
+                method, path.replace("{", "").replace("}", ""), params={"x": 1}, headers=headers
+            )
+            said = (
+                f"is not known here; known are {', '.join(known)}" if known else "is not known here, nor is any other"
+            )
+            assert answer.status_code == 422, (method, path)
+            assert answer.json()["details"]["problems"] == {"query.x": said}
 
 
 async def test_the_queue_has_the_undecided_cases_those_due_next_first(order: Orders, by: Callers) -> None:

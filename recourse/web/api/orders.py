@@ -3,16 +3,17 @@
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 
-from recourse.database.lists import Wanted, list_orders
+from recourse.database.lists import Wanted, list_orders, orders_due, orders_updated
 from recourse.resolution.model.display import Display
+from recourse.resolution.model.fields import Instant
 from recourse.resolution.model.notice import Notice
 from recourse.resolution.model.record import Export
-from recourse.resolution.model.vocabulary import PARTIES
+from recourse.resolution.model.vocabulary import PARTIES, Phase
 from recourse.resolution.shown.looking_ahead import Actions
 from recourse.resolution.shown.views import OrderView
 from recourse.runtime.currencies import UnusableCurrency
@@ -20,9 +21,11 @@ from recourse.runtime.names import workflow_id
 from recourse.starter.start_order import StartOrder
 from recourse.web.access import Caller, OrderId, TheOperator, TheReader, TheSite, answers, parties_of, service_only
 from recourse.web.api.bodies import TokenRoute
+from recourse.web.api.places import place_after, place_of
 from recourse.web.api.shapes import OrderList, Started
 from recourse.web.patience import patient
-from recourse.web.problems import malformed
+from recourse.web.problems import forbidden, malformed
+from recourse.web.tokens import Bearer
 
 router = APIRouter(tags=["orders"], route_class=TokenRoute)
 
@@ -33,6 +36,26 @@ AfterNotice = Annotated[
 Limit = Annotated[int, Query(ge=1, le=200)]
 OfGroup = Annotated[
     str | None, Query(description="Only the orders of this group.", max_length=200, pattern=r"^[^\x00]*$")
+]
+OfParty = Annotated[
+    str | None,
+    Query(
+        description="Only the orders of this party: `client:ID` or `freelancer:ID`.",
+        pattern=r"^(client|freelancer):[^\x00-\x1f/]{1,200}$",
+    ),
+]
+OfPolicy = Annotated[
+    str | None, Query(description="Only the orders with this policy.", max_length=200, pattern=r"^[^\x00]*$")
+]
+DueBefore = Annotated[
+    Instant | None, Query(description="Only open orders whose work is due before then, those due first on top.")
+]
+UpdatedAfter = Annotated[
+    Instant | None,
+    Query(
+        description="Only orders of which something in this list changed after that, in the order of these changes. To "
+        "miss none, follow `/changes`."
+    ),
 ]
 # What another machine's clock may be ahead of ours when it says that an order was placed just now.
 CLOCKS_DIFFER = timedelta(minutes=5)
@@ -72,16 +95,49 @@ async def start_order(site: TheSite, body: StartOrder, response: Response) -> St
     )
 
 
-@router.get("/orders", responses=answers(422))
+@router.get("/orders", responses=answers(403, 422))
 async def list_them(
-    site: TheSite, caller: Caller, group: OfGroup = None, after: After = "", limit: Limit = 50
+    site: TheSite,
+    caller: Caller,
+    party: OfParty = None,
+    phase: Annotated[Phase | None, Query(description="Only the orders in this phase.")] = None,
+    policy: OfPolicy = None,
+    group: OfGroup = None,
+    due_before: DueBefore = None,
+    updated_after: UpdatedAfter = None,
+    after: After = "",
+    limit: Limit = 50,
 ) -> OrderList:
-    """Orders by id, a page at a time: a party's own, or all of them for operators and services."""
-    wanted = replace(Wanted.of(caller.role, caller.id) if caller.role in PARTIES else Wanted(), group_id=group)
+    """Orders, a page at a time: a party's own, or all of them for operators and services. By id, if nothing else is
+    asked for."""
+    wanted = replace(_of_parties(caller, party), phase=phase, policy=policy, group_id=group)
+    pool = site.recourse.pool
     # An operator sees nothing of an order of their own, nor decides it.
     but_of = caller.id if caller.role == "operator" else None
-    rows = await list_orders(site.recourse.pool, wanted, after=after, limit=limit, but_of=but_of)
-    return OrderList(orders=rows, next=rows[-1].order_id if len(rows) == limit else None)
+    page: dict[str, Any] = {"limit": limit, "but_of": but_of, "money": True}
+    if updated_after is not None:
+        rows = await orders_updated(
+            pool, updated_after, wanted, due_before=due_before, after=place_after(after), **page
+        )
+        end = place_of(rows[-1].updated_at, rows[-1].order_id) if rows else None
+    elif due_before is not None:
+        rows = await orders_due(pool, "due_at", due_before, wanted, after=place_after(after), **page)
+        end = place_of(rows[-1].due_at, rows[-1].order_id) if rows and rows[-1].due_at else None
+    else:
+        rows = await list_orders(pool, wanted, after=after, **page)
+        end = rows[-1].order_id if rows else None
+    return OrderList(orders=rows, next=end if len(rows) == limit else None)
+
+
+def _of_parties(caller: Bearer, party: str | None) -> Wanted:
+    """The orders that a caller may see, or those of them that are this party's. Raises Failure (403)."""
+    role, _, holder = (party or "").partition(":")
+    if caller.role in PARTIES and role == caller.role and holder != caller.id:
+        raise forbidden(f"It lists the orders of {caller.role} {caller.id} alone.")
+    found: dict[str, Any] = {role: holder} if party else {}
+    if caller.role in PARTIES:
+        found[caller.role] = caller.id
+    return Wanted(**found)
 
 
 @router.get("/orders/{order_id}", responses=answers(403, 404, 422))

@@ -20,7 +20,7 @@ from recourse.database.lists import (
 )
 from recourse.resolution.model.vocabulary import PARTIES, Stage
 from recourse.resolution.shown.stuck_money import stuck_money
-from recourse.web.api.queue import place_after, place_of
+from recourse.web.api.places import place_after, place_of
 from recourse.web.pages.rendering import render, site_of
 from recourse.web.pages.sessions import signed_in
 from recourse.web.pages.signing_in import to
@@ -90,12 +90,13 @@ async def queue(request: Request) -> Response:
         due_by=now + _DUE_WITHIN[filters.due] if filters.due else None,
         but_of=bearer.id,
     )
+    end = place_of(rows[-1].due_at, rows[-1].order_id) if rows else ""
     policies = {*await policies_in_use(site.recourse.pool), filters.policy}
     return render(
         request,
         "queue.html",
         rows=rows,
-        following=urlencode({**filters.kept, "after": place_of(rows[-1])}) if len(rows) == PAGE else None,
+        following=urlencode({**filters.kept, "after": end}) if len(rows) == PAGE else None,
         filters=filters,
         choices={
             "stage": {stage: _STAGES[stage] for stage in STAGES},

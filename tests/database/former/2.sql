@@ -106,7 +106,8 @@ written AS (
     RETURNING o.order_id, o.step
 ),
 change AS (
-    INSERT INTO changes (order_id, step) SELECT order_id, step FROM written
+    INSERT INTO changes (order_id, step, at, entry)
+    SELECT order_id, step, (whole ->> 'at')::timestamptz, (whole #>> '{entry,number}')::bigint FROM written, given
 ),
 opened AS (
     INSERT INTO openings (order_id, opening)
