@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,7 +24,9 @@ from recourse.testing.payments import (
     ProviderControl,
     check_adapter,
 )
+from recourse.testing.payments.table import WRITE_PAYMENTS
 
+ROOT = Path(__file__).resolve().parents[2]
 SIZE = int(os.environ.get("RECOURSE_SIZE", "1"))
 RUNS = 20 * SIZE
 # So many runs find every mistake below.
@@ -45,6 +48,17 @@ def test_nothing_is_wrong_with_an_adapter_that_is_right() -> None:
         tried.add(check_adapter(made_of(FakeAdapter), runs=min(RUNS, 1_000), seed=seed))
     assert tried.steps > 10 * RUNS
     assert tried.payments > RUNS
+
+
+def test_the_table_in_memory_is_written_as_the_real_one() -> None:
+    real = re.sub(r"--.*|;", "", (ROOT / "recourse/database/record_step.sql").read_text(encoding="utf-8"))
+    kit = re.sub(r"CASE WHEN :status.*?END", "", WRITE_PAYMENTS, flags=re.DOTALL)
+    [columns], [update] = (
+        re.findall(r"\(\s*(key,.*?)\)", kit, re.DOTALL)[:1],
+        re.findall(r"ON CONFLICT.*", kit, re.DOTALL),
+    )
+    for part in (columns, update):
+        assert " ".join(part.split()) in " ".join(real.split())
 
 
 class Without:

@@ -23,7 +23,7 @@ BEGIN
 END;
 """
 # As recourse/database/record_step.sql has it.
-_WRITE = """
+WRITE_PAYMENTS = """
 INSERT INTO payments AS p (
     key, order_id, number, leg, turn, amount, currency, provider, status, reason, reference, answered_at
 )
@@ -69,7 +69,7 @@ class PaymentsTable:
     def write(self, step: Step) -> None:
         """Write what a step says of payments."""
         for row in step.payments:
-            self._database.execute(_WRITE, {"order_id": step.order_id, **row.model_dump()})
+            self._database.execute(WRITE_PAYMENTS, {"order_id": step.order_id, **row.model_dump()})
 
     async def fetch(self, statement: str, *values: Any) -> list[sqlite3.Row]:
         """The rows of a statement."""
