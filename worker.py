@@ -31,6 +31,7 @@ from recourse.activities.contract import (
     RECONCILE,
     RECORD_STEP,
 )
+from recourse.activities.letters import BadTemplates, Letters
 from recourse.activities.mail import MailChannel
 from recourse.activities.notifying import Channel, Notifying
 from recourse.activities.paying import Paying
@@ -52,7 +53,7 @@ from recourse.runtime.metrics import Counts
 from recourse.runtime.proofs import Proofs
 from recourse.runtime.schedules import schedule_reconciliation
 from recourse.runtime.search_attributes import register_search_attributes
-from recourse.runtime.settings import Settings, read_settings
+from recourse.runtime.settings import BadSettings, Settings, read_settings
 from recourse.runtime.stopping import until_stopped
 from recourse.runtime.temporal_connection import connect
 from recourse.workflows.order import WORKFLOWS
@@ -146,10 +147,29 @@ def channels_of(settings: Settings) -> list[Channel]:
     """The configured ways to reach receivers. Raises BadChannel."""
     channels: list[Channel] = []
     if settings.webhook_url:
-        channels.append(WebhookChannel(settings.webhook_url, read_secrets(settings.webhook_secret)))
+        channels.append(
+            WebhookChannel(settings.webhook_url, read_secrets(settings.webhook_secret), web_url=settings.web_url)
+        )
     if settings.smtp_url:
-        channels.append(MailChannel(settings.smtp_url, settings.mail_from, settings.operator_email))
+        channels.append(
+            MailChannel(
+                settings.smtp_url,
+                settings.mail_from,
+                settings.operator_email,
+                reply_to=settings.mail_reply_to,
+                letters=_letters(settings),
+                web_url=settings.web_url,
+                link_keys=settings.link_ring,
+            )
+        )
     return [*channels, *load_channels(settings.notice_channels)]
+
+
+def _letters(settings: Settings) -> Letters:
+    try:
+        return Letters(settings.mail_templates, settings.brand)
+    except BadTemplates as error:
+        raise BadSettings(f"RECOURSE_MAIL_TEMPLATES: {error}.") from error
 
 
 def freeze_startup_objects() -> None:

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Mapping
 from functools import partial
 from typing import Protocol, get_args
 
+from recourse.activities.about import NOTHING, About
 from recourse.activities.calling import Calls
 from recourse.activities.extensions import LONGEST, NotDelivered, load_named
 from recourse.activities.providers import TryLater
@@ -46,6 +47,8 @@ def in_words(notice: Notice) -> tuple[str, str]:
 class OwnChannel:
     """One such channel as a worker uses it: whatever it does, nothing but its own notices waits for it."""
 
+    whole_steps = False
+
     def __init__(self, name: str, channel: NoticeChannel) -> None:
         self.name = name
         self._channel = channel
@@ -56,7 +59,7 @@ class OwnChannel:
         """Every role that it sends to is a receiver of its own, at its mail address or without one."""
         return {role: f"{role}:{contacts.get(role, '')}" for role in self._roles}
 
-    async def send(self, notice: Notice, receiver: str) -> None:
+    async def send(self, notice: Notice, receiver: str, about: About = NOTHING) -> None:
         """Send one notice. Raises NotDelivered."""
         email = receiver.partition(":")[2] or None
         until = asyncio.get_running_loop().time() + LONGEST

@@ -1,17 +1,35 @@
 """Notices in plain sentences, for people: what happened, what is asked, the money, until when, what silence means."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+import structlog
+from jinja2 import (
+    BaseLoader,
+    Environment,
+    FileSystemLoader,
+    PackageLoader,
+    StrictUndefined,
+    TemplatesNotFound,
+    TemplateSyntaxError,
+    select_autoescape,
+)
 
+from recourse.activities.about import NOTHING, About
+from recourse.errors import BadInput
 from recourse.resolution.model.amounts import write_amount
-from recourse.resolution.model.durations import write_duration
+from recourse.resolution.model.display import order_name
 from recourse.resolution.model.fields import visible
 from recourse.resolution.model.instants import write_instant
-from recourse.resolution.model.notice import Amounts, Notice
+from recourse.resolution.model.notice import NOTICES, Amounts, Notice
+from recourse.resolution.model.vocabulary import PARTIES
+from recourse.runtime.brand import Brand
 from recourse.wording import texts
-from recourse.wording.english import as_words, capital
+from recourse.wording.english import as_words, capital, listed, span
 
+_log = structlog.get_logger("recourse.mail")
+UNBRANDED, _OURS = Brand(), Brand(color="#1d4f91")
 SENTENCES = texts("notice", "title")
 SILENCE = texts("silence", "long") | texts("fallback", "long") | texts("deadline", "then")
 ANSWERS = texts("command", "answer")
@@ -19,45 +37,184 @@ _ASKS = texts("request", "asks")
 _HOW = texts("how", "past")
 _OUTCOMES = texts("outcome", "done")
 _ASKING = frozenset({"request_opened", "request_countered", "answer_reminder"})
-_template = Environment(  # noqa: S701 - plain text, there is no markup to escape
-    loader=PackageLoader("recourse.activities"),
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-    finalize=lambda value: visible(value, lines=True) if isinstance(value, str) else value,
-).get_template("notice.txt.j2")
+# By which templates are tried.
+_SAMPLE = Notice.model_validate(
+    {
+        "id": "n",
+        "to": "client",
+        "name": "request_opened",
+        "at": "2025-03-04T10:00:00Z",
+        "body": {
+            "order_id": "1002",
+            "phase": "in_progress",
+            "request": None,
+            "case": None,
+            "resolution": None,
+            "amounts": {"client": 0, "freelancer": 0, "platform": 0, "held": 10_550, "currency": "USD"},
+            "settlement": "none",
+            "turn": "client",
+            "deadline": "2025-03-06T10:00:00Z",
+            "silence_means": "accept",
+            "answers": ["accept", "decline"],
+        },
+    }
+)
+# One mail has a subject, a text, and the same as a page. Each notice may have its own; `notice` stands for all others.
+_PARTS = ("subject.j2", "txt.j2", "html.j2")
 
 
-def subject(notice: Notice) -> str:
-    """The subject of the letter; it holds nothing that a party wrote."""
-    return f"Order {visible(notice.body.order_id)}: {as_words(notice.name)}"
+class BadTemplates(BadInput):
+    """Templates of mails that cannot be used; the sentence says where and why."""
+
+
+class Letter(NamedTuple):
+    """A mail, as it is read."""
+
+    subject: str
+    text: str
+    html: str
+
+
+class Letters:
+    """Writes mails: by the built-in templates, or by those of a folder, file by file.
+
+    Raises BadTemplates where a file of the folder cannot be used.
+    """
+
+    def __init__(self, folder: Path | None = None, brand: Brand = UNBRANDED) -> None:
+        self._brand = brand
+        self._ours = _environment(PackageLoader("recourse.activities"))
+        self._theirs = _environment(FileSystemLoader(folder)) if folder else None
+        if folder:
+            self._check(folder)
+
+    def write(self, notice: Notice, about: About = NOTHING, link: str = "", *, signs_in: bool = False) -> Letter:
+        """The mail of a notice and of those that go with it; `link` leads to the order, and `signs_in` by itself."""
+        said = self._said(notice, about) | {"link": link, "signs_in": signs_in}
+        subject, text, html = (self._rendered(part, said) for part in _PARTS)
+        return Letter(" ".join(subject.split()), text.strip("\n"), html)
+
+    def _rendered(self, part: str, said: Mapping[str, Any]) -> str:
+        if self._theirs:
+            try:
+                return self._theirs.select_template([f"{said['notice']}.{part}", f"notice.{part}"]).render(said)
+            except TemplatesNotFound:
+                pass
+            except Exception as error:  # noqa: BLE001 - whatever a template does, its reader is told
+                # Its text may hold words of a party.
+                why = type(error).__name__
+                _log.warning("a template of a mail failed; the built-in one was used", part=part, error=why)
+        return self._ours.get_template(f"notice.{part}").render(said)
+
+    def _check(self, folder: Path) -> None:
+        assert self._theirs is not None
+        known = {f"{name}.{part}" for name in ("notice", *NOTICES) for part in _PARTS}
+        try:
+            names = sorted(path.name for path in folder.iterdir() if path.name.endswith(".j2"))
+        except OSError as error:
+            raise BadTemplates(f"{folder} cannot be read: {error.strerror}") from error
+        for name in names:
+            if name not in known and not name.startswith("_"):
+                raise BadTemplates(f"{name} belongs to no notice; name it as in docs/production.md, or begin it with _")
+            try:
+                template = self._theirs.get_template(name)
+                if name in known:
+                    template.render(self._said(_SAMPLE, NOTHING) | {"link": "", "signs_in": False})
+            except TemplateSyntaxError as error:
+                raise BadTemplates(f"{error.name}, line {error.lineno}: {error.message}") from error
+            except Exception as error:
+                raise BadTemplates(f"{name}: {error}") from error
+
+    def _said(self, notice: Notice, about: About) -> dict[str, Any]:
+        """What a template can say."""
+        told = (notice, *about.also)
+        # What asks for something leads; the rest of the step is told with it.
+        lead = max(told, key=lambda one: (bool(one.body.answers), one.body.deadline is not None))
+        body, reader = lead.body, lead.to
+        light, dark = (self._brand if self._brand.color else _OURS).shades
+        return {
+            "notice": lead.name,
+            "reader": reader,
+            "brand": self._brand,
+            "light": light,
+            "dark": dark,
+            "order_id": body.order_id,
+            "display": about.display,
+            "title": (about.display and about.display.title) or f"Order {body.order_id}",
+            "called": order_name(body.order_id, about.display, reader),
+            "name": about.display.name_of(reader) if about.display and reader != "operator" else None,
+            "what": _asked(lead, about) or as_words(lead.name),
+            "until": _until(lead),
+            "happened": list(dict.fromkeys(sentence for one in told for sentence in _happened(one, about))),
+            "quoted": [quote for one in told for quote in _quoted(one)],
+            "money": _money(body.amounts, reader, about),
+            "closed": body.phase in ("completed", "canceled"),
+            "if_accepted": _money(body.if_accepted, reader, about) if body.if_accepted else [],
+            "deadline": write_instant(body.deadline) if body.deadline else None,
+            "silence": SILENCE[body.silence_means] if body.silence_means else None,
+            "answers": [ANSWERS[answer] for answer in body.answers],
+            "can": listed([ANSWERS[answer] for answer in body.answers], "or") if body.answers else "",
+        }
+
+
+def _environment(loader: BaseLoader) -> Environment:
+    return Environment(
+        loader=loader,
+        undefined=StrictUndefined,
+        autoescape=select_autoescape(enabled_extensions=("html.j2",), default=False),
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=lambda value: visible(value, lines=True) if type(value) is str else value,
+    )
 
 
 def letter(notice: Notice) -> str:
     """The text of one notice. Amounts and instants are written for people; what a party wrote is quoted."""
+    return _plain.write(notice).text
+
+
+def subject(notice: Notice) -> str:
+    """The subject of the letter; it holds nothing that a party wrote."""
+    return _plain.write(notice).subject
+
+
+def _until(notice: Notice) -> str:
+    at = notice.body.deadline
+    if not at or not notice.body.answers:
+        return ""
+    verb = "Answer" if notice.name in _ASKING or notice.name == "proposal_made" else "Act"
+    return f"{verb} by {at:%a} {at.day} {at:%b, %H:%M} UTC"
+
+
+def _asked(notice: Notice, about: About) -> str:
+    """Who asks for what, where an answer is asked for."""
+    asking = notice.body.request if notice.name in _ASKING else None
+    if asking is None:
+        return ""
+    side = _side(asking.opened_by, notice.to, about)
+    return f"{side} {'ask' if side == 'You' else 'asks'} {_ASKS[asking.kind]}"
+
+
+def _quoted(notice: Notice) -> list[tuple[str, str]]:
     body = notice.body
-    texts = (("They write", body.comment), ("They write", body.text), ("The explanation", body.explanation))
-    return _template.render(
-        order_id=body.order_id,
-        happened=list(_happened(notice)),
-        quoted=[(title, "\n".join(f"> {line}" for line in text.splitlines())) for title, text in texts if text],
-        money=_money(body.amounts),
-        closed=body.phase in ("completed", "canceled"),
-        if_accepted=_money(body.if_accepted) if body.if_accepted else "",
-        deadline=write_instant(body.deadline) if body.deadline else None,
-        silence=SILENCE[body.silence_means] if body.silence_means else None,
-        answers=[ANSWERS[answer] for answer in body.answers],
-    )
+    said = (("They write", body.comment), ("They write", body.text), ("The explanation", body.explanation))
+    return [(title, text) for title, text in said if text]
 
 
-def _happened(notice: Notice) -> Iterator[str]:
+def _side(role: str, reader: str, about: About) -> str:
+    """A party as the subject of a sentence."""
+    named = about.display and role in PARTIES and about.display.name_of(role)
+    return "You" if role == reader else named or f"The {role}"
+
+
+def _happened(notice: Notice, about: About) -> Iterator[str]:
     body, currency = notice.body, notice.body.amounts.currency
     request, resolution, amount = body.request, body.resolution, body.amount
     yield SENTENCES.get(notice.name, f"{capital(as_words(notice.name))}.")
     asking = request if notice.name in _ASKING else None
     if asking:
-        longer = f": {write_duration(asking.extend_by)}" if asking.extend_by else ""
-        yield f"The {asking.opened_by} asks {_ASKS[asking.kind]}{longer}."
+        longer = f": {span(asking.extend_by)}" if asking.extend_by else ""
+        yield f"{_asked(notice, about)}{longer}."
         amount = asking.amount
     if body.until:
         yield f"This lasts until {write_instant(body.until)} at most."
@@ -82,9 +239,17 @@ def _happened(notice: Notice) -> Iterator[str]:
         yield f"{whose} {write_amount(amount, currency)}{'' if refund else ' before commission'}."
 
 
-def _money(amounts: Amounts) -> str:
-    names = {"client": "client", "freelancer": "freelancer", "platform": "platform"}
-    names |= {"contested": "with the bank", "held": "in escrow"}
-    return ", ".join(
+def _money(amounts: Amounts, reader: str, about: About) -> list[str]:
+    names: dict[str, str] = {party: _side(party, reader, about) for party in PARTIES}
+    # Not the beginning of a sentence.
+    names = {
+        party: name if name not in ("You", f"The {party}") else name.lower().removeprefix("the ")
+        for party, name in names.items()
+    }
+    names |= {"platform": "platform", "contested": "with the bank", "held": "in escrow"}
+    return [
         f"{names[name]} {write_amount(amount, amounts.currency)}" for name, amount in amounts.parts.items() if amount
-    )
+    ]
+
+
+_plain = Letters()

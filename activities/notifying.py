@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from hashlib import sha256
 from typing import Any, NamedTuple, Protocol
@@ -10,8 +11,10 @@ from typing import Any, NamedTuple, Protocol
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
+from recourse.activities.about import About
 from recourse.activities.contract import DELIVER_NOTICES
 from recourse.activities.extensions import NotDelivered
+from recourse.resolution.model.display import Display
 from recourse.resolution.model.notice import Notice, Receiver, read_notice
 from recourse.runtime.metrics import Counts
 
@@ -30,22 +33,23 @@ AT_ONCE = 32
 
 
 class Channel(Protocol):
-    """A way to reach receivers."""
+    """A way to reach receivers. `whole_steps`: one message has all that a step tells its receiver."""
 
     name: str
+    whole_steps: bool
 
     def receivers(self, contacts: Mapping[str, str]) -> Mapping[Receiver, str]:
         """The address of everybody whom it can reach. Those with one address are one receiver."""
 
-    async def send(self, notice: Notice, receiver: str) -> None:
-        """Send one notice to one address. Raises NotDelivered."""
+    async def send(self, notice: Notice, receiver: str, about: About) -> None:
+        """Send one notice to one address, with those that `about` names as well. Raises NotDelivered."""
 
     async def close(self) -> None:
         """Let go of connections."""
 
 
 _WAITING = """
-SELECT n.id, n.receiver AS "to", n.name, n.at, n.body FROM notices AS n
+SELECT n.id, n.receiver AS "to", n.name, n.at, n.body, n.step FROM notices AS n
 LEFT JOIN deliveries AS d ON d.notice_id = n.id AND d.channel = $2
 WHERE
     n.order_id = $1 AND n.receiver = ANY($3) AND d.delivered_at IS NULL
@@ -100,7 +104,12 @@ WHERE notice_id = $1 AND channel = $2 AND delivered_at IS NULL
 RETURNING (SELECT extract(EPOCH FROM now() - n.written_at)::float8 FROM notices AS n WHERE n.id = notice_id)
 """
 _STEP_AND_CONTACTS = """
-SELECT s.step, c.role, c.email FROM order_states AS s LEFT JOIN contacts AS c USING (order_id) WHERE s.order_id = $1
+SELECT s.step, c.role, c.email, o.client, o.freelancer, to_jsonb(d) - 'order_id' AS display
+FROM order_states AS s
+LEFT JOIN contacts AS c USING (order_id)
+LEFT JOIN orders AS o USING (order_id)
+LEFT JOIN displays AS d USING (order_id)
+WHERE s.order_id = $1
 """
 _REFUSED = """
 UPDATE deliveries SET leased_until = NULL, last_error = $4
@@ -109,11 +118,17 @@ WHERE notice_id = $1 AND channel = $2 AND attempts = $3 AND delivered_at IS NULL
 
 
 class Queue(NamedTuple):
-    """The notices that wait for one address on one channel, in order."""
+    """The notices that wait for one address on one channel, in order, by the messages that they go into."""
 
     channel: Channel
     address: str
-    notices: Sequence[Notice]
+    messages: Sequence[Sequence[Notice]]
+    about: About
+
+    @property
+    def notices(self) -> list[Notice]:
+        """All of them."""
+        return [notice for message in self.messages for notice in message]
 
 
 class Served(NamedTuple):
@@ -201,16 +216,25 @@ class Notifying:
         if upto_step >= 0 and (not rows or rows[0]["step"] < upto_step):
             raise LookupError(f"the database was set back behind step {upto_step}")
         contacts = {row["role"]: row["email"] for row in rows if row["role"]}
+        about = _about(rows[0]) if rows else About()
         queues = []
         for channel in self._channels:
-            waiting: dict[str, list[Notice]] = defaultdict(list)
+            waiting: dict[str, list[list[Notice]]] = defaultdict(list)
+            places = set[tuple[str, str, int]]()
             receivers = channel.receivers(contacts)
             for row in await self._pool.fetch(
                 _WAITING, order_id, channel.name, list(receivers), GIVEN_UP_AFTER, given_up_too
             ):
-                notice = read_notice(dict(row))
-                waiting[receivers[notice.to]].append(notice)
-            queues += [Queue(channel, address, notices) for address, notices in waiting.items()]
+                said = dict(row)
+                step = said.pop("step")
+                notice = read_notice(said)
+                place = (receivers[notice.to], notice.to, step)
+                if channel.whole_steps and place in places:
+                    waiting[place[0]][-1].append(notice)
+                else:
+                    waiting[place[0]].append([notice])
+                places.add(place)
+            queues += [Queue(channel, address, messages, about) for address, messages in waiting.items()]
         return queues
 
     async def _serve(self, queue: Queue, until: float) -> Served:
@@ -225,37 +249,55 @@ class Notifying:
             self._under_way[channel] -= 1
 
     async def _send(self, queue: Queue, until: float) -> Served:
-        channel, receiver, notices = queue
-        address = sha256(receiver.encode()).hexdigest()
-        for taken, notice in enumerate(notices):
+        channel, receiver, messages, about = queue
+        address, taken = sha256(receiver.encode()).hexdigest(), 0
+        for message in messages:
             if asyncio.get_running_loop().time() > until:
-                return Served(taken, f"{channel.name}: {notice.name} and what is behind it wait for the next attempt")
-            if (notice.id, channel.name) not in self._unmarked:
+                name = message[0].name
+                return Served(taken, f"{channel.name}: {name} and what is behind it wait for the next attempt")
+            claimed: list[tuple[Notice, int]] = []
+            for notice in message:
+                if (notice.id, channel.name) in self._unmarked:
+                    continue
                 attempt = await self._pool.fetchval(_CLAIM, notice.id, channel.name, LEASE, address)
                 if attempt is None:
                     why = await self._pool.fetchrow(_UNCLAIMED, notice.id, channel.name, address)
                     if why["delivered"]:
                         continue
-                    return await self._unclaimed(queue, taken, disabled=why["disabled"], wait=why["wait"])
+                    await self._give_back(channel, claimed, None)
+                    return await self._unclaimed(channel, notice, taken, disabled=why["disabled"], wait=why["wait"])
+                claimed.append((notice, attempt))
+            if claimed:
+                first, *others = (notice for notice, _ in claimed)
                 try:
-                    await channel.send(notice, receiver)
+                    await channel.send(first, receiver, replace(about, also=others))
                 except NotDelivered as error:
                     self._counts.sent(channel.name, "failed")
                     answer = f"{error} {error.answer}".replace("\x00", "").strip()[:500]
-                    await self._pool.execute(_REFUSED, notice.id, channel.name, attempt, answer)
+                    await self._give_back(channel, claimed, answer)
                     if error.gone or error.wait:
                         wait = None if error.gone else error.wait
                         await self._pool.execute(_HOLD, channel.name, address, wait)
-                    return Served(taken, f"{notice.name} to the {notice.to}: {error}", error.wait)
-                self._unmarked.add((notice.id, channel.name))
-            lag = await self._pool.fetchval(_DELIVERED, notice.id, channel.name)
-            self._counts.sent(channel.name, "delivered", lag)
-            self._unmarked.discard((notice.id, channel.name))
-        return Served(len(notices))
+                    return Served(taken, f"{first.name} to the {first.to}: {error}", error.wait)
+                self._unmarked |= {(notice.id, channel.name) for notice, _ in claimed}
+            for notice in message:
+                if (notice.id, channel.name) in self._unmarked:
+                    lag = await self._pool.fetchval(_DELIVERED, notice.id, channel.name)
+                    self._counts.sent(channel.name, "delivered", lag)
+                    self._unmarked.discard((notice.id, channel.name))
+            taken += len(message)
+        return Served(taken)
 
-    async def _unclaimed(self, queue: Queue, taken: int, *, disabled: bool, wait: timedelta | None) -> Served:
+    async def _give_back(self, channel: Channel, claimed: Sequence[tuple[Notice, int]], answer: str | None) -> None:
+        """Let others send what this attempt did not."""
+        for notice, attempt in claimed:
+            await self._pool.execute(_REFUSED, notice.id, channel.name, attempt, answer)
+
+    async def _unclaimed(
+        self, by: Channel, notice: Notice, taken: int, *, disabled: bool, wait: timedelta | None
+    ) -> Served:
         """Why the next notice of a queue cannot be sent now."""
-        channel, notice = queue.channel.name, queue.notices[taken]
+        channel = by.name
         if disabled:
             why = f"{channel}: not sent, since the receiver answered 410 Gone"
             await self._pool.execute(_NOT_TRIED, notice.id, channel, why)
@@ -267,3 +309,10 @@ class Notifying:
 
 def _time_for_an_attempt() -> timedelta:
     return activity.info().start_to_close_timeout or timedelta(minutes=2)
+
+
+def _about(row: Mapping[str, Any]) -> About:
+    """What the database has of an order besides its notices."""
+    named = {field: text for field, text in (row["display"] or {}).items() if text is not None}
+    display = Display.model_construct(**named) if named else None
+    return About(display, row["client"] or "", row["freelancer"] or "")

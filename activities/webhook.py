@@ -11,10 +11,12 @@ import httpx2
 from pydantic_core import to_json
 from standardwebhooks.webhooks import EmptyWebhookSecretError, Webhook, WebhookVerificationError
 
+from recourse.activities.about import NOTHING, About
 from recourse.activities.extensions import NotDelivered
 from recourse.errors import BadInput
 from recourse.resolution.model.data_version import dump_stored
 from recourse.resolution.model.notice import Notice, NoticeData, Receiver, WebhookBody
+from recourse.runtime.names import page_address
 
 PATIENCE = 10.0  # seconds for the whole exchange
 GONE = 410  # "disable the endpoint", says Standard Webhooks
@@ -34,11 +36,13 @@ class WebhookChannel:
     """Posts notices to the marketplace's own address.
 
     `secrets`: the first is the one in use; the others are on their way out or in. Each signs, so that a receiver that
-    knows any of them takes the notice. `patience` is in seconds. `transport`: what requests leave through instead of
+    knows any of them takes the notice. `patience` is in seconds. `web_url`: where the pages are. `transport`: what
+    requests leave through instead of
     the network.
     """
 
     name = "webhook"
+    whole_steps = False
 
     def __init__(
         self,
@@ -46,9 +50,10 @@ class WebhookChannel:
         secrets: Sequence[str],
         *,
         patience: float = PATIENCE,
+        web_url: str = "",
         transport: httpx2.AsyncBaseTransport | None = None,
     ) -> None:
-        self._url, self._patience = url, patience
+        self._url, self._patience, self._web_url = url, patience, web_url
         self._webhooks = [Webhook(secret) for secret in secrets]
         self._client = httpx2.AsyncClient(
             timeout=patience,
@@ -61,9 +66,9 @@ class WebhookChannel:
         """The marketplace hears everything, at one address."""
         return {"client": self._url, "freelancer": self._url, "operator": self._url}
 
-    async def send(self, notice: Notice, receiver: str) -> None:
+    async def send(self, notice: Notice, receiver: str, about: About = NOTHING) -> None:
         """Post one notice under its own id, so that a receiver can recognize a repetition. Raises NotDelivered."""
-        body = payload(notice)
+        body = payload(notice, about, self._web_url)
         now = datetime.now(UTC)
         headers = {
             "content-type": "application/json",
@@ -119,9 +124,10 @@ async def _skim(response: httpx2.Response) -> None:
             return
 
 
-def payload(notice: Notice) -> str:
-    """The JSON body of a webhook."""
-    data = NoticeData(to=notice.to, **dict(notice.body))
+def payload(notice: Notice, about: About = NOTHING, web_url: str = "") -> str:
+    """The JSON body of a webhook; `web_url`: where the pages are."""
+    page = page_address(web_url, notice.body.order_id) if web_url else None
+    data = NoticeData(to=notice.to, display=about.display, page_url=page, **dict(notice.body))
     return to_json(dump_stored(WebhookBody(type=notice.name, timestamp=notice.at, data=data))).decode()
 
 

@@ -13,6 +13,7 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 
 with workflow.unsafe.imports_passed_through():
     from bench.story import ACCEPT, REQUEST, opening
+    from recourse.activities.about import NOTHING
     from recourse.activities.notifying import Channel
     from recourse.database.steps import record_step
     from recourse.resolution.engine import OrderEngine
@@ -129,7 +130,7 @@ class NaiveActivities:
         for channel in self._channels:
             for notice in step.notices:
                 for receiver in dict.fromkeys(channel.receivers({}).values()):
-                    await channel.send(notice, receiver)
+                    await channel.send(notice, receiver, NOTHING)
         return f"{len(step.notices)} told"
 
 

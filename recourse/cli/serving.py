@@ -111,6 +111,8 @@ async def serve(
             app = make_app(
                 recourse,
                 keys,
+                link_keys=settings.link_ring,
+                brand=settings.brand,
                 policies=offered(policy),
                 frame_ancestors=ancestors,
                 calls_per_minute=calls,

@@ -46,6 +46,18 @@ def read_address(text: str) -> Address:
     return Address(username=unquote(name), domain=known)
 
 
+def read_sender(text: str) -> Address:
+    """The same, perhaps with a name in front: `Market <orders@market.example>`. Raises UnusableAddress."""
+    name, bracket, rest = text.rpartition("<")
+    if not bracket:
+        return read_address(text)
+    name = name.strip().removeprefix('"').removesuffix('"').strip()
+    if not rest.endswith(">") or len(name) > 100 or not name.isprintable() or set(name) & set('<>"'):
+        raise UnusableAddress(f"{_WRONG}, or Market <name@example.com>")
+    address = read_address(rest[:-1])
+    return Address(display_name=name, username=address.username, domain=address.domain)
+
+
 def _foreign(letter: str) -> bool:
     # Vowels of some scripts are marks, not letters.
     return not letter.isascii() and (letter.isalnum() or unicodedata.category(letter).startswith("M"))

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 from urllib.request import getproxies
 
@@ -10,7 +11,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from recourse.errors import BadInput
 from recourse.resolution.model.unfit import unfit
-from recourse.runtime.addresses import read_address
+from recourse.runtime.addresses import read_address, read_sender
+from recourse.runtime.brand import Brand, read_color
 from recourse.runtime.keys import BadKeys, KeyRing, read_secrets
 from recourse.runtime.urls import read_listener, read_origin, read_url
 
@@ -30,6 +32,9 @@ _WEB = _readable(lambda text: read_url(text, "https", "http"))
 _PAGES = _readable(lambda text: read_url(text, "https", "http", user=False, query=False))
 _SMTP = _readable(lambda text: read_url(text, "smtp", "smtps", path=False))
 _MAIL = _readable(read_address)
+_SENDER = _readable(read_sender)
+_HTTPS = _readable(lambda text: read_url(text, "https", user=False))
+_COLOR = _readable(read_color)
 _LISTENER = _readable(read_listener)
 
 
@@ -88,11 +93,67 @@ class Settings(BaseSettings):
         str,
         Field(
             validation_alias="RECOURSE_MAIL_FROM",
-            description="The sender of mails. Here and in parties' addresses, non-ASCII characters before the `@` "
+            description="The sender of mails: `orders@market.example`, or `Market <orders@market.example>`. Here and "
+            "in parties' addresses, non-ASCII characters before the `@` "
             "need a mail server with SMTPUTF8. In the domain they always work: it is sent as `xn--…`.",
         ),
-        _MAIL,
+        _SENDER,
     ] = "orders@localhost"
+    mail_reply_to: Annotated[
+        str | None,
+        Field(
+            validation_alias="RECOURSE_MAIL_REPLY_TO", description="Where answers to mails go, if not to the sender."
+        ),
+        _SENDER,
+    ] = None
+    mail_templates: Annotated[
+        Path | None,
+        Field(
+            validation_alias="RECOURSE_MAIL_TEMPLATES",
+            description="A folder of your own templates for mails. See [pages.md](pages.md#mails).",
+        ),
+    ] = None
+    link_keys: Annotated[
+        SecretStr,
+        Field(
+            validation_alias="RECOURSE_LINK_KEYS",
+            description="The keys of links in mails, for workers and web servers: `name=base64,name2=base64`, 32 bytes "
+            "each. If set, the link in a mail signs its party in; otherwise it leads to the order's page.",
+        ),
+    ] = SecretStr("")
+    brand_name: Annotated[
+        str,
+        Field(
+            validation_alias="RECOURSE_BRAND_NAME",
+            max_length=60,
+            description="Your marketplace's name, on pages and in mails.",
+        ),
+    ] = ""
+    brand_logo: Annotated[
+        str,
+        Field(
+            validation_alias="RECOURSE_BRAND_LOGO", description="The `https://` address of your logo, 32 pixels high."
+        ),
+        _HTTPS,
+    ] = ""
+    brand_color: Annotated[
+        str,
+        Field(
+            validation_alias="RECOURSE_BRAND_COLOR",
+            description="The colour of links and buttons, such as `#1d4f91`. It is made darker, or lighter in the dark "
+            "scheme, where it could not be read.",
+        ),
+        _COLOR,
+    ] = ""
+    home_url: Annotated[
+        str,
+        Field(
+            validation_alias="RECOURSE_HOME_URL",
+            description="Where people go back to, such as `https://market.example/orders`: from the pages, from mails, "
+            "and from a link that has expired.",
+        ),
+        _HTTPS,
+    ] = ""
     operator_email: Annotated[
         str | None,
         Field(
@@ -231,6 +292,16 @@ class Settings(BaseSettings):
         Field(validation_alias=AliasChoices("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")),
         _WEB,
     ] = ""
+
+    @property
+    def brand(self) -> Brand:
+        """Whose pages and mails these are."""
+        return Brand(self.brand_name.strip(), self.brand_logo, self.brand_color, self.home_url)
+
+    @property
+    def link_ring(self) -> KeyRing:
+        """The keys of links in mails. Raises BadSettings."""
+        return read_ring("RECOURSE_LINK_KEYS", self.link_keys)
 
     @property
     def payload_ring(self) -> KeyRing:

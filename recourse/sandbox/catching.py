@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import httpx2
 
+from recourse.activities.about import NOTHING, About
 from recourse.activities.extensions import NotDelivered
 from recourse.activities.mail import MailChannel
 from recourse.activities.notifying import Channel
@@ -130,9 +131,9 @@ class _Mails(MailChannel):
         named: tuple[Receiver, ...] = ("client", "freelancer", "operator")
         return {role: contacts.get(role, f"{role}@{ELSEWHERE}") for role in named}
 
-    async def send(self, notice: Notice, receiver: str) -> None:
+    async def send(self, notice: Notice, receiver: str, about: About = NOTHING) -> None:
         """Keep one notice as the mail that it is."""
-        message = self._message(notice, read_address(receiver))
+        message = self._message(notice, read_address(receiver), about)
         self._catcher.keep(
             channel="mail",
             order_id=notice.body.order_id,
@@ -140,5 +141,5 @@ class _Mails(MailChannel):
             receiver=notice.to,
             to=receiver,
             headers={name: str(value) for name, value in message.items()},
-            body=message.get_content(),
+            body=plain.get_content() if (plain := message.get_body(("plain",))) else "",
         )

@@ -21,6 +21,7 @@ from recourse.resolution.model.policy import Policy
 from recourse.resolution.model.record import Reader
 from recourse.resolution.model.refusals import SENTENCES
 from recourse.resolution.model.vocabulary import PARTIES, Party
+from recourse.runtime.brand import Brand
 from recourse.runtime.keys import KeyRing
 from recourse.starter.client import Recourse
 from recourse.web.problems import Failure, forbidden, malformed, no_such_order, refused
@@ -37,6 +38,7 @@ class Site:
     """What a running server works with.
 
     `patience`: for how many seconds a call waits for an order to answer. `now` is the clock of arrivals.
+    `link_keys` sign links in mails, and `brand` says whose pages these are.
     `links_again`: whether a link may sign in more than once. `rates`: how many calls each person may make.
     `providers` read what they report themselves; `reported` counts that, by provider and result.
     """
@@ -47,6 +49,8 @@ class Site:
     now: Callable[[], datetime]
     patience: float
     links_again: bool = False
+    link_keys: KeyRing = field(default_factory=lambda: KeyRing({}))
+    brand: Brand = field(default_factory=Brand)
     rates: Rates = field(default_factory=lambda: Rates(0))
     providers: Mapping[str, Calls] = field(default_factory=dict)
     reported: Reported = field(default_factory=Reported)

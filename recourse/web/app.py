@@ -13,6 +13,7 @@ from recourse.activities.calling import Calls
 from recourse.activities.providers import PaymentProvider
 from recourse.policies import PRESETS, load_policy
 from recourse.resolution.model.policy import Policy
+from recourse.runtime.brand import Brand
 from recourse.runtime.keys import KeyRing
 from recourse.starter.client import Recourse
 from recourse.starter.reading import now
@@ -48,6 +49,8 @@ def make_app(
     frame_ancestors: Sequence[str] = (),
     now: Callable[[], datetime] = now,
     links_again: bool = False,
+    link_keys: KeyRing | None = None,
+    brand: Brand | None = None,
     calls_per_minute: int = 0,
     providers: Mapping[str, PaymentProvider] | None = None,
     reported: Reported | None = None,
@@ -57,6 +60,7 @@ def make_app(
     `policies` are the ones that orders can be started with, by name: the presets, unless others are given.
     `patience`: for how many seconds a call waits for an order to answer. `frame_ancestors`: the origins whose pages may
     show ours in a frame. `now` stamps what arrives. `links_again`: a link may sign in more than once, as in a sandbox.
+    `link_keys`: those of links in mails. `brand`: whose pages these are.
     `calls_per_minute`: how many each person may make; 0: any number. `providers`: the payment providers whose events
     are taken, by name; `reported` counts them.
     """
@@ -80,6 +84,8 @@ def make_app(
         now=now,
         patience=patience,
         links_again=links_again,
+        link_keys=link_keys or KeyRing({}),
+        brand=brand or Brand(),
         rates=Rates(calls_per_minute),
         providers={name: Calls(name, one) for name, one in (providers or {}).items()},
         reported=reported or Reported(),

@@ -18,7 +18,7 @@ from recourse.runtime.keys import KeyRing
 
 BearerRole = Literal["client", "freelancer", "operator", "service"]
 # What a token is for. One in a link that is mailed is no key to the API.
-Purpose = Literal["recourse-api", "recourse-sign-in", "recourse-session"]
+Purpose = Literal["recourse-api", "recourse-sign-in", "recourse-mail", "recourse-session"]
 
 # For as long as clocks may differ, and more, after a token has expired, it is known that it was ended.
 GRACE = timedelta(hours=1)
@@ -27,6 +27,10 @@ _LATEST = int(datetime(9999, 1, 1, tzinfo=UTC).timestamp())
 
 class BadToken(Exception):
     """A token that proves nothing; the text says why, and is safe to be shown."""
+
+
+class Expired(BadToken):
+    """A token that was good."""
 
 
 class Bearer(Frozen):
@@ -82,7 +86,7 @@ def read_token(keys: KeyRing, token: str, purpose: Purpose) -> Token:
             expires_at=datetime.fromtimestamp(min(int(claims["exp"]), _LATEST), UTC),
         )
     except jwt.ExpiredSignatureError as error:
-        raise BadToken("The token has expired.") from error
+        raise Expired("The token has expired.") from error
     except jwt.InvalidTokenError as error:
         raise BadToken(f"The token cannot be used: {error}.") from error
     except ValidationError as error:

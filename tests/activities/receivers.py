@@ -124,7 +124,9 @@ class Mail:
 
     @property
     def text(self) -> str:
-        return str(self.message.get_content()).replace("\r\n", "\n")
+        plain = self.message.get_body(("plain",))
+        assert plain
+        return str(plain.get_content()).replace("\r\n", "\n")
 
 
 @dataclass

@@ -170,5 +170,5 @@ async def test_the_example_posts_to_what_apprise_knows(
     await order.deliver(channel)
 
     posted = web.requests[-1].json
-    assert posted["title"] == f"Order {order.order_id}: case opened"
+    assert posted["title"].endswith(f"UTC: Order {order.order_id}: case opened")
     assert "An operator looks at this order." in posted["message"]

@@ -1,6 +1,7 @@
 """Delivering: at least once, never again to a receiver that answered, in order, and nobody waits for somebody else."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
@@ -11,8 +12,10 @@ from temporalio.exceptions import ApplicationError
 from recourse.activities.mail import MailChannel
 from recourse.activities.notifying import Notifying
 from recourse.activities.webhook import WebhookChannel
+from recourse.database.displays import write_display
 from recourse.database.outbox import disabled_channels, enable_channels, orders_with_undelivered, undelivered
 from recourse.database.pool import connect
+from recourse.resolution.model.display import Display
 from tests.activities.conftest import Written, attempt
 from tests.activities.receivers import HttpReceiver, MailReceiver
 
@@ -52,7 +55,7 @@ async def test_who_has_no_address_gets_no_mail_and_holds_nobody_back(
     await order.by("client", "request", kind="cancel")
     await order.by("freelancer", "accept")
     await order.deliver(mails)
-    assert post.to("f@x.example") == ["request opened", "order canceled"]
+    assert post.to("f@x.example") == ["The client asks to cancel the order", "order canceled"]
     assert len(post.mails) == 2
 
 
@@ -309,6 +312,23 @@ async def test_a_notice_that_cannot_be_delivered_for_a_week_no_longer_holds_back
     await order.deliver(hooks)
     assert web.ids == notices
     assert (await order.deliveries())[notices[0], "webhook"]["last_error"] == "webhook: the receiver answered 500"
+
+
+async def test_what_a_step_tells_one_reader_is_one_mail_and_as_many_webhooks(
+    pool: Any, web: HttpReceiver, post: MailReceiver, hooks: WebhookChannel, mails: MailChannel
+) -> None:
+    order = await Written(pool).open(client="c@x.example", freelancer="f@x.example")
+    await write_display(pool, order.order_id, Display(title="Logo for a bakery", client_name="Ben"))
+    await order.by("client", "request", kind="cancel", comment="Off.")
+    told = await order.by("freelancer", "decline", comment="No.")
+    told += await order.by("client", "escalate", comment="Help.")
+    steps = {(notice.to, notice.id.rpartition(".")[0]) for notice in told}
+    await order.deliver(hooks, mails)
+    assert len(web.requests) == len(told) + 1
+    assert len(post.mails) == len(steps) + 1
+    assert all("Logo for a bakery" in mail.text for mail in post.mails)
+    assert {json.loads(request.body)["data"]["display"]["client_name"] for request in web.requests} == {"Ben"}
+    assert all(row["delivered_at"] for row in (await order.deliveries()).values())
 
 
 async def test_an_attempt_stops_before_its_time_is_over(pool: Any, web: HttpReceiver, hooks: WebhookChannel) -> None:

@@ -4,20 +4,24 @@ import json
 from collections import defaultdict
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 from random import Random
 from typing import Any
 
 import pytest
 
-from recourse.activities.letters import ANSWERS, SENTENCES, SILENCE, letter, subject
+from recourse.activities.about import About
+from recourse.activities.letters import ANSWERS, SENTENCES, SILENCE, BadTemplates, Letters, letter, subject
 from recourse.activities.webhook import payload
 from recourse.resolution.model.amounts import write_amount
 from recourse.resolution.model.commands import COMMANDS
+from recourse.resolution.model.display import Display
 from recourse.resolution.model.instants import write_instant
 from recourse.resolution.model.notice import NOTICES, Notice
 from recourse.resolution.model.order import Order, read_state
 from recourse.resolution.rules.decide import decide
 from recourse.resolution.rules.decision import Decision
+from recourse.runtime.brand import Brand
 from tests.activities.conftest import NOW, Written
 from tests.facts.lives import Life, live
 from tests.rules.given import Given
@@ -51,7 +55,8 @@ def test_every_notice_renders_for_people_and_for_programs(lives: list[Life]) -> 
         text, body = letter(notice), notice.body
         assert SENTENCES[notice.name] in text
         assert order.terms.order_id in text
-        assert subject(notice) == f"Order o-1: {notice.name.replace('_', ' ')}"
+        assert "Order o-1: " in subject(notice)
+        assert ("by " in subject(notice)) is bool(body.deadline and body.answers)
         currency = body.amounts.currency
         for amount in body.amounts.parts.values():
             assert (f" {write_amount(amount, currency)}" in text) or not amount
@@ -153,13 +158,13 @@ async def test_a_request_to_cancel_reads_like_this() -> None:
         "> Where the money is: all yours.\n"
         "> Sorry.\n"
         "\n"
-        "Where the money is: freelancer 24.00 USD, platform 6.00 USD, in escrow 75.50 USD.\n"
-        "If it is accepted: client 73.85 USD, freelancer 24.00 USD, platform 7.65 USD.\n"
+        "Where the money is: you 24.00 USD, platform 6.00 USD, in escrow 75.50 USD.\n"
+        "If it is accepted: client 73.85 USD, you 24.00 USD, platform 7.65 USD.\n"
         "\n"
         "You can:\n"
         "  - accept\n"
         "  - decline\n"
-        "  - name another amount (counter)\n"
+        "  - name another amount\n"
         "\n"
         "If nobody acts until Tue 2025-03-11 10:00 UTC, the request counts as accepted.\n"
         "\n"
@@ -181,14 +186,14 @@ async def test_an_extension_says_how_long_and_a_refund_who_gets_it_back() -> Non
     [notice] = await order.by(
         "freelancer", "request", kind="extension", extend_by="36h", comment="Ill.", reason="other"
     )
-    assert "The freelancer asks for more time: 36h.\n" in letter(notice)
+    assert "The freelancer asks for more time: 36 hours.\n" in letter(notice)
     assert notice.body.request
     assert notice.body.request.extend_by == timedelta(hours=36)
     assert "If nobody acts until Thu 2025-03-06 10:00 UTC, the request lapses and nothing changes." in letter(notice)
     await order.by("freelancer", "withdraw")
     [notice] = await order.by("freelancer", "request", kind="partial_refund", amount=2_000, comment="-", reason="other")
     assert "Of the price, the client gets back 20.00 USD.\n" in letter(notice)
-    assert "If it is accepted: client 21.10 USD, in escrow 84.40 USD.\n" in letter(notice)
+    assert "If it is accepted: you 21.10 USD, in escrow 84.40 USD.\n" in letter(notice)
 
 
 async def test_an_appeal_and_an_undo_are_offered_until_their_window_ends() -> None:
@@ -232,3 +237,76 @@ async def test_a_delivery_says_when_the_order_completes_by_itself() -> None:
     assert notice.body.deadline == NOW + timedelta(days=4)
     assert notice.body.silence_means == "completes"
     assert notice.body.answers == ["complete", "ask_revision"]
+
+
+NAMED = About(Display(title="Logo for a bakery", client_name="Ben", freelancer_name="Ada"), "c-1", "f-1")
+
+
+async def test_a_mail_speaks_to_its_reader_by_name_of_what_is_asked_until_when() -> None:
+    [told] = await Written(order_id="o-1").by("client", "request", kind="cancel", comment="<b>We</b> stopped.")
+    mail = Letters(None, Brand("Glimmer", home_url="https://glimmer.example")).write(told, NAMED, "https://x.example/1")
+    assert mail.subject == "Answer by Thu 6 Mar, 10:00 UTC: Logo for a bakery: Ben asks to cancel the order"
+    assert mail.text.startswith(
+        "Hello Ada,\n\nLogo for a bakery, with Ben\n\nYou are asked for an answer.\nBen asks to"
+    )
+    assert "\nAnswer: https://x.example/1\n" in mail.text
+    assert "\nGlimmer, https://glimmer.example" in mail.text
+    for said in (
+        "Hello <bdi>Ada</bdi>",
+        "&lt;b&gt;We&lt;/b&gt; stopped.",
+        'href="https://x.example/1"',
+        ">Glimmer</a>",
+    ):
+        assert said in mail.html
+    assert "<b>We" not in mail.html
+
+
+async def test_a_step_that_tells_two_things_is_one_mail_about_what_is_to_be_done() -> None:
+    [told] = await Written(order_id="o-1").by("client", "request", kind="cancel", comment="Off.")
+    closed = told.model_copy(
+        update={
+            "id": "other",
+            "name": "request_declined",
+            "body": told.body.model_copy(
+                update={"answers": [], "deadline": None, "silence_means": None, "comment": "No."}
+            ),
+        }
+    )
+    mail = Letters().write(closed, About(also=[told]))
+    assert mail.subject.startswith("Answer by ")
+    assert [mail.text.count(said) for said in (SENTENCES["request_declined"], SENTENCES["request_opened"])] == [1, 1]
+    assert "> No.\n" in mail.text
+    assert "> Off.\n" in mail.text
+
+
+async def test_a_marketplace_has_its_own_template_for_one_notice_and_ours_for_the_rest(tmp_path: Path) -> None:
+    (tmp_path / "request_opened.subject.j2").write_text("{{ brand.name }}:\n {{ what }}", "utf-8")
+    letters = Letters(tmp_path, Brand("Glimmer"))
+    order = Written(order_id="o-1")
+    [message] = await order.by("client", "message", comment="Hello")
+    [asked] = await order.by("client", "request", kind="cancel", comment="Off.")
+    assert letters.write(asked).subject == "Glimmer: The client asks to cancel the order"
+    assert letters.write(message).subject == "Order o-1: message received"
+    assert letters.write(asked).text == Letters(None, Brand("Glimmer")).write(asked).text
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "says"),
+    [
+        ("notice.txt.j2", "{% if %}", "notice.txt.j2, line 1: Expected an expression"),
+        ("notice.html.j2", "{{ nobody }}", "notice.html.j2: 'nobody' is undefined"),
+        ("request_opend.txt.j2", "", "request_opend.txt.j2 belongs to no notice"),
+    ],
+)
+def test_a_template_that_cannot_be_used_is_one_sentence(tmp_path: Path, name: str, text: str, says: str) -> None:
+    (tmp_path / name).write_text(text, "utf-8")
+    with pytest.raises(BadTemplates, match=says):
+        Letters(tmp_path)
+    with pytest.raises(BadTemplates, match="nowhere cannot be read: No such file or directory"):
+        Letters(tmp_path / "nowhere")
+
+
+async def test_a_template_that_fails_later_loses_no_notice(tmp_path: Path) -> None:
+    (tmp_path / "notice.txt.j2").write_text("{% if order_id == 'o-1' %}{{ 1 / 0 }}{% endif %}", "utf-8")
+    [told] = await Written(order_id="o-1").by("client", "message", comment="Hello")
+    assert Letters(tmp_path).write(told).text == letter(told)

@@ -1,19 +1,24 @@
 """Notices by e-mail, to a real mail server: one receiver each, nothing smuggled into a header, any script."""
 
 import contextlib
+import re
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from recourse.activities.about import About
 from recourse.activities.extensions import NotDelivered
 from recourse.activities.letters import letter
 from recourse.activities.mail import MailChannel
 from recourse.resolution.model.notice import Notice
-from recourse.runtime.addresses import read_address
+from recourse.runtime.addresses import read_address, read_sender
+from recourse.runtime.keys import KeyRing
+from recourse.web.tokens import BadToken, Bearer, read_token
 from tests.activities.conftest import NOW, Written
 from tests.activities.receivers import MailReceiver, mail_receiver
 
@@ -76,6 +81,50 @@ async def test_a_mail_says_who_it_is_from_and_which_order_it_is_about(post: Mail
     assert first.text.rstrip("\n") == letter(told)
 
 
+async def test_a_mail_has_a_text_and_a_page_and_comes_from_a_marketplace_with_a_name(post: MailReceiver) -> None:
+    sender = MailChannel(post.url, "Glimmer Örders <orders@market.example>", reply_to="Help <help@market.example>")
+    await sender.send(await notice("Grüße"), "f@x.example")
+    [mail] = post.mails
+    message = mail.message
+    assert (mail.sender, mail.to) == ("orders@market.example", ["f@x.example"])
+    assert str(message["From"]) == "Glimmer Örders <orders@market.example>"
+    assert str(message["Reply-To"]) == "Help <help@market.example>"
+    assert message.get_content_type() == "multipart/alternative"
+    assert [part.get_content_type() for part in message.iter_parts()] == ["text/plain", "text/html"]
+    page = message.get_body(("html",))
+    assert page
+    assert "Grüße" in page.get_content()
+    assert [part.defects for part in message.walk()] == [[], [], []]
+    assert max(map(len, message.as_bytes().splitlines())) < 998
+
+
+async def test_a_link_in_a_mail_signs_its_party_in_and_an_operator_only_reads_where_to_go(post: MailReceiver) -> None:
+    keys, web = KeyRing({"link": b"k" * 32}), "https://orders.example"
+    sender = MailChannel(post.url, "orders@market.example", web_url=web, link_keys=keys)
+    about, told = About(client="c-1", freelancer="f-1"), await notice()
+    await sender.send(told, "f@x.example", about)
+    await sender.send(told.model_copy(update={"to": "operator"}), "ops@x.example", about)
+    await MailChannel(post.url, "orders@market.example", web_url=web).send(told, "f@x.example", about)
+    links = [re.findall(r"https://orders\.example/\S+", mail.text) for mail in post.mails]
+    assert links[1] == links[2] == ["https://orders.example/pages/orders/o-1"]
+    [address] = links[0]
+    said = dict(parse_qsl(urlsplit(address).query))
+    assert said["order"] == "o-1"
+    link = read_token(keys, said["mail"], "recourse-mail")
+    assert (link.bearer, bool(link.id)) == (Bearer(role="freelancer", id="f-1"), True)
+    assert "signs you in, once" in post.mails[0].text
+    with pytest.raises(BadToken):
+        read_token(keys, said["mail"], "recourse-api")
+
+
+@pytest.mark.parametrize(
+    "text", ["Market orders@x.example", "Market <orders@x.example", "<b> <o@x.example>", "a\nb <o@x.example>", "<>"]
+)
+def test_a_sender_that_cannot_be_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="not one e-mail address"):
+        read_sender(text)
+
+
 async def test_notices_of_one_order_stand_together_and_each_has_its_own_id(post: MailReceiver) -> None:
     # What is allowed in an order's id is not allowed in a Message-ID.
     order = Written(order_id="Shop:1..2-x")
@@ -105,7 +154,6 @@ async def test_no_word_of_a_party_reaches_a_header(post: MailReceiver) -> None:
         "References",
         "Auto-Submitted",
         "Content-Type",
-        "Content-Transfer-Encoding",
         "MIME-Version",
     }
 

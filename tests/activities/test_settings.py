@@ -86,6 +86,14 @@ async def test_channels_are_those_that_are_set(monkeypatch: pytest.MonkeyPatch) 
         ("RECOURSE_SMTP_URL", "mail.example:25", "RECOURSE_SMTP_URL: "),
         ("RECOURSE_MAIL_FROM", "a@x.example, b@x.example", "RECOURSE_MAIL_FROM: not one e-mail address"),
         ("RECOURSE_OPERATOR_EMAIL", "ops", "RECOURSE_OPERATOR_EMAIL: not one e-mail address"),
+        ("RECOURSE_MAIL_REPLY_TO", "Help <help>", "RECOURSE_MAIL_REPLY_TO: not one e-mail address"),
+        ("RECOURSE_BRAND_COLOR", "blue", "RECOURSE_BRAND_COLOR: is not a colour such as #1d4f91"),
+        (
+            "RECOURSE_BRAND_LOGO",
+            "http://market.example/logo.png",
+            "RECOURSE_BRAND_LOGO: it does not begin with https://",
+        ),
+        ("RECOURSE_HOME_URL", "market.example", "RECOURSE_HOME_URL: it does not begin with https://"),
     ],
 )
 def test_a_mistake_is_named_with_its_variable(
@@ -95,6 +103,15 @@ def test_a_mistake_is_named_with_its_variable(
     with pytest.raises(BadSettings, match=says) as refused:
         read_settings()
     assert "hunter2" not in str(refused.value)
+
+
+def test_templates_that_cannot_be_used_are_named_at_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RECOURSE_SMTP_URL", "smtps://mail.example")
+    monkeypatch.setenv("RECOURSE_MAIL_TEMPLATES", "/nowhere")
+    with pytest.raises(
+        BadSettings, match="RECOURSE_MAIL_TEMPLATES: /nowhere cannot be read: No such file or directory"
+    ):
+        channels_of(read_settings())
 
 
 # How each setting that holds an address begins, and what says that it cannot be used.

@@ -134,6 +134,7 @@ class _Channel:
     """Reaches everybody, but refuses its first notice; meanwhile somebody else tries to send it too."""
 
     name = "webhook"
+    whole_steps = False
 
     def __init__(self, pool: _Heard, order_id: str) -> None:
         self.other = Notifying(pool, [self])
@@ -143,7 +144,7 @@ class _Channel:
     def receivers(self, contacts: Any) -> dict[Any, str]:
         return dict.fromkeys(("client", "freelancer", "operator"), "everybody")
 
-    async def send(self, notice: Any, receiver: str) -> None:
+    async def send(self, notice: Any, receiver: str, about: Any) -> None:
         if not self.refused:
             self.refused = True
             await self.other.deliver(self.order_id, within=timedelta(minutes=2))

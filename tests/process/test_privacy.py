@@ -10,6 +10,7 @@ import pytest
 from temporalio.client import Client
 from temporalio.service import RPCError
 
+from recourse.activities.about import About
 from recourse.cli.timeline import timeline
 from recourse.database.erasing import set_hold
 from recourse.database.orders import write_contacts
@@ -49,11 +50,12 @@ class Taking:
     """Takes every notice."""
 
     name = "webhook"
+    whole_steps = False
 
     def receivers(self, contacts: Any) -> dict[Reader, str]:
         return dict.fromkeys(READERS, "somebody")
 
-    async def send(self, notice: Notice, receiver: str) -> None:
+    async def send(self, notice: Notice, receiver: str, about: About) -> None:
         pass
 
     async def close(self) -> None:

@@ -24,6 +24,7 @@ from temporalio.worker import (
     WorkflowOutboundInterceptor,
 )
 
+from recourse.activities.about import About
 from recourse.activities.extensions import NotDelivered
 from recourse.database.payments import PaymentLeg
 from recourse.errors import Unanswered
@@ -44,6 +45,7 @@ class Everything:
     """A provider and a channel that note what reaches them."""
 
     name = "webhook"
+    whole_steps = False
 
     def __init__(self, *, fails: bool = False) -> None:
         self.reached: list[str] = []
@@ -55,7 +57,7 @@ class Everything:
     def receivers(self, contacts: Mapping[str, str]) -> Mapping[Receiver, str]:
         return {"client": "a", "freelancer": "a", "operator": "a"}
 
-    async def send(self, notice: Notice, receiver: str) -> None:
+    async def send(self, notice: Notice, receiver: str, about: About) -> None:
         if self.fails:
             raise NotDelivered("not today")
         self.reached.append(notice.name)

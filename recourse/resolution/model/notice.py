@@ -6,6 +6,7 @@ from typing import Any, Literal, get_args
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from recourse.resolution.model.data_version import NeedsNewerBuild
+from recourse.resolution.model.display import Display
 from recourse.resolution.model.durations import Duration
 from recourse.resolution.model.money import Balances
 from recourse.resolution.model.payments import ChargebackStatus
@@ -197,9 +198,11 @@ def read_notice(stored: Mapping[str, Any]) -> Notice:
 
 
 class NoticeData(NoticeBody):
-    """What a notice carries, and whom it is for."""
+    """What a notice carries, whom it is for, and what people call the order."""
 
     to: Receiver = Field(description="The role that is told.")
+    display: Display | None = if_any("What people call the order and its parties.")
+    page_url: str | None = if_any("The order's page.")
 
 
 class WebhookBody(View):

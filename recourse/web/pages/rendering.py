@@ -31,6 +31,9 @@ STATIC = {
 }
 # In the address, so that a browser may keep a file for as long as it likes.
 _VERSIONS = {name: hashlib.sha256(content).hexdigest()[:12] for name, content in STATIC.items()}
+_KEPT = {"Cache-Control": "public, max-age=31536000, immutable"}
+# Made of the marketplace's colour.
+BRAND_CSS = "brand.css"
 
 
 def written(at: datetime, zone: str) -> str:
@@ -137,6 +140,8 @@ def render(request: Request, template: str, /, status: int = 200, **said: Any) -
         zone=chosen or "UTC",
         now=site.now(),
         show_picture=request.state.pictures.append,
+        brand=site.brand,
+        brand_css=f"static/{BRAND_CSS}?v={site.brand.color.removeprefix('#')}",
         **said,
     )
     return HTMLResponse(text, status)
@@ -145,7 +150,8 @@ def render(request: Request, template: str, /, status: int = 200, **said: Any) -
 async def static(request: Request) -> Response:
     """A style sheet, script or picture."""
     name = request.path_params["name"]
+    if name == BRAND_CSS:
+        return Response(site_of(request).brand.css, media_type="text/css", headers=_KEPT)
     if name not in STATIC:
         return Response(status_code=404)
-    kept = {"Cache-Control": "public, max-age=31536000, immutable"}
-    return Response(STATIC[name], media_type=_TYPES[name.rpartition(".")[2]], headers=kept)
+    return Response(STATIC[name], media_type=_TYPES[name.rpartition(".")[2]], headers=_KEPT)

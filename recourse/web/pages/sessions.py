@@ -15,10 +15,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from recourse.database.sessions import SessionRow, begin_session, session_goes_on
+from recourse.resolution.model.vocabulary import PARTIES
 from recourse.runtime.keys import KeyRing
 from recourse.web.access import Site
 from recourse.web.problems import Failure, malformed
-from recourse.web.tokens import GRACE, BadToken, Bearer, Token, new_id, read_token, sign_token
+from recourse.web.tokens import GRACE, BadToken, Bearer, Expired, Token, new_id, read_token, sign_token
 
 # A browser takes a cookie of this prefix only over TLS (or from this very machine), for this host alone.
 COOKIE = "__Host-recourse"
@@ -51,7 +52,7 @@ async def sign_in(response: Response, site: Site, link: Token, *, embedded: bool
         expires_at=now + LASTS,
     )
     if not await begin_session(site.recourse.pool, began, max(now + LASTS, link.expires_at) + GRACE):
-        why = "A link signs in once. Ask the marketplace for a new one."
+        why = "A link signs in once. Open your order at the marketplace again: it leads back here."
         raise Failure(403, "link_used", "This link was used already.", detail=why)
     _set(
         response, COOKIE, sign_token(site.keys, link.bearer, "recourse-session", now + LASTS, began.id), LASTS, embedded
@@ -89,14 +90,22 @@ def link(keys: KeyRing, bearer: Bearer, expires_at: datetime, order_id: str = ""
     return f"/pages/sign-in?{urlencode(said)}"
 
 
-def read_link(keys: KeyRing, token: str) -> Token:
-    """What the token of a link says. Raises Failure (403)."""
+def read_link(site: Site, token: str, *, mailed: bool) -> Token:
+    """What the token of a link says; `mailed`: one of a mail, which names a party. Raises Failure (403)."""
     try:
-        said = read_token(keys, token.strip(), "recourse-sign-in")
+        if mailed:
+            said = read_token(site.link_keys, token.strip(), "recourse-mail")
+        else:
+            said = read_token(site.keys, token.strip(), "recourse-sign-in")
         if not said.id:
             raise BadToken("It has no id (`jti`), by which it could be known to have been used.")
+    except Expired as error:
+        why = "Open your order at the marketplace again: it leads back here."
+        raise Failure(403, "bad_link", "This link has expired.", detail=why) from error
     except BadToken as error:
         raise Failure(403, "bad_link", "This link cannot be used.", detail=str(error)) from error
+    if mailed and said.bearer.role not in PARTIES:
+        raise Failure(403, "bad_link", "This link cannot be used.", detail="Links in mails are for the two parties.")
     if said.bearer.role == "service":
         raise Failure(403, "bad_link", "This link cannot be used.", detail="It names a backend, not a person.")
     return said

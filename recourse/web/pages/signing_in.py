@@ -7,6 +7,8 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from recourse.database.sessions import end_session
+from recourse.resolution.model.display import order_name
+from recourse.resolution.model.vocabulary import PARTIES
 from recourse.resolution.model.zones import read_zone, zone_names
 from recourse.web.pages.rendering import render, site_of, zone_of
 from recourse.web.pages.sessions import (
@@ -44,19 +46,33 @@ async def enter(request: Request) -> Response:
     did not open the link: another site may have done so, to have them act as somebody else."""
     site = site_of(request)
     form = await read_form(request) if request.method == "POST" else {}
-    token = first(form, "token") or request.query_params.get("token", "")
+    mailed = first(form, "mail") or request.query_params.get("mail", "")
+    token = mailed or first(form, "token") or request.query_params.get("token", "")
     order_id = first(form, "order") or request.query_params.get("order", "")
     if not token:
         return _asking(request, "sign_in.html")
-    link = read_link(site.keys, token)
+    link = read_link(site, token, mailed=bool(mailed))
     # The order is only ever a page of ours, so a link leads nowhere else.
     response = to(request, f"orders/{quote(order_id, safe='')}" if order_id else "")
     known = session(request)
     if known is not None and known.bearer == link.bearer:
         return response
-    if known is not None or not came_by_itself(request):
+    # What scans mails opens their links as people do, but sends no form.
+    if known is not None or mailed or not came_by_itself(request):
         if not first(form, "proof"):
-            return _asking(request, "switch.html", bearer=link.bearer, token=token, order_id=order_id)
+            kind = "mail" if mailed else "token"
+            display = await site.recourse.order(order_id).display() if mailed and order_id else None
+            named = display.name_of(link.bearer.role) if display and link.bearer.role in PARTIES else None
+            return _asking(
+                request,
+                "switch.html",
+                bearer=link.bearer,
+                kind=kind,
+                token=token,
+                order_id=order_id,
+                named=named,
+                called=order_name(order_id, display, link.bearer.role) if mailed and order_id else "",
+            )
         check_proof(request, form)
     await sign_in(response, site, link, embedded=request.app.state.embedded)
     if known is not None:

@@ -17,7 +17,7 @@ LEFT JOIN held_channels AS h ON h.channel = n.channel AND h.address = $3 AND (h.
 
 ;
 
-SELECT n.id, n.receiver AS "to", n.name, n.at, n.body FROM notices AS n
+SELECT n.id, n.receiver AS "to", n.name, n.at, n.body, n.step FROM notices AS n
 LEFT JOIN deliveries AS d ON d.notice_id = n.id AND d.channel = $2
 WHERE
     n.order_id = $1 AND n.receiver = ANY($3) AND d.delivered_at IS NULL
@@ -33,7 +33,12 @@ ORDER BY n.step, n.line
 
 ;
 
-SELECT s.step, c.role, c.email FROM order_states AS s LEFT JOIN contacts AS c USING (order_id) WHERE s.order_id = $1
+SELECT s.step, c.role, c.email, o.client, o.freelancer, to_jsonb(d) - 'order_id' AS display
+FROM order_states AS s
+LEFT JOIN contacts AS c USING (order_id)
+LEFT JOIN orders AS o USING (order_id)
+LEFT JOIN displays AS d USING (order_id)
+WHERE s.order_id = $1
 
 ;
 
