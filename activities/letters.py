@@ -161,7 +161,8 @@ def _environment(loader: BaseLoader) -> Environment:
     return Environment(
         loader=loader,
         undefined=StrictUndefined,
-        autoescape=select_autoescape(enabled_extensions=("html.j2",), default=False),
+        # Also parts of one's own, of any name: they may hold words of a party.
+        autoescape=select_autoescape(enabled_extensions=(), disabled_extensions=("txt.j2", "subject.j2"), default=True),
         trim_blocks=True,
         lstrip_blocks=True,
         finalize=lambda value: visible(value, lines=True) if type(value) is str else value,

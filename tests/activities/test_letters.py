@@ -306,6 +306,16 @@ def test_a_template_that_cannot_be_used_is_one_sentence(tmp_path: Path, name: st
         Letters(tmp_path / "nowhere")
 
 
+async def test_what_templates_of_mails_include_is_escaped_as_they_are(tmp_path: Path) -> None:
+    (tmp_path / "_words.j2").write_text("{% for title, text in quoted %}{{ text }}{% endfor %}", "utf-8")
+    (tmp_path / "notice.html.j2").write_text("<p>{% include '_words.j2' %}</p>", "utf-8")
+    (tmp_path / "notice.txt.j2").write_text("{% for title, text in quoted %}{{ text }}{% endfor %}", "utf-8")
+    [told] = await Written(order_id="o-1").by("client", "message", comment="<b> & more")
+    mail = Letters(tmp_path).write(told)
+    assert mail.html == "<p>&lt;b&gt; &amp; more</p>"
+    assert mail.text == "<b> & more"
+
+
 async def test_a_template_that_fails_later_loses_no_notice(tmp_path: Path) -> None:
     (tmp_path / "notice.txt.j2").write_text("{% if order_id == 'o-1' %}{{ 1 / 0 }}{% endif %}", "utf-8")
     [told] = await Written(order_id="o-1").by("client", "message", comment="Hello")

@@ -77,6 +77,21 @@ async def test_a_link_of_a_mail_signs_in_once_and_only_by_its_button(
     assert 'href="https://glimmer.example/orders">Go back to <bdi>Glimmer &lt;3</bdi></a>' in late.text
 
 
+@pytest.mark.parametrize("other", ["o\0", "x" * 300, None])
+async def test_a_link_of_a_mail_says_nothing_of_orders_of_others(
+    marketplace: Marketplace, visitor: Visitors, order: Orders, branded: FastAPI, other: str | None
+) -> None:
+    order_id, reader = await order(), await visitor(to=branded)
+    await marketplace.recourse.order(order_id).set_display(
+        Display(title="Logo", client_name="Ben", freelancer_name="Ada")
+    )
+    asked = order_id if other is None else other
+    place = mail_link(SITE, LINKS, "client", "c-2", asked, datetime.now(UTC)).partition("/pages/")[2]
+    assert (await reader.open(place)).status_code == 200
+    assert "Continue as c-2" in reader.words
+    assert not {"Logo", "Ben", "Ada"} & set(re.findall(r"\w+", reader.words))
+
+
 async def test_a_link_that_is_read_a_week_later_leads_back_to_the_marketplace(
     visitor: Visitors, branded: FastAPI
 ) -> None:

@@ -7,9 +7,10 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from recourse.database.sessions import end_session
-from recourse.resolution.model.display import order_name
+from recourse.resolution.model.display import Display, order_name
 from recourse.resolution.model.vocabulary import PARTIES
 from recourse.resolution.model.zones import read_zone, zone_names
+from recourse.web.access import Site, the_reader
 from recourse.web.pages.rendering import render, site_of, zone_of
 from recourse.web.pages.sessions import (
     came_by_itself,
@@ -26,6 +27,8 @@ from recourse.web.pages.sessions import (
     visitor_proof,
     visitor_secret,
 )
+from recourse.web.problems import Failure
+from recourse.web.tokens import Bearer
 
 
 def to(request: Request, place: str) -> RedirectResponse:
@@ -61,7 +64,7 @@ async def enter(request: Request) -> Response:
     if known is not None or mailed or not came_by_itself(request):
         if not first(form, "proof"):
             kind = "mail" if mailed else "token"
-            display = await site.recourse.order(order_id).display() if mailed and order_id else None
+            display = await _called(site, link.bearer, order_id) if mailed else None
             named = display.name_of(link.bearer.role) if display and link.bearer.role in PARTIES else None
             return _asking(
                 request,
@@ -78,6 +81,15 @@ async def enter(request: Request) -> Response:
     if known is not None:
         await end_session(site.recourse.pool, known.id, services=False)
     return response
+
+
+async def _called(site: Site, bearer: Bearer, order_id: str) -> Display | None:
+    """What people call an order; None where it is none of the bearer's, as the address can name any."""
+    try:
+        await the_reader(site, bearer, order_id)
+    except Failure:
+        return None
+    return await site.recourse.order(order_id).display()
 
 
 def _asking(request: Request, template: str, **said: Any) -> Response:
