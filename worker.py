@@ -193,12 +193,14 @@ async def keep_counting(pool: Any) -> None:
 
 
 async def see_to_books(client: Client, pool: Any, task_queue: str, providers: Sequence[str]) -> None:
-    """Have the books of these providers compared every night, as soon as the database takes that; no order waits."""
+    """Have these providers' books compared every night, from when the database is there. No order waits for it."""
     while True:
         try:
             await await_reconciling(pool, providers)
         except NOT_COUNTED as error:
-            structlog.get_logger("recourse.worker").warning("no comparison is awaited yet", error=str(error))
+            structlog.get_logger("recourse.worker").warning(
+                "the comparison of the books is not set up yet", error=str(error)
+            )
             await asyncio.sleep(COUNTS_EVERY)
         else:
             break

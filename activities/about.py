@@ -1,4 +1,4 @@
-"""What goes with a notice that is sent: what people call the order, its parties, and what else its step tells."""
+"""What a message needs in addition to its notice: the order's display, its parties, the step's other notices."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from recourse.resolution.model.notice import Notice
 
 @dataclass(frozen=True)
 class About:
-    """`client` and `freelancer` are the parties' ids; `also`: what goes out in the same message."""
+    """`client` and `freelancer` are the parties' ids; `also`: the notices that go out in the same message."""
 
     display: Display | None = None
     client: str = ""
@@ -17,7 +17,7 @@ class About:
     also: Sequence[Notice] = ()
 
     def holder(self, role: str) -> str:
-        """The id of a party; empty for others, and where it is not known."""
+        """The id of the party in this role; empty for an operator, or if it is not known."""
         return {"client": self.client, "freelancer": self.freelancer}.get(role, "")
 
 

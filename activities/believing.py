@@ -1,5 +1,6 @@
-"""What stands in front of every activity: it runs for the order that it is about, and for nobody else. Only the
-comparison with payment providers' books, which moves nothing, is asked for by a workflow of its own.
+"""The check in front of every activity: it runs only for the order that it is about.
+
+The comparison with payment providers' books moves nothing, and a workflow of its own asks for it.
 
 Anybody who can write to the namespace can schedule our activities, from a workflow of theirs or without any. Without
 RECOURSE_WORKER_KEYS only the caller's type and id are checked, which a program with its own worker can imitate.

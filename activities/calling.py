@@ -1,4 +1,4 @@
-"""Calls of an extension, such as a payment provider: so many at once, each in its time. None holds up another."""
+"""Calls of an extension, such as a payment provider, limited in number and time, so that none holds up another."""
 
 import asyncio
 import inspect
@@ -12,8 +12,8 @@ from recourse.activities.extensions import limits_of
 from recourse.activities.providers import TryLater
 from recourse.database.payments import PaymentLeg
 
-# So many more of a provider's calls may wait for their turn; the others come again. So a provider that hangs holds a
-# few of a worker's places for activities, and the rest go on.
+# How many more calls of a provider may wait for their turn; others are refused, and come again later. So a provider
+# that hangs holds only a few of a worker's places for activities.
 WAITING = 64
 # No call begins with less time than this, unless the provider's own timeout is shorter.
 LEAST = 3.0  # seconds
@@ -39,9 +39,9 @@ class Calls:
         key: str = "",
         first: Callable[[], Awaitable[None]] | None = None,
     ) -> Any:
-        """What a method of the provider returns; `until` is the loop's time at which it must have ended.
+        """Call a method of the provider; what it returns. `until`: the loop's time at which the call must have ended.
 
-        `first` is done when the call is about to begin. Raises what the provider raises, TimeoutError for a call that
+        `first` runs just before the call begins. Raises what the provider raises, TimeoutError for a call that
         hangs, and TryLater where it could not begin in time. A call that hangs keeps its place until it ends: a thread
         cannot be ended from outside.
         """
@@ -53,7 +53,7 @@ class Calls:
             nonlocal held
             held -= 1
             if ended is not None and not ended.cancelled():
-                ended.exception()  # nobody may be waiting for it any more
+                ended.exception()  # counts as seen: nobody may be waiting for it any more
             if not held:
                 self.unended.discard(key)
                 self._places.release()
@@ -85,12 +85,12 @@ class Calls:
             let_go()
 
     async def reference(self, method: Callable[[Any], Any], leg: PaymentLeg, until: float, **how: Any) -> str | None:
-        """What a method says of a leg, the same way. Raises TypeError for what is neither a reference nor None."""
+        """Call a method with a leg, as `call` does; a reference or None. Raises TypeError for anything else."""
         said = await self.call(method, leg, until, **how)
         if said is None or (isinstance(said, str) and said.strip()):
             return said
         named = f"{self._name}.{getattr(method, '__name__', '')}"
-        raise TypeError(f"{named} returned {said!r:.80}, which is no reference and not None.")
+        raise TypeError(f"{named} returned {said!r:.80}, which is neither a reference nor None.")
 
     async def _wait_for_place(self, until: float) -> None:
         busy = f"{self._at_once} calls of {self._name} are under way, and none has ended in time."

@@ -23,17 +23,17 @@ class BadChannel(BadInput):
 
 
 class NoticeChannel(Protocol):
-    """A way to reach people. Its method may be a coroutine; another runs in a thread.
+    """A way to reach people. `send` may be a coroutine; otherwise it runs in a thread.
 
-    These it may have, too: `receivers`, the roles that it sends to, all three if it does not say; `concurrency: int`
-    and `timeout: float`, as a payment provider has them.
+    Optional: `receivers`, the roles that it sends to (without it, all three); `concurrency: int` and `timeout: float`,
+    as of a payment provider.
     """
 
     def send(self, notice: Notice, email: str | None) -> Awaitable[None] | None:
-        """Send one notice; `email` is the address of who is told, where the order has one.
+        """Send one notice. `email` is the receiver's mail address, if the order has one.
 
-        `NotDelivered` says why it could not be sent, and with `wait` that nothing is wanted before that. Any other
-        exception means the same. It is then sent again, in order, for seven days.
+        Raise `NotDelivered` with the reason if it could not be sent; with `wait`, nothing is sent before that time is
+        over. Any other exception means the same. The notice is then sent again, in order, for seven days.
         """
 
 
@@ -45,7 +45,7 @@ def in_words(notice: Notice) -> tuple[str, str]:
 
 
 class OwnChannel:
-    """One such channel as a worker uses it: whatever it does, nothing but its own notices waits for it."""
+    """Such a channel as a worker uses it. Whatever it does, only its own notices wait for it."""
 
     whole_steps = False
 
@@ -70,11 +70,11 @@ class OwnChannel:
         except (TimeoutError, TryLater) as error:
             raise NotDelivered(f"{self.name}: {error}") from error
         except Exception as error:
-            # What it says may repeat an address, so that is for the database alone.
+            # Its text may repeat an address, so only the database keeps it.
             raise NotDelivered(f"{self.name}: {type(error).__name__}", str(error)) from error
 
     async def close(self) -> None:
-        """It has no end of its own."""
+        """Nothing to do: the marketplace's object has no method for it."""
 
 
 def load_channels(text: str) -> list[OwnChannel]:
@@ -82,7 +82,9 @@ def load_channels(text: str) -> list[OwnChannel]:
     found = []
     for name, channel in load_named(text, "send", _TAKEN, BadChannel).items():
         if not _NAME.fullmatch(name):
-            raise BadChannel(f"{name!r} is no name of a channel: take small letters, digits, `-` and `_`, at most 40.")
+            raise BadChannel(
+                f"{name!r} cannot name a channel: use up to 40 lower-case letters, digits, `-` and `_`, a letter first."
+            )
         roles = getattr(channel, "receivers", ROLES)
         if not isinstance(roles, list | tuple | set | frozenset) or not roles or not set(roles) <= set(ROLES):
             known = ", ".join(ROLES)

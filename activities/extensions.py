@@ -1,4 +1,4 @@
-"""A marketplace's own code that a setting names: how it is loaded, and what it may say of its calls."""
+"""A marketplace's own code that a setting names: how it is loaded, and the limits of its calls."""
 
 import importlib
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ class NotDelivered(Exception):
     """The receiver did not take the notice.
 
     The text says why and names no address, so that it may go to logs and into Temporal. `answer` is what the receiver
-    said, for the database alone. `wait`: it wants nothing before that; `gone`: it wants nothing any more.
+    said, for the database alone. `wait`: send it nothing for so long; `gone`: send it nothing any more.
     """
 
     def __init__(self, why: str, answer: str = "", *, wait: timedelta | None = None, gone: bool = False) -> None:
@@ -39,7 +39,7 @@ def load_named(text: str, method: str, taken: Mapping[str, str], wrong: type[Bad
     """What a setting names, as `name=package.module:factory`, separated by blanks.
 
     Each factory is called once, without arguments, and returns an object with this `method`. Its module must be
-    installed where it is used. `taken` has the names that are ours, and what they are. Raises `wrong`.
+    installed where it is used. `taken` has the names that are reserved, and why. Raises `wrong`.
     """
     found: dict[str, Any] = {}
     for entry in text.split():
@@ -57,7 +57,7 @@ def _load(entry: str, path: str, method: str, wrong: type[BadInput]) -> Any:
     try:
         factory = getattr(importlib.import_module(module), attribute)
         made = factory()
-    # Whatever a foreign module does, the worker's operator reads which one it was.
+    # Whatever a foreign module raises, the error names its entry.
     except Exception as error:
         raise wrong(f"{entry!r} cannot be loaded: {type(error).__name__}: {error}") from error
     if not callable(getattr(made, method, None)):

@@ -37,7 +37,7 @@ _ASKS = texts("request", "asks")
 _HOW = texts("how", "past")
 _OUTCOMES = texts("outcome", "done")
 _ASKING = frozenset({"request_opened", "request_countered", "answer_reminder"})
-# By which templates are tried.
+# Every template is rendered with this notice at the start, so that a bad one is found before a mail needs it.
 _SAMPLE = Notice.model_validate(
     {
         "id": "n",
@@ -59,7 +59,7 @@ _SAMPLE = Notice.model_validate(
         },
     }
 )
-# One mail has a subject, a text, and the same as a page. Each notice may have its own; `notice` stands for all others.
+# A mail has a subject, a text and an HTML page. A template is named after its notice; `notice` is for all others.
 _PARTS = ("subject.j2", "txt.j2", "html.j2")
 
 
@@ -68,7 +68,7 @@ class BadTemplates(BadInput):
 
 
 class Letter(NamedTuple):
-    """A mail, as it is read."""
+    """A mail: its subject, its text, and the same as an HTML page."""
 
     subject: str
     text: str
@@ -89,7 +89,7 @@ class Letters:
             self._check(folder)
 
     def write(self, notice: Notice, about: About = NOTHING, link: str = "", *, signs_in: bool = False) -> Letter:
-        """The mail of a notice and of those that go with it; `link` leads to the order, and `signs_in` by itself."""
+        """The mail of a notice and of the others in `about`. `link` opens the order; `signs_in`: it signs in, too."""
         said = self._said(notice, about) | {"link": link, "signs_in": signs_in}
         subject, text, html = (self._rendered(part, said) for part in _PARTS)
         return Letter(" ".join(subject.split()), text.strip("\n"), html)
@@ -100,7 +100,7 @@ class Letters:
                 return self._theirs.select_template([f"{said['notice']}.{part}", f"notice.{part}"]).render(said)
             except TemplatesNotFound:
                 pass
-            except Exception as error:  # noqa: BLE001 - whatever a template does, its reader is told
+            except Exception as error:  # noqa: BLE001 - whatever a template does, the mail goes out
                 # Its text may hold words of a party.
                 why = type(error).__name__
                 _log.warning("a template of a mail failed; the built-in one was used", part=part, error=why)
@@ -115,7 +115,7 @@ class Letters:
             raise BadTemplates(f"{folder} cannot be read: {error.strerror}") from error
         for name in names:
             if name not in known and not name.startswith("_"):
-                raise BadTemplates(f"{name} belongs to no notice; name it as in docs/production.md, or begin it with _")
+                raise BadTemplates(f"{name} belongs to no notice; name it as in docs/pages.md, or begin it with _")
             try:
                 template = self._theirs.get_template(name)
                 if name in known:
@@ -126,14 +126,14 @@ class Letters:
                 raise BadTemplates(f"{name}: {error}") from error
 
     def _said(self, notice: Notice, about: About) -> dict[str, Any]:
-        """What a template can say."""
+        """The names that a template can use."""
         told = (notice, *about.also)
-        # What asks for something leads; the rest of the step is told with it.
-        lead = max(told, key=lambda one: (bool(one.body.answers), one.body.deadline is not None))
-        body, reader = lead.body, lead.to
+        # The notice that asks for something comes first; the step's other notices follow.
+        main = max(told, key=lambda one: (bool(one.body.answers), one.body.deadline is not None))
+        body, reader = main.body, main.to
         light, dark = (self._brand if self._brand.color else _OURS).shades
         return {
-            "notice": lead.name,
+            "notice": main.name,
             "reader": reader,
             "brand": self._brand,
             "light": light,
@@ -143,8 +143,8 @@ class Letters:
             "title": (about.display and about.display.title) or f"Order {body.order_id}",
             "called": order_name(body.order_id, about.display, reader),
             "name": about.display.name_of(reader) if about.display and reader != "operator" else None,
-            "what": _asked(lead, about) or as_words(lead.name),
-            "until": _until(lead),
+            "what": _asked(main, about) or as_words(main.name),
+            "until": _until(main),
             "happened": list(dict.fromkeys(sentence for one in told for sentence in _happened(one, about))),
             "quoted": [quote for one in told for quote in _quoted(one)],
             "money": _money(body.amounts, reader, about),

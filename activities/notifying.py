@@ -33,7 +33,7 @@ AT_ONCE = 32
 
 
 class Channel(Protocol):
-    """A way to reach receivers. `whole_steps`: one message has all that a step tells its receiver."""
+    """A way to reach receivers. `whole_steps`: one message has all notices of a step for a receiver."""
 
     name: str
     whole_steps: bool
@@ -118,7 +118,7 @@ WHERE notice_id = $1 AND channel = $2 AND attempts = $3 AND delivered_at IS NULL
 
 
 class Queue(NamedTuple):
-    """The notices that wait for one address on one channel, in order, by the messages that they go into."""
+    """The notices that wait for one address on one channel, in order, grouped into messages."""
 
     channel: Channel
     address: str
@@ -289,7 +289,7 @@ class Notifying:
         return Served(taken)
 
     async def _give_back(self, channel: Channel, claimed: Sequence[tuple[Notice, int]], answer: str | None) -> None:
-        """Let others send what this attempt did not."""
+        """Give up the claims, so that another attempt can send these."""
         for notice, attempt in claimed:
             await self._pool.execute(_REFUSED, notice.id, channel.name, attempt, answer)
 
@@ -312,7 +312,7 @@ def _time_for_an_attempt() -> timedelta:
 
 
 def _about(row: Mapping[str, Any]) -> About:
-    """What the database has of an order besides its notices."""
+    """An order's display and parties, from its row."""
     named = {field: text for field, text in (row["display"] or {}).items() if text is not None}
     display = Display.model_construct(**named) if named else None
     return About(display, row["client"] or "", row["freelancer"] or "")

@@ -19,12 +19,12 @@ from recourse.runtime.metrics import Counts
 
 # Seconds for all calls of one attempt; the order gives it half a minute.
 WITHIN = 25.0
-# So many seconds a provider may ask for within an attempt. Whatever asks for more waits for the order's next round.
+# A provider that asks for at most so many seconds is asked again in the same attempt, otherwise in the next one.
 SHORT = 5.0
 PAUSE = 0.5  # seconds, the least
 _TEXT = 200  # characters that are kept of what a provider says
 # A leg that was lowered has a new key. Where the old one may have been paid, paying the new one may pay twice.
-UNKNOWN = "It was lowered, and whether {amount} was paid under the key {key} before, the provider cannot say."
+UNKNOWN = "The leg was lowered, and the provider cannot say whether {amount} was paid under its former key {key}."
 UNENDED = "A call for the key {key} has not ended yet."
 
 
@@ -71,7 +71,7 @@ class Paying:
         return answer
 
     async def _ask(self, calls: Calls, leg: PaymentLeg, formers: Sequence[PaymentLeg]) -> tuple[str, LegAnswer]:
-        """What the provider says, and to which key. Where it asks for a moment, it gets it."""
+        """The key, and the provider's answer to it. If it asks for a short wait, it is asked again here."""
         loop, asked = asyncio.get_running_loop(), leg.attempts > 0
         until = loop.time() + WITHIN
         while True:

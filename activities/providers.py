@@ -14,7 +14,7 @@ BUILT_IN = "ledger"
 
 
 class CannotPay(Exception):
-    """Raised by a provider: never, for a reason that operators read."""
+    """Raised by a provider: this can never be paid. Operators read the reason."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -22,7 +22,7 @@ class CannotPay(Exception):
 
 
 class TryLater(Exception):
-    """Raised by a provider: it asks for some time, such as with the status 429. `after`: seconds, if it says so."""
+    """Raised by a provider: ask again later, as after the status 429. `after`: in how many seconds, if it says so."""
 
     def __init__(self, reason: str, after: float | None = None) -> None:
         super().__init__(reason)
@@ -31,7 +31,7 @@ class TryLater(Exception):
 
 
 class BadSignature(BadInput):
-    """Raised by `read_event`: its signature is missing, wrong or too old, so the report may be anybody's."""
+    """Raised by `read_event`: the event's signature is missing, wrong or too old; anybody may have sent it."""
 
 
 class BadProvider(BadInput):
@@ -80,15 +80,15 @@ class PaymentReport(Frozen):
 class PaymentProvider(Protocol):
     """What a marketplace's payment provider must do. Its methods may be coroutines; others run in threads.
 
-    These it may have, too:
+    Optional:
 
     - `find(leg) -> str | None`: the reference of a leg that was asked for before and is paid. Without it, a leg that is
       lowered after an answer was lost is blocked until an operator has found out whether it was paid.
     - `check(payment: PaymentToCheck) -> None`: at an order's start, whether its money is there; else `CannotPay`.
     - `movements(since: datetime)`: an iterable, or asynchronous iterable, of `Movement`: what it has moved since then.
     - `read_event(headers, body) -> list[PaymentReport]`: what one of its webhooks says. Raises BadSignature, BadInput.
-    - `concurrency: int`: so many of its calls run at once, 16 if it does not say. `timeout: float`: a call may take so
-      many seconds, 10 if it does not say, 20 at most.
+    - `concurrency: int`: how many of its calls run at once; 16 without it. `timeout: float`: how many seconds a call
+      may take; 10 without it, 20 at most.
     """
 
     def pay(self, leg: PaymentLeg) -> Awaitable[str | None] | str | None:

@@ -23,9 +23,9 @@ from recourse.resolution.model.vocabulary import View
 
 # How far back: a refund can come back after weeks.
 USUALLY = timedelta(days=30)
-# What has moved within this time may just be on its way from one of the books into the other.
+# What has moved within this time may be in one of the books and not yet in the other.
 MOVING = timedelta(minutes=10)
-# The provider may have paid so long before it was known here.
+# The provider may have paid so long before we noted it.
 EARLIER = timedelta(days=3)
 CHUNK = 500  # movements
 BEATS_EVERY = 20  # seconds
@@ -44,8 +44,9 @@ Kind = Literal[
 _DO: dict[Kind, str] = {
     "not_here": "Ask the provider what {reference} was for.",
     "waiting_here": "The order asks again. If it waits for a day: docs/runbooks/payments-fail.md",
-    "stuck_here": "recourse money settle-by-hand {order_id} --leg {leg} --reference {reference}",
-    "void_here": "The order owes this no more: have {reference} reversed.",
+    "stuck_here": "recourse money settle-by-hand {order_id} --as operator:YOU --leg {leg} --reference {reference} "
+    "--explanation WHY",
+    "void_here": "The order no longer owes this: have the provider reverse {reference}.",
     "not_booked": "recourse doctor {order_id}",
     "not_there": "Look up {key} at the provider. Do not pay it before you know.",
     "returned_there": "recourse money reconcile --report",
@@ -69,7 +70,7 @@ class Difference(View):
 
 
 class Moved:
-    """The provider's movements, in a file that ends with this: there may be millions, and memory is for a page."""
+    """The provider's movements, in a temporary file: there may be millions, and memory holds only a page of them."""
 
     def __init__(self) -> None:
         self._db = sqlite3.connect("")
@@ -80,16 +81,16 @@ class Moved:
         self._db.execute("CREATE INDEX moved_by_leg ON moved (order_id, leg) WHERE key IS NULL")
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Remove the file."""
         self._db.close()
 
     def add(self, movements: Iterable[Movement]) -> None:
-        """Take these in."""
+        """Add movements."""
         rows = [(one.key, one.order_id, one.leg, one.model_dump_json()) for one in movements]
         self._db.executemany("INSERT INTO moved (key, order_id, leg, content, seen) VALUES (?, ?, ?, ?, 0)", rows)
 
     def of(self, leg: Sequence[KeyHere]) -> list[Movement]:
-        """Those of a leg: under one of its keys or, without a key, under its name. They are then seen."""
+        """The movements of a leg, by one of its keys or, without a key, by its name. Marks them as seen."""
         keys = [one.key for one in leg]
         where = f"key IN ({', '.join('?' * len(keys))}) OR (key IS NULL AND order_id = ? AND leg = ?)"
         values = (*keys, leg[0].order_id, leg[0].leg)
@@ -100,7 +101,7 @@ class Moved:
         return movements
 
     def unseen(self) -> Iterator[list[Movement]]:
-        """Pages of those that belong to none of the legs so far. They are then seen, but for those of a page."""
+        """The movements that belong to none of the legs so far, a page at a time."""
         after = 0
         while True:
             found = self._db.execute(
@@ -121,7 +122,7 @@ class Comparison:
         self.compared = 0
 
     async def differences(self) -> AsyncIterator[Difference]:
-        """All that differs since then, but for what is moving at the moment."""
+        """All differences since then, without what is moving at the moment."""
         with closing(Moved()) as moved:
             async for movements in _movements(self._provider, self._since - EARLIER):
                 moved.add(movements)

@@ -84,8 +84,8 @@ def errors_page() -> str:
         [
             "# Refusals and errors",
             "",
-            "Every code, written by `make docs`. `recourse serve` has the same page at `/docs/errors`, where the "
-            "`type` of an error leads to. A corrected command needs a new id: the old one gets the old answer.",
+            "Every code, written by `make docs`. `recourse serve` has the same page at `/docs/errors`, to which "
+            "the `type` of an error points. A corrected command needs a new id: the old one gets the old answer.",
             "",
             "## Refusals",
             "",

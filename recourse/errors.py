@@ -76,7 +76,7 @@ class OrderNotRunning(Unreachable):
 
 
 class UnknownCursor(BadInput):
-    """A place among the changes that this database does not have."""
+    """The database has no change with this cursor."""
 
     def __init__(self, cursor: str) -> None:
         super().__init__(

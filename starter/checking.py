@@ -19,7 +19,7 @@ class MoneyCheck:
         self._calls: dict[str, Calls] = {}
 
     async def check(self, name: str, terms: Terms) -> None:
-        """Return where the money is there, or nobody here can say. Raises PaymentMissing, ProviderUnreachable."""
+        """Return if the money is there, or no provider here can say. Raises PaymentMissing, ProviderUnreachable."""
         if isinstance(self._providers, str):
             self._providers = load_providers(self._providers)
         provider = self._providers.get(name)

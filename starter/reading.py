@@ -105,7 +105,7 @@ class StoredOrder:
             return await read_display(self.pool, self.id)
 
     async def set_display(self, display: Display) -> None:
-        """Change what people call it: the whole of it. Raises NoSuchOrder."""
+        """Replace what people call it. Raises NoSuchOrder."""
         with explaining_database_errors():
             if await read_parties(self.pool, self.id) is None:
                 raise NoSuchOrder(f"There is no order {self.id}.")

@@ -67,9 +67,9 @@ class Started:
 
 
 def fingerprint(terms: Terms) -> str:
-    """By what the same terms are known again: their SHA-256, for the memo may hold nothing personal.
+    """How the same terms are recognized: their SHA-256, because the memo may hold nothing personal.
 
-    An account's number could be guessed from a hash.
+    `payment` and `destination` are left out: an account's number could be guessed from a hash.
     """
     shown = terms.model_copy(update={"payment": None, "destination": None})
     return hashlib.sha256(canonical(_lasting(shown)).encode()).hexdigest()

@@ -61,7 +61,7 @@ _COMMANDS = {
             "doctor:doctor",
             "Check that the database and Temporal agree, and print the fix for each finding.",
         ),
-        "money": ("money:app", "Show money that is stuck, what payment providers report, and compare books with them."),
+        "money": ("money:app", "Show stuck money and providers' reports, and compare the books."),
         "outbox": ("outbox:app", "Show undelivered notices and retry them."),
         "privacy": ("privacy:app", "Show, erase and keep what is known of a person."),
         "codec": ("codec:codec", "Serve decrypted payloads to the Temporal UI."),

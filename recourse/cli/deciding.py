@@ -1,4 +1,4 @@
-"""An operator's decisions on the command line: what they lead to is shown before anything is done."""
+"""An operator's decisions on the command line: their effect is shown before anything is done."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any
@@ -17,13 +17,13 @@ from recourse.starter.reading import Orders, now
 from recourse.wording import texts
 
 By = Annotated[str, Parameter(name="--as", help="The operator: `operator:ID`.")]
-# Since these are asked about first, `recourse order` does not have them.
+# `recourse order` leaves these out, because they ask for confirmation.
 _ASKED = texts("command", "ask")
 DECISIONS = tuple(_ASKED)
 
 
 async def decide(order_id: str, command: str, sender: str, fields: Mapping[str, Any], yes: bool, json: bool) -> int:
-    """Show what an operator's command leads to, and give it after a yes."""
+    """Show the effect of an operator's command, ask for confirmation, and send it."""
     # Only a decision needs Temporal; lists are read in a moment.
     from recourse.starter.client import Recourse
 

@@ -1,4 +1,4 @@
-"""`recourse money`: money that is stuck, and whether what the payment providers say agrees with what stands here."""
+"""`recourse money`: stuck money, what payment providers report, and whether their books agree with ours."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -29,13 +29,13 @@ if TYPE_CHECKING:
 
 app = App(
     name="money",
-    help="Show money that is stuck, what payment providers report, and compare books with them.",
+    help="Show stuck money and providers' reports, and compare the books.",
 )
 
-# Where the books differ a lot, so many differences are shown.
+# How many differences are shown at most.
 SHOWN = 100
 
-# What is known of a report that reached no order; an order's refusal is a code with a sentence of its own.
+# Why a report reached no order. If an order refused it, the reason is the refusal's code.
 _REASONS = {
     "no_such_order": "there is no such order",
     "other_provider": "the order has another provider",
@@ -149,7 +149,7 @@ async def reconcile(
         rows = [(one.order_id or "-", one.leg or "-", one.here, one.there, one.do) for one in kept]
         say_table(table(rows))
     if found > len(kept):
-        console().print(f"And {found - len(kept)} more: --json names them all.")
+        console().print(f"And {found - len(kept)} more: --json shows all of them.")
     says = counted(found, "difference") if found else "The books agree"
     console().print(f"{says}; {counted(compared, 'leg')} compared.")
     return NO if found else DONE

@@ -123,7 +123,7 @@ async def start(
     link
         The order's page at the marketplace.
     image
-        The address of a picture of it.
+        The address of an image of it.
     client_name
         The client's name.
     freelancer_name
@@ -190,7 +190,7 @@ def read_display(given: Mapping[str, str]) -> Display:
         return Display.model_validate(given)
     except ValidationError as error:
         wrong = [f"--{where.replace('_', '-')} {why}" for where, why in unfit(error.errors()).items()]
-        raise Stop(f"The order cannot be called so: {'; '.join(wrong)}.") from error
+        raise Stop(f"The display cannot be used: {'; '.join(wrong)}.") from error
 
 
 @app.command(name="display")
@@ -214,7 +214,7 @@ async def change_display(
     link
         The order's page at the marketplace.
     image
-        The address of a picture of it.
+        The address of an image of it.
     client_name
         The client's name.
     freelancer_name

@@ -19,7 +19,7 @@ from recourse.resolution.shown.stuck_money import StuckMoney, stuck_money
 from recourse.runtime.database_connection import explaining_database_errors
 from recourse.starter.reading import Orders, now
 
-Leg = Annotated[str, Parameter(help="The payment, such as `1.payout`, as `recourse money list` shows it.")]
+Leg = Annotated[str, Parameter(help="The leg, such as `1.payout`, as `recourse money list` shows it.")]
 
 
 async def list_stuck(*, after: After = "", limit: Limit = 50, watch: Watch = False, json: Json = False) -> None:
@@ -33,7 +33,7 @@ async def list_stuck(*, after: After = "", limit: Limit = 50, watch: Watch = Fal
                 known = await read_orders(orders.pool, ids)
             found = [one for order_id in ids if order_id in known for one in stuck_money(known[order_id])]
             table = Listing(
-                ("order", "payment", Column("amount", right=True), "what is wrong", Column("parties", extra=True)),
+                ("order", "leg", Column("amount", right=True), "what is wrong", Column("parties", extra=True)),
                 [_cells(one, at) for one in found],
             )
             remarks = [f"Order {one} needs a newer build of Recourse." for one in ids if one not in known]

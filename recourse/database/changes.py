@@ -14,7 +14,7 @@ from recourse.resolution.model.notice import Receiver
 from recourse.resolution.model.vocabulary import View
 
 START, NOW = "start", "now"
-# How often a server looks whether there is anything new, while anybody waits for it. Seconds.
+# Seconds between two looks for something new, while anybody waits.
 EVERY = 0.1
 _CURSOR = re.compile(r"[0-9]{1,18}\.[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
@@ -114,7 +114,7 @@ async def last_change(pool: Database) -> str:
 
 
 class Feed:
-    """The changes, for many that wait for more of them: one of them looks for all."""
+    """The changes, for many readers that wait for more: one task looks for all of them."""
 
     def __init__(self, pool: Database) -> None:
         self._pool = pool

@@ -260,7 +260,7 @@ async def orders_updated(
     """A page of the orders of which something in this list has changed since an instant, the first changed first.
 
     Behind the instant and id `after`. `due_before`: only open orders whose work is due before then. A change that is
-    committed late has an earlier instant: who follows changes reads them from `changes`, which misses none.
+    committed late has an earlier instant, so this can miss it; `changes` misses none.
     """
     query = _Query()
     query.those(wanted)

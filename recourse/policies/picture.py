@@ -16,7 +16,7 @@ LETTERS = 46
 """So many letters of the small text fit on a card; of letters alone the width is not known without a font."""
 
 LANES = (OPEN, "mediation", "review", "canceled_held", "canceled", "completed")
-"""Where far lines lead to; each has its own way across, above the cards."""
+"""The boxes at which far lines end; each has its own lane across, above the cards."""
 TOP = MARGIN + 34 + LANE * len(LANES)
 """Where the cards begin."""
 
@@ -163,7 +163,7 @@ def _markers() -> Iterator[str]:
 
 
 def _line(card: _Card, way: _Way, places: dict[str, _Card]) -> Iterator[str]:
-    """From where it stands on the card to the title of the box that it leads to; never over or under another card."""
+    """From the way's place on the card to the title of its target; never over or under another card."""
     target = places[way.target]
     y, end = way.at, target.y + TITLE // 2
     columns = (target.x - card.x) // (WIDTH + GAP)

@@ -141,7 +141,7 @@ class Settings(BaseSettings):
         Field(
             validation_alias="RECOURSE_BRAND_COLOR",
             description="The colour of links and buttons, such as `#1d4f91`. It is made darker, or lighter in the dark "
-            "scheme, where it could not be read.",
+            "scheme, until it can be read.",
         ),
         _COLOR,
     ] = ""
@@ -208,8 +208,8 @@ class Settings(BaseSettings):
         Field(
             validation_alias="RECOURSE_PAYMENT_PROVIDERS",
             description="Your payment providers: `name=package.module:factory`, separated by spaces. An order names "
-            "the provider that executes its settlements. Workers need it; where orders are started, it has their "
-            "money checked, and a web server takes the providers' events. See [payments.md](payments.md).",
+            "the provider that executes its settlements. Workers need it to pay, whatever starts orders "
+            "to check their money, and web servers to take the providers' events. See [payments.md](payments.md).",
         ),
     ] = ""
     # Read by `recourse.wording` itself, when the first module that uses a text is imported.
@@ -320,7 +320,7 @@ class Settings(BaseSettings):
 
 
 class StripeSettings(BaseSettings):
-    """What the payment provider `recourse.providers.stripe` reads in addition."""
+    """What the payment provider `recourse.providers.stripe` reads."""
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
 

@@ -17,7 +17,7 @@ BY_AMOUNT: dict[int, Answer] = {1: "fail", 2: "hang", 3: "lose_answer", 4: "refu
 
 
 class PaymentFailed(Exception):
-    """What the provider answers where it shall not pay now."""
+    """What the provider answers if it is to pay nothing now."""
 
 
 @dataclass(frozen=True)
@@ -33,10 +33,10 @@ class Attempt:
 class SandboxPayments:
     """A payment provider for tests.
 
-    `pay` moves the money. `fail` does not, for now. `hang` does not answer until it is told otherwise. `lose_answer`
-    moves the money and then fails once, as if the answer were lost. `refuse` says that it can never pay. `return` pays,
-    and reports then that the money came back; `charge_back` pays, and reports then that the client's bank has taken all
-    that the client paid.
+    `pay` moves the money. `fail` does not, for now. `hang` does not answer until another answer is chosen.
+    `lose_answer` moves the money and then fails once, as if the answer were lost. `refuse` says that it can never pay.
+    `return` pays, and then reports that the money came back. `charge_back` pays, and then reports that the client's
+    bank has taken all that the client paid.
     """
 
     def __init__(self, reports: Reports) -> None:
@@ -66,7 +66,7 @@ class SandboxPayments:
         if answer == "refuse":
             raise CannotPay("The account is closed.")
         if answer == "fail":
-            raise PaymentFailed("The payment provider does not pay now, as it was told.")
+            raise PaymentFailed("The payment provider does not pay now, as the test has chosen.")
         if answer == "lose_answer":
             raise PaymentFailed("The payment provider has paid, and its answer is lost.")
         if answer == "return" and not paid:

@@ -24,7 +24,7 @@ class Reports:
         self._waiting: set[asyncio.Task[None]] = set()
 
     async def send(self, order_id: str, fields: Mapping[str, Any]) -> Outcome:
-        """Report something at once; what a bank needs to say and is left out is made up."""
+        """Report something at once. What is left out of a chargeback is filled in."""
         if fields["event"] == "chargeback_opened":
             order = await self._recourse.order(order_id).state()
             lost = sum(one.amount for one in order.chargebacks if one.status == "lost")

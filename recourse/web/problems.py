@@ -92,7 +92,7 @@ class Problem(BaseModel):
 
     type: str = Field(
         examples=["/docs/errors#expired"],
-        description="Names the problem, and leads to what it means and what to do, on the server that answered.",
+        description="Names the problem. An address on the server that answered: what it means and what to do.",
     )
     title: str = Field(description="The problem in a sentence.")
     status: int = Field(description="The HTTP status.")

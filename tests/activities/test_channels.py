@@ -133,7 +133,7 @@ HERE = "tests.activities.test_channels"
         ("pager", "'pager' is not of the form name=package.module:factory"),
         (f"mail={HERE}:pager", "the name 'mail' is a channel of Recourse; take another"),
         (f"a={HERE}:pager a={HERE}:pager", "the name 'a' is there twice"),
-        (f"Pager!={HERE}:pager", "'Pager!' is no name of a channel"),
+        (f"Pager!={HERE}:pager", "'Pager!' cannot name a channel"),
         (f"pager={HERE}:Mute", "Mute() returned Mute, which has no method `send`"),
         (f"pager={HERE}:Silent", "Silent.receivers is ('client', 'judge'), and must list some of"),
         (f"pager={HERE}:nobody", "cannot be loaded: AttributeError"),

@@ -158,7 +158,7 @@ async def test_an_order_is_called_as_somebody_types_it(
     wrong = await run(environment, "order", "start", name, *terms, "--link", "market.example", "--title", "x" * 201)
     assert wrong.status == 2
     assert "--title may hold at most 200 characters" in wrong.error
-    assert "--link is no address such as https://market.example/orders/1002." in wrong.error
+    assert "--link must be an address such as https://market.example/orders/1002." in wrong.error
     named = ("--title", "Logo for a bakery", "--client-name", "Ben", "--freelancer-name", "Ada")
     assert (await run(environment, "order", "start", name, *terms, *named)).status == 0
     page = (await run(environment, "order", "show", name)).output

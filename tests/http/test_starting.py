@@ -176,7 +176,7 @@ async def test_what_people_call_an_order_is_given_at_its_start_and_changed_later
 async def test_only_the_marketplace_says_what_people_call_an_order(marketplace: Marketplace, by: Callers) -> None:
     body = {"terms": terms(marketplace), "display": {"title": "Logo", "link": "http://market.example"}}
     refused = await by("service").post("/orders", body)
-    why = "is no address such as https://market.example/orders/1002"
+    why = "must be an address such as https://market.example/orders/1002"
     assert (refused.status_code, refused.json()["details"]["problems"]) == (422, {"body.display.link": why})
     del body["display"]["link"]
     assert (await by("service").post("/orders", body)).status_code == 201

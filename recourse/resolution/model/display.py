@@ -13,7 +13,7 @@ _LINK = re.compile(r"https://[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?([/?#].
 
 def _on_the_web(text: str) -> str:
     if not _LINK.fullmatch(text) or not text.isprintable() or " " in text:
-        raise ValueError("is no address such as https://market.example/orders/1002")
+        raise ValueError("must be an address such as https://market.example/orders/1002")
     return text
 
 
@@ -24,11 +24,11 @@ PersonName = Annotated[Visible, Field(max_length=100)]
 
 
 class Display(Frozen):
-    """What people call an order: all of it may be left out. The database alone has it."""
+    """What people call an order and its parties. Every field is optional, and only the database keeps it."""
 
     title: Visible | None = if_any("What was ordered, such as `Logo for a bakery`.")
-    link: Link | None = if_any("Its page at the marketplace.")
-    image: Link | None = if_any("A picture of it.")
+    link: Link | None = if_any("The address of its page at the marketplace.")
+    image: Link | None = if_any("The address of an image of it.")
     client_name: PersonName | None = if_any("The client's name.")
     freelancer_name: PersonName | None = if_any("The freelancer's name.")
 

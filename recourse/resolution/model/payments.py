@@ -28,8 +28,8 @@ def _unless(default: Any) -> Any:
 
 class Leg(Frozen):
     """One leg of a payment. `key` is 1 for its first idempotency key, and grows with each new one: a key never stands
-    for another amount, and never for another try after the provider said no or the money came back. `keys`: so many it
-    has had, where it was paid under a former one."""
+    for another amount, and never for another try after the provider said no or the money came back. `keys`: how
+    many it has had, if it was paid under a former one."""
 
     payment: int
     name: LegName

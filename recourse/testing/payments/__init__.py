@@ -42,7 +42,7 @@ def check_adapter(
     seed: int = 1,
     shorten: bool = True,
 ) -> Counts:
-    """Run an adapter against its fake provider: so many runs of at most so many steps each; how much was tried.
+    """Run an adapter against its fake provider, `runs` times with up to `steps` steps. Returns how much was tried.
 
     `make` returns a new adapter and the handle on a new fake provider behind it. The runs of a `seed` are
     always the same. `shorten`: look for the shortest sequence of steps, which takes a while. Raises Mistake.

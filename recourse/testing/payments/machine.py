@@ -32,7 +32,7 @@ __all__ = ["Counts", "Mistake", "Payments", "Workshop"]
 
 NAME = "kit"
 BEGAN = datetime(2025, 3, 3, 9, tzinfo=UTC)
-# Where nothing fails any more, every leg has its answer after so many rounds.
+# Once nothing fails any more, every leg has its answer after so many rounds.
 LAST_ROUNDS = 4
 LONGEST = timedelta(days=31)
 SIDES = st.sampled_from(["platform", "freelancer"])
@@ -402,7 +402,7 @@ class Payments(RuleBasedStateMachine):
     def _waiting(self) -> Iterable[tuple[Sale, Leg]]:
         return [(sale, leg) for sale in self.sales for leg in sale.order.legs if leg.status == "waiting"]
 
-    # How a step is taken and told.
+    # How a step is taken and described.
 
     def _open(self) -> list[Sale]:
         return [sale for sale in self.sales if not sale.order.closed]
@@ -439,7 +439,7 @@ class Payments(RuleBasedStateMachine):
         self.shop.table.kill_at = None
         if self.heard.calls > before and any(calls):
             how = "; ".join(call.value if call else "well" for call in calls)
-            self.heard.words.insert(place, f"The next calls of the provider go so: {how}.")
+            self.heard.words.insert(place, f"The provider's next calls go like this: {how}.")
         if sale.killed:
             self._tell("The worker was killed then" + (", and nobody knows of this round." if sale.forgets else "."))
 

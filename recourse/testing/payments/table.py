@@ -43,7 +43,7 @@ class WorkerKilled(BaseException):
 
 
 class PaymentsTable:
-    """A pool of connections, as the activity needs it. `kill_at`: the worker is killed before so many statements."""
+    """A pool of connections, as the activity needs it. `kill_at`: after how many statements the worker is killed."""
 
     def __init__(self) -> None:
         self._database = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)

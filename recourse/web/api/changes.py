@@ -56,7 +56,7 @@ async def show_changes(
     wait: Annotated[int, Query(ge=0, le=LONGEST_WAIT, description="Seconds to wait where there is none yet.")] = 0,
     last_event_id: LastEvent = None,
 ) -> Changes:
-    """Every step of every order, in an order that misses none: also not one that is committed late."""
+    """Every step of every order. None is missed, not even a step that is committed late."""
     after = last_event_id or after or START
     if _STREAM in request.headers.get("accept", ""):
         # An unknown cursor is a problem, as long as nothing has been sent.

@@ -148,7 +148,7 @@ async def show_order(site: TheSite, order_id: OrderId, reader: TheReader) -> Ord
 
 @router.put("/orders/{order_id}/display", dependencies=[Depends(service_only)], responses=answers(403, 404, 413, 422))
 async def set_display(site: TheSite, order_id: OrderId, body: Display) -> Display:
-    """Change what people call an order and its parties: the whole of it. What is left out is no more."""
+    """Replace what people call an order and its parties. What is left out is removed."""
     await parties_of(site, order_id)
     await site.recourse.order(order_id).set_display(body)
     return body
