@@ -10,7 +10,8 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings
 
 from recourse.providers.stripe import errors
-from recourse.runtime.settings import Settings, StripeSettings
+from recourse.providers.stripe.settings import StripeSettings
+from recourse.runtime.settings import Settings
 from recourse.web.settings import WebSettings
 
 ROOT = Path(__file__).resolve().parent.parent

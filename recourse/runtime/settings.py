@@ -28,7 +28,7 @@ def _readable(read: Callable[[str], Any]) -> AfterValidator:
     return AfterValidator(check)
 
 
-_WEB = _readable(lambda text: read_url(text, "https", "http"))
+WEB_ADDRESS = _readable(lambda text: read_url(text, "https", "http"))
 _PAGES = _readable(lambda text: read_url(text, "https", "http", user=False, query=False))
 _SMTP = _readable(lambda text: read_url(text, "smtp", "smtps", path=False))
 _MAIL = _readable(read_address)
@@ -69,7 +69,7 @@ class Settings(BaseSettings):
             validation_alias="RECOURSE_WEBHOOK_URL",
             description="The URL that notices are posted to. If not set, no webhooks are sent.",
         ),
-        _WEB,
+        WEB_ADDRESS,
     ] = None
     webhook_secret: Annotated[
         str,
@@ -290,7 +290,7 @@ class Settings(BaseSettings):
     traces_endpoint: Annotated[
         str,
         Field(validation_alias=AliasChoices("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")),
-        _WEB,
+        WEB_ADDRESS,
     ] = ""
 
     @property
@@ -317,37 +317,6 @@ class Settings(BaseSettings):
     def worker_ring(self) -> KeyRing:
         """The keys by which workers prove to each other that they ask for an activity. Raises BadSettings."""
         return read_ring("RECOURSE_WORKER_KEYS", self.worker_keys)
-
-
-class StripeSettings(BaseSettings):
-    """What the payment provider `recourse.providers.stripe` reads."""
-
-    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
-
-    key: Annotated[
-        SecretStr,
-        Field(
-            validation_alias="RECOURSE_STRIPE_KEY",
-            description="The secret key of the platform's account at Stripe, `sk_…`, or a restricted one, `rk_…`. "
-            "Required.",
-        ),
-    ] = SecretStr("")
-    webhook_secret: Annotated[
-        SecretStr,
-        Field(
-            validation_alias="RECOURSE_STRIPE_WEBHOOK_SECRET",
-            description="The secret of the endpoint at Stripe that sends its events here, `whsec_…`; several are "
-            "separated by spaces. If not set, no event is taken.",
-        ),
-    ] = SecretStr("")
-    url: Annotated[
-        str,
-        Field(
-            validation_alias="RECOURSE_STRIPE_URL",
-            description="Where Stripe's API is, if not at Stripe's own address.",
-        ),
-        _WEB,
-    ] = ""
 
 
 def read_ring(variable: str, text: SecretStr) -> KeyRing:
@@ -418,16 +387,4 @@ def read_settings() -> Settings:
         raise BadSettings(f"RECOURSE_WEBHOOK_SECRET: {error}") from error
     if settings.webhook_url:
         _check_proxies()
-    return settings
-
-
-def read_stripe() -> StripeSettings:
-    """The settings of the payment provider `recourse.providers.stripe`. Raises BadSettings."""
-    settings = read_environment(StripeSettings)
-    key = settings.key.get_secret_value()
-    if not key.startswith(("sk_", "rk_")) or key != key.strip() or not key.isascii():
-        wrong = "is not a secret key of Stripe's" if key else "is not set"
-        raise BadSettings(f"RECOURSE_STRIPE_KEY {wrong}: it begins with sk_ or rk_.")
-    if any(not secret.startswith("whsec_") for secret in settings.webhook_secret.get_secret_value().split()):
-        raise BadSettings("RECOURSE_STRIPE_WEBHOOK_SECRET: a secret of an endpoint at Stripe begins with whsec_.")
     return settings

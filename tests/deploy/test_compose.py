@@ -12,7 +12,7 @@ import yaml
 
 from deploy.documents import variables
 from recourse.local.cluster import VERSION
-from recourse.runtime.settings import StripeSettings
+from recourse.providers.stripe.settings import StripeSettings
 from recourse.web.settings import WebSettings
 
 VARIABLE = re.compile(r"\$\{([A-Z_]+)(:[?-])?[^}]*\}")

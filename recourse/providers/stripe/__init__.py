@@ -12,7 +12,7 @@ def connect() -> "Stripe":
     """The provider, as the environment sets it up. Raises BadSettings, MissingExtra."""
     require("stripe")
     from recourse.providers.stripe.adapter import Stripe
-    from recourse.runtime.settings import read_stripe
+    from recourse.providers.stripe.settings import read_stripe
 
     settings = read_stripe()
     return Stripe(

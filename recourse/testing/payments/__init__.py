@@ -16,7 +16,8 @@ from hypothesis.stateful import run_state_machine_as_test
 from recourse.ports import PaymentProvider
 from recourse.testing.payments.control import Booked, Fault, ProviderControl, Webhook
 from recourse.testing.payments.fake import FakeAdapter, FakeProvider, FakeRefusal, FakeStatus, FakeTransfer
-from recourse.testing.payments.machine import Counts, Mistake, Payments, Workshop
+from recourse.testing.payments.machine import Payments
+from recourse.testing.payments.workshop import Counts, Mistake, Workshop
 
 __all__ = [
     "Booked",

@@ -1,77 +1,30 @@
 """What can happen between orders, workers and a provider; after each step and at the end, what must hold is checked."""
 
-import asyncio
-import inspect
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from contextlib import suppress
+from datetime import timedelta
 from functools import cache
-from typing import Any, Literal
+from typing import Literal
 
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import initialize, invariant, precondition, rule
 
-from recourse.activities.paying import Paying
 from recourse.policies import load_policy
-from recourse.ports import BadSignature, PaymentProvider, PaymentToCheck
+from recourse.ports import BadSignature, PaymentToCheck
 from recourse.resolution.model.amounts import write_amount
-from recourse.resolution.model.durations import write_duration
 from recourse.resolution.model.money import chargeback_bounds, late_refund_bounds
 from recourse.resolution.model.order import Opening
-from recourse.resolution.model.payments import Leg, LegName
 from recourse.resolution.model.policy import Policy
 from recourse.resolution.model.terms import Terms
-from recourse.testing.payments.checks import Book, keys_of, unknown
-from recourse.testing.payments.control import OF_A_CALL, Booked, Fault, ProviderControl, Webhook
-from recourse.testing.payments.heard import Heard
+from recourse.testing.payments.control import Fault, Webhook
+from recourse.testing.payments.run import NAME, Run
 from recourse.testing.payments.sale import Sale
-from recourse.testing.payments.table import PaymentsTable
 
-__all__ = ["Counts", "Mistake", "Payments", "Workshop"]
+__all__ = ["Payments"]
 
-NAME = "kit"
-BEGAN = datetime(2025, 3, 3, 9, tzinfo=UTC)
 # Once nothing fails any more, every leg has its answer after so many rounds.
 LAST_ROUNDS = 4
 LONGEST = timedelta(days=31)
 SIDES = st.sampled_from(["platform", "freelancer"])
-# At which of its statements a worker is killed in a round; mostly at none.
-KILLS = st.sampled_from([None, None, None, None, None, *range(7)])
-
-
-class Mistake(AssertionError):
-    """An adapter has a mistake: what is wrong, and the shortest sequence of steps to it that was found."""
-
-
-@dataclass
-class Counts:
-    """How much was tried: runs, steps, calls of the adapter, and payments that moved."""
-
-    runs: int = 0
-    steps: int = 0
-    calls: int = 0
-    payments: int = 0
-
-    def add(self, more: "Counts") -> None:
-        """Count what was tried elsewhere, too."""
-        for name in ("runs", "steps", "calls", "payments"):
-            setattr(self, name, getattr(self, name) + getattr(more, name))
-
-
-@dataclass
-class Workshop:
-    """What all runs share: the table in memory, and the loop in which the worker's activity runs."""
-
-    make: Callable[[], tuple[PaymentProvider, ProviderControl]]
-    counts: Counts = field(default_factory=Counts)
-    table: PaymentsTable = field(default_factory=PaymentsTable)
-    loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.new_event_loop)
-
-    def close(self) -> None:
-        """Leave nothing behind."""
-        self.table.close()
-        self.loop.close()
 
 
 @cache
@@ -80,25 +33,8 @@ def _policy(bears: str) -> Policy:
     return load_policy("resolution_center", changes)
 
 
-class Payments(RuleBasedStateMachine):
+class Payments(Run):
     """Orders of a marketplace that pays through the adapter."""
-
-    def __init__(self, shop: Workshop) -> None:
-        super().__init__()
-        self.shop = shop
-        self.adapter: Any
-        self.adapter, self.control = shop.make()
-        self.heard = Heard(self.adapter)
-        shop.table.clear()
-        self.paying = Paying(shop.table, {NAME: self.heard.provider})
-        self.sales: list[Sale] = []
-        self.now = BEGAN
-        self.mail: list[tuple[str, Webhook | None]] = []
-        self.received: list[Webhook] = []
-        self.closed: set[tuple[str, LegName]] = set()
-        self.over = False
-        faults = [fault for fault in Fault if fault in OF_A_CALL and fault in self.control.faults]
-        self.calls = st.lists(st.sampled_from([None, *faults, *faults[-1:]]), max_size=4)
 
     # What the parties and the operators do.
 
@@ -181,16 +117,6 @@ class Payments(RuleBasedStateMachine):
             with self._step(data, sale, f"An operator has {leg.id} of {sale.id} tried again, under a new key."):
                 sale.say("operator", "retry_payment", leg=leg.id)
 
-    def _stuck(self) -> list[tuple[Sale, Leg]]:
-        """Legs about which operators can decide. They look first whether a leg was paid before it was lowered."""
-        book = self._book()
-        return [
-            (sale, leg)
-            for sale in self.sales
-            for leg in sale.order.legs
-            if leg.stuck and not sale.order.still and not (unknown(leg) and book.live(sale, leg))
-        ]
-
     # What time and workers do.
 
     @precondition(lambda self: self._retrying())
@@ -210,15 +136,6 @@ class Payments(RuleBasedStateMachine):
         for sale in self.sales:
             with self._step(data, sale):
                 sale.until(self.now)
-
-    def _pass(self, length: timedelta) -> None:
-        forgets = ", and the provider forgets its keys" if length > self.control.forgets_after else ""
-        self._tell(f"{write_duration(length)} pass{forgets}.")
-        self._advance(length)
-
-    def _advance(self, length: timedelta) -> None:
-        self.now += length
-        self.control.advance(length)
 
     # What the provider and the world do.
 
@@ -245,10 +162,6 @@ class Payments(RuleBasedStateMachine):
         self.control.give_back(booked.key)
         self._post(booked)
 
-    def _post(self, booked: Booked) -> None:
-        sent = list(self.control.webhooks()) if hasattr(self.adapter, "read_event") else []
-        self.mail += [(booked.key, webhook) for webhook in sent] or [(booked.key, None)]
-
     @precondition(lambda self: self.mail)
     @rule(data=st.data(), forged=st.booleans())
     def deliver(self, data: st.DataObject, forged: bool) -> None:
@@ -267,33 +180,6 @@ class Payments(RuleBasedStateMachine):
         self._tell("The provider sends a webhook once more.")
         self._take_reports(data.draw(st.sampled_from(self.received)))
 
-    def _receive(self, key: str, webhook: Webhook | None) -> None:
-        self.mail.remove((key, webhook))
-        if webhook is not None:
-            self._tell(f"The provider's webhook about {key} comes in.")
-            self.received.append(webhook)
-            self._take_reports(webhook)
-            return
-        # Without webhooks somebody reads it off the provider's dashboard.
-        book = self._book()
-        for sale in self.sales:
-            for leg in sale.order.legs:
-                if key in keys_of(sale, leg) and leg.status == "done" and not book.live(sale, leg):
-                    self._tell(f"Somebody reports that {leg.id} of {sale.id} came back.")
-                    sale.say("system", "payment_event", event="returned", leg=leg.id)
-
-    def _take_reports(self, webhook: Webhook) -> None:
-        for report in self._read(webhook):
-            for sale in self.sales:
-                if sale.id == report.order_id:
-                    sale.say("system", "payment_event", report.event_id, **report.fields)
-
-    def _read(self, webhook: Webhook) -> Any:
-        return self._finished(self.adapter.read_event(webhook.headers, webhook.body))
-
-    def _finished(self, made: Any) -> Any:
-        return self.shop.loop.run_until_complete(made) if inspect.isawaitable(made) else made
-
     @precondition(lambda self: Fault.CHARGED_BACK in self.control.faults and not self._contested())
     @rule(data=st.data(), part=st.sampled_from([1, 2, 3]))
     def charge_back(self, data: st.DataObject, part: int) -> None:
@@ -309,11 +195,6 @@ class Payments(RuleBasedStateMachine):
         sale = self._sale(data, self._contested())
         with self._step(data, sale):
             self._decide(sale, outcome)
-
-    def _decide(self, sale: Sale, outcome: Literal["lost", "won"]) -> None:
-        self._tell(f"The chargeback about {sale.id} is {outcome}.")
-        self.control.decide(sale.id, outcome)
-        sale.say("system", "payment_event", event="chargeback_closed", outcome=outcome)
 
     @precondition(lambda self: Fault.ACCOUNT_CLOSED in self.control.faults)
     @rule(data=st.data())
@@ -398,73 +279,6 @@ class Payments(RuleBasedStateMachine):
             for sale in self.sales:
                 sale.until(self.now)
             self.nothing_is_wrong()
-
-    def _waiting(self) -> Iterable[tuple[Sale, Leg]]:
-        return [(sale, leg) for sale in self.sales for leg in sale.order.legs if leg.status == "waiting"]
-
-    # How a step is taken and described.
-
-    def _open(self) -> list[Sale]:
-        return [sale for sale in self.sales if not sale.order.closed]
-
-    def _completed(self) -> list[Sale]:
-        return [sale for sale in self.sales if sale.order.phase == "completed" and not sale.order.still]
-
-    def _contested(self) -> list[Sale]:
-        return [sale for sale in self.sales if sale.order.open_chargeback is not None]
-
-    def _retrying(self) -> list[Sale]:
-        return [sale for sale in self.sales if sale.order.retry_at is not None and not sale.order.still]
-
-    def _sale(self, data: st.DataObject, among: list[Sale]) -> Sale:
-        sale = data.draw(st.sampled_from(among)) if len(among) > 1 else among[0]
-        sale.now = self.now
-        return sale
-
-    @contextmanager
-    def _step(self, data: st.DataObject, sale: Sale, told: str | None = None) -> Iterator[None]:
-        """Something in which the worker may ask the provider, while calls fail and the worker is killed."""
-        calls, kill_at = data.draw(self.calls), data.draw(KILLS)
-        sale.forgets = kill_at is not None and data.draw(st.booleans())
-        sale.now = self.now
-        if told:
-            self._tell(told)
-        before = self.heard.calls
-        place = len(self.heard.words)
-        self.control.inject(calls)
-        self.shop.table.kill_at = kill_at
-        sale.killed = False
-        yield
-        self.control.inject(())
-        self.shop.table.kill_at = None
-        if self.heard.calls > before and any(calls):
-            how = "; ".join(call.value if call else "well" for call in calls)
-            self.heard.words.insert(place, f"The provider's next calls go like this: {how}.")
-        if sale.killed:
-            self._tell("The worker was killed then" + (", and nobody knows of this round." if sale.forgets else "."))
-
-    def _tell(self, words: str) -> None:
-        self.heard.words.append(words)
-
-    def _booked(self, status: str) -> list[Booked]:
-        return [one for one in self.control.book() if one.status == status]
-
-    def _book(self) -> Book:
-        unreported = frozenset(key for key, _ in self.mail)
-        return Book(list(self.control.book()), self.heard.legs, unreported, self.control.legs)
-
-    def _wrong(self, what: str) -> None:
-        self.over = True
-        numbers = iter(range(1, len(self.heard.words) + 1))
-        steps = [words if words[0] == " " else f"{next(numbers)}. {words}" for words in self.heard.words]
-        book = [
-            f"{one.key}: {write_amount(one.amount, one.currency)}, {one.status} {one.reference}".rstrip()
-            for one in self.control.book()
-        ]
-        raise Mistake("\n".join((
-            what, "", "The shortest sequence of steps to it that was found:", *steps,
-            "", "The provider's book:", *(dict.fromkeys(book) or ["nothing"]),
-        )))  # fmt: skip
 
 
 def _written(sale: Sale, amount: int) -> str:
