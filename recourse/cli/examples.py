@@ -51,6 +51,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "1001 --as client --title Draft --kind file --address https://files.example/draft.pdf "
         "--sha256 $(sha256sum draft.pdf | cut -c -64)",
     ),
+    "order display": ("1001", '1001 --title "Logo for a bakery" --client-name Ben'),
     "order leave-feedback": ("1001 --as client --visibility public --rating positive",),
     "money list": ("", "--watch"),
     "money retry-payment": (_RETRY,),

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from recourse.cli.commands import ALL, As, actor, add_commands
 from recourse.cli.deciding import DECISIONS
+from recourse.cli.displays import ClientName, FreelancerName, Image, Link, Title, change_display, read_display
 from recourse.cli.lists import say_list, say_table
 from recourse.cli.output import DONE, NO, Json, OrderId, Stop, Zone, console, remark, say_json
 from recourse.cli.pages import (
@@ -25,11 +26,9 @@ from recourse.cli.pages import (
     starting,
 )
 from recourse.cli.refusing import readable
-from recourse.cli.tables import pairs
 from recourse.cli.timeline import timeline
 from recourse.cli.typed import Int64, Money, read_money, with_amount
 from recourse.resolution.model.amounts import write_amount
-from recourse.resolution.model.display import Display
 from recourse.resolution.model.durations import parse_duration
 from recourse.resolution.model.opening_state import OpeningState
 from recourse.resolution.model.outcome import Refused
@@ -42,7 +41,6 @@ from recourse.resolution.shown.views import view
 from recourse.runtime.currencies import check_currency
 from recourse.runtime.exact_json import read_json
 from recourse.starter.reading import Orders, now
-from recourse.wording.english import as_words
 
 app = App(name="order", help="Start orders, send commands to them, see their state.")
 looking_ahead = App(name="preview", help="Show what a command would do, without sending it.")
@@ -72,11 +70,11 @@ async def start(
     destination: str | None = None,
     client_email: str | None = None,
     freelancer_email: str | None = None,
-    title: str | None = None,
-    link: str | None = None,
-    image: str | None = None,
-    client_name: str | None = None,
-    freelancer_name: str | None = None,
+    title: Title = None,
+    link: Link = None,
+    image: Image = None,
+    client_name: ClientName = None,
+    freelancer_name: FreelancerName = None,
     ordered_at: str | None = None,
     state: Path | None = None,
     json: Json = False,
@@ -118,16 +116,6 @@ async def start(
         The client's email address, stored only in the database. Used if the worker sends mail.
     freelancer_email
         The freelancer's email address.
-    title
-        What was ordered, such as `Logo for a bakery`. Stored only in the database, as are the next four.
-    link
-        The order's page at the marketplace.
-    image
-        The address of an image of it.
-    client_name
-        The client's name.
-    freelancer_name
-        The freelancer's name.
     ordered_at
         When it was ordered, such as `2025-03-04T11:00Z`; now, if left out.
     state
@@ -152,9 +140,9 @@ async def start(
         destination=destination,
         ordered_at=ordered_at or datetime.now(UTC).replace(microsecond=0),
     )
-    named = {"title": title, "link": link, "image": image}
-    named |= {"client_name": client_name, "freelancer_name": freelancer_name}
-    display = read_display({name: text for name, text in named.items() if text}) if any(named.values()) else None
+    display = read_display(
+        {"title": title, "link": link, "image": image, "client_name": client_name, "freelancer_name": freelancer_name}
+    )
     chosen, came = load_policy(policy), read_state_file(state) if state else None
     given: dict[Party, str | None] = {"client": client_email, "freelancer": freelancer_email}
     emails = {role: email for role, email in given.items() if email}
@@ -182,60 +170,6 @@ async def start(
             queue = recourse.task_queue
             console().print(f"No worker has picked it up yet: run one on the task queue {queue}.")
     return DONE
-
-
-def read_display(given: Mapping[str, str]) -> Display:
-    """What people call an order, of what was typed. Raises Stop with a sentence for each option that cannot be used."""
-    try:
-        return Display.model_validate(given)
-    except ValidationError as error:
-        wrong = [f"--{where.replace('_', '-')} {why}" for where, why in unfit(error.errors()).items()]
-        raise Stop(f"The display cannot be used: {'; '.join(wrong)}.") from error
-
-
-@app.command(name="display")
-async def change_display(
-    order_id: OrderId,
-    /,
-    *,
-    title: str | None = None,
-    link: str | None = None,
-    image: str | None = None,
-    client_name: str | None = None,
-    freelancer_name: str | None = None,
-    json: Json = False,
-) -> None:
-    """Show or change what people call an order. An empty value, such as `--title ""`, removes it.
-
-    Parameters
-    ----------
-    title
-        What was ordered, such as `Logo for a bakery`.
-    link
-        The order's page at the marketplace.
-    image
-        The address of an image of it.
-    client_name
-        The client's name.
-    freelancer_name
-        The freelancer's name.
-    """
-    typed = {"title": title, "link": link, "image": image}
-    typed |= {"client_name": client_name, "freelancer_name": freelancer_name}
-    changes = {name: text for name, text in typed.items() if text is not None}
-    async with Orders.connect() as orders:
-        order = orders.order(order_id)
-        await order.state()
-        display = await order.display() or Display()
-        if changes:
-            known = display.model_dump() | changes
-            display = read_display({name: text for name, text in known.items() if text})
-            await order.set_display(display)
-    if json:
-        say_json(display)
-    else:
-        called = [(as_words(name), text) for name, text in display.model_dump().items()]
-        console().print(pairs(called) if called else f"Order {order_id} has no name of its own.")
 
 
 def read_state_file(file: Path) -> OpeningState:
@@ -358,6 +292,7 @@ async def _preview(command: str, order_id: str, sender: As, fields: Mapping[str,
 add_commands(app, _give, [name for name in ALL if name not in DECISIONS], can_be_signals=True)
 add_commands(looking_ahead, _preview, ALL)
 app.command(looking_ahead)
+app.command(change_display, name="display")
 app.command("recourse.cli.dev:advance", name="advance", help="Move the clock of an order in a sandbox forward.")
 app.command(
     "recourse.cli.recovering:revive",
