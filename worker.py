@@ -157,7 +157,7 @@ def channels_of(settings: Settings) -> list[Channel]:
                 settings.mail_from,
                 settings.operator_email,
                 reply_to=settings.mail_reply_to,
-                letters=_letters(settings),
+                letters=letters_of(settings),
                 web_url=settings.web_url,
                 link_keys=settings.link_ring,
             )
@@ -165,7 +165,8 @@ def channels_of(settings: Settings) -> list[Channel]:
     return [*channels, *load_channels(settings.notice_channels)]
 
 
-def _letters(settings: Settings) -> Letters:
+def letters_of(settings: Settings) -> Letters:
+    """What writes mails, as they are configured. Raises BadSettings."""
     try:
         return Letters(settings.mail_templates, settings.brand)
     except BadTemplates as error:

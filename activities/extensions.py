@@ -57,6 +57,10 @@ def _load(entry: str, path: str, method: str, wrong: type[BadInput]) -> Any:
     try:
         factory = getattr(importlib.import_module(module), attribute)
         made = factory()
+    except ModuleNotFoundError as error:
+        # A program that was installed does not look into the folder in which it is started.
+        todo = f"Install the package that has {error.name}, or have PYTHONPATH name the folder that it is in."
+        raise wrong(f"{entry!r} cannot be loaded: {type(error).__name__}: {error}. {todo}") from error
     # Whatever a foreign module raises, the error names its entry.
     except Exception as error:
         raise wrong(f"{entry!r} cannot be loaded: {type(error).__name__}: {error}") from error

@@ -13,6 +13,7 @@ from jinja2 import (
     StrictUndefined,
     TemplatesNotFound,
     TemplateSyntaxError,
+    UndefinedError,
     select_autoescape,
 )
 
@@ -122,6 +123,9 @@ class Letters:
                     template.render(self._said(_SAMPLE, NOTHING) | {"link": "", "signs_in": False})
             except TemplateSyntaxError as error:
                 raise BadTemplates(f"{error.name}, line {error.lineno}: {error.message}") from error
+            except UndefinedError as error:
+                offered = ", ".join(sorted({*self._said(_SAMPLE, NOTHING), "link", "signs_in"}))
+                raise BadTemplates(f"{name}: {error}; a template has {offered}") from error
             except Exception as error:
                 raise BadTemplates(f"{name}: {error}") from error
 

@@ -9,27 +9,31 @@ from typing import Annotated, Any
 import httpx2
 from cyclopts import Parameter
 
-from recourse.cli.output import Json, OrderId, Stop, console, exports, say_json
+from recourse.cli.output import Json, OrderId, Stop, console, exports, say_json, warn
 from recourse.cli.typed import Port
 from recourse.extras import require
 from recourse.local.progress import say
 from recourse.resolution.model.instants import write_instant
-from recourse.runtime.settings import BadSettings
+from recourse.runtime.settings import BadSettings, read_settings
 from recourse.runtime.urls import read_url
 
 ADDRESS = "http://127.0.0.1:8000"  # where a sandbox is, unless another port was chosen
+# The settings of a shell that concern no server of ours. Those of Stripe are read with `--provider` only.
+SHOPS = ("RECOURSE_BRAND_", "RECOURSE_HOME_URL", "RECOURSE_MAIL_", "RECOURSE_STRIPE_", "RECOURSE_WORDING")
 
 
 async def dev(
     *,
     port: Port = 8000,
     policy: Annotated[list[Path] | None, Parameter(negative="")] = None,
+    provider: Annotated[list[str] | None, Parameter(negative="")] = None,
     webhook_url: str | None = None,
     json: Json = False,
 ) -> None:
     """Run a sandbox until Ctrl-C: servers, worker, API, pages, and a clock for each order that can be moved.
 
-    All of it is on loopback and gone at the end. Settings of the shell that name servers are ignored.
+    All of it is on loopback and gone at the end. Settings of the shell that name servers are ignored; those of brand,
+    mails and texts count.
 
     Parameters
     ----------
@@ -37,6 +41,9 @@ async def dev(
         The port of the API and the pages; 0 takes any.
     policy
         A policy file to offer in addition to the built-in policies. Repeat for several.
+    provider
+        A payment provider of yours, as in RECOURSE_PAYMENT_PROVIDERS: `bank=my_shop.bank:connect`. It pays whatever
+        its own settings say, so give it those of a test account. Repeat for several.
     webhook_url
         Where webhooks go, such as `http://127.0.0.1:3000/hooks`. Without it, only the sandbox receives them.
     """
@@ -49,7 +56,10 @@ async def dev(
     from recourse.web.serving import listen
 
     quiet()
-    forget_the_servers_of_the_shell()
+    if os.environ.get("RECOURSE_PAYMENT_PROVIDERS") and not provider:
+        warn("RECOURSE_PAYMENT_PROVIDERS does not count here, so that no money moves: name providers with --provider.")
+    forget_the_servers_of_the_shell(*SHOPS)
+    settings = read_settings().model_copy(update={"payment_providers": " ".join(provider or ())})
     policies = offered(policy)
     if webhook_url is not None:
         try:
@@ -63,7 +73,7 @@ async def dev(
     with listener:
         say("Starting PostgreSQL, a Temporal server, a worker and a web server, all on loopback …")
         async with (
-            sandbox(listener, policies=policies, webhook_url=webhook_url, usual=port != 0) as made,
+            sandbox(listener, policies=policies, webhook_url=webhook_url, settings=settings, usual=port != 0) as made,
             # Not before, so that Ctrl-C ends what is still starting.
             until_stopped() as stop,
         ):

@@ -10,6 +10,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from recourse.resolution.model.policy import Policy
+from recourse.runtime.settings import Settings
 from recourse.sandbox.clocks import Clocks
 from recourse.sandbox.routes import router
 from recourse.sandbox.running import Sandbox, running
@@ -26,17 +27,19 @@ async def sandbox(
     *,
     policies: Mapping[str, Policy] | None = None,
     webhook_url: str | None = None,
+    settings: Settings | None = None,
     usual: bool = False,
 ) -> AsyncIterator[Sandbox]:
     """A sandbox that is served on `listener`; all of it ends with this block.
 
     `policies` are those that orders can be started with, by name: the presets, unless others are given. `webhook_url`
-    is where webhooks go; without one the sandbox takes them itself. `usual`: its servers are on their usual ports,
-    where these are free. Raises LocalError.
+    is where webhooks go; without one the sandbox takes them itself. `settings`: the marketplace's brand, mails and
+    payment providers. `usual`: its servers are on their usual ports, where these are free. Raises LocalError,
+    BadProvider, BadSettings.
     """
     host, port = listener.getsockname()
     async with (
-        running(f"http://{host}:{port}", webhook_url, usual=usual) as made,
+        running(f"http://{host}:{port}", webhook_url, settings or Settings(), usual=usual) as made,
         serving(make_sandbox_app(made, policies), listener),
     ):
         yield made
@@ -44,7 +47,16 @@ async def sandbox(
 
 def make_sandbox_app(sandbox: Sandbox, policies: Mapping[str, Policy] | None = None) -> FastAPI:
     """The application of a sandbox. Everything that is about one order goes by the clock of that order."""
-    app = make_app(sandbox.recourse, sandbox.keys, policies=policies, now=sandbox.clocks.now, links_again=True)
+    app = make_app(
+        sandbox.recourse,
+        sandbox.keys,
+        policies=policies,
+        now=sandbox.clocks.now,
+        links_again=True,
+        link_keys=sandbox.link_keys,
+        brand=sandbox.settings.brand,
+        providers=sandbox.providers,
+    )
     app.state.sandbox = sandbox
     app.include_router(router, dependencies=[Depends(said_once)])
     app.add_middleware(_OnTheOrdersClock, clocks=sandbox.clocks)

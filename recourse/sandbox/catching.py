@@ -48,15 +48,15 @@ class Sent:
 class Catcher(httpx2.AsyncBaseTransport):
     """The channels of a sandbox, and what they have sent.
 
-    `webhook_url`: where webhooks go; without one the sandbox takes them itself.
+    `webhook_url`: where webhooks go; without one the sandbox takes them itself. `mails`: how mails are written.
     """
 
-    def __init__(self, secret: str, webhook_url: str | None = None) -> None:
+    def __init__(self, secret: str, webhook_url: str | None = None, *, web_url: str = "", **mails: Any) -> None:
         self.kept: deque[Sent] = deque(maxlen=KEPT)
         self._numbers = itertools.count(1)
         self._network = httpx2.AsyncHTTPTransport() if webhook_url else None
-        self.webhooks = WebhookChannel(webhook_url or NOWHERE, [secret], transport=self)
-        self.mails = _Mails(self)
+        self.webhooks = WebhookChannel(webhook_url or NOWHERE, [secret], web_url=web_url, transport=self)
+        self.mails = _Mails(self, web_url=web_url, **mails)
 
     def of(self, order_id: str | None) -> list[Sent]:
         """What was sent about an order, or about all of them, in order."""
@@ -122,8 +122,8 @@ def _taken() -> httpx2.Response:
 class _Mails(MailChannel):
     """Mails that stay in the sandbox."""
 
-    def __init__(self, catcher: Catcher) -> None:
-        super().__init__("smtp://127.0.0.1", f"orders@{ELSEWHERE}")
+    def __init__(self, catcher: Catcher, *, sender: str = f"orders@{ELSEWHERE}", **written: Any) -> None:
+        super().__init__("smtp://127.0.0.1", sender, **written)
         self._catcher = catcher
 
     def receivers(self, contacts: Mapping[str, str]) -> Mapping[Receiver, str]:

@@ -130,8 +130,8 @@ class Clocks:
 class SandboxOrders(Recourse):
     """Orders for the web server of a sandbox: it shows and stamps by the clock of the order that a call is about."""
 
-    def __init__(self, temporal: Client, pool: Any, clocks: Clocks, *, web_url: str) -> None:
-        super().__init__(temporal, pool, now=clocks.now, web_url=web_url)
+    def __init__(self, temporal: Client, pool: Any, clocks: Clocks, **more: Any) -> None:
+        super().__init__(temporal, pool, now=clocks.now, **more)
         self._clocks = clocks
 
     def stamped(self, fields: Mapping[str, Any]) -> dict[str, Any]:

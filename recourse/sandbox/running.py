@@ -2,16 +2,18 @@
 
 import base64
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from recourse.activities.providers import BadProvider, PaymentProvider, load_providers
 from recourse.database.migrate import migrate
 from recourse.database.pool import connect
 from recourse.local.postgres import postgres_server
 from recourse.local.temporal import temporal_server
 from recourse.runtime.keys import KEY_SIZE, KeyRing
+from recourse.runtime.settings import Settings
 from recourse.runtime.temporal_connection import connect as connect_temporal
 from recourse.sandbox.catching import Catcher
 from recourse.sandbox.clocks import Clocks, SandboxOrder, SandboxOrders
@@ -22,7 +24,7 @@ from recourse.starter.client import TASK_QUEUE, Recourse
 from recourse.web.api.issuing import LONGEST_LIFE
 from recourse.web.pages.sessions import LONGEST_LINK, link
 from recourse.web.tokens import Bearer, sign_token
-from recourse.worker import make_worker
+from recourse.worker import letters_of, make_worker
 from recourse.workflows.unknown import UnknownWorkflow
 
 # The people of all examples.
@@ -36,7 +38,10 @@ LAST_ORDERS = timedelta(seconds=2)  # for what a worker does when it is taken aw
 
 @dataclass(frozen=True)
 class Sandbox:
-    """What runs, and what a test can do with it. `keys` and `webhook_secret` sign."""
+    """What runs, and what a test can do with it. `keys`, `link_keys` and `webhook_secret` sign.
+
+    `settings` are the marketplace's own: its brand, its mails, and its payment providers, which are in `providers`.
+    """
 
     recourse: Recourse
     clocks: Clocks
@@ -44,7 +49,10 @@ class Sandbox:
     payments: SandboxPayments
     reports: Reports
     outages: Outages
+    settings: Settings
+    providers: Mapping[str, PaymentProvider]
     keys: KeyRing
+    link_keys: KeyRing
     url: str
     database_url: str
     temporal_address: str
@@ -76,15 +84,21 @@ def environment(sandbox: Sandbox) -> dict[str, str]:
         "RECOURSE_SANDBOX": sandbox.url,
         **({"RECOURSE_TEMPORAL_UI_URL": sandbox.temporal_ui} if sandbox.temporal_ui else {}),
         "RECOURSE_TOKEN": tokens(sandbox)["service"],
+        **({"RECOURSE_PAYMENT_PROVIDERS": named} if (named := sandbox.settings.payment_providers) else {}),
     }
 
 
 @asynccontextmanager
-async def running(url: str, webhook_url: str | None, *, usual: bool) -> AsyncIterator[Sandbox]:
+async def running(url: str, webhook_url: str | None, settings: Settings, *, usual: bool) -> AsyncIterator[Sandbox]:
     """The servers and the worker of a sandbox that is served at `url`; all of it ends with this block.
 
-    `usual`: the servers are on their usual ports, where these are free. Raises LocalError.
+    `settings`: as in `Sandbox`. `usual`: the servers are on their usual ports, where these are free. Raises LocalError,
+    and BadProvider or BadSettings before anything starts.
     """
+    providers, letters = load_providers(settings.payment_providers), letters_of(settings)
+    if NAME in providers:
+        raise BadProvider(f"The payment provider {NAME!r} is the sandbox's own: name yours otherwise.")
+    link_keys = KeyRing.read(f"links={_secret()}")
     token_keys = f"sandbox={_secret()}"
     webhook_secret = f"whsec_{_secret()}"
     async with AsyncExitStack() as stack:
@@ -95,10 +109,20 @@ async def running(url: str, webhook_url: str | None, *, usual: bool) -> AsyncIte
         # Not `close`, which would wait for a database that was taken away.
         stack.callback(pool.terminate)
         clocks = Clocks(temporal, pool)
-        orders = SandboxOrders(temporal, pool, clocks, web_url=url)
+        orders = SandboxOrders(temporal, pool, clocks, web_url=url, providers=providers)
         reports = Reports(orders, clocks)
         stack.push_async_callback(reports.close)
-        catcher, payments = Catcher(webhook_secret, webhook_url), SandboxPayments(reports)
+        payments = SandboxPayments(reports)
+        sender = {"sender": settings.mail_from} if "mail_from" in settings.model_fields_set else {}
+        catcher = Catcher(
+            webhook_secret,
+            webhook_url,
+            web_url=url,
+            letters=letters,
+            link_keys=link_keys,
+            reply_to=settings.mail_reply_to,
+            **sender,
+        )
         for channel in catcher.channels:
             stack.push_async_callback(channel.close)
         working = AsyncExitStack()
@@ -110,7 +134,7 @@ async def running(url: str, webhook_url: str | None, *, usual: bool) -> AsyncIte
                     pool,
                     task_queue=TASK_QUEUE,
                     channels=catcher.channels,
-                    providers={NAME: payments},
+                    providers={NAME: payments, **providers},
                     workflows=[SandboxOrder, UnknownWorkflow],
                     graceful_shutdown_timeout=LAST_ORDERS,
                 )
@@ -131,6 +155,9 @@ async def running(url: str, webhook_url: str | None, *, usual: bool) -> AsyncIte
             payments=payments,
             reports=reports,
             outages=outages,
+            settings=settings,
+            providers=providers,
+            link_keys=link_keys,
             keys=KeyRing.read(token_keys),
             url=url,
             database_url=postgres.dsn,

@@ -1,6 +1,6 @@
 """For tests of programs that use Recourse: a sandbox as pytest fixtures.
 
-In `conftest.py`: `pytest_plugins = ["recourse.testing"]`. It needs the extra `recourse[local]`.
+In `conftest.py`: `pytest_plugins = ["recourse.testing"]`. It needs the extra `recourse[testing]`.
 """
 
 import json
@@ -11,6 +11,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 from urllib.parse import quote
+
+from recourse.extras import require
+
+require("testing")
 
 import httpx2
 import pytest

@@ -294,7 +294,11 @@ async def test_a_marketplace_has_its_own_template_for_one_notice_and_ours_for_th
     ("name", "text", "says"),
     [
         ("notice.txt.j2", "{% if %}", "notice.txt.j2, line 1: Expected an expression"),
-        ("notice.html.j2", "{{ nobody }}", "notice.html.j2: 'nobody' is undefined"),
+        (
+            "notice.html.j2",
+            "{{ nobody }}",
+            "notice.html.j2: 'nobody' is undefined; a template has answers, brand, .* title, until, what",
+        ),
         ("request_opend.txt.j2", "", "request_opend.txt.j2 belongs to no notice"),
     ],
 )

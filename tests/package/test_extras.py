@@ -77,6 +77,7 @@ def test_each_part_needs_the_packages_of_its_extra_alone(extras: tuple[str, ...]
         ((), "import recourse.worker", "'/path/to/recourse[backend]'"),
         (("backend",), "import recourse.worker", "'/path/to/recourse[worker]'"),
         (("backend",), "import recourse.web.app", "'/path/to/recourse[web]'"),
+        ((), "import recourse.testing", "'/path/to/recourse[testing]'"),
         ((), "from recourse.cli import main; main()", "'/path/to/recourse[cli]'"),
         (("backend",), "import recourse.providers.stripe as it; it.connect()", "'/path/to/recourse[stripe]'"),
         (

@@ -8,6 +8,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from recourse.runtime.settings import Settings
 from recourse.sandbox.app import sandbox
 from recourse.sandbox.running import Sandbox, tokens
 from recourse.web.serving import listen
@@ -15,6 +16,14 @@ from tests.activities.receivers import HttpReceiver, http_receiver
 from tests.patience import PATIENCE
 
 _numbers = count(1)
+# What a marketplace brings: a payment provider of its own, and how its mails look.
+SETTINGS = Settings().model_copy(
+    update={
+        "payment_providers": "bank=tests.activities.reporting_bank:ReportingBank",
+        "brand_name": "The Market",
+        "mail_from": "orders@market.example",
+    }
+)
 
 
 @pytest.fixture(scope="session")
@@ -27,7 +36,7 @@ async def receiver() -> AsyncIterator[HttpReceiver]:
 @pytest.fixture(scope="session")
 async def made(receiver: HttpReceiver) -> AsyncIterator[Sandbox]:
     with listen("127.0.0.1", 0) as listener:
-        async with sandbox(listener, webhook_url=receiver.url) as running:
+        async with sandbox(listener, webhook_url=receiver.url, settings=SETTINGS) as running:
             yield running
 
 

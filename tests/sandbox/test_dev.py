@@ -125,6 +125,22 @@ async def test_webhooks_go_to_an_address_of_the_web(url: str) -> None:
     assert err.startswith("recourse: --webhook-url: it does not begin with http:// or https://")
 
 
+@pytest.mark.parametrize(
+    ("provider", "env", "says"),
+    [
+        ("bank=no.such.bank:connect", {}, "or have PYTHONPATH name the folder that it is in."),
+        ("sandbox=tests.activities.bank:Bank", {}, "'sandbox' is the sandbox's own: name yours otherwise."),
+        ("bank=tests.activities.bank:Bank", {"RECOURSE_MAIL_TEMPLATES": "/no/such"}, "RECOURSE_MAIL_TEMPLATES"),
+    ],
+)
+async def test_what_a_marketplace_brings_is_checked_before_anything_starts(
+    provider: str, env: dict[str, str], says: str
+) -> None:
+    status, out, err = await run("recourse", "dev", "--port", "0", "--provider", provider, **env)
+    assert (status, out) == (2, "")
+    assert says in err
+
+
 async def test_outside_of_a_sandbox_its_paths_do_not_exist(marketplace: Marketplace) -> None:
     app = make_app(marketplace.recourse, KEYS)
     paths = [route for route in router.routes if isinstance(route, APIRoute)]

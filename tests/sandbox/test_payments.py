@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.activities.reporting_bank import HEADER, event, signature
 from tests.patience import PATIENCE
 from tests.sandbox.conftest import Shop
 from tests.sandbox.test_faults import canceled, will
@@ -100,3 +101,16 @@ async def test_a_report_that_an_order_cannot_take_says_why_and_changes_nothing(
 async def test_nothing_is_reported_of_an_order_that_there_is_not(shop: Shop) -> None:
     status, _ = await reported(shop, "nobody", event="returned", leg="1.payout")
     assert status == 404
+
+
+async def test_a_provider_of_your_own_pays_and_posts_its_events(shop: Shop) -> None:
+    order_id = await shop.start(provider="bank")
+    await shop.give(order_id, "client", "request", kind="cancel")
+    await shop.advance(order_id, "48h")
+    await until(shop, order_id, settlement="settled")
+    body = event(f"evt-{order_id}", {"order": order_id, "event": "returned", "leg": "1.refund"})
+    answer = await shop.http.post("/payments/bank/events", content=body, headers={HEADER: signature(body)})
+    assert [one["result"] for one in answer.json()["reports"]] == ["taken"]
+    assert [leg["status"] for leg in (await shop.order(order_id))["payments"]] == ["returned"]
+    await shop.give(order_id, "operator:op-1", "retry_payment", leg="1.refund")
+    await until(shop, order_id, settlement="settled")

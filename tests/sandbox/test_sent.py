@@ -1,7 +1,9 @@
 """Mails and webhooks of a sandbox are kept, and a webhook can be sent once more."""
 
+import re
 from typing import Any
 
+import httpx2
 import pytest
 
 from recourse.local.process import free_port
@@ -29,6 +31,19 @@ async def test_what_is_mailed_is_kept_also_where_nobody_has_an_address(shop: Sho
     assert mails["freelancer"]["to"] == "freelancer@sandbox.invalid"
     assert order_id in mails["client"]["body"]
     assert mails["client"]["headers"]["Subject"]
+
+
+async def test_a_mail_bears_the_brand_and_its_link_signs_the_party_in(shop: Shop) -> None:
+    order_id = await shop.start()
+    await shop.give(order_id, "client", "request", kind="cancel")
+    [mail] = await sent(shop, order_id, "mail")
+    assert mail["headers"]["From"] == "orders@market.example"
+    assert "The Market" in mail["body"]
+    [link] = re.findall(r"http\S+/pages/sign-in\?mail=\S+", mail["body"])
+    async with httpx2.AsyncClient(trust_env=False) as browser:
+        asked = await browser.get(link)
+        assert (asked.status_code, "The Market" in asked.text) == (200, True)
+        assert "f-7" in asked.text
 
 
 async def test_a_webhook_goes_to_its_receiver_and_is_kept_with_the_answer(
