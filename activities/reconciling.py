@@ -114,12 +114,13 @@ class Moved:
 
 
 class Comparison:
-    """Compares one provider's books with ours. `compared` counts the legs that were looked at."""
+    """Compares one provider's books with ours. `compared` counts the legs that were looked at, `moving` those of
+    them that were left out because they have just moved."""
 
     def __init__(self, pool: Any, name: str, provider: PaymentProvider, since: datetime, now: datetime) -> None:
         self._pool, self._name, self._provider = pool, name, provider
         self._since, self._until = since, now - MOVING
-        self.compared = 0
+        self.compared = self.moving = 0
 
     async def differences(self) -> AsyncIterator[Difference]:
         """All differences since then, without what is moving at the moment."""
@@ -146,9 +147,9 @@ class Comparison:
     def _of_leg(self, leg: Sequence[KeyHere], moved: Moved) -> list[Difference]:
         self.compared += 1
         movements = moved.of(leg)
-        if any(one.touched_at and one.touched_at > self._until for one in leg):
-            return []
-        if any(one.at > self._until for one in movements):
+        touched = any(one.touched_at and one.touched_at > self._until for one in leg)
+        if touched or any(one.at > self._until for one in movements):
+            self.moving += 1
             return []
         return judge(self._name, leg, movements, self._since)
 

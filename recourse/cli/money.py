@@ -117,7 +117,7 @@ async def reconcile(
         window = parse_duration(since) if since is not None else USUALLY
     except ValueError as error:
         raise Stop(f"--since: {error}") from error
-    found, kept, compared = 0, list["Difference"](), 0
+    found, kept, compared, moving = 0, list["Difference"](), 0, 0
     async with Recourse.connect(settings, providers=chosen) as recourse:
         for name, one in chosen.items():
             at, reported, before = now(), 0, found
@@ -140,6 +140,7 @@ async def reconcile(
                         differences=found - before,
                     )
             compared += comparison.compared
+            moving += comparison.moving
             if reported and not json:
                 console().print(f"{counted(reported, 'payment')} that came back: reported to the orders.")
     if json:
@@ -151,7 +152,8 @@ async def reconcile(
     if found > len(kept):
         console().print(f"And {found - len(kept)} more: --json shows all of them.")
     says = counted(found, "difference") if found else "The books agree"
-    console().print(f"{says}; {counted(compared, 'leg')} compared.")
+    left = f", but for {moving} that moved within ten minutes" if moving else ""
+    console().print(f"{says}; {counted(compared, 'leg')} compared{left}.")
     return NO if found else DONE
 
 

@@ -72,12 +72,17 @@ def here(monkeypatch: pytest.MonkeyPatch, dsn: str, temporal_address: str) -> No
 
 
 async def test_a_missed_webhook_is_found_and_reported(
-    client: Client, pool: Any, here: None, capsys: pytest.CaptureFixture[str]
+    client: Client, pool: Any, here: None, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with working(client, pool, bank=BANK) as marketplace:
         order_id = await paid(marketplace)
         assert await money.reconcile() == 0
         assert capsys.readouterr().out == "The books agree; 1 leg compared.\n"
+        with monkeypatch.context() as usually:
+            usually.setattr(reconciling, "MOVING", timedelta(minutes=10))
+            assert await money.reconcile() == 0
+        says = "The books agree; 1 leg compared, but for 1 that moved within ten minutes.\n"
+        assert capsys.readouterr().out == says
 
         BANK.returned.add(f"{order_id}.payment.1.refund")
         assert await money.reconcile(json=True) == 1
