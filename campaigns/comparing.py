@@ -186,6 +186,9 @@ class _Again:
         message = self._sent.get(key)
         if message is None:
             raise Unexplained(f"nobody sent {name} as {key}")
+        if said.counted_at is not None:
+            # When a message came in, only the record says.
+            message = message.model_copy(update={"sent_at": said.counted_at})
         if self.engine.first_answer(message):
             raise Unexplained(f"{name} was decided twice for {key}")
         first = self.engine.due(at, message)

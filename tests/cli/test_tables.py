@@ -5,6 +5,7 @@ import re
 import signal
 import sys
 from io import StringIO
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -146,8 +147,9 @@ def test_a_list_that_is_slow_to_read_is_read_rarely() -> None:
 def test_orders_with_their_parties_and_prices_fit_80_columns() -> None:
     given = Given(order_id="o-104233", client="c-58213", freelancer="f-9170")
     given.client("request", kind="cancel", comment="We stop here.")
-    columns = {"order_id": "o-104233", "display": None, **summary(given.order).model_dump()}
-    row = ListedOrder.model_construct(**{name: columns[name] for name in ListedOrder.model_fields})
+    columns: dict[str, Any] = dict.fromkeys(ListedOrder.model_fields)
+    columns |= {"order_id": "o-104233", **summary(given.order).model_dump()}
+    row = ListedOrder.model_construct(**columns)
     said = on_a_terminal(orders_table([row], given.now), 80, no_color=True, color_system=None)
     names, line, *rows = said.splitlines()
     assert set(line) == {"─"}

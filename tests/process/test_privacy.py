@@ -318,7 +318,9 @@ async def test_what_people_call_an_order_is_shown_and_erased_with_the_person(tel
     done = await all_of(Privacy(telling.recourse).erase("client", "c-1", others_too=False, **WHY))
     assert {(piece.what, piece.left) for piece in done} == {("contacts", None), ("texts", "open")}
     assert await order.display() == Display(title="QtitleQ", freelancer_name="QadaQ")
-    assert (await telling.by("freelancer", order_id, "request", kind="cancel", comment="Sorry.")).applied
+    assert (
+        await telling.by("freelancer", order_id, "request", kind="cancel", reason="other", comment="Sorry.")
+    ).applied
     assert (await telling.by("client", order_id, "accept")).applied
     await over(telling, order_id)
     assert await all_of(Privacy(telling.recourse).sweep())
