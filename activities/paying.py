@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -11,7 +12,15 @@ from temporalio.exceptions import ApplicationError
 from recourse.activities.calling import LEAST, Calls
 from recourse.activities.contract import PAY, LegToPay
 from recourse.activities.providers import CannotPay, PaymentProvider, TryLater
-from recourse.database.payments import PaymentLeg, former_keys, note_attempt, read_leg, write_answer
+from recourse.database.payments import (
+    PaymentLeg,
+    former_keys,
+    may_come_late,
+    note_attempt,
+    note_late,
+    read_leg,
+    write_answer,
+)
 from recourse.resolution.model.amounts import write_amount
 from recourse.resolution.model.fields import visible
 from recourse.resolution.model.payments import LegAnswer
@@ -22,6 +31,9 @@ WITHIN = 25.0
 # A provider that asks for at most so many seconds is asked again in the same attempt, otherwise in the next one.
 SHORT = 5.0
 PAUSE = 0.5  # seconds, the least
+# A call that gave no answer may still move its money for so long. Under its own key that is once; a leg that was
+# lowered meanwhile has another.
+LATE = timedelta(minutes=2)
 _TEXT = 200  # characters that are kept of what a provider says
 # A leg that was lowered has a new key. Where the old one may have been paid, paying the new one may pay twice.
 UNKNOWN = "The leg was lowered, and the provider cannot say whether {amount} was paid under its former key {key}."
@@ -85,6 +97,14 @@ class Paying:
                 asked = True
                 await asyncio.sleep(max(later.after, PAUSE))
 
+    async def _pay(self, calls: Calls, leg: PaymentLeg, until: float) -> str | None:
+        note = partial(note_attempt, self._pool, leg.key)
+        try:
+            return await calls.reference(calls.provider.pay, leg, until, key=leg.key, first=note)
+        except TimeoutError:
+            await note_late(self._pool, leg.key, datetime.now(UTC) + LATE)
+            raise
+
     async def _ask_once(
         self, calls: Calls, leg: PaymentLeg, formers: Sequence[PaymentLeg], until: float, *, asked: bool
     ) -> tuple[str, LegAnswer]:
@@ -99,13 +119,13 @@ class Paying:
                 return leg.key, LegAnswer(status="blocked", reason=UNKNOWN.format(key=former.key, amount=amount))
             if found := await calls.reference(find, former, until):
                 return former.key, _under(former, found)
+            if await may_come_late(self._pool, former.key):
+                raise TryLater(UNENDED.format(key=former.key))
         if not leg.amount:
             return leg.key, LegAnswer(status="done")
         if asked and find is not None and (found := await calls.reference(find, leg, until)):
             return leg.key, LegAnswer(status="done", reference=_kept(found))
-        note = partial(note_attempt, self._pool, leg.key)
-        reference = await calls.reference(calls.provider.pay, leg, until, key=leg.key, first=note)
-        return leg.key, LegAnswer(status="done", reference=_kept(reference))
+        return leg.key, LegAnswer(status="done", reference=_kept(await self._pay(calls, leg, until)))
 
 
 def _under(former: PaymentLeg, reference: object) -> LegAnswer:

@@ -1,5 +1,6 @@
 """The payment port: asked until it has paid, always for the same payment under the same key, and paid for once."""
 
+import asyncio
 import secrets
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -13,9 +14,10 @@ from temporalio.client import Client
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment, TimeSkipper, TimeSkippingConfig
 
+from recourse.activities import paying
 from recourse.activities.contract import LegToPay
 from recourse.activities.paying import Paying
-from recourse.activities.providers import BadProvider, CannotPay, PaymentProvider, load_providers
+from recourse.activities.providers import BadProvider, CannotPay, PaymentProvider, TryLater, load_providers
 from recourse.database.orders import read_balances
 from recourse.database.payments import PaymentLeg, write_answer
 from recourse.database.steps import record_step
@@ -359,6 +361,56 @@ async def test_what_nobody_can_look_up_is_for_operators_before_less_is_paid(pool
         await written.by("operator", "retry_payment", leg="1.payout")
         await paid(written, bank)
     assert [leg.status for leg in written.engine.order.legs] == ["done"] * 3
+
+
+class Late(Bank):
+    """A bank whose calls give no answer in time. It pays them, when `pays` is set."""
+
+    timeout = 0.2
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pays, self.paid = threading.Event(), threading.Event()
+
+    def pay(self, leg: PaymentLeg) -> str:  # type: ignore[override]
+        if leg.name == "payout":
+            self.pays.wait()
+        self.moved[leg.key] = leg
+        self.paid.set()
+        return "paid"
+
+    def find(self, leg: PaymentLeg) -> str | None:
+        return "found" if leg.key in self.moved else None
+
+
+async def test_what_a_call_without_an_answer_may_yet_pay_is_not_paid_under_another_key(pool: Any) -> None:
+    bank = Late()
+    async with lowered(pool, bank) as written:
+        asked = LegToPay(order_id=written.order_id, leg="1.payout")
+        bank.timeout = 5
+        bank.paid.clear()
+        # Another worker knows nothing of that call.
+        with pytest.raises(TryLater, match=r"1\.payout has not ended yet"):
+            await ActivityEnvironment().run(Paying(pool, {"bank": bank}).pay, asked)
+        bank.pays.set()
+        await asyncio.to_thread(bank.paid.wait)
+        await paid(written, bank)
+        order = written.engine.order
+    assert [leg.amount for leg in bank.moved.values() if leg.name == "payout"] == [8_000]
+    assert [(leg.amount, leg.key) for leg in order.legs if leg.name == "payout"] == [(8_000, 1)]
+
+
+async def test_what_never_came_is_paid_under_the_new_key_when_its_time_is_over(
+    pool: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(paying, "LATE", timedelta(0))
+    never, bank = Late(), Late()
+    bank.timeout = 5
+    bank.pays.set()
+    async with lowered(pool, never) as written:
+        await paid(written, bank)
+    never.pays.set()
+    assert [leg.amount for leg in bank.moved.values() if leg.name == "payout"] == [4_000]
 
 
 async def test_an_answer_that_the_order_did_not_get_counts_when_the_leg_was_lowered(pool: Any) -> None:

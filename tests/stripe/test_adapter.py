@@ -76,9 +76,11 @@ def test_a_call_that_fails_is_asked_again_and_moves_the_money_once(
 ) -> None:
     asked = leg(name, 4_000, payment=collected(fake), destination=account(fake))
     fake.troubles.append(trouble)
-    with pytest.raises(TryLater) as failed:
+    with pytest.raises((TryLater, TimeoutError)) as failed:
         provider.pay(asked)
-    assert failed.value.after == (7.0 if trouble is BUSY else None)
+    assert getattr(failed.value, "after", None) == (7.0 if trouble is BUSY else None)
+    # Without an answer, Stripe may still be at work on it.
+    assert isinstance(failed.value, TimeoutError) == isinstance(trouble, str)
 
     found = provider.find(asked)
     assert (found is not None) == (trouble == LOST)
@@ -154,7 +156,7 @@ def test_a_transfer_that_is_asked_for_twice_at_once_is_one(fake: FakeStripe, pro
 def test_a_refund_that_failed_is_not_paid(fake: FakeStripe, provider: Stripe, late: int) -> None:
     asked = leg("refund", 4_000, payment=collected(fake))
     fake.troubles.append(LOST)
-    with pytest.raises(TryLater):
+    with pytest.raises(TimeoutError):
         provider.pay(asked)
     [made] = fake.all("refund")
     fake.fail_refund(made["id"])
@@ -254,7 +256,7 @@ def test_a_wrong_key_blocks_nothing(fake: FakeStripe) -> None:
 
 
 def test_a_server_that_is_not_there_is_tried_later() -> None:
-    with pytest.raises(TryLater, match=r"Stripe did not answer\. It says: [^\n]+\Z"):
+    with pytest.raises(TimeoutError, match=r"Stripe did not answer\. It says: [^\n]+\Z"):
         Stripe("sk_test_1", url="http://127.0.0.1:9").pay(leg("refund", 4_000, payment="pi_1"))
 
 
@@ -263,7 +265,7 @@ def test_an_answer_that_takes_too_long_is_tried_later(monkeypatch: pytest.Monkey
     # A fake of its own: it may still be at work when the test is over.
     with fake_stripe() as slow:
         asked, provider = leg("refund", 4_000, payment=collected(slow)), Stripe(KEY, url=slow.url)
-        with slow.lock, pytest.raises(TryLater, match="Stripe did not answer"):
+        with slow.lock, pytest.raises(TimeoutError, match="Stripe did not answer"):
             provider.pay(asked)
 
 

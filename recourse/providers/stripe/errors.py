@@ -114,13 +114,15 @@ def meaning_of(error: StripeError) -> Meaning:
     return next((meaning for meaning in MEANINGS if meaning.means(error)), _UNREACHED)
 
 
-def judged(error: StripeError, names: Mapping[str, Any]) -> CannotPay | TryLater:
-    """What to raise in its place; `names` are those that the sentences use."""
+def judged(error: StripeError, names: Mapping[str, Any]) -> CannotPay | TryLater | TimeoutError:
+    """What to raise in its place; `names` are those that the sentences use. TimeoutError: it may be at work on it."""
     meaning = meaning_of(error)
     said = " ".join((error.user_message or "nothing").split())
     reason = f"{meaning.says.format_map(names)} It says: {said}"
     if meaning.verdict == "never":
         return CannotPay(reason)
+    if error.http_status is None:
+        return TimeoutError(reason)
     return TryLater(reason, _seconds((error.headers or {}).get("Retry-After")))
 
 

@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
 from pydantic_core import to_json
@@ -89,4 +90,5 @@ class PaymentsTable:
             if self.kill_at < 0:
                 self.kill_at = None
                 raise WorkerKilled
-        return self._database.execute(statement, {str(place): value for place, value in enumerate(values, 1)})
+        plain = (value.isoformat() if isinstance(value, datetime) else value for value in values)
+        return self._database.execute(statement, {str(place): value for place, value in enumerate(plain, 1)})
