@@ -73,6 +73,15 @@ def test_a_dispute_may_be_under_review_from_the_start(fake: FakeStripe, provider
     assert {report.event_id for report in reports(fake, provider)} == {f"{dispute}.chargeback_opened"}
 
 
+def test_a_dispute_about_a_payment_that_this_account_does_not_have_is_not_ours(
+    fake: FakeStripe, provider: Stripe
+) -> None:
+    intent = paid(fake, provider)
+    fake.dispute(intent)
+    del fake.things[intent]
+    assert reports(fake, provider) == []
+
+
 @pytest.mark.parametrize("outcome", ["won", "lost"])
 def test_a_dispute_opens_and_closes_a_chargeback(fake: FakeStripe, provider: Stripe, outcome: str) -> None:
     dispute = fake.dispute(paid(fake, provider), 5_000)

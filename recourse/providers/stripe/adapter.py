@@ -163,9 +163,12 @@ class Stripe:
             yield from _all(self._stripe.transfers.list({"transfer_group": group, "limit": _PAGE}))
 
     def _order_of(self, intent: str) -> str | None:
-        """The order that a payment intent is for."""
-        with _judging(payment=intent):
-            return marks(self._stripe.payment_intents.retrieve(intent).to_dict()).get(ORDER)
+        """The order that a payment intent is for; None: it is for none of ours."""
+        try:
+            with _judging(payment=intent):
+                return marks(self._stripe.payment_intents.retrieve(intent).to_dict()).get(ORDER)
+        except CannotPay:
+            return None
 
 
 def _check_intent(intent: Thing, payment: PaymentToCheck) -> None:
