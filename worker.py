@@ -66,6 +66,8 @@ BUSY_FOR = 9  # seconds; the server's own limit for the task is 10
 LAST_ORDERS = timedelta(seconds=20)
 # The SDK sometimes never ends where an order is terminated at the moment at which its worker stops. Nothing is lost.
 STOPPED_WITHIN = timedelta(seconds=28)
+# The same of a worker in a block: beyond what it gives to what is being sent.
+ENDS_WITHIN = timedelta(seconds=10)
 COUNTS_EVERY = 10  # seconds
 # So many activities at once, which all wait for somebody else. Deliveries can take only a part of these places.
 ACTIVITIES = 400
@@ -87,6 +89,21 @@ def version_of(deployment: str, build_id: str) -> WorkerDeploymentConfig | None:
         use_worker_versioning=True,
         default_versioning_behavior=VersioningBehavior.AUTO_UPGRADE,
     )
+
+
+class _EndingWorker(Worker):
+    """The SDK's worker. Its shutdown may hang where an activity ends while its workflow cancels it: then it is left."""
+
+    async def shutdown(self) -> None:
+        """Stop, and wait for the end."""
+        graceful = self.config().get("graceful_shutdown_timeout") or timedelta()
+        try:
+            async with asyncio.timeout((graceful + ENDS_WITHIN).total_seconds()):
+                await super().shutdown()
+        except TimeoutError:
+            structlog.get_logger("recourse.worker").warning("the SDK did not stop in time")
+            if self._async_context_run_task:
+                self._async_context_run_task.cancel()
 
 
 def make_worker(
@@ -126,7 +143,7 @@ def make_worker(
         PAY: paying.pay,
         RECONCILE: Reconciling(pool, providers or {}).reconcile,
     }
-    worker = Worker(
+    worker = _EndingWorker(
         connected_for_work(client, refuse_plain=refuse_plain),
         task_queue=task_queue,
         workflows=workflows,

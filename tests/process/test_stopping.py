@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from temporalio.client import Client
+from temporalio.worker import Worker
 
 from recourse import worker
 from recourse.runtime.settings import Settings
@@ -33,3 +34,16 @@ async def test_a_worker_ends_although_the_sdk_does_not(
     monkeypatch.setattr(worker, "STOPPED_WITHIN", timedelta(milliseconds=1))
     async with asyncio.timeout(PATIENCE):
         await worker.run_worker(client, pool, Settings())
+
+
+async def test_a_block_with_a_worker_ends_although_the_sdk_does_not(
+    client: Client, pool: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def never(_: Worker) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(Worker, "shutdown", never)
+    monkeypatch.setattr(worker, "ENDS_WITHIN", timedelta(milliseconds=1))
+    async with asyncio.timeout(PATIENCE):
+        async with worker.make_worker(client, pool, task_queue="ends"):
+            pass
