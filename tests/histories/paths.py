@@ -138,7 +138,7 @@ async def ground() -> AsyncIterator[Ground]:
 
 async def told(on: Ground, story: Story) -> list[Kept]:
     """A story, and on until its order answers no more or nothing happens any more."""
-    for tries_left in reversed(range(4)):
+    for tries_left in reversed(range(8)):
         shift = shift_of(story, datetime.now(UTC))
         engine = TemporalEngine(on.staged, story, shift)
         try:
@@ -409,7 +409,7 @@ PATHS: dict[str, Callable[[Ground], Awaitable[list[Kept]]]] = {
 STEADY = (*TOLD, "bad-starts", "begun-by-a-command")
 
 
-async def walk(names: Sequence[str], at_once: int = 12) -> dict[str, list[Kept]]:
+async def walk(names: Sequence[str], at_once: int = 4) -> dict[str, list[Kept]]:
     """Walk some paths on servers of their own; the runs of each path's order."""
     places = asyncio.Semaphore(at_once)
     async with ground() as on:
