@@ -79,7 +79,6 @@ class Crash:
                 driven.hits.append(now)
                 self.points += 1
         self.report.count(f"{what} killed")
-        self.report.figures["crash points"] = self.points
 
 
 async def faults(report: Report, *, speed: Speed = WHOLE, on_postgres: bool = False) -> None:
@@ -99,6 +98,7 @@ async def faults(report: Report, *, speed: Speed = WHOLE, on_postgres: bool = Fa
                     await asyncio.gather(_blows(crash), *(_orders(crash) for _ in range(speed.at_once)))
             finally:
                 pool.terminate()
+    report.figures["crash points"] = crash.points
     report.figures["notices"] = len(sink.taken)
     report.figures["notices sent again"] = sum(sink.taken.values()) - len(sink.taken)
     report.figures["payments"] = len(bank.paid)

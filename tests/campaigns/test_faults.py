@@ -12,5 +12,4 @@ async def test_orders_live_through_crashes_of_worker_database_and_temporal_serve
     await faults(report, speed=QUICK)
 
     assert report.failed == [], report.document()["again"]
-    # On a busy machine the time is over first.
-    assert report.figures["crash points"] >= 10
+    assert report.figures["crash points"] >= 20
