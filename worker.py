@@ -64,9 +64,9 @@ BUSY_FOR = 9  # seconds; the server's own limit for the task is 10
 
 # How long what is being sent, paid or written may go on when the worker is to stop.
 LAST_ORDERS = timedelta(seconds=20)
-# The SDK sometimes never ends where an order is terminated at the moment at which its worker stops. Nothing is lost.
+# A process ends in this time, also where a channel does not close. Nothing is lost.
 STOPPED_WITHIN = timedelta(seconds=28)
-# The same of a worker in a block: beyond what it gives to what is being sent.
+# The SDK's shutdown now and then never returns. It has so long, beyond the time for what is being sent.
 ENDS_WITHIN = timedelta(seconds=10)
 COUNTS_EVERY = 10  # seconds
 # So many activities at once, which all wait for somebody else. Deliveries can take only a part of these places.
@@ -92,7 +92,7 @@ def version_of(deployment: str, build_id: str) -> WorkerDeploymentConfig | None:
 
 
 class _EndingWorker(Worker):
-    """The SDK's worker. Its shutdown may hang where an activity ends while its workflow cancels it: then it is left."""
+    """The SDK's worker, left where its shutdown hangs: an activity ended while its workflow canceled it."""
 
     async def shutdown(self) -> None:
         """Stop, and wait for the end."""
