@@ -24,7 +24,7 @@ from recourse.database.outbox import orders_with_undelivered, undelivered
 from recourse.database.pool import connect
 from recourse.database.steps import record_step
 from tests.conftest import run_on
-from tests.rules.given import Given
+from tests.rules.given import Given, completed, reported
 
 NOW = datetime(2026, 1, 20, 12, tzinfo=UTC)
 COUNT = 20_000
@@ -181,16 +181,6 @@ async def test_the_outbox_has_what_was_tried_and_not_taken_page_by_page(many: An
 
 
 async def test_stuck_money_is_what_is_blocked_came_back_or_is_disputed_each_order_once_page_by_page(pool: Any) -> None:
-    def closed(**how: Any) -> Given:
-        given = Given(**how)
-        given.freelancer("deliver")
-        given.client("complete")
-        return given
-
-    def reported(given: Given, event: str, **fields: Any) -> Given:
-        assert given.by("system", "payment_event", event=event, **fields).refused is None
-        return given
-
     blocked = Given(order_id="s-1", provider="bank")
     blocked.never_paid = {"refund"}
     refund = {"kind": "partial_refund", "amount": 1_000, "comment": "A part is late."}
@@ -198,14 +188,14 @@ async def test_stuck_money_is_what_is_blocked_came_back_or_is_disputed_each_orde
     blocked.client("accept")
     paid_again = blocked.fork()
     stuck = [
-        reported(closed(order_id="s-0"), "returned", leg="1.payout"),
+        reported(completed(order_id="s-0"), "returned", leg="1.payout"),
         blocked,
         reported(Given(order_id="s-2"), "chargeback_opened", amount=4_000),
-        reported(closed(order_id="s-3", provider="bank"), "returned", leg="1.fee"),
+        reported(completed(order_id="s-3", provider="bank"), "returned", leg="1.fee"),
     ]
     reported(stuck[3], "chargeback_opened", amount=1)
     over = reported(reported(Given(order_id="s-4"), "chargeback_opened", amount=5), "chargeback_closed", outcome="won")
-    for given in (*stuck, over, closed(order_id="s-5", provider="bank")):
+    for given in (*stuck, over, completed(order_id="s-5", provider="bank")):
         for step in given.steps:
             await record_step(pool, step)
     assert await orders_with_stuck_money(pool) == ["s-0", "s-1", "s-2", "s-3"]

@@ -258,6 +258,20 @@ class Given:
         return view(self.order, reader, self.now).model_dump()
 
 
+def completed(changes: Mapping[str, Any] | None = None, **terms: Any) -> Given:
+    """An order that was delivered and completed."""
+    given = Given(changes=changes, **terms)
+    given.freelancer("deliver")
+    given.client("complete")
+    return given
+
+
+def reported(given: Given, event: str, **fields: Any) -> Given:
+    """The given order after its payment provider has reported this."""
+    assert given.by("system", "payment_event", event=event, **fields).refused is None
+    return given
+
+
 def hours(count: float) -> timedelta:
     """So many hours."""
     return timedelta(hours=count)

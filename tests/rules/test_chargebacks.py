@@ -7,7 +7,7 @@ import pytest
 
 from recourse.resolution.model.payments import LegAnswer
 from recourse.resolution.shown.looking_ahead import available_actions
-from tests.rules.given import Given, Then
+from tests.rules.given import Given, Then, completed
 
 ALL = 10_550
 
@@ -21,13 +21,6 @@ def charged_back(given: Given, amount: int = ALL, outcome: str | None = "lost", 
     reported(given, "chargeback_opened", amount=amount, **fields)
     if outcome:
         reported(given, "chargeback_closed", outcome=outcome)
-    return given
-
-
-def completed(changes: dict[str, Any] | None = None, **terms: Any) -> Given:
-    given = Given(changes=changes or {}, **terms)
-    given.freelancer("deliver")
-    given.client("complete")
     return given
 
 

@@ -10,7 +10,7 @@ from recourse.resolution.shown.groups import group_view
 from recourse.resolution.shown.money_words import leg_named, leg_said, money_said
 from recourse.resolution.shown.stuck_money import stuck_money
 from recourse.resolution.shown.views import payments, view
-from tests.rules.given import Given
+from tests.rules.given import Given, completed, reported
 
 
 def canceled(policy: str = "glimmer", amount: int = 3_000, **how: Any) -> Given:
@@ -20,18 +20,6 @@ def canceled(policy: str = "glimmer", amount: int = 3_000, **how: Any) -> Given:
     more = agreed if policy == "glimmer" else {"comment": "-"}
     assert given.client("request", kind="cancel", reason="other", **more).refused is None
     assert given.freelancer("accept").refused is None
-    return given
-
-
-def completed(**how: Any) -> Given:
-    given = Given(**how)
-    given.freelancer("deliver")
-    given.client("complete")
-    return given
-
-
-def reported(given: Given, event: str, **fields: Any) -> Given:
-    assert given.by("system", "payment_event", event=event, **fields).refused is None
     return given
 
 
