@@ -114,11 +114,11 @@ async def last_change(pool: Database) -> str:
 
 
 class Feed:
-    """The changes, for many readers that wait for more: one task looks for all of them."""
+    """The changes, for many readers that wait for more: one task looks for all of them. `waiting` says how many."""
 
     def __init__(self, pool: Database) -> None:
         self._pool = pool
-        self._waiting = 0
+        self.waiting = 0
         self._looking: asyncio.Task[None] | None = None
         self._last = ""
         self._more = asyncio.Event()
@@ -140,7 +140,7 @@ class Feed:
             await self._wait(more, left)
 
     async def _wait(self, more: asyncio.Event, seconds: float) -> None:
-        self._waiting += 1
+        self.waiting += 1
         if self._looking is None:
             self._looking = asyncio.create_task(self._look())
         try:
@@ -148,8 +148,8 @@ class Feed:
                 async with asyncio.timeout(seconds):
                     await more.wait()
         finally:
-            self._waiting -= 1
-            if not self._waiting and self._looking is not None:
+            self.waiting -= 1
+            if not self.waiting and self._looking is not None:
                 self._looking.cancel()
                 self._looking = None
 

@@ -224,7 +224,7 @@ async def test_who_waits_gets_what_comes_and_now_is_what_is_yet_to_come(pool: An
     now = (await feed.page(NOW)).next
     async with asyncio.timeout(PATIENCE):
         waiting = [asyncio.create_task(feed.page(after, wait=PATIENCE)) for after in (now, NOW, now)]
-        for _ in range(3):
+        while feed.waiting < len(waiting):
             await feed.page(now)
         await add(pool, "o-2")
         pages = [await one for one in waiting]
