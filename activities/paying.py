@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -14,10 +14,9 @@ from recourse.activities.contract import PAY, LegToPay
 from recourse.activities.providers import CannotPay, PaymentProvider, TryLater
 from recourse.database.payments import (
     PaymentLeg,
+    asked_within,
     former_keys,
-    may_come_late,
     note_attempt,
-    note_late,
     read_leg,
     write_answer,
 )
@@ -31,13 +30,13 @@ WITHIN = 25.0
 # A provider that asks for at most so many seconds is asked again in the same attempt, otherwise in the next one.
 SHORT = 5.0
 PAUSE = 0.5  # seconds, the least
-# A call that gave no answer may still move its money for so long. Under its own key that is once; a leg that was
-# lowered meanwhile has another.
+# A call may still move its money for so long, whatever became of the call: no answer, an error, a worker that was
+# killed. Under its own key that is once; a leg that was lowered meanwhile has another.
 LATE = timedelta(minutes=2)
 _TEXT = 200  # characters that are kept of what a provider says
 # A leg that was lowered has a new key. Where the old one may have been paid, paying the new one may pay twice.
 UNKNOWN = "The leg was lowered, and the provider cannot say whether {amount} was paid under its former key {key}."
-UNENDED = "A call for the key {key} has not ended yet."
+UNENDED = "A call for the key {key} may not have ended yet."
 
 
 class Paying:
@@ -99,11 +98,7 @@ class Paying:
 
     async def _pay(self, calls: Calls, leg: PaymentLeg, until: float) -> str | None:
         note = partial(note_attempt, self._pool, leg.key)
-        try:
-            return await calls.reference(calls.provider.pay, leg, until, key=leg.key, first=note)
-        except TimeoutError:
-            await note_late(self._pool, leg.key, datetime.now(UTC) + LATE)
-            raise
+        return await calls.reference(calls.provider.pay, leg, until, key=leg.key, first=note)
 
     async def _ask_once(
         self, calls: Calls, leg: PaymentLeg, formers: Sequence[PaymentLeg], until: float, *, asked: bool
@@ -119,7 +114,7 @@ class Paying:
                 return leg.key, LegAnswer(status="blocked", reason=UNKNOWN.format(key=former.key, amount=amount))
             if found := await calls.reference(find, former, until):
                 return former.key, _under(former, found)
-            if await may_come_late(self._pool, former.key):
+            if await asked_within(self._pool, former.key, LATE):
                 raise TryLater(UNENDED.format(key=former.key))
         if not leg.amount:
             return leg.key, LegAnswer(status="done")

@@ -1,6 +1,6 @@
 """What the payment provider is asked for, and what it has said: the table `payments`."""
 
-from datetime import datetime
+from datetime import timedelta
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
@@ -78,21 +78,13 @@ async def former_keys(pool: Any, leg: PaymentLeg) -> list[PaymentLeg]:
 
 async def note_attempt(pool: Any, key: str) -> None:
     """Note, before it is asked, that the provider may know of this key."""
-    await pool.execute(
-        "UPDATE payments SET attempts = attempts + 1, "
-        "asked_at = CASE WHEN asked_at > now() THEN asked_at ELSE now() END WHERE key = $1",
-        key,
-    )
+    await pool.execute("UPDATE payments SET attempts = attempts + 1, asked_at = now() WHERE key = $1", key)
 
 
-async def note_late(pool: Any, key: str, until: datetime) -> None:
-    """Note that a call for this key gave no answer, and may still move the money until then."""
-    await pool.execute("UPDATE payments SET asked_at = $2 WHERE key = $1", key, until)
-
-
-async def may_come_late(pool: Any, key: str) -> bool:
-    """Whether a call for this key may still move the money."""
-    return await pool.fetchrow("SELECT key FROM payments WHERE key = $1 AND asked_at > now()", key) is not None
+async def asked_within(pool: Any, key: str, span: timedelta) -> bool:
+    """Whether the provider was asked for this key so short a time ago."""
+    row = await pool.fetchrow("SELECT key FROM payments WHERE key = $1 AND now() - asked_at < $2", key, span)
+    return row is not None
 
 
 async def write_answer(pool: Any, key: str, answer: LegAnswer) -> None:

@@ -335,6 +335,11 @@ async def test_what_a_former_key_paid_is_noted_there_and_said_again_where_the_an
     assert await keys_of(pool, asked) == [(1, 8_000, "done"), (2, 4_000, "void")]
 
 
+async def time_passes(pool: Any) -> None:
+    """Until no call can be at work any more."""
+    await pool.execute("UPDATE payments SET asked_at = asked_at - $1::interval", paying.LATE)
+
+
 async def keys_of(pool: Any, asked: LegToPay) -> list[tuple[int, int, str]]:
     """The keys that a leg has had, each with its amount and status."""
     query = "SELECT turn, amount, status FROM payments WHERE order_id = $1 AND number || '.' || leg = $2 ORDER BY turn"
@@ -344,6 +349,10 @@ async def keys_of(pool: Any, asked: LegToPay) -> list[tuple[int, int, str]]:
 async def test_a_leg_that_was_not_paid_before_it_was_lowered_pays_what_is_left(pool: Any) -> None:
     bank = Forgetful("before")
     async with lowered(pool, bank) as written:
+        # Whatever failed at our end: the provider may still be at it.
+        with pytest.raises(TryLater, match="may not have ended"):
+            await paid(written, bank)
+        await time_passes(pool)
         await paid(written, bank)
         order = written.engine.order
     assert next((leg.id, leg.amount, leg.status, leg.key) for leg in order.legs) == ("1.payout", 4_000, "done", 2)
@@ -390,7 +399,7 @@ async def test_what_a_call_without_an_answer_may_yet_pay_is_not_paid_under_anoth
         bank.timeout = 5
         bank.paid.clear()
         # Another worker knows nothing of that call.
-        with pytest.raises(TryLater, match=r"1\.payout has not ended yet"):
+        with pytest.raises(TryLater, match=r"1\.payout may not have ended yet"):
             await ActivityEnvironment().run(Paying(pool, {"bank": bank}).pay, asked)
         bank.pays.set()
         await asyncio.to_thread(bank.paid.wait)
@@ -400,14 +409,12 @@ async def test_what_a_call_without_an_answer_may_yet_pay_is_not_paid_under_anoth
     assert [(leg.amount, leg.key) for leg in order.legs if leg.name == "payout"] == [(8_000, 1)]
 
 
-async def test_what_never_came_is_paid_under_the_new_key_when_its_time_is_over(
-    pool: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(paying, "LATE", timedelta(0))
+async def test_what_never_came_is_paid_under_the_new_key_when_its_time_is_over(pool: Any) -> None:
     never, bank = Late(), Late()
     bank.timeout = 5
     bank.pays.set()
     async with lowered(pool, never) as written:
+        await time_passes(pool)
         await paid(written, bank)
     never.pays.set()
     assert [leg.amount for leg in bank.moved.values() if leg.name == "payout"] == [4_000]
@@ -437,6 +444,7 @@ async def test_a_refund_that_a_chargeback_lowers_is_not_paid_twice(pool: Any, ta
     for told in ({"event": "chargeback_opened", "amount": taken}, {"event": "chargeback_closed", "outcome": "lost"}):
         await written.by("system", "payment_event", **told)
     assert [(leg.amount, leg.status, leg.key) for leg in written.engine.order.legs] == [(10_550 - taken, "waiting", 2)]
+    await time_passes(pool)
     await paid(written, bank)
     order, beyond = written.engine.order, taken if trouble == "after" else 0
     assert sum(leg.amount for leg in bank.moved.values()) == order.legs[0].amount == 10_550 - taken + beyond

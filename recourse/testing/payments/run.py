@@ -37,6 +37,7 @@ class Run(RuleBasedStateMachine):
         self.adapter, self.control = shop.make()
         self.heard = Heard(self.adapter)
         shop.table.clear()
+        shop.table.now = lambda: self.now
         self.paying = Paying(shop.table, {NAME: self.heard.provider})
         self.sales: list[Sale] = []
         self.now = BEGAN

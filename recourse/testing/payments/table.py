@@ -1,8 +1,8 @@
 """The table `payments` in memory. The statements are those that a worker sends to PostgreSQL."""
 
 import sqlite3
-from collections.abc import Iterable
-from datetime import datetime
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pydantic_core import to_json
@@ -14,7 +14,7 @@ _TABLES = """
 CREATE TABLE openings (order_id text PRIMARY KEY, opening text);
 CREATE TABLE payments (
     key text PRIMARY KEY, order_id text, number bigint, leg text, turn bigint, amount bigint, currency text,
-    provider text, status text, reason text, reference text, attempts bigint DEFAULT 0, asked_at text, answered_at text
+    provider text, status text, reason text, reference text, attempts bigint DEFAULT 0, asked_at real, answered_at real
 );
 CREATE TRIGGER payments_keep_their_meaning BEFORE UPDATE ON payments
 WHEN (NEW.key, NEW.order_id, NEW.number, NEW.leg, NEW.turn, NEW.amount, NEW.currency, NEW.provider)
@@ -44,14 +44,18 @@ class WorkerKilled(BaseException):
 
 
 class PaymentsTable:
-    """A pool of connections, as the activity needs it. `kill_at`: after how many statements the worker is killed."""
+    """A pool of connections, as the activity needs it. `kill_at`: after how many statements the worker is killed.
+
+    `now`: the clock of the database. Instants are seconds here.
+    """
 
     def __init__(self) -> None:
         self._database = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
         self._database.row_factory = sqlite3.Row
-        self._database.create_function("now", 0, lambda: "now")
+        self._database.create_function("now", 0, lambda: self.now().timestamp())
         self._database.executescript(_TABLES)
         self.kill_at: int | None = None
+        self.now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
     def close(self) -> None:
         """Forget everything."""
@@ -90,5 +94,5 @@ class PaymentsTable:
             if self.kill_at < 0:
                 self.kill_at = None
                 raise WorkerKilled
-        plain = (value.isoformat() if isinstance(value, datetime) else value for value in values)
+        plain = (value.total_seconds() if isinstance(value, timedelta) else value for value in values)
         return self._database.execute(statement, {str(place): value for place, value in enumerate(plain, 1)})
