@@ -1,6 +1,6 @@
 """Every state that an order can reach under a policy, and every move between them, found by playing the rules.
 
-No rule is repeated here. An order is opened, `resolution.decide` tries every command, every clock fires, and orders
+No rule is repeated here. An order is opened, `attempt` tries every command, every clock fires, and orders
 that the rules cannot distinguish count as one state. Limits of a number (counter-offers, revisions, requests) are set
 to one, one counter-offer by each side, so that their end comes soon.
 """
@@ -21,7 +21,7 @@ from recourse.resolution.model.policy import Policy
 from recourse.resolution.model.terms import Terms
 from recourse.resolution.model.zones import offsets_of
 from recourse.resolution.rules.clocks import REMINDERS, Clock, clocks
-from recourse.resolution.rules.decide import decide, decide_clock
+from recourse.resolution.rules.decide import attempt, decide_clock
 from recourse.resolution.rules.decision import Decision
 from recourse.resolution.rules.paying import pay_all
 
@@ -151,11 +151,11 @@ class _Explorer:
         state = self.states[source]
         for command in self.probes.commands(state.order):
             try:
-                decided = decide(state.order, command, state.now)
+                decided = attempt(state.order, command, state.now)
             except (ValueError, AssertionError) as fault:
                 self.faults.append(Fault(source, command.name, str(fault).partition("\n")[0]))
                 continue
-            if isinstance(decided, Decision):
+            if decided is not None:
                 by: Any = command.actor.role
                 self._move(source, by, command.name, command, decided, state.now)
 

@@ -14,7 +14,7 @@ from recourse.policies.state_graph import StateGraph, explore
 from recourse.policies.values import read_values
 from recourse.resolution.model.money import held
 from recourse.resolution.model.policy import Policy
-from recourse.resolution.rules.decide import decide
+from recourse.resolution.rules.decide import attempt
 
 CANCEL = "requests.cancel"
 Changes = dict[str, Any]
@@ -186,9 +186,9 @@ def test_a_combination_on_which_the_rules_themselves_fail_is_an_error_and_not_a_
     def failing(order: Any, command: Any, now: Any) -> Any:
         if command.name == "undo" and order.closed:
             raise ValueError("cannot be\nso")
-        return decide(order, command, now)
+        return attempt(order, command, now)
 
-    monkeypatch.setattr("recourse.policies.state_graph.decide", failing)
+    monkeypatch.setattr("recourse.policies.state_graph.attempt", failing)
     remarks = list(graph_remarks(explore(policy_of("glimmer", {}))))
     (remark,) = [remark for remark in remarks if remark.severity == "error"]
     assert remark.rule == "rules-fail"

@@ -112,3 +112,18 @@ class Checks:
     def first(self) -> Refusal | None:
         """The earliest ranked refusal, or None: nothing speaks against it."""
         return min(self._found, key=lambda refusal: refusal.rank, default=None)
+
+
+class SpokenAgainst(Exception):
+    """Something speaks against a command."""
+
+
+class HastyChecks(Checks):
+    """Checks that stop at whatever speaks against a command, ranked first or not, by raising SpokenAgainst."""
+
+    def refuse(self, code: RefusalCode, when: bool, **details: Any) -> None:
+        if when:
+            raise SpokenAgainst(code)
+
+    def refuse_because(self, refusal: Refusal) -> None:
+        raise SpokenAgainst(refusal.code)

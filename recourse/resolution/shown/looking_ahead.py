@@ -31,7 +31,7 @@ from recourse.resolution.model.vocabulary import (
 )
 from recourse.resolution.rules.canceling import right_available_at
 from recourse.resolution.rules.clocks import REMINDERS, Clock, clocks, is_over, next_clock
-from recourse.resolution.rules.decide import decide, decide_clock
+from recourse.resolution.rules.decide import attempt, decide, decide_clock
 from recourse.resolution.rules.decision import Decision
 from recourse.resolution.rules.paying import pay_all
 from recourse.resolution.shown.scores import scores
@@ -134,7 +134,7 @@ def available_actions(order: Order, role: Reader, now: datetime, operator: str =
         if name in ALWAYS or role not in COMMANDS[name].roles:
             continue
         tried = variants(order, name, role)
-        applied = [fields for fields in tried if isinstance(_decided(order, name, actor, fields, now), Decision)]
+        applied = [fields for fields in tried if attempt(order, _command(name, actor, fields), now)]
         if applied:
             found[name] = described(order, name, role, applied, order.runs_out(_until(order, name)))
     return found
@@ -158,9 +158,8 @@ def opens_later(order: Order, party: Party, now: datetime) -> dict[str, datetime
     return later
 
 
-def _decided(order: Order, name: str, actor: Any, fields: Any, now: datetime) -> Decision | Refusal:
-    command = COMMANDS[name].model_validate({"actor": actor, **fields})
-    return decide(order, command, now)
+def _command(name: str, actor: Any, fields: Any) -> AnyCommand:
+    return COMMANDS[name].model_validate({"actor": actor, **fields})
 
 
 def _until(order: Order, name: str) -> datetime | None:
@@ -260,15 +259,15 @@ def _outlook(before: Order, after: Order, reader: Reader, at: datetime) -> dict[
 def _if_accepted(order: Order, now: datetime) -> Order | None:
     request, proposal = order.open_request, order.open_proposal
     if request:
-        decided = decide(order, _accept(order, request.asked), now)
-        return let_time_pass(pay_all(decided), now) if isinstance(decided, Decision) else None
+        decided = attempt(order, _accept(order, request.asked), now)
+        return let_time_pass(pay_all(decided), now) if decided else None
     if proposal is None:
         return None
     for party in PARTIES:
         if party in proposal.accepted_by:
             continue
-        decided = decide(order, _accept(order, party), now)
-        if isinstance(decided, Refusal):
+        decided = attempt(order, _accept(order, party), now)
+        if decided is None:
             return None
         order = pay_all(decided)
     return order

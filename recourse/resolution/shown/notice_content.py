@@ -24,8 +24,7 @@ from recourse.resolution.model.order import Order
 from recourse.resolution.model.payment_events import ChargebackClosed, ChargebackOpened
 from recourse.resolution.model.vocabulary import party_of
 from recourse.resolution.rules.agreeing import counter_bounds
-from recourse.resolution.rules.decide import decide
-from recourse.resolution.rules.decision import Decision
+from recourse.resolution.rules.decide import attempt
 from recourse.resolution.rules.paying import pay_all
 from recourse.resolution.rules.ruling import fallback_of
 from recourse.resolution.rules.windows import silence_means
@@ -149,7 +148,7 @@ def _taken(order: Order, name: NoticeAnswer, receiver: Receiver, at: datetime) -
     actor = {"role": receiver, "id": "\x01" if receiver == "operator" else order.party(receiver)}
     for amount in named:
         fields = {"actor": actor, **_ANSWERS[name], **({} if amount is None else {"amount": amount})}
-        if isinstance(decide(order, COMMANDS[name].model_validate(fields), at), Decision):
+        if attempt(order, COMMANDS[name].model_validate(fields), at):
             return True
     return False
 
@@ -160,5 +159,5 @@ def _if_accepted(order: Order, receiver: Receiver, at: datetime) -> Amounts:
         sums = at_the_end(order, order.open_proposal.amount, "canceled")
         return _amounts(order, Balances.of(sums, 0))
     accept = Accept(actor=Actor(role=receiver, id=order.party(party_of(receiver))), comment="-")
-    decided = decide(order, accept, at)
-    return _amounts(order, in_the_end(pay_all(decided) if isinstance(decided, Decision) else order))
+    decided = attempt(order, accept, at)
+    return _amounts(order, in_the_end(pay_all(decided) if decided else order))
