@@ -22,8 +22,7 @@ from recourse.resolution.model.policy import Money, OrderClocks
 from recourse.resolution.model.record import Reader
 from recourse.resolution.model.vocabulary import PARTIES, Role
 from recourse.resolution.rules.clocks import next_clock, quiet_since
-from recourse.resolution.rules.decide import decide
-from recourse.resolution.rules.decision import Decision
+from recourse.resolution.rules.decide import attempt
 from recourse.resolution.rules.paying import pay_all
 from recourse.resolution.rules.ruling import LAST_WORD
 from recourse.resolution.shown.looking_ahead import let_time_pass
@@ -116,8 +115,8 @@ def do(order: Order, role: Role, name: str, fields: dict[str, Any], now: datetim
     command = _read(
         name, role, actor_of(order, role), tuple((field, _hashable(value)) for field, value in fields.items())
     )
-    decided = decide(order, command, now)
-    return let_time_pass(pay_all(decided), now) if isinstance(decided, Decision) else None
+    decided = attempt(order, command, now)
+    return let_time_pass(pay_all(decided), now) if decided else None
 
 
 def actor_of(order: Order, role: Role) -> str:
