@@ -301,9 +301,9 @@ async def test_a_token_that_is_read_off_a_history_turns_no_decline_into_an_accep
         assert (await marketplace.by("client", order_id, "message", comment="Well?")).applied
 
     recorded = [(entry["command"], entry.get("code", "applied")) for entry in await contents(plain, order_id)]
-    assert recorded == [
-        ("request", "applied"),
-        ("decline", "applied"),
+    assert recorded[:2] == [("request", "applied"), ("decline", "applied")]
+    # What is proven counts when it was stamped, the rest when it is decided: in which second is left to chance.
+    assert sorted(recorded[2:]) == [
         ("accept", "actor_unproven"),
         ("accept", "actor_unproven"),
         ("accept", "command_id_reused"),
