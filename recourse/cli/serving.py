@@ -87,6 +87,7 @@ async def serve(
     from structlog import get_logger
 
     from recourse.activities.providers import load_providers
+    from recourse.evidence.store import load_store
     from recourse.runtime.logs import log_to
     from recourse.starter.client import Recourse
     from recourse.web.app import make_app
@@ -98,7 +99,7 @@ async def serve(
     keys, ancestors, settings = read_keys(), read_frame_ancestors(), read_settings()
     calls = read_calls_per_minute()
     providers = load_providers(settings.payment_providers)
-    reported = Reported(providers)
+    evidence, reported = load_store(settings.evidence), Reported(providers)
     log_to()
     with listen(host, port) as listener:
         async with (
@@ -118,6 +119,7 @@ async def serve(
                 calls_per_minute=calls,
                 providers=providers,
                 reported=reported,
+                evidence=evidence,
             )
             if traced := tracing(settings):
                 from recourse.web.tracing import TracesRequests

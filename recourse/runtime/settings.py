@@ -212,6 +212,17 @@ class Settings(BaseSettings):
             "to check their money, and web servers to take the providers' events. See [payments.md](payments.md).",
         ),
     ] = ""
+    evidence: Annotated[
+        str,
+        Field(
+            validation_alias="RECOURSE_EVIDENCE",
+            description="Where files of evidence are kept: `folder:/path`, which all web servers share; "
+            "`s3://bucket/prefix?region=…`, with `endpoint=…` for another server than Amazon's; or "
+            "`package.module:factory`. Web servers need it, and `recourse privacy`. If not set, parties give the "
+            "address and the SHA-256 of files that are kept elsewhere. See "
+            "[extending.md](extending.md#an-evidence-store).",
+        ),
+    ] = ""
     # Read by `recourse.wording` itself, when the first module that uses a text is imported.
     wording: Annotated[
         str,

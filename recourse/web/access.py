@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from recourse.activities.calling import Calls
 from recourse.database.lists import Member, Parties, read_parties
 from recourse.database.sessions import SessionRow, begin_session, session_goes_on
+from recourse.evidence.store import KeptFiles
 from recourse.resolution.model.command import Actor
 from recourse.resolution.model.fields import excerpt
 from recourse.resolution.model.policy import Policy
@@ -28,6 +29,7 @@ from recourse.web.problems import Failure, forbidden, malformed, no_such_order, 
 from recourse.web.rates import Rates
 from recourse.web.reported import Reported
 from recourse.web.tokens import GRACE, BadToken, Bearer, Token, read_token
+from recourse.web.uploads import Uploads
 
 # Of each payment provider, on each server.
 REPORTS_PER_MINUTE = 6000
@@ -41,6 +43,7 @@ class Site:
     `link_keys` sign links in mails, and `brand` says whose pages these are.
     `links_again`: whether a link may sign in more than once. `rates`: how many calls each person may make.
     `providers` read what they report themselves; `reported` counts that, by provider and result.
+    `files` is where evidence is kept; None: elsewhere.
     """
 
     recourse: Recourse
@@ -55,6 +58,8 @@ class Site:
     providers: Mapping[str, Calls] = field(default_factory=dict)
     reported: Reported = field(default_factory=Reported)
     reports: Rates = field(default_factory=lambda: Rates(REPORTS_PER_MINUTE))
+    files: KeptFiles | None = None
+    uploads: Uploads = field(default_factory=Uploads)
 
 
 def _site(request: Request) -> Site:

@@ -11,6 +11,7 @@ from pydantic.json_schema import models_json_schema
 
 from recourse.activities.calling import Calls
 from recourse.activities.providers import PaymentProvider
+from recourse.evidence.store import KeptFiles
 from recourse.policies import PRESETS, load_policy
 from recourse.resolution.model.policy import Policy
 from recourse.runtime.brand import Brand
@@ -18,7 +19,7 @@ from recourse.runtime.keys import KeyRing
 from recourse.starter.client import Recourse
 from recourse.starter.reading import now
 from recourse.web.access import Site, said_once
-from recourse.web.api import changes, commands, groups, health, issuing, orders, queue, reports
+from recourse.web.api import changes, commands, files, groups, health, issuing, orders, queue, reports
 from recourse.web.api.bodies import BODIES, GROUP_BODIES
 from recourse.web.limits import Heads, Limits
 from recourse.web.pages.app import make_pages
@@ -54,6 +55,7 @@ def make_app(
     calls_per_minute: int = 0,
     providers: Mapping[str, PaymentProvider] | None = None,
     reported: Reported | None = None,
+    evidence: KeptFiles | None = None,
 ) -> FastAPI:
     """The application on one connection to orders.
 
@@ -62,7 +64,7 @@ def make_app(
     show ours in a frame. `now` stamps what arrives. `links_again`: a link may sign in more than once, as in a sandbox.
     `link_keys`: those of links in mails. `brand`: whose pages these are.
     `calls_per_minute`: how many each person may make; 0: any number. `providers`: the payment providers whose events
-    are taken, by name; `reported` counts them.
+    are taken, by name; `reported` counts them. `evidence`: where files of evidence are kept.
     """
     app = FastAPI(
         title="Recourse",
@@ -89,8 +91,9 @@ def make_app(
         rates=Rates(calls_per_minute),
         providers={name: Calls(name, one) for name, one in (providers or {}).items()},
         reported=reported or Reported(),
+        files=evidence,
     )
-    for part in (orders, changes, commands, groups, queue, issuing, reports, health):
+    for part in (orders, changes, commands, files, groups, queue, issuing, reports, health):
         app.include_router(part.router, dependencies=[Depends(said_once)])
     for path in ("/", "/pages"):
         app.add_api_route(path, _to_pages, include_in_schema=False)

@@ -1,14 +1,20 @@
 """What every call and every answer is held to."""
 
 import asyncio
+import re
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from recourse.evidence.kinds import LARGEST
 from recourse.starter.messages import LARGEST_MESSAGE
 from recourse.web.problems import Failure
 
 # Seconds until the whole body is there. Behind a proxy that waits for it, it comes at once.
 BODY_WITHIN = 15.0
+# The same where files are brought.
+FILES_WITHIN = 300.0
+MOST_OF_FILES = 2 * LARGEST
+_BRINGS_FILES = re.compile(r".*/orders/[^/]+/files")
 # An answer is one reader's, at one moment: nobody on the way keeps it.
 _HEADERS = [
     (b"cache-control", b"no-store"),
@@ -55,7 +61,9 @@ class Limits:
             await both.response(scope, receive, send)
             return
         taken, coming = 0, True
-        due = asyncio.get_running_loop().time() + BODY_WITHIN
+        files = scope["method"] == "POST" and _BRINGS_FILES.fullmatch(scope["path"])
+        within, most = (FILES_WITHIN, MOST_OF_FILES) if files else (BODY_WITHIN, LARGEST_MESSAGE)
+        due = asyncio.get_running_loop().time() + within
 
         async def limited() -> Message:
             nonlocal taken, coming
@@ -63,15 +71,15 @@ class Limits:
                 async with asyncio.timeout_at(due if coming else None):
                     message = await receive()
             except TimeoutError:
-                why = f"The whole body must be there within {BODY_WITHIN:g} seconds."
+                why = f"The whole body must be there within {within:g} seconds."
                 raise Failure(
                     408, "too_slow", "The body took too long.", detail=why, headers={"Connection": "close"}
                 ) from None
             coming = coming and message.get("more_body", False)
             taken += len(message.get("body", b""))
-            if taken > LARGEST_MESSAGE:
-                most = f"At most {LARGEST_MESSAGE} bytes are taken."
-                raise Failure(413, "too_large", "The body is too large.", detail=most)
+            if taken > most:
+                why = f"At most {most} bytes are taken."
+                raise Failure(413, "too_large", "The body is too large.", detail=why)
             return message
 
         async def marked(message: Message) -> None:

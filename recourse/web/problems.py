@@ -8,6 +8,8 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException as AnyHTTPException
+from starlette.requests import ClientDisconnect
+from structlog import get_logger
 from temporalio.client import WorkflowUpdateRPCTimeoutOrCancelledError
 from temporalio.service import RPCError
 
@@ -27,6 +29,7 @@ from recourse.errors import (
     Unanswered,
     UnknownCursor,
 )
+from recourse.evidence.store import EvidenceAway
 from recourse.resolution.model.data_version import NeedsNewerBuild
 from recourse.resolution.model.fields import excerpt
 from recourse.resolution.model.outcome import Refused
@@ -61,20 +64,25 @@ PROBLEMS = {
     "no_such_group": 404,
     "no_such_session": 404,
     "no_such_provider": 404,
+    "no_such_file": 404,
+    "no_evidence_store": 404,
     "not_found": 404,
     "method_not_allowed": 405,
     "too_slow": 408,
     "order_exists": 409,
     "not_of_the_group": 409,
     "payment_missing": 409,
+    "file_changed": 409,
     "unknown_cursor": 410,
     "too_large": 413,
     "bad_opening": 422,
+    "unusable_file": 422,
     "too_many_calls": 429,
     "internal": 500,
     "temporal_unreachable": 503,
     "database_unreachable": 503,
     "provider_unreachable": 503,
+    "store_unreachable": 503,
     "no_answer": 503,
     "order_not_running": 503,
     "needs_newer_build": 503,
@@ -199,6 +207,14 @@ def database_unreachable(error: Exception | None = None) -> Failure:
     return unreachable("The database", "database_unreachable", away(error).plain if error else "")
 
 
+def store_unreachable(error: EvidenceAway) -> Failure:
+    """No answer from the store of evidence. Why goes to the log: it may name an address."""
+    get_logger("recourse.web").warning("the evidence store is away", error=str(error))
+    why = "The file was not kept, or cannot be read now. Try again in some minutes."
+    headers = {"Retry-After": RETRY_AFTER}
+    return Failure(503, "store_unreachable", "The store of evidence does not answer.", detail=why, headers=headers)
+
+
 def answer_with_problems(app: FastAPI) -> None:
     """Make every error of `app` a problem."""
 
@@ -228,6 +244,8 @@ def _unreadable(error: RequestValidationError) -> Failure:
 FAILURES: dict[type[Exception], Callable[[Any], Failure]] = {
     Failure: lambda error: error,
     RequestValidationError: _unreadable,
+    # Nobody reads it any more.
+    ClientDisconnect: lambda error: Failure(408, "too_slow", "The body broke off."),
     AnyHTTPException: _failed,
     NoSuchOrder: lambda error: Failure(404, "no_such_order", "There is no such order.", detail=str(error)),
     UnknownCursor: lambda error: Failure(410, "unknown_cursor", "There is no such place.", detail=str(error)),
@@ -243,6 +261,7 @@ FAILURES: dict[type[Exception], Callable[[Any], Failure]] = {
     NotOfTheGroup: lambda error: Failure(409, "not_of_the_group", "Its group takes no such order.", detail=str(error)),
     PaymentMissing: lambda error: Failure(409, "payment_missing", "Its money is not there.", detail=str(error)),
     ProviderUnreachable: lambda error: unreachable("The payment provider", "provider_unreachable", str(error)),
+    EvidenceAway: store_unreachable,
     Unanswered: lambda error: unreachable("The order", "no_answer", **_again(error)),
     OrderNotRunning: lambda error: order_not_running(error),
     NeedsNewerBuild: lambda error: unreachable(

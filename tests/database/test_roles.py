@@ -149,6 +149,7 @@ async def test_web_servers_read_what_they_show_and_write_what_they_keep(lived: s
     assert {name for name, may in found.items() if may != {"SELECT"}} == {
         "contacts",
         "displays",
+        "evidence_files",
         "sessions",
         "untaken_reports",
     }

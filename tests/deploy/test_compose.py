@@ -17,8 +17,8 @@ from recourse.web.settings import WebSettings
 
 VARIABLE = re.compile(r"\$\{([A-Z_]+)(:[?-])?[^}]*\}")
 OURS = ("migrate", "worker", "web")
-# What signs records is none of the workers' business.
-OF_WEB_ALONE = {"RECOURSE_RECORD_SIGNER"}
+# What signs records, and where evidence is kept, is none of the workers' business.
+OF_WEB_ALONE = {"RECOURSE_RECORD_SIGNER", "RECOURSE_EVIDENCE"}
 # What the web server needs of the workers' settings.
 ALSO_OF_WEB = OF_WEB_ALONE | {
     "RECOURSE_METRICS_ADDRESS",

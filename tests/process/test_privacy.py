@@ -1,9 +1,13 @@
 """A person asks to be forgotten: marked texts are planted wherever somebody can write one, and then looked for."""
 
 import asyncio
+import hashlib
+import io
 import json
+import secrets
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,16 +17,20 @@ from temporalio.service import RPCError
 from recourse.activities.about import About
 from recourse.cli.timeline import timeline
 from recourse.database.erasing import set_hold
+from recourse.database.files import write_file
 from recourse.database.orders import write_contacts
 from recourse.errors import NoSuchOrder
+from recourse.evidence.store import load_store
 from recourse.resolution.model.display import Display
 from recourse.resolution.model.notice import Notice
 from recourse.resolution.model.record import Export, Reader, verify
+from recourse.resolution.model.vocabulary import PARTIES
 from recourse.starter.doctor import Doctor
 from recourse.starter.privacy import KEPT, Piece, Privacy, UnderLegalHold, export_party
 from recourse.starter.recovering import Recovery
 from recourse.starter.simulate.order_clock import OrderClock
 from recourse.web.pages.timeline import timeline as page_timeline
+from tests.evidence.samples import kept_in, without
 from tests.outcomes import code
 from tests.patience import PATIENCE
 from tests.process.conftest import Marketplace, working
@@ -329,3 +337,45 @@ async def test_what_people_call_an_order_is_shown_and_erased_with_the_person(tel
     await order.set_display(Display(title="QlateQ"))
     await all_of(Privacy(telling.recourse).erase("client", "c-1", others_too=False, **WHY))
     assert await order.display() is None
+
+
+async def test_files_go_with_the_words_that_name_them_and_not_before_the_store_lets_them_go(
+    telling: Marketplace, pool: Any, tmp_path: Path
+) -> None:
+    order_id = await telling.order(changes={"order.reachable_after": "0h"})
+    store, content, ids = load_store(f"folder:{tmp_path}"), b"QfileQ", {}
+    assert store
+    for role in PARTIES:
+        ids[role] = file_id = secrets.token_hex(16)
+        digest = hashlib.sha256(content).hexdigest()
+        await telling.recourse.order(order_id).soon_written()
+        await write_file(pool, file_id, order_id, role, "QnameQ.txt", "text/plain", len(content), digest)
+        await store.put(file_id, io.BytesIO(content), digest, "text/plain")
+        evidence = {"title": "QnameQ.txt", "kind": "text", "sha256": digest}
+        address = f"/orders/{order_id}/files/{file_id}"
+        assert (await telling.by(role, order_id, "add_evidence", **evidence, address=address)).applied
+    assert (await telling.by("freelancer", order_id, "deliver")).applied
+    assert (await telling.by("client", order_id, "complete")).applied
+    async with asyncio.timeout(PATIENCE):
+        await telling.handle(order_id).result()
+    exported = json.loads("".join([piece async for piece in export_party(telling.recourse, "client", "c-1")]))
+    assert [(one["file_id"], one["name"]) for one in exported["orders"][0]["files"]] == [(ids["client"], "QnameQ.txt")]
+
+    def kept() -> set[str]:
+        return {one.name for one in kept_in(tmp_path)}
+
+    (waits,) = await all_of(Privacy(telling.recourse).erase("client", "c-1", others_too=False, **WHY))
+    assert (waits.what, waits.left) == ("texts", "files")
+    assert waits.says == "its files cannot be deleted now: it has files: set RECOURSE_EVIDENCE as for the web servers"
+    with without(tmp_path):
+        (waits,) = await all_of(Privacy(telling.recourse, files=store).sweep())
+    assert waits.left == "files"
+    # Nothing was half done.
+    assert (kept(), (await database(pool)).count("QnameQ") >= 4) == (set(ids.values()), True)
+
+    (went,) = await all_of(Privacy(telling.recourse, files=store).sweep())
+    assert (went.what, went.left, kept()) == ("texts", None, {ids["freelancer"]})
+    rows = await pool.fetch("SELECT role FROM evidence_files")
+    assert [row["role"] for row in rows] == ["freelancer"]
+    await all_of(Privacy(telling.recourse, files=store).erase("client", "c-1", others_too=True, **WHY))
+    assert (kept(), "QnameQ" in await database(pool)) == (set(), False)

@@ -13,6 +13,7 @@ from recourse.resolution.shown.looking_ahead import Ahead, WouldBeRefused
 from recourse.web.access import OrderId, TheActor, TheSite, answers
 from recourse.web.api.bodies import BODIES, described_body, read_object
 from recourse.web.api.shapes import Sent
+from recourse.web.files import check_named
 from recourse.web.patience import patient
 from recourse.web.problems import malformed, refusal_of
 
@@ -49,6 +50,8 @@ def _giving(name: str) -> Path:
         arrived = site.now().isoformat(timespec="seconds")
         command_id = idempotency_key or uuid.uuid4().hex
         message = {**await read_object(request), "actor": actor, "command_id": command_id, "sent_at": arrived}
+        if name == "add_evidence":
+            await check_named(site, order_id, actor.role, message)
         async with patient(site.patience, command_id=command_id):
             if prefer is not None and "respond-async" in prefer.lower():
                 refused = await site.recourse.order(order_id).signal(name, message)

@@ -1,0 +1,1 @@
+"""Files of evidence: which kinds are taken, and the stores that keep them."""
