@@ -87,6 +87,7 @@ sbom: setup  ## bills of materials of the image and the wheel, in CycloneDX, int
 docs: setup  ## write the parts of docs/ that are read off the code
 	@.venv/bin/python -m deploy.documents
 	@.venv/bin/python -m deploy.observing
+	@.venv/bin/python -m deploy.chart
 	@.venv/bin/python -m docs.source_rules
 	@.venv/bin/python -m docs.message_schemas
 	@.venv/bin/python -m docs.policy_keys

@@ -281,7 +281,8 @@ class Settings(BaseSettings):
     deployment: Annotated[
         str,
         Field(
-            validation_alias="RECOURSE_DEPLOYMENT",
+            # Temporal's controller for Kubernetes names both itself; an image may have a build id of its own.
+            validation_alias=AliasChoices("TEMPORAL_DEPLOYMENT_NAME", "RECOURSE_DEPLOYMENT"),
             pattern=r"^[^.\s]{1,200}$|^$",
             description="The Worker Deployment name, such as `recourse`, without dots. If not set, workers are "
             "unversioned. See [upgrading.md](upgrading.md).",
@@ -290,7 +291,7 @@ class Settings(BaseSettings):
     build_id: Annotated[
         str,
         Field(
-            validation_alias="RECOURSE_BUILD_ID",
+            validation_alias=AliasChoices("TEMPORAL_WORKER_BUILD_ID", "RECOURSE_BUILD_ID"),
             max_length=200,
             description="This worker's build id in the deployment. The image has one if it was built with one. "
             "Required with `RECOURSE_DEPLOYMENT`.",
