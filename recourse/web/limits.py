@@ -11,16 +11,26 @@ from recourse.web.problems import Failure
 
 # Seconds until the whole body is there. Behind a proxy that waits for it, it comes at once.
 BODY_WITHIN = 15.0
-# The same where files are brought.
+# The same where files are brought, at the pace of a slow phone; and how much of a form is read, so that its sender gets
+# an answer. No file is kept that is larger than LARGEST.
 FILES_WITHIN = 300.0
-MOST_OF_FILES = 2 * LARGEST
-_BRINGS_FILES = re.compile(r".*/orders/[^/]+/files")
+MOST_OF_FILES = 20 * LARGEST
+_BRINGS_FILES = re.compile(r"/orders/[^/]+/files|/pages/orders/[^/]+/message")
 # An answer is one reader's, at one moment: nobody on the way keeps it.
 _HEADERS = [
     (b"cache-control", b"no-store"),
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
 ]
+
+
+def _brings_files(scope: Scope) -> bool:
+    path = scope["path"].removeprefix(scope.get("root_path", ""))
+    if not _BRINGS_FILES.fullmatch(path):
+        return False
+    # Any other form is small, and read at once.
+    kind: bytes = next((value for name, value in scope["headers"] if name == b"content-type"), b"")
+    return not path.startswith("/pages") or kind.lower().startswith(b"multipart/form-data")
 
 
 class Heads:
@@ -61,7 +71,7 @@ class Limits:
             await both.response(scope, receive, send)
             return
         taken, coming = 0, True
-        files = scope["method"] == "POST" and _BRINGS_FILES.fullmatch(scope["path"])
+        files = scope["method"] == "POST" and _brings_files(scope)
         within, most = (FILES_WITHIN, MOST_OF_FILES) if files else (BODY_WITHIN, LARGEST_MESSAGE)
         due = asyncio.get_running_loop().time() + within
 

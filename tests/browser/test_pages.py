@@ -1,17 +1,20 @@
 """The pages in a browser: with and without its scripts, by keyboard, by impatient people, in a frame."""
 
 import asyncio
+import hashlib
 import secrets
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from html import escape
+from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.async_api import Browser, expect
 
+from recourse.evidence.store import load_store
 from recourse.web.pages.rendering import written
-from tests.browser.conftest import PHONE, People, Site, site_on
+from tests.browser.conftest import PHONE, People, Person, Site, site_on
 from tests.http.conftest import IDS
 
 
@@ -78,12 +81,15 @@ async def test_times_are_on_the_readers_clock_and_the_countdown_moves(site: Site
 async def test_a_double_click_confirms_once(site: Site, person: People) -> None:
     order_id = await site.order("resolution_center")
     client = await person("client", order_id)
-    await client.choose("Write a message")
     await client.fill(Message="Once is enough.")
+    await client.page.get_by_role("button", name="Send it").dblclick()
+    await client.see("Done.", "Once is enough.")
+    await client.choose("Write to the operators")
+    await client.fill(Note="Once is enough.")
     await client.press("See what it leads to")
     await client.page.get_by_role("button", name="Send it").dblclick()
     await client.see("Done.")
-    assert (await site.recourse.order(order_id).show("client")).record_length == 1
+    assert (await site.recourse.order(order_id).show("client")).record_length == 2
 
 
 async def test_the_keyboard_is_enough(site: Site, person: People) -> None:
@@ -118,14 +124,16 @@ async def test_nothing_that_a_party_writes_runs(site: Site, person: People) -> N
     order_id = await site.order("resolution_center")
     script = "<script>document.title='taken'</script><img src=x onerror=\"document.title='taken'\"></textarea>"
     client = await person("client", order_id)
-    await client.choose("Write a message")
-    await client.fill(Message=script)
+    await client.choose("Ask to cancel")
+    await client.fill(Explanation=script)
     await client.press("See what it leads to")
     await client.see(script)
     await client.press("Change it")
-    assert await client.page.get_by_label("Message").input_value() == script
-    await client.press("See what it leads to")
+    assert await client.page.get_by_label("Explanation").input_value() == script
+    await client.open(order_id)
+    await client.fill(Message=script)
     await client.press("Send it")
+    await client.see("Done.", script)
     freelancer = await person("freelancer", order_id)
     await freelancer.see(script)
     assert await freelancer.page.title() == f"Order {order_id} · Resolution Center"
@@ -156,6 +164,61 @@ async def test_every_page_can_be_read_by_everybody(site: Site, person: People, s
         await operator.see("Sign in as somebody else?")
         await operator.press("Sign out")
         await operator.see("Sign in")
+
+
+DROP = """([field, names]) => {
+    const dropped = new DataTransfer();
+    for (const name of names) dropped.items.add(new File([`content of ${name}`], name));
+    field.dispatchEvent(new DragEvent("drop", {dataTransfer: dropped, bubbles: true, cancelable: true}));
+}"""
+
+
+KEEPS_HASHES = """() => {
+    const submit = HTMLFormElement.prototype.submit;
+    HTMLFormElement.prototype.submit = function () {
+        sessionStorage.hashes = new FormData(this).getAll("sha256");
+        submit.call(this);
+    };
+}"""
+
+
+async def test_files_are_dropped_hashed_and_shown(
+    chromium: Browser, temporal_address: str, pool: Any, tmp_path: Path
+) -> None:
+    store = load_store(f"folder:{tmp_path}")
+    async with site_on(temporal_address, pool, evidence=store) as site:
+        order_id = await site.order("resolution_center")
+        client = Person(await chromium.new_page(viewport={"width": 360, "height": 740}), site)
+        await client.page.goto(site.link("client", order_id))
+        await client.see("Or drop files here.")
+        zone = client.page.locator(".field", has=client.page.get_by_label("Files"))
+        await client.page.evaluate(DROP, [await zone.element_handle(), ["a.txt", "b.txt"]])
+        await client.see("a.txt (0.0 MB), b.txt (0.0 MB)")
+        await client.page.evaluate(KEEPS_HASHES)
+        await client.fill(Message="Dropped.")
+        await client.press("Send it")
+        await client.see("Done.", "Dropped.", "a.txt", "b.txt", "checked whenever the file is opened")
+        hashes = [hashlib.sha256(f"content of {name}".encode()).hexdigest() for name in ("a.txt", "b.txt")]
+        assert await client.page.evaluate("sessionStorage.hashes") == ",".join(hashes)
+        # What is too large is said before anything is sent.
+        await client.page.evaluate("document.querySelector('input[type=file]').dataset.largest = 5")
+        await client.page.evaluate(DROP, [await zone.element_handle(), ["c.txt"]])
+        await client.see("c.txt: It is too large. Choose a smaller file.")
+        await expect(client.page.get_by_role("button", name="Send it")).to_be_disabled()
+        async with client.page.expect_download() as download:
+            await client.page.get_by_role("link", name="a.txt").first.click()
+        assert (await download.value).suggested_filename == "a.txt"
+        # A long text is folded by the style sheet alone.
+        await site.recourse.order(order_id).send(
+            "message", {"actor": {"role": "client", "id": "c-1"}, "comment": "long\n" * 500}
+        )
+        await client.open(order_id)
+        folded = client.page.locator(".long blockquote")
+        assert await folded.evaluate("folded => folded.clientHeight") < 200
+        await client.page.get_by_text("Show the whole text").click()
+        assert await folded.evaluate("folded => folded.clientHeight") > 5000
+        await client.check()
+        await client.page.close()
 
 
 class Market:
@@ -191,13 +254,9 @@ async def test_a_site_that_is_named_embeds_them_and_people_act_there(
         page = await chromium.new_page()
         await page.goto(market.address)
         frame = page.frame_locator("iframe")
-        await frame.get_by_role("link", name="Write a message").click()
         await frame.get_by_label("Message").fill("From within the market.")
-        await frame.get_by_role("button", name="See what it leads to").click()
         await frame.get_by_role("button", name="Send it").click()
-        # The page before shows the text as well: only the order's own offers to write another.
-        await expect(frame.get_by_role("link", name="Write a message")).to_be_visible()
-        await expect(frame.locator("main")).to_contain_text("From within the market.")
+        await expect(frame.locator("blockquote")).to_contain_text("From within the market.")
         await page.close()
         assert (await site.recourse.order(order_id).show("client")).record_length == 1
 

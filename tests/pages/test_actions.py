@@ -96,9 +96,9 @@ async def test_the_id_of_another_command_is_not_taken_for_this_one(
     marketplace: Marketplace, visitor: Visitors, order: Orders
 ) -> None:
     order_id, client = await order(), await visitor("client")
-    await client.do(order_id, "message", comment="Hello")
-    await client.open(f"orders/{order_id}/message")
-    await client.submit("preview", comment="Hello again")
+    await client.do(order_id, "note-to-staff", text="Hello")
+    await client.open(f"orders/{order_id}/note-to-staff")
+    await client.submit("preview", text="Hello again")
     used = client.fields()[1]["command_id"][0]
     await client.submit("confirm")
     await client.open(f"orders/{order_id}/request-cancel")
@@ -172,11 +172,11 @@ async def test_what_is_missing_is_said_at_its_field_and_what_was_typed_is_kept(
 
 async def test_who_looks_again_finds_what_was_typed(visitor: Visitors, order: Orders) -> None:
     order_id, client = await order(), await visitor("client")
-    await client.open(f"orders/{order_id}/message")
-    await client.submit("preview", comment="Two\nlines & more")
+    await client.open(f"orders/{order_id}/note-to-staff")
+    await client.submit("preview", text="Two\nlines & more")
     assert "Two\nlines &amp; more" in client.text
     await client.submit("edit")
-    assert client.fields()[1]["comment"] == ["Two\nlines & more"]
+    assert client.fields()[1]["text"] == ["Two\nlines & more"]
 
 
 async def test_what_a_party_writes_is_only_ever_text(
@@ -229,7 +229,7 @@ async def test_no_text_hides_or_turns_what_stands_around_it(
 
 async def test_what_hides_is_sent_as_it_was_typed(marketplace: Marketplace, visitor: Visitors, order: Orders) -> None:
     order_id, client = await order(), await visitor("client")
-    await client.open(f"orders/{order_id}/message")
+    await client.open(f"orders/{order_id}/request-cancel")
     await client.submit("preview", comment="a\u202eb")
     assert r"a\u202eb" in client.words
     await client.submit("edit")
@@ -282,8 +282,8 @@ async def test_what_was_written_to_an_order_that_lost_its_workflow_stays_on_the_
     marketplace: Marketplace, visitor: Visitors, order: Orders
 ) -> None:
     order_id, client = await started(marketplace, order, CANCEL), await visitor("client")
-    await client.open(f"orders/{order_id}/message")
-    await client.submit("preview", comment="Are you there?")
+    await client.open(f"orders/{order_id}/note-to-staff")
+    await client.submit("preview", text="Are you there?")
     await marketplace.handle(order_id).terminate()
 
     await client.submit("confirm")
@@ -292,6 +292,13 @@ async def test_what_was_written_to_an_order_that_lost_its_workflow_stays_on_the_
     assert "This order is not running" in client.words
     assert "this has not arrived" in client.words
     assert "Are you there?" in client.words
+
+    await client.open(f"orders/{order_id}/message")
+    await client.submit(comment="Are you there?")
+    sent = client.fields()
+    assert client.answer.status_code == 503
+    assert "This order is not running at the moment, so this has not arrived." in client.words
+    assert sent[1]["comment"] == ["Are you there?"]
 
 
 async def test_others_orders_do_not_exist(visitor: Visitors, order: Orders) -> None:

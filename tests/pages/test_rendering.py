@@ -211,7 +211,7 @@ class _Looking(Play):
         ahead = await self.site.recourse.order(visit.order_id).preview(form.command, {**fields, "actor": visit.actor})
         if isinstance(ahead, WouldBeRefused):
             assert ahead.refused not in ("malformed", "unknown_command"), (where, ahead)
-            self._look_at(where, lambda: actions._refused(visit, form, typed, ahead.refused, ahead.details))
+            self._look_at(where, lambda: actions.refused(visit, form, typed, ahead.refused, ahead.details))
             return
         self._look_at(where, lambda: actions._preview(visit, form, typed, ahead, changed=True))
         self._look_at(where, lambda: actions._preview(visit, form, typed, ahead, status=503, stands_still=True))

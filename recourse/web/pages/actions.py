@@ -101,7 +101,8 @@ def _command(key: str) -> tuple[str, str]:
     return name.replace("-", "_"), kind.replace("-", "_")
 
 
-async def _visit(request: Request) -> Visit:
+async def visit_of(request: Request) -> Visit:
+    """The reader, on the order that the address names. Raises Failure."""
     site = site_of(request)
     known = signed_in(request)
     order_id = str(request.path_params["order_id"])
@@ -114,14 +115,14 @@ async def _visit(request: Request) -> Visit:
 
 async def ask(request: Request) -> Response:
     """An empty form."""
-    visit = await _visit(request)
+    visit = await visit_of(request)
     form = await visit.form(request.path_params["key"])
     return visit.show(form, form.empty(), {})
 
 
 async def act(request: Request) -> Response:
     """A form that was filled in (`preview`), is to be changed (`edit`), or is confirmed (`confirm`)."""
-    visit = await _visit(request)
+    visit = await visit_of(request)
     given = await read_form(request)
     check_proof(request, given)
     typed = {name: values for name, values in given.items() if name not in _OURS}
@@ -131,16 +132,16 @@ async def act(request: Request) -> Response:
     if not re.fullmatch(r"[0-9a-f]{32}", command_id):
         raise malformed(command_id="is not one of a form")
     if await visit.has_done(key, command_id):
-        return _done(visit, key)
+        return done(visit, key)
     try:
         response = await _go_on(visit, key, step, command_id, typed, first(given, "seen"))
     except Failure:
         if await visit.has_done(key, command_id):
-            return _done(visit, key)
+            return done(visit, key)
         raise
     # Of a double click, the other one may have been quicker, and have changed what this one would lead to.
     if response.status_code != 303 and await visit.has_done(key, command_id):
-        return _done(visit, key)
+        return done(visit, key)
     return response
 
 
@@ -155,7 +156,7 @@ async def _go_on(visit: Visit, key: str, step: str, command_id: str, typed: Type
     message = {**fields, **({"expected_version": int(version)} if re.fullmatch(r"[0-9]{1,18}", version) else {})}
     ahead = await visit.site.recourse.order(visit.order_id).preview(form.command, {**message, "actor": visit.actor})
     if isinstance(ahead, WouldBeRefused):
-        return _refused(visit, form, typed, ahead.refused, ahead.details)
+        return refused(visit, form, typed, ahead.refused, ahead.details)
     if step != "confirm" or seen != fingerprint(ahead):
         return _preview(visit, form, typed, ahead, changed=step == "confirm")
     return await _confirmed(visit, form, typed, message, command_id, ahead)
@@ -176,8 +177,8 @@ async def _confirmed(
     except OrderNotRunning:
         return _preview(visit, form, typed, ahead, command_id=command_id, status=503, stands_still=True)
     if isinstance(outcome, Refused):
-        return _refused(visit, form, typed, outcome.code, outcome.details)
-    return _done(visit, form.key)
+        return refused(visit, form, typed, outcome.code, outcome.details)
+    return done(visit, form.key)
 
 
 def _preview(
@@ -209,11 +210,13 @@ def _preview(
     )
 
 
-def _done(visit: Visit, key: str) -> Response:
-    return to(visit.request, f"orders/{quote(visit.order_id, safe='')}?done={key}")
+def done(visit: Visit, key: str, place: str = "") -> Response:
+    """Back to the page of the order, which says that it was done; `place` is where on that page."""
+    return to(visit.request, f"orders/{quote(visit.order_id, safe='')}?done={key}{place}")
 
 
-def _refused(visit: Visit, form: Form, typed: Typed, code: str, details: Mapping[str, Any]) -> Response:
+def refused(visit: Visit, form: Form, typed: Typed, code: str, details: Mapping[str, Any]) -> Response:
+    """The form, with why the order refused it."""
     names = {field.name for field in form.fields}
     status = 422 if code in OF_THE_MESSAGE else 409
     if code == "malformed":

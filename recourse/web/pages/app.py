@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from recourse.database.pool import AWAY
 from recourse.errors import DatabaseUnreachable
 from recourse.web.access import Site
-from recourse.web.pages import actions, groups, lists, order_page, signing_in
+from recourse.web.pages import actions, groups, lists, order_page, saying, signing_in
 from recourse.web.pages.rendering import render, static
 from recourse.web.pages.sessions import find_session
 from recourse.web.problems import FAILURES, Failure, database_unreachable
@@ -41,6 +41,8 @@ def make_pages(site: Site, ancestors: Sequence[str] = ()) -> Starlette:
             Route("/queue", _for_somebody(lists.queue)),
             Route("/money", _for_somebody(lists.money)),
             Route("/orders/{order_id}", _for_somebody(order_page.show)),
+            Route("/orders/{order_id}/files/{file_id}", _for_somebody(order_page.file)),
+            Route("/orders/{order_id}/message", _for_somebody(saying.say), methods=["POST"]),
             Route("/orders/{order_id}/{key}", _for_somebody(actions.ask), methods=["GET"]),
             Route("/orders/{order_id}/{key}", _for_somebody(actions.act), methods=["POST"]),
             Route("/groups/{group}", _for_somebody(groups.show)),

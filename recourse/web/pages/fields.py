@@ -13,7 +13,7 @@ from recourse.wording.english import span
 
 # Of a browser's form, each field with all the values that were given for it.
 Typed = Mapping[str, list[str]]
-Shape = Literal["line", "text", "money", "one", "some", "yes", "length", "instant"]
+Shape = Literal["line", "text", "money", "one", "some", "yes", "length", "instant", "files"]
 
 
 @dataclass(frozen=True)
@@ -75,6 +75,8 @@ class Field:
                 return _length(text, next(iter(typed.get(f"{self.name}_unit", ())), "h")) if text else None
             case "instant":
                 return _instant(text) if text else None
+            case "files":
+                return None  # they are no texts
             case _:
                 return text or None
 

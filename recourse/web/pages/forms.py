@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
+from recourse.evidence.kinds import SHOWN_LARGEST
 from recourse.resolution.model.order import Order
 from recourse.resolution.model.record import Reader
 from recourse.resolution.model.vocabulary import PARTIES
@@ -34,7 +35,7 @@ class Form:
     """One thing that a reader can do.
 
     `key` is its place in addresses; `fixed` are fields of the command that are not asked for; `weight` says how much it
-    stands out; `then` is the condition of what the preview shows.
+    stands out; `then` is the condition of what the preview shows. `direct` is sent at once, without a preview.
     """
 
     key: str
@@ -48,6 +49,7 @@ class Form:
     until: datetime | None = None
     version: int | None = None
     then: str = "As soon as you confirm"
+    direct: bool = False
 
     def empty(self) -> dict[str, list[str]]:
         """What stands in it at first: the version of the offer that it answers, and what is usual."""
@@ -91,17 +93,18 @@ def _missing(asked: Field) -> str:
             return "Write something here."
 
 
-def forms(order: Order, role: Reader, actions: Mapping[str, Action], *, alone: bool) -> list[Form]:
+def forms(order: Order, role: Reader, actions: Mapping[str, Action], *, alone: bool, files: bool = False) -> list[Form]:
     """All that `role` can do now, in the order in which it is shown.
 
-    `actions` is what `available_actions` answers; `alone` tells whether the reader may cancel without approval now.
+    `actions` is what `available_actions` answers; `alone` tells whether the reader may cancel without approval now,
+    and `files` whether the marketplace keeps files of evidence.
     """
     found = [
         form
         for name, action in actions.items()
         for form in (_requests(order, role, action, alone) if name == "request" else [_form(order, role, name, action)])
     ]
-    found += _always() if role in PARTIES else _always_for_operators()
+    found += _always(files) if role in PARTIES else _always_for_operators()
     rank = {key: number for number, key in enumerate(KEYS)}
     return sorted(found, key=lambda form: rank[form.key])
 
@@ -343,12 +346,19 @@ def _request(kind: str, title: str, about: str, button: str, *fields: Field, wei
     return Form(key, "request", title, about, button, fields, {"kind": kind}, weight)
 
 
-def _always() -> Iterator[Form]:
-    said = comment("Message", required=True)
-    yield Form("message", "message", "Write a message", "The other side reads it.", "Send it", (said,), weight="quiet")
+def _always(files: bool) -> Iterator[Form]:
+    said: tuple[Field, ...] = (comment("Message", required=not files),)
+    title, about = "Write a message", "The other side and the operators read it."
+    if files:
+        title = "Write a message, or add files"
+        taken = f"Pictures, documents, texts, recordings or archives, {SHOWN_LARGEST} each. They are kept as evidence."
+        said += (Field("files", "Files", "files", taken),)
+    yield Form("message", "message", title, about, "Send it", said, weight="quiet", direct=True)
     note = comment("Note", required=True, name="text", hint="Only the marketplace's operators ever read this.")
     about = "The other side does not learn of it."
     yield Form("note-to-staff", "note_to_staff", "Write to the operators", about, "Send it", (note,), weight="quiet")
+    if files:
+        return
     address = "Where it can be read, such as https://files.example/7"
     yield Form(
         "add-evidence",

@@ -18,6 +18,7 @@ from recourse.resolution.shown.money_words import leg_said, money_said
 from recourse.resolution.shown.views import RequestView, view
 from recourse.starter.reading import StoredOrder
 from recourse.web.access import Site, the_reader
+from recourse.web.files import give_out, readable
 from recourse.web.pages.forms import KEYS, Form, forms
 from recourse.web.pages.headline import headline
 from recourse.web.pages.outlook import money_rows, silent
@@ -33,7 +34,7 @@ async def possible(site: Site, order: Order, known: Session, reader: Reader) -> 
     """The forms of everything that the reader may do now."""
     named = {"operator": known.bearer.id} if reader == "operator" else {}
     actions = available_actions(order, reader, site.now(), **named)
-    return forms(order, reader, actions, alone=await _alone(site, order, known, reader))
+    return forms(order, reader, actions, alone=await _alone(site, order, known, reader), files=bool(site.files))
 
 
 async def _alone(site: Site, order: Order, known: Session, reader: Reader) -> bool:
@@ -57,6 +58,14 @@ async def show(request: Request) -> Response:
     return render(request, "order.html", **shown, done=done)
 
 
+async def file(request: Request) -> Response:
+    """A file of evidence, to be downloaded, or shown in a small picture."""
+    site, known = site_of(request), signed_in(request)
+    order_id = str(request.path_params["order_id"])
+    reader = await the_reader(site, known.bearer, order_id)
+    return await give_out(site, order_id, str(request.path_params["file_id"]), reader)
+
+
 async def said(
     site: Site, order_id: str, known: Session, reader: Reader, *, before: int | None = None
 ) -> dict[str, Any]:
@@ -65,6 +74,7 @@ async def said(
     order = await stored.state()
     entries = await stored.entries(order, reader, before=before, limit=ENTRIES)
     display, final_at = await stored.display(), _final_at(order)
+    files = await readable(site, order_id, reader) if site.files else []
     seen = view(order, reader, now).model_copy(update={"display": display})
     return {
         "order": seen,
@@ -81,7 +91,8 @@ async def said(
         "legs_said": [leg_said(leg, seen.currency, still=order.still is not None) for leg in seen.payments],
         "contested": order.open_chargeback if reader == "operator" else None,
         "erased": await stored.erased() if reader == "operator" else [],
-        "timeline": timeline(entries, reader, order.terms.currency),
+        "files": [one for one in files if one.named],
+        "timeline": timeline(entries, reader, order.terms.currency, files),
         "earlier": entries[0].number if entries and entries[0].number > 1 else None,
         "later_entries": before is not None,
     }

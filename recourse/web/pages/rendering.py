@@ -1,6 +1,7 @@
 """Pages from templates, and what is put into each of them."""
 
 import hashlib
+import uuid
 from datetime import datetime, timedelta
 from importlib import resources
 from typing import Any
@@ -11,6 +12,7 @@ from markupsafe import Markup, escape
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
+from recourse.evidence.kinds import ENDINGS, LARGEST
 from recourse.resolution.model.amounts import write_amount
 from recourse.resolution.model.display import order_name
 from recourse.resolution.model.durations import parse_duration
@@ -71,6 +73,11 @@ def _shown(value: Any) -> Any:
     return visible(value, lines=True) if type(value) is str else value
 
 
+def _size(count: int) -> str:
+    """A size in bytes, as people read it."""
+    return f"{count / 1e6:.1f} MB" if count >= 1e6 else f"{max(1, round(count / 1e3))} kB"
+
+
 def _foreign(text: str) -> Markup:
     """A text that others wrote, whose direction does not turn what stands around it."""
     return Markup("<bdi>{}</bdi>").format(visible(text))
@@ -96,6 +103,7 @@ environment.filters |= {
     "sentence": lambda code: capital(as_words(code)),
     "in_address": _in_address,
     "foreign": _foreign,
+    "size": _size,
     # For a field that is sent back.
     "as_it_is": escape,
 }
@@ -103,6 +111,9 @@ environment.globals |= {
     "static": _address,
     "left": left,
     "longer": longer,
+    "new_id": lambda: uuid.uuid4().hex,
+    "endings": ",".join(f".{ending}" for ending in ENDINGS),
+    "largest": LARGEST,
     "order_name": order_name,
     "texts": texts,
     "word": word,

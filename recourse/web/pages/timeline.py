@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
+from recourse.database.files import EvidenceFile
 from recourse.resolution.model.amounts import write_amount
 from recourse.resolution.model.case_events import (
     AppealUndecided,
@@ -60,6 +61,7 @@ from recourse.resolution.model.record import ExportedEntry, Reader
 from recourse.resolution.model.vocabulary import Party, RequestKind
 from recourse.resolution.shown.money_words import paid_to
 from recourse.resolution.shown.views import RequestView
+from recourse.web.files import id_in_address
 from recourse.web.pages.outlook import Row, money_rows
 from recourse.wording import texts
 from recourse.wording.english import PHASES, as_words, capital, span, word
@@ -77,12 +79,16 @@ _WORTH_A_WORD = timedelta(minutes=1)
 
 @dataclass(frozen=True)
 class Evidence:
-    """A file on record. `link` is set where its address is one that a browser may open safely."""
+    """A file on record. `link` is set where its address is one that a browser may open safely.
+
+    `file` is the one in our store that it names, by address and hash.
+    """
 
     title: str
     kind: str
     sha256: str
     address: str
+    file: EvidenceFile | None = None
 
     @property
     def link(self) -> str | None:
@@ -119,8 +125,13 @@ class TimelineEntry:
     counted_at: datetime | None = None
 
 
-def timeline(entries: Sequence[ExportedEntry], reader: Reader, currency: str) -> list[TimelineEntry]:
-    """What the reader may see, oldest first; entries that are hidden from it leave no trace."""
+def timeline(
+    entries: Sequence[ExportedEntry], reader: Reader, currency: str, files: Sequence[EvidenceFile] = ()
+) -> list[TimelineEntry]:
+    """What the reader may see, oldest first; entries that are hidden from it leave no trace.
+
+    `files` are those that the reader may open.
+    """
     shown: list[TimelineEntry] = []
     kind: RequestKind = "cancel"
     for entry in entries:
@@ -128,7 +139,7 @@ def timeline(entries: Sequence[ExportedEntry], reader: Reader, currency: str) ->
         if content is not None:
             opened = [event for event in _events(content) if isinstance(event, RequestOpened)]
             kind = opened[-1].kind if opened else kind
-            shown.append(_entry(entry.number, content, reader, _Details(reader, currency, kind)))
+            shown.append(_entry(entry.number, content, reader, _Details(reader, currency, kind), files))
     return shown
 
 
@@ -158,7 +169,9 @@ def puts_offer(entry: ExportedEntry, version: int) -> RequestOpened | RequestCou
     return next((one for one in made if one.version == version), None)
 
 
-def _entry(number: int, content: EntryContent, reader: Reader, details: "_Details") -> TimelineEntry:
+def _entry(
+    number: int, content: EntryContent, reader: Reader, details: "_Details", files: Sequence[EvidenceFile]
+) -> TimelineEntry:
     fields, events = content.fields, _events(content)
     refused = isinstance(content, RefusedEntry)
     moved = Sums()
@@ -177,14 +190,18 @@ def _entry(number: int, content: EntryContent, reader: Reader, details: "_Detail
         if isinstance(content, RefusedEntry)
         else tuple(line for event in events for line in details.of(event)),
         tuple(_quotes(_fields(content), content.private or {})),
-        Evidence(**{key: str(fields[key]) for key in ("title", "kind", "sha256", "address")})
-        if content.command == "add_evidence" and not refused
-        else None,
+        _evidence(fields, files) if content.command == "add_evidence" and not refused else None,
         tuple(row for row in money_rows(Balances.of(moved, 0), reader) if row.amount),
         refused,
         # Seconds of waiting say nothing to a person.
         content.counted_at if content.counted_at and content.at - content.counted_at >= _WORTH_A_WORD else None,
     )
+
+
+def _evidence(fields: Mapping[str, Any], files: Sequence[EvidenceFile]) -> Evidence:
+    said = {key: str(fields[key]) for key in ("title", "kind", "sha256", "address")}
+    named = (id_in_address(said["address"]), said["sha256"])
+    return Evidence(**said, file=next((one for one in files if (one.file_id, one.sha256) == named), None))
 
 
 def _who(actor: Actor | None, reader: Reader) -> str:
