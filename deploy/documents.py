@@ -11,6 +11,7 @@ from pydantic_settings import BaseSettings
 
 from recourse.providers.stripe import errors
 from recourse.providers.stripe.settings import StripeSettings
+from recourse.relay.settings import RelaySettings
 from recourse.runtime.settings import Settings
 from recourse.web.settings import WebSettings
 
@@ -25,6 +26,7 @@ SETTINGS: tuple[tuple[type[BaseSettings], str], ...] = (
     (Settings, ""),
     (WebSettings, " of the web server"),
     (StripeSettings, " of Stripe"),
+    (RelaySettings, " of the relay"),
 )
 
 

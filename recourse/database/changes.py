@@ -3,6 +3,7 @@
 import asyncio
 import re
 from contextlib import suppress
+from uuid import UUID
 
 from pydantic import AwareDatetime, Field
 
@@ -32,7 +33,7 @@ WITH page AS MATERIALIZED (
     )
     ORDER BY c.era, c.transaction, c.number LIMIT $2
 )
-SELECT c.number || '.' || c.mark AS cursor, c.order_id, c.step, c.at,
+SELECT c.number || '.' || c.mark AS cursor, event_id(c.order_id, c.step, c.at) AS id, c.order_id, c.step, c.at,
     CASE
         WHEN o.order_id IS NULL THEN 'erased' WHEN e.number IS NOT NULL THEN e.content ->> 'command'
         WHEN c.step = 0 THEN 'opened' WHEN c.at IS NOT NULL THEN 'payments'
@@ -66,6 +67,7 @@ class Change(View):
     """One step of an order. The order itself says where it stands now."""
 
     cursor: str = Field(description="The place of this change, from which to go on. No other change has it.")
+    id: UUID = Field(description="The id of this change as an event, also on NATS. Drop a change whose id you have.")
     order_id: str = Field(description="The order's id.")
     step: int = Field(description="The number of the step, from 0 on, without a gap in an order.")
     what: str | None = Field(

@@ -2,7 +2,7 @@
 
 import asyncio
 from datetime import UTC, timedelta
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -76,8 +76,19 @@ class Health:
         return None if age < POLLS_EVERY else f"saw this worker poll {age.total_seconds():.0f} s ago"
 
 
-def health_app(health: Health) -> Starlette:
-    """`/healthz`: the process answers; `/readyz`: the worker works, with its warnings, or 503 with what is wrong."""
+class Probed(Protocol):
+    """What has a health."""
+
+    @property
+    def warnings(self) -> list[str]:
+        """All that does not keep it from working."""
+
+    async def complaints(self) -> dict[str, str]:
+        """What keeps it from working, by what it concerns."""
+
+
+def health_app(health: Probed) -> Starlette:
+    """`/healthz`: the process answers; `/readyz`: the program works, with its warnings, or 503 with what is wrong."""
 
     async def healthz(_: Request) -> JSONResponse:
         return JSONResponse({"status": "ok"})

@@ -77,6 +77,7 @@ FREE = {
     "record_heads": {"order_id", "head"},
     "record_keys": {"id", "public"},
     "record_tiles": {"root"},
+    "relays": {"name", "cursor"},
     "rights": {"name", "app", "reader", "keeper", "web"},
     "sessions": {"id", "holder"},
     "uncounted": {"order_id", "freelancer"},

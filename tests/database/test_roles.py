@@ -150,6 +150,7 @@ async def test_web_servers_read_what_they_show_and_write_what_they_keep(lived: s
         "contacts",
         "displays",
         "evidence_files",
+        "relays",
         "sessions",
         "untaken_reports",
     }

@@ -1,0 +1,1 @@
+"""Handing the changes on to what a marketplace already runs."""
