@@ -1,5 +1,6 @@
-"""Writes starter/commands.py: the client's methods, one for each command, made from the models of the commands."""
+"""Writes the clients' methods from the models of the commands, and the client without `await`."""
 
+import re
 import sys
 import textwrap
 import types
@@ -13,7 +14,7 @@ from pydantic.fields import FieldInfo
 from recourse.resolution.model.command import Command
 from recourse.resolution.model.commands import COMMANDS
 
-FILE = Path(__file__).resolve().parent.parent / "starter" / "commands.py"
+ROOT = Path(__file__).resolve().parent.parent
 HEAD = '''\
 """The commands of an order as methods. Written by `make client` from resolution/model/commands.py: do not edit."""
 
@@ -102,10 +103,46 @@ def _literal(value: Any) -> str:
     return f'"{value}"' if isinstance(value, str) else repr(value)
 
 
+# How a line of the client reads without `await`.
+_PLAINLY = {
+    r"\basync (def|with|for)\b": r"\1",
+    r"\bawait ": "",
+    r"\bAsyncClient\b": "Client",
+    r"\basynccontextmanager\b": "contextmanager",
+    r"\bAsyncIterator\b": "Iterator",
+    r"\bAsyncGenerator\[(\w+), None\]": r"Generator[\1, None, None]",
+    r"\bAsyncGenerator\b": "Generator",
+    r"\bimport asyncio\b": "import time",
+    r"\basyncio\.sleep\b": "time.sleep",
+    r"\brecourse\.http\.handles\b": "recourse.sync.handles",
+    r"\brecourse\.starter\.commands\b": "recourse.sync.commands",
+}
+
+
+def plain(text: str) -> str:
+    """A module of the client for programs without a loop."""
+    for found, instead in _PLAINLY.items():
+        text = re.sub(found, instead, text)
+    return text
+
+
+def written() -> dict[Path, str]:
+    """Every module that is written, by its file."""
+    sync = ROOT / "recourse" / "sync"
+    found = {ROOT / "starter" / "commands.py": module(), sync / "commands.py": plain(module())}
+    for name in ("client", "handles"):
+        text = (ROOT / "recourse" / "http" / f"{name}.py").read_text(encoding="utf-8")
+        about = f'"""Without `await`: written by `make client` from http/{name}.py, do not edit."""'
+        found[sync / f"{name}.py"] = f"{about}\n{plain(text.partition(chr(10))[2])}"
+    return found
+
+
 def main() -> None:
-    """Write it."""
-    FILE.write_text(module(), encoding="utf-8")
-    sys.stdout.write(f"{FILE.relative_to(FILE.parents[1])} is written.\n")
+    """Write them, in the style of the others."""
+    files = written()
+    for file, text in files.items():
+        file.write_text(text, encoding="utf-8")
+        sys.stdout.write(f"{file.relative_to(ROOT)} is written.\n")
 
 
 if __name__ == "__main__":

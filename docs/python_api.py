@@ -20,7 +20,13 @@ a method for each [command](messages.md#commands) too. Other modules may change 
 """
 PLAIN = "The values that there are."
 MODULES = (
-    *("recourse", "recourse.ports", "recourse.webhooks", "recourse.embedding", "recourse.testing"),
+    "recourse",
+    "recourse.sync",
+    "recourse.temporal",
+    "recourse.ports",
+    "recourse.webhooks",
+    "recourse.embedding",
+    "recourse.testing",
     "recourse.testing.payments",
 )
 

@@ -1,8 +1,10 @@
 """Durable order cancellation and dispute resolution for freelance marketplaces, on Temporal and PostgreSQL.
 
-A backend starts orders and gives their commands through `Recourse`. `recourse.ports` has what an extension implements,
-`recourse.webhooks` what a receiver of notices needs, `recourse.embedding` the worker for a process of your own,
-`recourse.testing` fixtures for tests. Other modules may change with any version.
+A backend starts orders and gives their commands through `Recourse`, which calls the HTTP API. `recourse.sync` has the
+same without `await`, and `recourse.temporal` the same for a backend that reaches Temporal and PostgreSQL itself.
+`recourse.ports` has what an extension implements, `recourse.webhooks` what a receiver of notices needs,
+`recourse.embedding` the worker for a process of your own, `recourse.testing` fixtures for tests. Other modules may
+change with any version.
 """
 
 from importlib import import_module
@@ -11,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from recourse.errors import (
     BadInput,
     BadOpening,
+    CallFailed,
     DatabaseUnreachable,
     NoSuchGroup,
     NoSuchOrder,
@@ -20,6 +23,7 @@ from recourse.errors import (
     PaymentMissing,
     ProviderUnreachable,
     RecourseError,
+    ServerUnreachable,
     TemporalUnreachable,
     Unanswered,
     UnknownCursor,
@@ -29,6 +33,8 @@ from recourse.errors import (
 if TYPE_CHECKING:
     from recourse.database.changes import Change
     from recourse.extras import MissingExtra
+    from recourse.http.client import Recourse
+    from recourse.http.handles import GroupHandle, OrderHandle
     from recourse.policies import load_policy
     from recourse.resolution.model.data_version import NeedsNewerBuild
     from recourse.resolution.model.display import Display
@@ -38,18 +44,13 @@ if TYPE_CHECKING:
     from recourse.resolution.model.policy import Policy, PolicyError
     from recourse.resolution.model.refusals import RefusalCode
     from recourse.resolution.model.terms import Histories, History, Terms
-    from recourse.runtime.names import workflow_id
-    from recourse.runtime.settings import BadSettings, Settings
     from recourse.starter.actors import Client, Freelancer, Operator, System
-    from recourse.starter.client import Recourse
-    from recourse.starter.groups import GroupHandle
-    from recourse.starter.handle import OrderHandle
 
 __all__ = [
     "Applied",
     "BadInput",
     "BadOpening",
-    "BadSettings",
+    "CallFailed",
     "Change",
     "Client",
     "DatabaseUnreachable",
@@ -78,7 +79,7 @@ __all__ = [
     "RecourseError",
     "RefusalCode",
     "Refused",
-    "Settings",
+    "ServerUnreachable",
     "System",
     "TemporalUnreachable",
     "Terms",
@@ -86,7 +87,6 @@ __all__ = [
     "UnknownCursor",
     "Unreachable",
     "load_policy",
-    "workflow_id",
 ]
 
 # Loaded when they are asked for, so that `import recourse` costs next to nothing.
@@ -102,12 +102,9 @@ _HOMES = {
     "resolution.model.outcome": ("Applied", "Outcome", "Refused"),
     "resolution.model.policy": ("Policy", "PolicyError"),
     "resolution.model.refusals": ("RefusalCode",),
-    "runtime.names": ("workflow_id",),
-    "runtime.settings": ("BadSettings", "Settings"),
-    "starter.client": ("Recourse",),
+    "http.client": ("Recourse",),
+    "http.handles": ("GroupHandle", "OrderHandle"),
     "starter.actors": ("Client", "Freelancer", "Operator", "System"),
-    "starter.groups": ("GroupHandle",),
-    "starter.handle": ("OrderHandle",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

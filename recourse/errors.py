@@ -1,6 +1,8 @@
 """What goes wrong for a caller: one base for every error that Recourse raises on purpose."""
 
+from collections.abc import Mapping
 from enum import IntEnum
+from typing import Any
 
 
 class ExitStatus(IntEnum):
@@ -19,6 +21,8 @@ class RecourseError(Exception):
     """
 
     exit_status = ExitStatus.NO
+    # Of the call over HTTP that it ended: the server's logs have it, too.
+    request_id: str | None = None
 
 
 class BadInput(RecourseError):
@@ -31,6 +35,10 @@ class Unreachable(RecourseError):
     """A server cannot be reached, or does not answer."""
 
     exit_status = ExitStatus.UNREACHABLE
+
+
+class ServerUnreachable(Unreachable):
+    """The server of the HTTP API did not answer in time. Nothing was done."""
 
 
 class DatabaseUnreachable(Unreachable):
@@ -111,3 +119,19 @@ class PaymentMissing(RecourseError):
 
 class OrderExists(RecourseError):
     """An order of this id was started with other terms. An order id can never be reused."""
+
+
+class CallFailed(RecourseError):
+    """A call over HTTP that the server refused, for a reason that has no class of its own.
+
+    `code` is that of the [problem](docs/errors.md), `status` the HTTP status, `details` what helps by the code.
+    `unreadable_answer`: the answer is not one of Recourse's.
+    """
+
+    def __init__(self, call: str, status: int, code: str, title: str, detail: str, details: Mapping[str, Any]) -> None:
+        problems = details.get("problems")
+        found = "; ".join(f"{where} {why}" for where, why in problems.items()) if isinstance(problems, dict) else ""
+        super().__init__(" ".join(filter(None, (f"{call}:", title, detail, found, f"({status}, {code})"))))
+        self.status = status
+        self.code = code
+        self.details = dict(details)

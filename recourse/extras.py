@@ -1,6 +1,6 @@
 """What each extra of the package brings: `pip install '/path/to/recourse[web]'`.
 
-`import recourse`, its types and a client that signals need none. tests/package/test_extras.py compares this with
+`import recourse`, its types and a client over HTTP need none. tests/package/test_extras.py compares this with
 pyproject.toml.
 """
 
@@ -9,10 +9,12 @@ from typing import Literal
 
 from recourse.errors import BadInput
 
-Extra = Literal["backend", "worker", "web", "cli", "local", "stripe", "s3", "nats", "testing"]
+Extra = Literal["temporal", "webhooks", "backend", "worker", "web", "cli", "local", "stripe", "s3", "nats", "testing"]
 # By the names under which they are imported.
 BRINGS: dict[Extra, tuple[str, ...]] = {
-    "backend": ("asyncpg", "cryptography", "jwt", "rfc8785", "standardwebhooks"),
+    "temporal": ("temporalio", "pydantic_settings", "idna", "iso4217", "tzdata"),
+    "webhooks": ("standardwebhooks",),
+    "backend": ("asyncpg", "cryptography", "jwt", "rfc8785"),
     "worker": ("aiosmtplib", "jinja2", "starlette", "structlog", "uvicorn", "uvloop"),
     "web": ("fastapi", "jinja2", "python_multipart", "starlette", "structlog", "uvicorn"),
     "cli": ("cyclopts", "rich", "yaml"),

@@ -2,7 +2,7 @@
 
 from recourse.extras import require
 
-require("backend")
+require("webhooks")
 
 from recourse.activities.webhook import BadSignature, verify_webhook
 

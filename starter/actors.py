@@ -3,12 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from recourse.resolution.model.vocabulary import Role
-from recourse.runtime.actors import Actors
-from recourse.runtime.keys import KeyRing
 from recourse.runtime.names import workflow_id
+
+if TYPE_CHECKING:
+    from recourse.runtime.keys import KeyRing
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ AnyActor = Client | Freelancer | Operator | System
 
 
 def actor_token(
-    keys: KeyRing,
+    keys: "KeyRing",
     order_id: str,
     command: str,
     message: Mapping[str, Any],
@@ -62,4 +63,6 @@ def actor_token(
     `message`: all that is sent, with `actor` and `command_id`; no part of it may change afterwards. `stamps`: you
     vouch for its `sent_at`; otherwise it counts when Temporal gets it. Raises ValueError where it cannot be signed.
     """
+    from recourse.runtime.actors import Actors  # needs more than a client over HTTP has
+
     return Actors(keys).sign(command, message, workflow_id=workflow_id(order_id), expires_at=expires_at, stamps=stamps)

@@ -14,8 +14,8 @@ from temporalio.client import Client
 from temporalio.worker import Worker
 
 with workflow.unsafe.imports_passed_through():
-    from recourse import Recourse
     from recourse.embedding import orders_worker
+    from recourse.temporal import Recourse
 
 QUEUE = "shop"
 

@@ -1,15 +1,17 @@
 """An order by the Python client: start it, ask to cancel, accept, read where it stands.
 
-    python order.py 1001
+    recourse serve --port 8000 &
+    RECOURSE_TOKEN=$(recourse token service:shop) python order.py 1001
 
-DATABASE_URL and TEMPORAL_ADDRESS lead to the servers; RECOURSE_TASK_QUEUE is `recourse` unless it says otherwise.
+RECOURSE_API is where the server is, http://localhost:8000 unless it says otherwise.
 """
 
 import asyncio
+import os
 import sys
 from datetime import UTC, datetime, timedelta
 
-from recourse import Applied, Client, Freelancer, Outcome, Recourse, Refused, Terms, load_policy
+from recourse import Applied, Client, Freelancer, Outcome, Recourse, Refused, Terms
 
 CLIENT, FREELANCER = Client("c-3"), Freelancer("f-7")
 
@@ -25,8 +27,9 @@ async def main(order_id: str) -> None:
         ordered_at=datetime.now(UTC),
         delivery_time=timedelta(days=5),
     )
-    async with Recourse.connect() as recourse:
-        order = await recourse.start(terms, load_policy("resolution_center"))
+    api = os.environ.get("RECOURSE_API", "http://localhost:8000")
+    async with Recourse.connect(api, os.environ["RECOURSE_TOKEN"]) as recourse:
+        order = await recourse.start(terms, "resolution_center")
 
         # Sending the same command_id again is always safe: it gets the first answer and changes nothing.
         for _ in range(2):

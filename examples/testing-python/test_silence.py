@@ -7,7 +7,8 @@ import asyncio
 import uuid
 from datetime import UTC, datetime, timedelta
 
-from recourse import Order, Recourse, Terms, load_policy
+from recourse import Order, Terms, load_policy
+from recourse.temporal import Recourse
 from recourse.testing import Sandbox
 
 

@@ -36,6 +36,7 @@ def log_to(stream: Any = None, *, level: int = logging.INFO, metrics: str | None
     """
     stream = stream or sys.stderr
     shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         _whose,

@@ -27,6 +27,7 @@ from recourse.web.problems import Problem, answer_with_problems
 from recourse.web.rates import Rates
 from recourse.web.reference import add_reference
 from recourse.web.reported import Reported
+from recourse.web.request_ids import RequestIds
 
 PATIENCE = 20.0  # seconds
 _AS_READ: Literal["validation"] = "validation"
@@ -102,6 +103,7 @@ def make_app(
     answer_with_problems(app)
     app.add_middleware(Limits)
     app.add_middleware(Heads)
+    app.add_middleware(RequestIds)
     _describe(app)
     return app
 

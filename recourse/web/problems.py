@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import structlog
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
@@ -30,6 +31,7 @@ from recourse.errors import (
     UnknownCursor,
 )
 from recourse.evidence.store import EvidenceAway
+from recourse.http.calls import REQUEST_ID
 from recourse.resolution.model.data_version import NeedsNewerBuild
 from recourse.resolution.model.fields import excerpt
 from recourse.resolution.model.outcome import Refused
@@ -271,8 +273,14 @@ FAILURES: dict[type[Exception], Callable[[Any], Failure]] = {
     DatabaseUnreachable: database_unreachable,
     **dict.fromkeys(_TEMPORAL_AWAY, lambda error: temporal_unreachable()),
     **dict.fromkeys(AWAY, database_unreachable),
-    Exception: lambda error: Failure(500, "internal", "Something is wrong on our side."),
+    Exception: lambda error: _internal(),
 }
+
+
+def _internal() -> Failure:
+    # It is answered outside of all that names calls.
+    called = structlog.contextvars.get_contextvars().get("request_id")
+    return Failure(500, "internal", "Something is wrong on our side.", headers={REQUEST_ID: called} if called else None)
 
 
 def _again(error: Unanswered) -> dict[str, str]:

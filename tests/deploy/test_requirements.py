@@ -16,7 +16,7 @@ INDEXES = [".".join(parts) for parts in (
     ("npmjs", "com"), ("crates", "io"), ("deb", "debian", "org"), ("archive", "ubuntu", "com"), ("maven", "org"),
     ("repo", "maven", "apache", "org"),
 )]  # fmt: skip
-IN_THE_IMAGE = ("backend", "worker", "web", "cli", "stripe", "s3", "nats", "otel")
+IN_THE_IMAGE = ("temporal", "webhooks", "backend", "worker", "web", "cli", "stripe", "s3", "nats", "otel")
 FILES = (
     "requirements/run.txt",
     "requirements/local.txt",

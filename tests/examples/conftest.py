@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -137,8 +138,15 @@ async def servers(marketplace: Marketplace, _temporal: LocalTemporal, dsn: str, 
 @pytest.fixture
 async def api(servers: Servers) -> AsyncIterator[str]:
     """The address of `recourse serve`."""
+    async with served(servers.settings) as address:
+        yield address
+
+
+@asynccontextmanager
+async def served(settings: Mapping[str, str]) -> AsyncIterator[str]:
+    """`recourse serve`, and its address."""
     process = await asyncio.create_subprocess_exec(
-        *("recourse", "serve", "--port", "0"), env=environment(**servers.settings), stdout=subprocess.PIPE
+        *("recourse", "serve", "--port", "0"), env=environment(**settings), stdout=subprocess.PIPE
     )
     assert process.stdout is not None
     line = (await asyncio.wait_for(process.stdout.readline(), PATIENCE)).decode()

@@ -49,7 +49,8 @@ async def played(heading: str, servers: Servers, tmp_path: Path) -> str:
     return await run(commands(heading, servers.order_id), cwd=copied(tmp_path), env=servers.settings)
 
 
-async def test_the_python_client(servers: Servers, tmp_path: Path) -> None:
+async def test_the_python_client(servers: Servers, api: str, tmp_path: Path) -> None:
+    servers.settings["RECOURSE_API"] = api
     assert await played("Python", servers, tmp_path) == STORY
 
 

@@ -15,7 +15,11 @@ async def test_head_is_answered_wherever_get_is(http: httpx2.AsyncClient, app: F
     order_id = await order(group="doors")
     read = [path for path, known in app.openapi()["paths"].items() if "get" in known]
     # A visitor who comes for the first time gets a cookie, another one each time.
-    headers = {"Authorization": f"Bearer {token('operator')}", "Cookie": f"{VISITOR_COOKIE}=known"}
+    headers = {
+        "Authorization": f"Bearer {token('operator')}",
+        "Cookie": f"{VISITOR_COOKIE}=known",
+        "X-Request-Id": "one",
+    }
     for path in (*read, "/", "/pages", "/pages/", "/pages/sign-in", "/openapi.json", "/no-such-path", "/tokens"):
         place = path.format(order_id=order_id, group="doors", file_id="0" * 32)
         full = await http.get(place, headers=headers)

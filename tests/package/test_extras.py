@@ -52,7 +52,9 @@ def run(folder: Path, program: str, *arguments: str) -> subprocess.CompletedProc
 @pytest.mark.parametrize(
     ("extras", "program"),
     [
-        ((), PUBLIC),
+        ((), f"{PUBLIC}import recourse.sync"),
+        (("temporal",), "import recourse.temporal"),
+        (("webhooks",), "import recourse.webhooks"),
         (("backend",), PUBLIC + "import recourse.webhooks, recourse.database.pool"),
         (("worker",), "import recourse.worker, recourse.runtime.health, recourse.runtime.logs"),
         (("web",), "import recourse.web.app, recourse.web.serving, recourse.web.codec, recourse.web.figures"),
@@ -73,7 +75,8 @@ def test_each_part_needs_the_packages_of_its_extra_alone(extras: tuple[str, ...]
 @pytest.mark.parametrize(
     ("extras", "program", "says"),
     [
-        ((), "import recourse.webhooks", "'/path/to/recourse[backend]'"),
+        ((), "import recourse.webhooks", "'/path/to/recourse[webhooks]'"),
+        ((), "import recourse.temporal", "'/path/to/recourse[temporal]'"),
         ((), "import recourse.worker", "'/path/to/recourse[backend]'"),
         (("backend",), "import recourse.worker", "'/path/to/recourse[worker]'"),
         (("backend",), "import recourse.web.app", "'/path/to/recourse[web]'"),
@@ -116,7 +119,8 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.client import Client
-from recourse import BadInput, Recourse, Terms, load_policy
+from recourse import BadInput, Terms, load_policy
+from recourse.temporal import Recourse
 
 async def main(address, queue):
     orders = Recourse(await Client.connect(address, data_converter=pydantic_data_converter), task_queue=queue)
@@ -135,7 +139,7 @@ async def main(address, queue):
 
 asyncio.run(main(*sys.argv[1:]))
 """
-    site = installed(tmp_path / "site")
+    site = installed(tmp_path / "site", "temporal")
     async with working(temporal_address, pool) as marketplace:
         import asyncio
 

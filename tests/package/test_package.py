@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-import recourse
+import recourse.sync
+import recourse.temporal
 from dev import client_methods
 from recourse.resolution.model.commands import COMMANDS
 
@@ -85,8 +86,10 @@ def test_every_name_of_the_public_interface_is_there() -> None:
 
 
 def test_the_client_has_a_method_for_each_command() -> None:
-    assert client_methods.FILE.read_text(encoding="utf-8") == client_methods.module(), "run `make client`"
-    assert all(callable(getattr(recourse.OrderHandle, name)) for name in COMMANDS)
+    for file, text in client_methods.written().items():
+        assert file.read_text(encoding="utf-8") == text, f"run `make client`: {file.name}"
+    for module in (recourse, recourse.sync, recourse.temporal):
+        assert all(callable(getattr(module.OrderHandle, name)) for name in COMMANDS)
 
 
 def test_every_field_of_a_command_is_described() -> None:
@@ -160,12 +163,13 @@ def test_an_importer_is_type_checked_strictly(wheel: Path, tmp_path: Path) -> No
     program = """
         from datetime import timedelta
 
-        from recourse import Applied, Client, Freelancer, Outcome, Recourse, RecourseError, Refused, Terms, load_policy
+        from recourse import Applied, Client, Freelancer, Outcome, Recourse, RecourseError, Refused, Terms
+        from recourse import sync
         from recourse.ports import PaymentLeg
         from recourse.webhooks import verify_webhook
 
         async def cancel(recourse: Recourse, terms: Terms) -> str:
-            order = await recourse.start(terms, load_policy("glimmer"))
+            order = await recourse.start(terms, "glimmer")
             await order.request(by=Client("c-3"), kind="extension", extend_by=timedelta(hours=48), command_id="web-1")
             outcome = await recourse.order("1001").accept(by=Freelancer("f-7"), expected_version=1)
             match outcome:
@@ -182,6 +186,10 @@ def test_an_importer_is_type_checked_strictly(wheel: Path, tmp_path: Path) -> No
         class Till:
             async def pay(self, leg: PaymentLeg) -> str:
                 return f"{leg.key}: {leg.amount}"
+
+        def at_once(recourse: sync.Recourse) -> str:
+            outcome = recourse.order("1001").accept(by=Freelancer("f-7"))
+            return outcome.phase if outcome.applied else outcome.code
 
         def check(secret: str) -> None:
             try:

@@ -12,11 +12,11 @@ from recourse import (
     NoSuchOrder,
     Operator,
     Outcome,
-    Recourse,
     Refused,
     Unanswered,
 )
 from recourse.policies import load_policy
+from recourse.temporal import Recourse
 from tests.outcomes import applied, code, repeated
 from tests.process.conftest import Marketplace
 

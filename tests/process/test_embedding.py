@@ -12,10 +12,11 @@ import pytest
 from temporalio.client import Client
 from temporalio.worker import Worker
 
-from recourse import BadInput, Recourse, Settings
+from recourse import BadInput
 from recourse import Client as Buyer
 from recourse.embedding import orders_worker
 from recourse.policies import load_policy
+from recourse.temporal import Recourse, Settings
 from tests.process.conftest import Marketplace
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "embedded"

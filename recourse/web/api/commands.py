@@ -7,12 +7,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Request
 from fastapi.responses import JSONResponse
 
+from recourse.http.shapes import Sent
 from recourse.resolution.model.commands import COMMANDS
 from recourse.resolution.model.outcome import Applied, Refused
 from recourse.resolution.shown.looking_ahead import Ahead, WouldBeRefused
 from recourse.web.access import OrderId, TheActor, TheSite, answers
 from recourse.web.api.bodies import BODIES, described_body, read_object
-from recourse.web.api.shapes import Sent
 from recourse.web.files import check_named
 from recourse.web.patience import patient
 from recourse.web.problems import malformed, refusal_of

@@ -5,11 +5,10 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from fastapi import APIRouter, Request
-from pydantic import Field
 
+from recourse.http.shapes import Outcomes
 from recourse.resolution.model.commands import COMMANDS
-from recourse.resolution.model.outcome import Applied, Refused
-from recourse.resolution.model.vocabulary import View
+from recourse.resolution.model.outcome import Refused
 from recourse.resolution.shown.groups import GROUP_COMMANDS, GroupView
 from recourse.web.access import GroupId, TheGroupActor, TheGroupReader, TheSite, answers
 from recourse.web.api.bodies import GROUP_BODIES, described_body, read_object
@@ -18,13 +17,6 @@ from recourse.web.patience import patient
 from recourse.web.problems import refusal_of
 
 router = APIRouter(tags=["groups"])
-
-
-class Outcomes(View):
-    """What came of a command to a group."""
-
-    command_id: str = Field(description="The id of the command, the same for each order.")
-    outcomes: list[Applied | Refused] = Field(description="The outcomes, by the orders' parts.")
 
 
 @router.get("/groups/{group}", responses=answers(403, 404, 409, 422))

@@ -1,16 +1,17 @@
 """Tokens and links for the marketplace's users, made by its backends; and who is signed in, to end that."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Path, Query
 from pydantic import Field
 
-from recourse.database.sessions import SessionRow, end_session, list_sessions
+from recourse.database.sessions import end_session, list_sessions
+from recourse.http.shapes import Issued, IssuedLink, SessionList
 from recourse.resolution.model.durations import Duration, write_duration
 from recourse.resolution.model.fields import excerpt
 from recourse.resolution.model.terms import Id
-from recourse.resolution.model.vocabulary import Frozen, View
+from recourse.resolution.model.vocabulary import Frozen
 from recourse.web.access import Caller, TheSite, answers, keep_token, service_only, staff_only
 from recourse.web.api.bodies import TokenRoute
 from recourse.web.api.orders import After, Limit
@@ -35,14 +36,6 @@ class IssueToken(Frozen):
     lifetime: Duration = _lasting(timedelta(hours=1), "How long the token is good, such as `12h`, at most 30 days.")
 
 
-class Issued(View):
-    """A token, and until when it is good."""
-
-    token: str = Field(description="The token.")
-    id: str = Field(description="The token's id, by which it can be ended before it expires.")
-    expires_at: datetime = Field(description="When it expires.")
-
-
 class IssueLink(Frozen):
     """Whom a link signs in to the pages, and which order it leads to. `lifetime` is such as `10m`, at most a day."""
 
@@ -50,13 +43,6 @@ class IssueLink(Frozen):
     id: Id = Field(description="The id of the person.")
     order_id: Id | None = Field(default=None, description="The order that the link opens; null: the list.")
     lifetime: Duration = _lasting(LINK_LASTS, "How long the link is good, such as `10m`, at most a day.")
-
-
-class IssuedLink(View):
-    """A path of this server to send somebody to, and until when it signs them in."""
-
-    path: str = Field(description="A path of this server, with its query.")
-    expires_at: datetime = Field(description="When it expires.")
 
 
 @router.post("/links", status_code=201, dependencies=[Depends(service_only)], responses=answers(403, 413, 422))
@@ -79,13 +65,6 @@ async def issue_token(site: TheSite, body: IssueToken) -> Issued:
     await keep_token(site.recourse.pool, made)
     token = sign_token(site.keys, made.bearer, "recourse-api", expires_at, made.id)
     return Issued(token=token, id=made.id, expires_at=expires_at)
-
-
-class SessionList(View):
-    """A page of sessions; `next` is the `after` of the next page, null at the end."""
-
-    sessions: list[SessionRow] = Field(description="The sessions of this page, by id.")
-    next: str | None = Field(description="The `after` of the next page; null: this is the last one.")
 
 
 @router.get("/sessions", dependencies=[Depends(staff_only)], responses=answers(403, 422))

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Query, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 
 from recourse.database.lists import Wanted, list_orders, orders_due, orders_updated
+from recourse.http.shapes import OrderList, Started
 from recourse.resolution.model.display import Display
 from recourse.resolution.model.fields import Instant
 from recourse.resolution.model.notice import Notice
@@ -22,7 +23,6 @@ from recourse.starter.start_order import StartOrder
 from recourse.web.access import Caller, OrderId, TheOperator, TheReader, TheSite, answers, parties_of, service_only
 from recourse.web.api.bodies import TokenRoute
 from recourse.web.api.places import place_after, place_of
-from recourse.web.api.shapes import OrderList, Started
 from recourse.web.patience import patient
 from recourse.web.problems import forbidden, malformed
 from recourse.web.tokens import Bearer

@@ -3,10 +3,10 @@
 from fastapi import APIRouter, Depends
 
 from recourse.database.lists import undecided_cases
+from recourse.http.shapes import Queue, QueuedCase
 from recourse.web.access import Caller, TheSite, answers, staff_only
 from recourse.web.api.orders import After, Limit
 from recourse.web.api.places import place_after, place_of
-from recourse.web.api.shapes import Queue, QueuedCase
 
 router = APIRouter(tags=["operators"])
 

@@ -1,0 +1,1 @@
+"""Clients of the HTTP API. They need `pydantic` and `httpx2` alone."""

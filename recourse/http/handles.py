@@ -1,0 +1,171 @@
+"""An order and a group over HTTP: their commands, and where they stand."""
+
+import asyncio
+import uuid
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+import httpx2
+
+from recourse.errors import BadInput, CallFailed
+from recourse.http.calls import Call, Course, Model, Token, at, refusal
+from recourse.http.shapes import Outcomes, Sent
+from recourse.resolution.model.command import Actor
+from recourse.resolution.model.display import Display
+from recourse.resolution.model.durations import write_duration
+from recourse.resolution.model.notice import Notice
+from recourse.resolution.model.outcome import Outcome, read_outcome
+from recourse.resolution.model.record import Reader
+from recourse.resolution.shown.groups import GroupView
+from recourse.resolution.shown.looking_ahead import Actions, Ahead, WouldBeRefused
+from recourse.resolution.shown.views import OrderView
+from recourse.starter.actors import AnyActor
+from recourse.starter.commands import Commands
+
+# A union is no `type`.
+_LOOKS_AHEAD: Any = Ahead | WouldBeRefused
+
+
+class Server:
+    """The server that a client calls, as whom, and for how long it tries."""
+
+    def __init__(self, http: httpx2.AsyncClient, token: Token, patience: timedelta) -> None:
+        self._http, self._token, self._patience = http, token, patience
+
+    async def _answer(self, call: Call) -> tuple[Course, httpx2.Response]:
+        course = Course(call, self._patience)
+        while True:
+            try:
+                response = await self._http.request(**course.request(self._token))
+            except httpx2.TransportError as error:
+                pause = course.failed(error)
+            else:
+                again = course.answered(response)
+                if again is None:
+                    return course, response
+                pause = again
+            await asyncio.sleep(pause)
+
+    async def _read(self, kind: type[Model], method: str, path: str, body: Any = None, **query: Any) -> Model:
+        course, response = await self._answer(Call(method, path, query, body))
+        return course.read(response, kind)
+
+
+class OrderHandle(Server, Commands):
+    """One order: a method for each command, and methods that read it.
+
+    `Recourse.order` makes it. A command returns its outcome once that is committed; a refusal is an outcome too. The
+    same `command_id` again, from the same actor with the same command and fields, gets the first outcome; with others
+    it is refused `command_id_reused`. Without an id, a new one is made. Where no answer comes, a call is tried again
+    under the same id, until the client's patience ends.
+
+    Raises NoSuchOrder, OrderNotRunning, ServerUnreachable, DatabaseUnreachable, TemporalUnreachable, CallFailed, and
+    Unanswered: no answer came within the patience, so it is unknown whether the command arrived.
+    """
+
+    def __init__(self, http: httpx2.AsyncClient, token: Token, order_id: str, *, patience: timedelta) -> None:
+        super().__init__(http, token, patience)
+        self.id = order_id
+
+    async def _give(self, command: str, actor: AnyActor, command_id: str | None, /, **fields: Any) -> Outcome:
+        given = {name: value for name, value in fields.items() if value is not None}
+        sender = {"role": actor.role, "id": actor.id}
+        return await self.send(command, {"actor": sender, "command_id": command_id, **given})
+
+    async def send(self, command: str, fields: Mapping[str, Any]) -> Outcome:
+        """Send a command by its name and wait for its outcome, which comes once its step is committed.
+
+        `fields` is the message as JSON: `actor`, `command_id`, and the fields of the command. Use the method of the
+        command where you know which it is. Raises the same errors.
+        """
+        _, response = await self._answer(_command(at("orders", self.id, "commands", command), fields))
+        return read_outcome(refusal(response) or response.json())
+
+    async def signal(self, command: str, fields: Mapping[str, Any]) -> Sent:
+        """Send a command and do not wait for its outcome: the order gets it also while every worker is down.
+
+        Raises the errors of a command, and CallFailed for one that cannot be read.
+        """
+        call = _command(at("orders", self.id, "commands", command), fields, {"Prefer": "respond-async"})
+        course, response = await self._answer(call)
+        return course.read(response, Sent)
+
+    async def show(self, reader: Reader) -> OrderView:
+        """The order's page as one role sees it now. Raises NoSuchOrder."""
+        return await self._read(OrderView, "GET", at("orders", self.id), **{"as": reader})
+
+    async def actions(self, role: Reader, operator: str | None = None) -> Actions:
+        """What a role can do now, with bounds and until when, and what opens later. Raises NoSuchOrder.
+
+        `operator` is the id of the operator who asks: the author of a ruling cannot decide its appeal.
+        """
+        whom = f"operator:{operator}" if operator else role
+        return await self._read(Actions, "GET", at("orders", self.id, "actions"), **{"as": whom})
+
+    async def preview(self, command: str, fields: Mapping[str, Any]) -> Ahead | WouldBeRefused:
+        """What a command would lead to, without doing it. Raises NoSuchOrder."""
+        call = _command(at("orders", self.id, "previews", command), fields)
+        try:
+            course, response = await self._answer(call)
+        except CallFailed as failed:
+            if failed.code != "malformed":
+                raise
+            return WouldBeRefused(refused="malformed", message=str(failed), **failed.details)
+        ahead: Ahead | WouldBeRefused = course.read(response, _LOOKS_AHEAD)
+        return ahead
+
+    async def record(self, reader: Reader) -> dict[str, Any]:
+        """The record as one role may read it; it verifies offline. Raises NoSuchOrder."""
+        return await self._read(dict[str, Any], "GET", at("orders", self.id, "record"), **{"as": reader})
+
+    async def notices(self, reader: Reader, *, after: str = "", limit: int = 200) -> list[Notice]:
+        """What one role was told, a page at a time, behind the notice with the id `after`. Raises NoSuchOrder."""
+        page = {"as": reader, "after": after, "limit": limit}
+        return await self._read(list[Notice], "GET", at("orders", self.id, "notices"), **page)
+
+    async def set_display(self, display: Display) -> None:
+        """Replace what people call it. Raises NoSuchOrder."""
+        await self._read(Display, "PUT", at("orders", self.id, "display"), display)
+
+
+class GroupHandle(Server):
+    """The orders of a group. `Recourse.group` makes it."""
+
+    def __init__(self, http: httpx2.AsyncClient, token: Token, group: str, *, patience: timedelta) -> None:
+        super().__init__(http, token, patience)
+        self.id = group
+
+    async def send(self, command: str, fields: Mapping[str, Any]) -> list[Outcome]:
+        """Send a command to each order of the group under one `command_id`; the outcomes, by the orders' parts.
+
+        `fields` is the message as for an order, with amounts by part: `amounts: {1: 0, 2: 2500}`. A party's command
+        goes to its own orders. The same id again goes to the orders that were there when it was first given.
+        Raises NoSuchGroup, CallFailed for a command that no order can read, and the errors of a command.
+        """
+        call = _command(at("groups", self.id, "commands", command), fields)
+        course, response = await self._answer(call)
+        if refused := refusal(response):
+            why, details = refused["message"], refused["details"]
+            raise CallFailed(f"POST {call.path}", response.status_code, refused["code"], why, "", details)
+        return list(course.read(response, Outcomes).outcomes)
+
+    async def show(self, reader: Reader) -> GroupView:
+        """The group as one role sees it now. Raises NoSuchGroup."""
+        return await self._read(GroupView, "GET", at("groups", self.id), **{"as": reader})
+
+
+def _command(path: str, fields: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Call:
+    """The call that gives a command. Raises BadInput without an actor."""
+    said = {name: _plain(value) for name, value in fields.items() if name not in ("actor", "command_id")}
+    try:
+        actor = Actor.model_validate(fields.get("actor"), from_attributes=True)
+    except ValueError as error:
+        raise BadInput("A command needs its `actor`, with a role and an id.") from error
+    command_id = str(fields.get("command_id") or uuid.uuid4().hex)
+    whom = {"as": f"{actor.role}:{actor.id}"}
+    return Call("POST", path, whom, said, headers or {}, command_id=command_id)
+
+
+def _plain(value: Any) -> Any:
+    return write_duration(value) if isinstance(value, timedelta) else value
