@@ -107,12 +107,12 @@ class Course:
         if call.command_id is not None:
             headers["Idempotency-Key"] = call.command_id
         if call.body is not None:
-            headers["Content-Type"] = "application/json"
+            headers["Content-Type"] = "application/octet-stream" if isinstance(call.body, bytes) else "application/json"
         return {
             "method": call.method,
             "url": call.path,
             "params": {key: _text(value) for key, value in call.query.items() if value is not None},
-            "content": None if call.body is None else to_json(call.body),
+            "content": call.body if call.body is None or isinstance(call.body, bytes) else to_json(call.body),
             "headers": headers,
             "timeout": max(min(call.seconds, self._until - self._now()), 0.001),
         }

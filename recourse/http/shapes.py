@@ -5,6 +5,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from recourse.database.files import EvidenceFile
 from recourse.database.lists import ListedOrder, WaitingCase
 from recourse.database.sessions import SessionRow
 from recourse.resolution.model.outcome import Applied, Refused
@@ -75,3 +76,10 @@ class SessionList(View):
 
     sessions: list[SessionRow] = Field(description="The sessions of this page, by id.")
     next: str | None = Field(description="The `after` of the next page; null: this is the last one.")
+
+
+class KeptFile(EvidenceFile):
+    """A file of evidence, with the address by which `add_evidence` names it."""
+
+    address: str = Field(description="For `add_evidence`, and where to read the file.")
+    kind: str = Field(description="What it is, for `kind` of `add_evidence`.")

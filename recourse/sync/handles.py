@@ -10,7 +10,7 @@ import httpx2
 
 from recourse.errors import BadInput, CallFailed
 from recourse.http.calls import Call, Course, Model, Token, at, refusal
-from recourse.http.shapes import Outcomes, Sent
+from recourse.http.shapes import KeptFile, Outcomes, Sent
 from recourse.resolution.model.command import Actor
 from recourse.resolution.model.display import Display
 from recourse.resolution.model.durations import write_duration
@@ -20,7 +20,7 @@ from recourse.resolution.model.record import Reader
 from recourse.resolution.shown.groups import GroupView
 from recourse.resolution.shown.looking_ahead import Actions, Ahead, WouldBeRefused
 from recourse.resolution.shown.views import OrderView
-from recourse.starter.actors import AnyActor
+from recourse.starter.actors import AnyActor, Client, Freelancer
 from recourse.sync.commands import Commands
 
 # A union is no `type`.
@@ -123,6 +123,22 @@ class OrderHandle(Server, Commands):
         """What one role was told, a page at a time, behind the notice with the id `after`. Raises NoSuchOrder."""
         page = {"as": reader, "after": after, "limit": limit}
         return self._read(list[Notice], "GET", at("orders", self.id, "notices"), **page)
+
+    def upload(self, *, by: Client | Freelancer, name: str, content: bytes) -> KeptFile:
+        """Bring a file of evidence; then name it with `add_evidence`, within a day. Raises CallFailed for a bad one."""
+        whom, path = {"as": f"{by.role}:{by.id}", "name": name}, at("orders", self.id, "files")
+        course, response = self._answer(Call("POST", path, whom, content))
+        return course.read(response, KeptFile)
+
+    def files(self, reader: Reader) -> list[KeptFile]:
+        """The files that one role may read. Raises NoSuchOrder."""
+        return self._read(list[KeptFile], "GET", at("orders", self.id, "files"), **{"as": reader})
+
+    def download(self, reader: Reader, file_id: str) -> bytes:
+        """A file's content, whose hash was found to be right. Raises CallFailed (404)."""
+        call = Call("GET", at("orders", self.id, "files", file_id), {"as": reader})
+        _, response = self._answer(call)
+        return response.content
 
     def set_display(self, display: Display) -> None:
         """Replace what people call it. Raises NoSuchOrder."""

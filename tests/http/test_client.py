@@ -44,8 +44,8 @@ from tests.outcomes import applied, code, repeated
 from tests.process.conftest import Marketplace
 
 CLIENT, FREELANCER, OPERATOR = Client("c-1"), Freelancer("f-1"), Operator("op-1")
-# What no client needs a method for: probes, and what payment providers call.
-NO_METHOD = {"healthz", "readyz", "take_event"}
+# What no client needs a method for: probes, what payment providers call, and what browsers do with a store of files.
+NO_METHOD = {"healthz", "readyz", "take_event", "announce_file", "file_arrived"}
 NAMES = {
     "start_order": "start",
     "list_them": "list",
@@ -53,6 +53,9 @@ NAMES = {
     "show_actions": "actions",
     "show_notices": "notices",
     "export_record": "record",
+    "list_files": "files",
+    "upload_file": "upload",
+    "read_file": "download",
     "show_group": "show",
     "show_changes": "changes_page",
     "show_queue": "queue",
@@ -324,5 +327,6 @@ def test_the_three_clients_have_the_same_names() -> None:
         awaited, plain = (dict(methods(getattr(module, name))) for module in (recourse, recourse.sync))
         assert awaited == plain
     order, direct = dict(methods(recourse.OrderHandle)), dict(methods(recourse.temporal.OrderHandle))
-    assert set(order) <= set(direct)
+    # Files of evidence go through the server.
+    assert set(order) - {"upload", "files", "download"} <= set(direct)
     assert {name: order[name] for name in COMMANDS} == {name: direct[name] for name in COMMANDS}

@@ -10,6 +10,7 @@ import pytest
 from fastapi import FastAPI
 from starlette.requests import ClientDisconnect
 
+import recourse
 from recourse.database.pool import connect
 from recourse.evidence.kinds import LARGEST
 from recourse.evidence.store import KeptFiles
@@ -93,6 +94,19 @@ async def test_a_file_is_brought_named_and_read(by: Callers, of_order: Files) ->
         assert (await of_order.read(role, kept["address"], holder)).status_code in (404, 409)
     [listed] = (await by("operator").get(f"/orders/{of_order.order_id}/files")).json()
     assert (listed["named"], listed["role"]) == (True, "client")
+
+
+async def test_the_client_of_python_brings_and_reads_files(http: httpx2.AsyncClient, order: Orders) -> None:
+    client, handle = recourse.Client("c-1"), recourse.Recourse(http, token("service")).order(await order())
+    kept = await handle.upload(by=client, name="chat.png", content=png())
+    named = await handle.add_evidence(
+        by=client, title=kept.name, kind=kept.kind, sha256=kept.sha256, address=kept.address
+    )
+    assert named.applied
+    assert [file.file_id for file in await handle.files("freelancer")] == [kept.file_id]
+    assert await handle.download("freelancer", kept.file_id) == png()
+    with pytest.raises(recourse.CallFailed, match=r"\(422"):
+        await handle.upload(by=client, name="chat.png", content=HTML)
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from recourse.database.files import EvidenceFile
 from recourse.evidence.kinds import ENDINGS, LARGEST, UnusableFile, kind_of_name
+from recourse.http.shapes import KeptFile
 from recourse.resolution.model.vocabulary import PARTIES, Party, View
 from recourse.web.access import OrderId, TheActor, TheReader, TheSite, answers
 from recourse.web.api.bodies import TokenRoute
@@ -33,13 +34,6 @@ _NAME = f"The file's name. Its ending is one of {', '.join(ENDINGS)}, and the co
 _SHA256 = "The file's SHA-256 hash, 64 hexadecimal digits."
 FileName = Annotated[str, Query(description=_NAME)]
 FileId = Annotated[str, Path(description="The file's id.", pattern=r"^[0-9a-f]{32}$")]
-
-
-class KeptFile(EvidenceFile):
-    """A file of evidence, with the address by which `add_evidence` names it."""
-
-    address: str = Field(description="For `add_evidence`, and where to read the file.")
-    kind: str = Field(description="What it is, for `kind` of `add_evidence`.")
 
 
 class FileToCome(BaseModel):
