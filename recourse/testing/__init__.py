@@ -36,7 +36,7 @@ class Sandbox:
 
     `url` is where the API, the pages and `/sandbox` are. `tokens` and `sign_in_links` are by role: of the backend
     `shop`, client `c-3`, freelancer `f-7` and operator `op-1`. `environment` holds the variables by which `recourse`
-    and `Recourse.connect()` work in it.
+    and `recourse.temporal.Recourse.connect()` work in it.
     """
 
     url: str
@@ -112,7 +112,7 @@ def recourse_sandbox() -> Iterator[Sandbox]:
 
 @pytest.fixture
 def recourse_environment(recourse_sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
-    """The sandbox, with the environment of this process leading to it: `Recourse.connect()` goes there."""
+    """The sandbox, with the environment of this process: `recourse.temporal.Recourse.connect()` leads there."""
     for name, value in recourse_sandbox.environment.items():
         monkeypatch.setenv(name, value)
     return recourse_sandbox
