@@ -62,7 +62,7 @@ _COMMANDS = {
             "Check that the database and Temporal agree, and print the fix for each finding.",
         ),
         "money": ("money:app", "Show stuck money and providers' reports, and compare the books."),
-        "relay": ("relay:app", "Hand the changes on to NATS."),
+        "relay": ("relay:app", "Hand the changes on to NATS or Debezium."),
         "outbox": ("outbox:app", "Show undelivered notices and retry them."),
         "privacy": ("privacy:app", "Show, erase and keep what is known of a person."),
         "codec": ("codec:codec", "Serve decrypted payloads to the Temporal UI."),

@@ -13,6 +13,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "simulate": ("tests/scenarios", "my_story.yaml --engine both"),
     "relay nats": ("", "--prefix shop.orders --after now"),
     "relay place": ("", "--set start"),
+    "relay outbox": ("", "--on", "--off"),
     "policy list": ("",),
     "policy show": ("resolution_center", "my_shop.toml --defaults"),
     "policy payload": ("my_shop.toml",),

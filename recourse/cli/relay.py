@@ -4,8 +4,9 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from recourse.cli.output import Json, console, say_json
+from recourse.cli.output import Json, console, say_json, warn
 from recourse.cli.times import away
+from recourse.database.change_outbox import PUBLICATION, outbox_stands, switch_outbox
 from recourse.database.changes import START
 from recourse.database.relays import place_of, set_place
 from recourse.extras import require
@@ -94,3 +95,45 @@ async def place(
     else:
         since = f" of {away(found.waiting, now())}" if found.waiting else ""
         console().print(f"The next change{since} waits.")
+
+
+@app.command
+async def outbox(
+    *, on: Annotated[bool | None, Parameter(name="--on", negative="--off")] = None, json: Json = False
+) -> None:
+    """Show whether each step becomes an event for Debezium in the table change_outbox, and switch that on or off.
+
+    PostgreSQL needs wal_level = logical. Switch it as the user that runs `recourse migrate`.
+
+    Parameters
+    ----------
+    on
+        Fill the table and publish it; `--off`: do neither.
+    """
+    async with database(read_settings()) as pool:
+        with explaining_database_errors():
+            async with pool.acquire() as connection:
+                if on is not None:
+                    await switch_outbox(connection, on=on)
+                found = await outbox_stands(connection)
+    if json:
+        say_json(
+            {
+                "on": found.on,
+                "publication": PUBLICATION if found.on else None,
+                "slots": [{"name": one.name, "active": one.active, "behind": one.behind} for one in found.slots],
+            }
+        )
+        return
+    if found.on:
+        console().print(f"On: each step is an event of the publication {PUBLICATION}.")
+    else:
+        console().print("Off: steps write no events.")
+    for slot in found.slots:
+        read = "is read" if slot.active else "is not read"
+        console().print(f"The replication slot {slot.name} {read} and is {slot.behind / 1e6:.1f} MB behind.")
+        if not (found.on and slot.active):
+            warn(
+                f"PostgreSQL keeps its log for the slot {slot.name} until somebody reads it, or until you drop it: "
+                f"SELECT pg_drop_replication_slot('{slot.name}')"
+            )

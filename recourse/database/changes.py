@@ -67,7 +67,10 @@ class Change(View):
     """One step of an order. The order itself says where it stands now."""
 
     cursor: str = Field(description="The place of this change, from which to go on. No other change has it.")
-    id: UUID = Field(description="The id of this change as an event, also on NATS. Drop a change whose id you have.")
+    id: UUID = Field(
+        description="The id of this change as an event, also in the outbox "
+        "and on NATS. Drop a change whose id you have."
+    )
     order_id: str = Field(description="The order's id.")
     step: int = Field(description="The number of the step, from 0 on, without a gap in an order.")
     what: str | None = Field(

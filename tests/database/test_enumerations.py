@@ -57,6 +57,7 @@ LISTS: dict[str, Any] = {
 FREE = {
     "answers": {"order_id", "sender", "command_id"},
     "changes": {"order_id"},
+    "change_outbox": {"aggregatetype", "aggregateid", "type"},
     "contacts": {"order_id", "email"},
     "deliveries": {"notice_id", "channel", "last_error"},
     "displays": {"order_id", "title", "link", "image", "client_name", "freelancer_name"},
