@@ -4,11 +4,13 @@ import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from socket import socket
+from tempfile import TemporaryDirectory
 
 from fastapi import Depends, FastAPI
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from recourse.evidence.store import KeptFiles, load_store
 from recourse.resolution.model.policy import Policy
 from recourse.runtime.settings import Settings
 from recourse.sandbox.clocks import Clocks
@@ -38,14 +40,18 @@ async def sandbox(
     BadProvider, BadSettings.
     """
     host, port = listener.getsockname()
-    async with (
-        running(f"http://{host}:{port}", webhook_url, settings or Settings(), usual=usual) as made,
-        serving(make_sandbox_app(made, policies), listener),
-    ):
-        yield made
+    # Files are never those of a marketplace's own store, whatever the shell says.
+    with TemporaryDirectory(prefix="recourse-", ignore_cleanup_errors=True) as folder:
+        async with (
+            running(f"http://{host}:{port}", webhook_url, settings or Settings(), usual=usual) as made,
+            serving(make_sandbox_app(made, policies, load_store(f"folder:{folder}")), listener),
+        ):
+            yield made
 
 
-def make_sandbox_app(sandbox: Sandbox, policies: Mapping[str, Policy] | None = None) -> FastAPI:
+def make_sandbox_app(
+    sandbox: Sandbox, policies: Mapping[str, Policy] | None = None, evidence: KeptFiles | None = None
+) -> FastAPI:
     """The application of a sandbox. Everything that is about one order goes by the clock of that order."""
     app = make_app(
         sandbox.recourse,
@@ -56,6 +62,7 @@ def make_sandbox_app(sandbox: Sandbox, policies: Mapping[str, Policy] | None = N
         link_keys=sandbox.link_keys,
         brand=sandbox.settings.brand,
         providers=sandbox.providers,
+        evidence=evidence,
     )
     app.state.sandbox = sandbox
     app.include_router(router, dependencies=[Depends(said_once)])

@@ -152,6 +152,21 @@ async def test_nothing_is_sent_while_files_cannot_be_kept(visitor: Visitors, ord
     assert (client.answer.status_code, client.words.count("With a file.")) == (200, 1)
 
 
+async def test_a_file_whose_hash_is_not_the_one_on_record_is_not_shown_as_evidence(
+    marketplace: Marketplace, visitor: Visitors, order: Orders
+) -> None:
+    client, order_id = await visitor("client"), await order()
+    await client.open(f"orders/{order_id}")
+    await send(client, ("a.png", png()))
+    [file] = await files_in(client)
+    # By a program that sends commands past our servers.
+    said = {"title": "b.png", "kind": "picture", "sha256": "0" * 64, "address": file.removeprefix("/pages")}
+    assert (await marketplace.by("client", order_id, "add_evidence", **said)).applied
+    await client.open(f"orders/{order_id}")
+    story = client.text.partition('id="timeline"')[2]
+    assert (story.count(f'href="{file}"'), f"SHA-256 {'0' * 64}" in client.words) == (1, True)
+
+
 async def test_a_form_that_is_none_is_refused(visitor: Visitors, order: Orders) -> None:
     client, order_id = await visitor("client"), await order()
     await client.open(f"orders/{order_id}")

@@ -5,12 +5,14 @@ import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import quote
 
 from rich.console import Console
 
 from recourse.cli.output import exports
+from recourse.evidence.store import load_store
 from recourse.local.process import usual_port
 from recourse.policies import load_policy
 from recourse.resolution.model.terms import Terms
@@ -101,9 +103,11 @@ async def looking_around(staged: Stage, screen: Console) -> AsyncIterator[None]:
     keys = KeyRing.read(secret)
     recourse = Recourse(staged.client, staged.pool, task_queue=staged.queue, web_url=address)
     orders = await start_live(recourse, f"{staged.name}-{next(staged.numbers)}")
-    async with answering(f"127.0.0.1:{port}", make_app(recourse, keys, links_again=True)):
-        screen.print(_said(staged, orders, address, secret, keys), soft_wrap=True)
-        yield
+    with TemporaryDirectory(prefix="recourse-", ignore_cleanup_errors=True) as folder:
+        app = make_app(recourse, keys, links_again=True, evidence=load_store(f"folder:{folder}"))
+        async with answering(f"127.0.0.1:{port}", app):
+            screen.print(_said(staged, orders, address, secret, keys), soft_wrap=True)
+            yield
 
 
 def _said(staged: Stage, orders: dict[str, str], address: str, secret: str, keys: KeyRing) -> str:
