@@ -9,7 +9,7 @@ prepare = $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev
 # tests wait for servers a third of their time.
 pytest = .venv/bin/pytest -n 3 --dist loadfile --no-loadscope-reorder
 
-.PHONY: client histories demo dev test check check-fast format cluster-smoke screenshots audit sbom docs bench bench-quick bench-reads faults races fuzz soak mutants setup help
+.PHONY: client histories demo dev test check check-fast format cluster-smoke screenshots audit sbom texts docs bench bench-quick bench-reads faults races fuzz soak mutants setup help
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
@@ -83,6 +83,9 @@ client: setup  ## write the client's methods, one for each command
 
 sbom: setup  ## bills of materials of the image and the wheel, in CycloneDX, into dist/
 	@.venv/bin/python -m dev.sbom
+
+texts: setup  ## find the texts of pages and mails, and bring the catalogues of all languages up to date; NEW=fr begins one
+	@.venv/bin/python -m dev.catalogues $(NEW)
 
 docs: setup  ## write the parts of docs/ that are read off the code
 	@.venv/bin/python -m deploy.documents

@@ -19,15 +19,17 @@ from jinja2 import (
 
 from recourse.activities.about import NOTHING, About
 from recourse.errors import BadInput
-from recourse.resolution.model.amounts import write_amount
 from recourse.resolution.model.display import order_name
 from recourse.resolution.model.fields import visible
-from recourse.resolution.model.instants import write_instant
 from recourse.resolution.model.notice import NOTICES, Amounts, Notice
-from recourse.resolution.model.vocabulary import PARTIES
+from recourse.resolution.model.vocabulary import PARTIES, Party
 from recourse.runtime.brand import Brand
 from recourse.wording import texts
-from recourse.wording.english import as_words, capital, listed, span
+from recourse.wording.english import as_words, capital
+from recourse.wording.languages import say
+from recourse.wording.reader import amount as written
+from recourse.wording.reader import listed, long_instant, short_instant, span
+from recourse.wording.templates import FUNCTIONS
 
 _log = structlog.get_logger("recourse.mail")
 UNBRANDED, _OURS = Brand(), Brand(color="#1d4f91")
@@ -37,6 +39,7 @@ ANSWERS = texts("command", "answer")
 _ASKS = texts("request", "asks")
 _HOW = texts("how", "past")
 _OUTCOMES = texts("outcome", "done")
+_NOUNS, _RATINGS = texts("role", "noun"), texts("rating", "word")
 _ASKING = frozenset({"request_opened", "request_countered", "answer_reminder"})
 # Every template is rendered with this notice at the start, so that a bad one is found before a mail needs it.
 _SAMPLE = Notice.model_validate(
@@ -144,7 +147,7 @@ class Letters:
             "dark": dark,
             "order_id": body.order_id,
             "display": about.display,
-            "title": (about.display and about.display.title) or f"Order {body.order_id}",
+            "title": (about.display and about.display.title) or say("Order {order}", order=body.order_id),
             "called": order_name(body.order_id, about.display, reader),
             "name": about.display.name_of(reader) if about.display and reader != "operator" else None,
             "what": _asked(main, about) or as_words(main.name),
@@ -154,7 +157,7 @@ class Letters:
             "money": _money(body.amounts, reader, about),
             "closed": body.phase in ("completed", "canceled"),
             "if_accepted": _money(body.if_accepted, reader, about) if body.if_accepted else [],
-            "deadline": write_instant(body.deadline) if body.deadline else None,
+            "deadline": long_instant(body.deadline) if body.deadline else None,
             "silence": SILENCE[body.silence_means] if body.silence_means else None,
             "answers": [ANSWERS[answer] for answer in body.answers],
             "can": listed([ANSWERS[answer] for answer in body.answers], "or") if body.answers else "",
@@ -162,7 +165,7 @@ class Letters:
 
 
 def _environment(loader: BaseLoader) -> Environment:
-    return Environment(
+    made = Environment(
         loader=loader,
         undefined=StrictUndefined,
         # Also parts of one's own, of any name: they may hold words of a party.
@@ -171,6 +174,8 @@ def _environment(loader: BaseLoader) -> Environment:
         lstrip_blocks=True,
         finalize=lambda value: visible(value, lines=True) if type(value) is str else value,
     )
+    made.globals |= FUNCTIONS
+    return made
 
 
 def letter(notice: Notice) -> str:
@@ -187,8 +192,9 @@ def _until(notice: Notice) -> str:
     at = notice.body.deadline
     if not at or not notice.body.answers:
         return ""
-    verb = "Answer" if notice.name in _ASKING or notice.name == "proposal_made" else "Act"
-    return f"{verb} by {at:%a} {at.day} {at:%b, %H:%M} UTC"
+    if notice.name in _ASKING or notice.name == "proposal_made":
+        return say("Answer by {instant}", instant=short_instant(at))
+    return say("Act by {instant}", instant=short_instant(at))
 
 
 def _asked(notice: Notice, about: About) -> str:
@@ -196,20 +202,30 @@ def _asked(notice: Notice, about: About) -> str:
     asking = notice.body.request if notice.name in _ASKING else None
     if asking is None:
         return ""
-    side = _side(asking.opened_by, notice.to, about)
-    return f"{side} {'ask' if side == 'You' else 'asks'} {_ASKS[asking.kind]}"
+    asks, named = _ASKS[asking.kind], _named(asking.opened_by, about)
+    if asking.opened_by == notice.to:
+        return say("You ask {asks}", asks=asks)
+    if named:
+        return say("{name} asks {asks}", name=named, asks=asks)
+    return (
+        say("The client asks {asks}", asks=asks)
+        if asking.opened_by == "client"
+        else say("The freelancer asks {asks}", asks=asks)
+    )
 
 
 def _quoted(notice: Notice) -> list[tuple[str, str]]:
     body = notice.body
-    said = (("They write", body.comment), ("They write", body.text), ("The explanation", body.explanation))
+    said = (
+        (say("They write"), body.comment),
+        (say("They write"), body.text),
+        (say("The explanation"), body.explanation),
+    )
     return [(title, text) for title, text in said if text]
 
 
-def _side(role: str, reader: str, about: About) -> str:
-    """A party as the subject of a sentence."""
-    named = about.display and role in PARTIES and about.display.name_of(role)
-    return "You" if role == reader else named or f"The {role}"
+def _named(party: Party, about: About) -> str | None:
+    return about.display.name_of(party) if about.display else None
 
 
 def _happened(notice: Notice, about: About) -> Iterator[str]:
@@ -218,43 +234,43 @@ def _happened(notice: Notice, about: About) -> Iterator[str]:
     yield SENTENCES.get(notice.name, f"{capital(as_words(notice.name))}.")
     asking = request if notice.name in _ASKING else None
     if asking:
-        longer = f": {span(asking.extend_by)}" if asking.extend_by else ""
-        yield f"{_asked(notice, about)}{longer}."
+        said = _asked(notice, about)
+        yield f"{said}: {span(asking.extend_by)}." if asking.extend_by else f"{said}."
         amount = asking.amount
     if body.until:
-        yield f"This lasts until {write_instant(body.until)} at most."
+        yield say("This lasts until {instant} at most.", instant=long_instant(body.until))
     if body.chargeback:
-        decided = {"open": "", "won": " It has given that back.", "lost": " It is the client's for good."}
-        yield f"The bank took {write_amount(body.chargeback.amount, currency)}.{decided[body.chargeback.status]}"
+        took = say("The bank took {amount}.", amount=written(body.chargeback.amount, currency))
+        won, lost = say("It has given that back."), say("It is the client's for good.")
+        yield took if body.chargeback.status == "open" else f"{took} {won if body.chargeback.status == 'won' else lost}"
         if body.chargeback.status == "open" and body.chargeback.respond_by:
-            yield f"The marketplace can answer it until {write_instant(body.chargeback.respond_by)}."
+            until = long_instant(body.chargeback.respond_by)
+            yield say("The marketplace can answer it until {instant}.", instant=until)
     if body.reason:
-        yield f"The reason given: {as_words(body.reason)}."
+        yield say("The reason given: {reason}.", reason=as_words(body.reason))
     if notice.name in ("order_canceled", "money_settled") and resolution:
-        yield _HOW[resolution.how].format(initiator=resolution.initiator)
+        yield _HOW[resolution.how].format(initiator=_NOUNS[resolution.initiator])
     if body.outcome:
         yield f"{capital(_OUTCOMES[body.outcome])}."
     if body.rating:
-        yield f"The rating is {body.rating}."
+        yield say("The rating is {rating}.", rating=_RATINGS[body.rating])
     if notice.name == "debt_recorded" and amount is not None:
-        yield f"The debt is {write_amount(amount, currency)}."
+        yield say("The debt is {amount}.", amount=written(amount, currency))
     elif amount is not None:
         refund = body.outcome == "refund" or (asking is not None and asking.kind == "partial_refund")
-        whose = "Of the price, the client gets back" if refund else "Of the price, the freelancer gets"
-        yield f"{whose} {write_amount(amount, currency)}{'' if refund else ' before commission'}."
+        sum_ = written(amount, currency)
+        if refund:
+            yield say("Of the price, the client gets back {amount}.", amount=sum_)
+        else:
+            yield say("Of the price, the freelancer gets {amount} before commission.", amount=sum_)
 
 
 def _money(amounts: Amounts, reader: str, about: About) -> list[str]:
-    names: dict[str, str] = {party: _side(party, reader, about) for party in PARTIES}
-    # Not the beginning of a sentence.
-    names = {
-        party: name if name not in ("You", f"The {party}") else name.lower().removeprefix("the ")
-        for party, name in names.items()
+    names: dict[str, str] = {
+        party: say("you") if party == reader else _named(party, about) or _NOUNS[party] for party in PARTIES
     }
-    names |= {"platform": "platform", "contested": "with the bank", "held": "in escrow"}
-    return [
-        f"{names[name]} {write_amount(amount, amounts.currency)}" for name, amount in amounts.parts.items() if amount
-    ]
+    names |= {"platform": say("platform"), "contested": say("with the bank"), "held": say("in escrow")}
+    return [f"{names[name]} {written(amount, amounts.currency)}" for name, amount in amounts.parts.items() if amount]
 
 
 _plain = Letters()

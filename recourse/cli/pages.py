@@ -76,7 +76,7 @@ def order_page(order: Order, page: OrderView, zone: str, reader: Reader = "opera
 def _money(order: Order, page: OrderView, zone: str, reader: Reader) -> Iterator[tuple[str, str]]:
     """What there is to say of the money, and each payment that the reader may see."""
     for said in money_said(order, reader):
-        yield "money", said.text + (f" on {write_instant(said.at, zone)}" if said.at else "")
+        yield "money", said.text.format(instant=write_instant(said.at, zone)) if said.at else said.text
     taken = order.open_chargeback if reader == "operator" else None
     if taken and taken.respond_by:
         yield "answer the bank", f"by {write_instant(taken.respond_by, zone)}"

@@ -14,7 +14,7 @@ from recourse.cli.times import due
 from recourse.cli.typed import Limit
 from recourse.database.lists import orders_with_stuck_money, read_orders
 from recourse.resolution.model.amounts import write_amount
-from recourse.resolution.shown.money_words import STUCK, paid_to
+from recourse.resolution.shown.money_words import STUCK, payee
 from recourse.resolution.shown.stuck_money import StuckMoney, stuck_money
 from recourse.runtime.database_connection import explaining_database_errors
 from recourse.starter.reading import Orders, now
@@ -47,7 +47,7 @@ def _cells(one: StuckMoney, at: datetime) -> Sequence[Cell]:
     why = one.reason or one.reference
     return (
         one.order_id,
-        f"{one.leg}, to {paid_to(one.leg)}" if one.leg else "-",
+        f"{one.leg}, to the {payee(one.leg)}" if one.leg else "-",
         write_amount(one.amount, one.currency),
         toned(STUCK[one.status] + (f": {why}" if why else "") + answer, "red"),
         f"{one.client}, {one.freelancer}",

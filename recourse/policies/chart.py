@@ -21,7 +21,8 @@ order was."""
 LATE = "late_case"
 """The case of a completed order."""
 
-BOXES = {phase: capital(PHASES[phase]) for phase in OPEN_PHASES} | texts("box", "title")
+BOXES: dict[str, str] = {phase: capital(PHASES[phase]) for phase in OPEN_PHASES}
+BOXES |= texts("box", "title")
 """The titles of all boxes that there can be, in the order in which an order comes through them."""
 
 

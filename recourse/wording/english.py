@@ -6,6 +6,7 @@ from typing import Any
 
 from recourse.resolution.model.durations import write_duration
 from recourse.wording import texts
+from recourse.wording.languages import ENGLISH, language
 
 PHASES = texts("phase", "name")
 _UNITS = {"d": "day", "h": "hour", "m": "minute", "s": "second"}
@@ -39,6 +40,11 @@ def phases(names: Iterable[str]) -> str:
 def capital(sentence: str) -> str:
     """The sentence with its first letter large."""
     return sentence[:1].upper() + sentence[1:]
+
+
+def lowered(text: str) -> str:
+    """A text within a sentence; other languages than English keep their capitals."""
+    return text.lower() if language() == ENGLISH else text
 
 
 def as_words(name: object) -> str:

@@ -13,7 +13,7 @@ import pytest
 from playwright.async_api import Browser, expect
 
 from recourse.evidence.store import load_store
-from recourse.web.pages.rendering import written
+from recourse.wording.reader import instant
 from tests.browser.conftest import PHONE, People, Person, Site, site_on
 from tests.http.conftest import IDS
 
@@ -75,7 +75,7 @@ async def test_times_are_on_the_readers_clock_and_the_countdown_moves(site: Site
         await expect(reader.page.locator("footer")).to_contain_text(zone)
         for shown in await reader.page.locator("time").all():
             at = datetime.fromisoformat(await shown.get_attribute("datetime") or "")
-            assert await shown.inner_text() == written(at, zone)
+            assert await shown.inner_text() == instant(at, zone)
 
 
 async def test_a_double_click_confirms_once(site: Site, person: People) -> None:

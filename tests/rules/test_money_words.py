@@ -40,10 +40,10 @@ def stuck(policy: str, leg: str) -> Given:
 def said(given: Given, reader: Reader) -> list[str]:
     """The sentences, with the hours that are left where one ends with an instant."""
 
-    def when(at: Any) -> str:
-        return f" in {(at - given.now) / timedelta(hours=1):g} h" if at else ""
+    def when(text: str, at: Any) -> str:
+        return text.replace("on {instant}", f"in {(at - given.now) / timedelta(hours=1):g} h") if at else text
 
-    return [one.text + when(one.at) for one in money_said(given.order, reader)]
+    return [when(one.text, one.at) for one in money_said(given.order, reader)]
 
 
 def legs(given: Given, reader: Reader) -> list[str]:

@@ -7,6 +7,7 @@ from pydantic import AfterValidator, Field
 
 from recourse.resolution.model.fields import Visible
 from recourse.resolution.model.vocabulary import PARTIES, Frozen, Party, if_any
+from recourse.wording.languages import say
 
 _LINK = re.compile(r"https://[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?([/?#].*)?", re.IGNORECASE | re.DOTALL)
 
@@ -44,5 +45,7 @@ def order_name(order_id: str, display: Display | None, reader: str) -> str:
     """What a reader calls an order, such as `Logo for a bakery, with Ada`; a party reads the other's name only."""
     shown = display or NOTHING
     names = [name for party in PARTIES if party != reader and (name := shown.name_of(party))]
-    called = shown.title or f"Order {order_id}"
-    return f"{called}, with {' and '.join(names)}" if names else called
+    called = shown.title or say("Order {order}", order=order_id)
+    if len(names) == 2:
+        return say("{order}, with {client} and {freelancer}", order=called, client=names[0], freelancer=names[1])
+    return say("{order}, with {name}", order=called, name=names[0]) if names else called

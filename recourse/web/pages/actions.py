@@ -35,6 +35,7 @@ from recourse.web.patience import patient
 from recourse.web.problems import OF_THE_MESSAGE, Failure, malformed
 from recourse.wording import texts
 from recourse.wording.english import word
+from recourse.wording.languages import say
 
 _REFUSED = texts("refusal", "page")
 
@@ -82,7 +83,7 @@ class Visit:
                 code = ahead.refused if isinstance(ahead, WouldBeRefused) else code
                 break
         why = word(_REFUSED, code)
-        raise Failure(409, code, "This cannot be done now.", detail=why, details={"order_id": self.order_id})
+        raise Failure(409, code, say("This cannot be done now."), detail=why, details={"order_id": self.order_id})
 
     async def has_done(self, key: str, command_id: str) -> bool:
         """Whether this command of theirs was applied."""
@@ -198,7 +199,7 @@ def _preview(
         409 if changed else status,
         form=form,
         typed=typed,
-        aheads=prospects(ahead, visit.reader, visit.phase, form.then),
+        aheads=prospects(ahead, visit.reader, visit.phase, form.then or say("As soon as you confirm")),
         seen=fingerprint(ahead),
         command_id=command_id or uuid.uuid4().hex,
         changed=changed,
@@ -222,7 +223,9 @@ def refused(visit: Visit, form: Form, typed: Typed, code: str, details: Mapping[
     if code == "malformed":
         # Some problems name a place inside of a field.
         problems = {where.split(".")[0]: why for where, why in details.get("problems", {}).items()}
-        wrong = {where: f"This cannot be used: {why}." for where, why in problems.items() if where in names}
+        wrong = {
+            where: say("This cannot be used: {why}.", why=why) for where, why in problems.items() if where in names
+        }
         return visit.show(form, typed, wrong, status, notice="" if wrong else _REFUSED["malformed"])
     about = _ABOUT.get(code) or next((one for one in ("explanation", "comment") if one in names), "")
     if status == 422 and about in names:

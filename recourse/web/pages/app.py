@@ -18,6 +18,7 @@ from recourse.web.pages import actions, groups, lists, order_page, saying, signi
 from recourse.web.pages.rendering import render, static
 from recourse.web.pages.sessions import find_session
 from recourse.web.problems import FAILURES, Failure, database_unreachable
+from recourse.wording.languages import say
 
 _POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; "
@@ -79,7 +80,7 @@ def _answering(make: Any) -> Any:
     async def answer(request: Request, error: Exception) -> Response:
         failure: Failure = make(error)
         if isinstance(error, HTTPException) and failure.status_code == 404 and not isinstance(error, Failure):
-            failure = Failure(404, "not_found", "There is no such page.")
+            failure = Failure(404, "not_found", say("There is no such page."))
         shown = render(request, "problem.html", failure.status_code, problem=failure.content)
         shown.headers.update({name: value for name, value in (failure.headers or {}).items() if name == "Retry-After"})
         return shown

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from recourse.resolution.model.amounts import read_amount, write_amount
+from recourse.resolution.model.amounts import read_amount
 from recourse.resolution.model.durations import parse_duration
 from recourse.resolution.shown.trying import Bounds
-from recourse.wording.english import span
+from recourse.wording.languages import say
+from recourse.wording.reader import amount, span
 
 # Of a browser's form, each field with all the values that were given for it.
 Typed = Mapping[str, list[str]]
@@ -53,9 +54,9 @@ class Field:
             case "one" | "some":
                 return "\n".join(choice.words for choice in self.choices if choice.value in self.values(typed))
             case "yes":
-                return "Yes" if text else ""
+                return say("Yes") if text else ""
             case "money":
-                return write_amount(read_amount(text, self.currency), self.currency) if text else ""
+                return amount(read_amount(text, self.currency), self.currency) if text else ""
             case "length":
                 return span(parse_duration(self.read(typed))) if text else ""
             case _:
@@ -86,12 +87,12 @@ def _instant(text: str) -> str:
     try:
         return datetime.fromisoformat(text).replace(tzinfo=UTC).isoformat()
     except ValueError:
-        raise ValueError("Write a day and a time, such as 2027-01-04 09:00.") from None
+        raise ValueError(say("Write a day and a time, such as 2027-01-04 09:00.")) from None
 
 
 def _length(text: str, unit: str) -> str:
     if not re.fullmatch(r"[0-9]{1,5}", text) or int(text) == 0 or unit not in ("h", "d"):
-        raise ValueError("Write a whole number of hours or days.")
+        raise ValueError(say("Write a whole number of hours or days."))
     return f"{int(text)}{unit}"
 
 
@@ -101,13 +102,14 @@ def money(name: str, label: str, bounds: Bounds | None, currency: str, **more: A
     if bounds is None:
         return Field(name, label, "money", hint, currency=currency, **more)
     least, most = bounds.at_least, bounds.at_most
-    said = f"From {write_amount(least, currency)} to {write_amount(most, currency)}. {hint}".strip()
+    bounded = say("From {least} to {most}.", least=amount(least, currency), most=amount(most, currency))
+    said = f"{bounded} {hint}".strip()
     return Field(name, label, "money", said, bounds=(least, most), currency=currency, **more)
 
 
-def comment(label: str = "Comment", *, required: bool = False, hint: str = "", name: str = "comment") -> Field:
+def comment(label: str = "", *, required: bool = False, hint: str = "", name: str = "comment") -> Field:
     """A field for words to the other side."""
-    return Field(name, label, "text", hint, required)
+    return Field(name, label or say("Comment"), "text", hint, required)
 
 
 def one_of(name: str, label: str, words: Mapping[Any, str], **more: Any) -> Field:

@@ -14,7 +14,9 @@ from recourse.resolution.shown.trying import Action
 from recourse.resolution.shown.views import payments
 from recourse.web.pages.fields import Choice, Field, Typed, comment, money, one_of
 from recourse.wording import texts
-from recourse.wording.english import as_words, capital, span, word
+from recourse.wording.english import as_words, capital, word
+from recourse.wording.languages import say, to_say
+from recourse.wording.reader import span
 
 _FAULTS = texts("fault", "whose")
 _OUTCOMES = texts("outcome", "choice")
@@ -24,10 +26,9 @@ _RATINGS = texts("rating", "choice")
 _REFUSED = texts("refusal", "page")
 
 Weight = Literal["answer", "usual", "ending", "quiet"]
-GETS = "What the freelancer gets"
-BEFORE_COMMISSION = "Before the marketplace's commission."
-NOTE = Field("private_note", "Note for operators", "text", "Only the marketplace's operators ever read this.")
-BOTH_READ = "Both of you read this."
+_GETS = to_say("What the freelancer gets")
+_BEFORE_COMMISSION = to_say("Before the marketplace's commission.")
+_BOTH_READ = to_say("Both of you read this.")
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,8 @@ class Form:
     """One thing that a reader can do.
 
     `key` is its place in addresses; `fixed` are fields of the command that are not asked for; `weight` says how much it
-    stands out; `then` is the condition of what the preview shows. `direct` is sent at once, without a preview.
+    stands out; `then` is the condition of what the preview shows, if not that it is confirmed. `direct` is sent at
+    once, without a preview.
     """
 
     key: str
@@ -48,7 +50,7 @@ class Form:
     weight: Weight = "usual"
     until: datetime | None = None
     version: int | None = None
-    then: str = "As soon as you confirm"
+    then: str = ""
     direct: bool = False
 
     def empty(self) -> dict[str, list[str]]:
@@ -84,13 +86,13 @@ class Form:
 def _missing(asked: Field) -> str:
     match asked.shape:
         case "one":
-            return "Choose one."
+            return say("Choose one.")
         case "some":
             return _REFUSED["attestation_missing"]
         case "money":
             return _REFUSED["amount_required"]
         case _:
-            return "Write something here."
+            return say("Write something here.")
 
 
 def forms(order: Order, role: Reader, actions: Mapping[str, Action], *, alone: bool, files: bool = False) -> list[Form]:
@@ -124,7 +126,7 @@ def _form(order: Order, role: Reader, name: str, action: Action) -> Form:
     request, proposal, currency = order.open_request, order.open_proposal, order.terms.currency
     until, key = action.until, name.replace("_", "-")
     version = request.version if request else proposal.version if proposal else None
-    gets = money("amount", GETS, action.amount, currency, hint=BEFORE_COMMISSION, required=True)
+    gets = money("amount", say(_GETS), action.amount, currency, hint=say(_BEFORE_COMMISSION), required=True)
 
     # While an answer is needed, nothing else stands out.
     work: Weight = "usual" if request or proposal else "answer"
@@ -135,117 +137,145 @@ def _form(order: Order, role: Reader, name: str, action: Action) -> Form:
     match name:
         case "accept":
             if proposal and not request:
-                about = "You agree to what the operator proposes. It is so once the other side agrees too."
-                return form("Accept the proposal", about, "Accept", weight="answer", version=version)
+                about = say("You agree to what the operator proposes. It is so once the other side agrees too.")
+                return form(say("Accept the proposal"), about, say("Accept"), weight="answer", version=version)
             kind = request.kind if request else "cancel"
-            said = comment("Your update", required=True) if kind == "update" else comment(hint=BOTH_READ)
-            title = "Answer with an update" if kind == "update" else "Accept"
-            about = "You say how the order is coming along." if kind == "update" else "You agree to what is asked."
-            button = "Send the update" if kind == "update" else "Accept"
+            said = comment(say("Your update"), required=True) if kind == "update" else comment(hint=say(_BOTH_READ))
+            title = say("Answer with an update") if kind == "update" else say("Accept")
+            about = (
+                say("You say how the order is coming along.")
+                if kind == "update"
+                else say("You agree to what is asked.")
+            )
+            button = say("Send the update") if kind == "update" else say("Accept")
             return form(title, about, button, said, weight="answer", version=version)
         case "decline":
-            about = "You do not agree to what is asked."
+            about = say("You do not agree to what is asked.")
             if proposal and not request:
-                about = "You do not agree to what the operator proposes; the operator then decides."
-            return form("Decline", about, "Decline", comment(hint=BOTH_READ), weight="answer", version=version)
+                about = say("You do not agree to what the operator proposes; the operator then decides.")
+            return form(
+                say("Decline"), about, say("Decline"), comment(hint=say(_BOTH_READ)), weight="answer", version=version
+            )
         case "counter":
-            label = "What the client gets back" if request and request.kind == "partial_refund" else GETS
-            hint = "" if label != GETS else BEFORE_COMMISSION
+            label = say("What the client gets back") if request and request.kind == "partial_refund" else say(_GETS)
+            hint = "" if label != say(_GETS) else say(_BEFORE_COMMISSION)
             amount = money("amount", label, action.amount, currency, required=True, hint=hint)
-            about = "You name another amount; the other side answers it."
-            said = comment(hint=BOTH_READ)
-            return form("Offer another amount", about, "Offer it", amount, said, weight="answer", version=version)
+            about = say("You name another amount; the other side answers it.")
+            said = comment(hint=say(_BOTH_READ))
+            return form(
+                say("Offer another amount"), about, say("Offer it"), amount, said, weight="answer", version=version
+            )
         case "withdraw":
-            what = "request" if request else "case"
-            return form(f"Take the {what} back", "It is closed as if it had not been.", "Take it back", weight="quiet")
+            title = say("Take the request back") if request else say("Take the case back")
+            return form(title, say("It is closed as if it had not been."), say("Take it back"), weight="quiet")
         case "settle":
-            about = (
+            about = say(
                 "You say at which amount you would end the order. Where the other side's amount meets it, it ends so."
             )
-            return form("Offer to settle", about, "Offer it", gets)
+            return form(say("Offer to settle"), about, say("Offer it"), gets)
         case "undo":
-            about = "The order goes on where it was canceled."
-            return form("Undo the cancellation", about, "Undo it", comment(hint=BOTH_READ))
+            about = say("The order goes on where it was canceled.")
+            return form(say("Undo the cancellation"), about, say("Undo it"), comment(hint=say(_BOTH_READ)))
         case "escalate":
-            about = "An operator of the marketplace looks at the order and decides."
-            said = comment("What is wrong", required=True, hint=BOTH_READ) if order.closed else comment(hint=BOTH_READ)
-            return form("Take it to an operator", about, "Take it to an operator", said)
+            about = say("An operator of the marketplace looks at the order and decides.")
+            said = (
+                comment(say("What is wrong"), required=True, hint=say(_BOTH_READ))
+                if order.closed
+                else comment(hint=say(_BOTH_READ))
+            )
+            return form(say("Take it to an operator"), about, say("Take it to an operator"), said)
         case "appeal":
-            said = comment("Why it should be decided again", required=True, hint=f"What is new? {BOTH_READ}")
-            return form("Appeal", "Another operator decides again, once.", "Appeal", said)
+            said = comment(
+                say("Why it should be decided again"), required=True, hint=say("What is new? Both of you read this.")
+            )
+            return form(say("Appeal"), say("Another operator decides again, once."), say("Appeal"), said)
         case "submit_requirements":
-            about = "You hand in what the freelancer needs. The delivery time starts."
-            return form("Hand in the requirements", about, "Hand them in", comment(hint=BOTH_READ), weight=work)
-        case "deliver":
-            about = "You say that the work is done and handed over."
-            return form("Deliver", about, "Deliver", comment(hint=BOTH_READ), weight=work)
-        case "complete":
-            about = "You accept the delivery, and the freelancer is paid."
-            return form("Complete the order", about, "Complete it", comment(hint=BOTH_READ), weight=work)
-        case "ask_revision":
-            about = "You send the delivery back with what is still to be done."
-            return form("Ask for a revision", about, "Ask for it", comment(hint=BOTH_READ), weight=work)
-        case "propose":
-            why = comment("Explanation", required=True, name="explanation", hint="Both parties read this.")
-            about = "Both parties are asked. If both accept, the order ends so."
-            return form("Propose how to end it", about, "Propose it", gets, why, weight="answer")
-        case "rule":
-            return form("Rule", "You decide the case.", "Rule", *_ruling(order, action), weight="answer")
-        case "retry_payment":
-            about = "The payment provider is asked again for a payment that is blocked or came back."
+            about = say("You hand in what the freelancer needs. The delivery time starts.")
             return form(
-                "Make a payment again",
+                say("Hand in the requirements"), about, say("Hand them in"), comment(hint=say(_BOTH_READ)), weight=work
+            )
+        case "deliver":
+            about = say("You say that the work is done and handed over.")
+            return form(say("Deliver"), about, say("Deliver"), comment(hint=say(_BOTH_READ)), weight=work)
+        case "complete":
+            about = say("You accept the delivery, and the freelancer is paid.")
+            return form(
+                say("Complete the order"), about, say("Complete it"), comment(hint=say(_BOTH_READ)), weight=work
+            )
+        case "ask_revision":
+            about = say("You send the delivery back with what is still to be done.")
+            return form(say("Ask for a revision"), about, say("Ask for it"), comment(hint=say(_BOTH_READ)), weight=work)
+        case "propose":
+            why = comment(say("Explanation"), required=True, name="explanation", hint=say("Both parties read this."))
+            about = say("Both parties are asked. If both accept, the order ends so.")
+            return form(say("Propose how to end it"), about, say("Propose it"), gets, why, weight="answer")
+        case "rule":
+            return form(say("Rule"), say("You decide the case."), say("Rule"), *_ruling(order, action), weight="answer")
+        case "retry_payment":
+            about = say("The payment provider is asked again for a payment that is blocked or came back.")
+            return form(
+                say("Make a payment again"),
                 about,
-                "Make it again",
+                say("Make it again"),
                 _leg(order, action),
                 weight="answer",
-                then="As soon as the provider pays",
+                then=say("As soon as the provider pays"),
             )
         case "settle_by_hand":
-            why = comment("Explanation", required=True, name="explanation", hint="Only operators read this.")
-            reference = Field("reference", "Reference", "line", required=True, hint="Only operators read this.")
-            about = "You say that a payment that is blocked or came back was made outside of the payment provider."
-            return form("Note a payment by hand", about, "Note it", _leg(order, action), reference, why)
+            why = comment(say("Explanation"), required=True, name="explanation", hint=say("Only operators read this."))
+            reference = Field(
+                "reference", say("Reference"), "line", required=True, hint=say("Only operators read this.")
+            )
+            about = say("You say that a payment that is blocked or came back was made outside of the payment provider.")
+            return form(say("Note a payment by hand"), about, say("Note it"), _leg(order, action), reference, why)
         case "give_time":
-            at_most = f"At most {span(action.give.at_most)}." if action.give else ""
-            length = Field("by", "How much more time", "length", at_most, required=True)
-            return form("Give more time", "The other side gets more time to answer.", "Give it", length)
+            at_most = say("At most {time}.", time=span(action.give.at_most)) if action.give else ""
+            length = Field("by", say("How much more time"), "length", at_most, required=True)
+            return form(say("Give more time"), say("The other side gets more time to answer."), say("Give it"), length)
         case "away":
-            hint = "Day and time in UTC, such as 2027-01-04 09:00."
-            when = Field("until", "Until when you are away", "instant", hint, required=True)
-            about = "Your own time to answer stands still until then. You are back as soon as you do anything."
-            return form("Say that you are away", about, "Say it", when, weight="quiet")
+            hint = say("Day and time in UTC, such as 2027-01-04 09:00.")
+            when = Field("until", say("Until when you are away"), "instant", hint, required=True)
+            about = say("Your own time to answer stands still until then. You are back as soon as you do anything.")
+            return form(say("Say that you are away"), about, say("Say it"), when, weight="quiet")
         case "back":
-            return form("Say that you are back", "Your time to answer runs again.", "I am back")
+            return form(say("Say that you are back"), say("Your time to answer runs again."), say("I am back"))
         case "open_case":
-            why = comment("Explanation", required=True, name="explanation", hint="Both parties read this.")
-            about = "An operator looks at the order, though no party has asked for it. This is possible once"
-            about += f"{' after completion' if order.closed else ' per order'}."
-            return form("Open a case", about, "Open it", why, weight="quiet")
+            why = comment(say("Explanation"), required=True, name="explanation", hint=say("Both parties read this."))
+            about = say(
+                "An operator looks at the order, though no party has asked for it. This is possible once per order."
+            )
+            if order.closed:
+                about = say(
+                    "An operator looks at the order, though no party has asked for it. "
+                    "This is possible once after completion."
+                )
+            return form(say("Open a case"), about, say("Open it"), why, weight="quiet")
         case "hold":
-            why = comment("Explanation", required=True, name="explanation", hint="Only operators read this.")
-            about = (
+            why = comment(say("Explanation"), required=True, name="explanation", hint=say("Only operators read this."))
+            about = say(
                 "No time runs out and no money moves until the hold ends. Both parties are told, without the reasons."
             )
-            return form("Hold the order", about, "Hold it", why, weight="quiet")
+            return form(say("Hold the order"), about, say("Hold it"), why, weight="quiet")
         case "lift_hold":
-            return form("End the hold", "The order goes on with the time that was left.", "End it")
+            return form(say("End the hold"), say("The order goes on with the time that was left."), say("End it"))
         case "take_case":
             taken = order.open_case is not None and order.open_case.handled
-            over = Field("over", "Take it over from the operator that has it", "yes")
-            about = "You work on this case. The parties learn that somebody does, not who."
-            return form("Take the case", about, "Take it", *((over,) if taken else ()))
+            over = Field("over", say("Take it over from the operator that has it"), "yes")
+            about = say("You work on this case. The parties learn that somebody does, not who.")
+            return form(say("Take the case"), about, say("Take it"), *((over,) if taken else ()))
         case "release_case":
-            return form("Give the case back", "Another operator can take it.", "Give it back", weight="quiet")
+            return form(
+                say("Give the case back"), say("Another operator can take it."), say("Give it back"), weight="quiet"
+            )
         case "leave_feedback":
             shown = {one: _VISIBILITIES[one] for one in action.visibility or ()}
             rated = {one: _RATINGS[one] for one in action.rating or ()}
             asked = (
-                one_of("visibility", "Who can read it", shown, required=True),
-                one_of("rating", "Rating", rated, required=True),
-                comment("Review", name="text"),
+                one_of("visibility", say("Who can read it"), shown, required=True),
+                one_of("rating", say("Rating"), rated, required=True),
+                comment(say("Review"), name="text"),
             )
-            return form("Leave a review", "You say how it was.", "Leave it", *asked, weight="quiet")
+            return form(say("Leave a review"), say("You say how it was."), say("Leave it"), *asked, weight="quiet")
         case _:
             return form(capital(as_words(name)), action.about, capital(as_words(name)))
 
@@ -253,27 +283,27 @@ def _form(order: Order, role: Reader, name: str, action: Action) -> Form:
 def _leg(order: Order, action: Action) -> Field:
     known = {leg.leg: leg_named(leg, order.terms.currency) for leg in payments(order, "operator")}
     stuck = {leg: known[leg] for leg in action.legs or ()}
-    return one_of("leg", "Payment", stuck, required=True, usual=next(iter(stuck)) if len(stuck) == 1 else "")
+    return one_of("leg", say("Payment"), stuck, required=True, usual=next(iter(stuck)) if len(stuck) == 1 else "")
 
 
 def _ruling(order: Order, action: Action) -> Iterator[Field]:
     outcomes = action.outcomes or ()
-    yield one_of("outcome", "Decision", {one: _OUTCOMES[one] for one in outcomes}, required=True)
+    yield one_of("outcome", say("Decision"), {one: _OUTCOMES[one] for one in outcomes}, required=True)
     if "cancel" in outcomes:
-        hint = f"If the order is canceled. {BEFORE_COMMISSION}"
-        yield money("amount", GETS, action.amount, order.terms.currency, hint=hint)
+        hint = say("If the order is canceled. Before the marketplace's commission.")
+        yield money("amount", say(_GETS), action.amount, order.terms.currency, hint=hint)
         yield one_of(
             "fault",
-            "Whose fault a cancellation is",
+            say("Whose fault a cancellation is"),
             _FAULTS,
-            hint="If the order is canceled.",
+            hint=say("If the order is canceled."),
             usual="none",
         )
-        yield Field("exempt", "Leave a cancellation out of the scores", "yes")
+        yield Field("exempt", say("Leave a cancellation out of the scores"), "yes")
     if "refund" in outcomes:
-        hint = "If a part goes back. The service fee goes back with it in proportion."
-        yield money("amount", "What of the price goes back", action.amount, order.terms.currency, hint=hint)
-    yield comment("Explanation", required=True, name="explanation", hint="Both parties read this.")
+        hint = say("If a part goes back. The service fee goes back with it in proportion.")
+        yield money("amount", say("What of the price goes back"), action.amount, order.terms.currency, hint=hint)
+    yield comment(say("Explanation"), required=True, name="explanation", hint=say("Both parties read this."))
 
 
 def _requests(order: Order, role: Reader, action: Action, alone: bool) -> Iterator[Form]:
@@ -283,62 +313,74 @@ def _requests(order: Order, role: Reader, action: Action, alone: bool) -> Iterat
             case "cancel":
                 yield from _cancellations(order, role, action, alone)
             case "extension":
-                at_most = f"At most {span(action.extend_by.at_most)}." if action.extend_by else ""
-                length = Field("extend_by", "How much longer", "length", at_most, required=True)
-                about = "You ask the client to move the due date."
-                yield _request(kind, "Ask for more time", about, "Ask for it", length, comment(hint=BOTH_READ))
+                at_most = say("At most {time}.", time=span(action.extend_by.at_most)) if action.extend_by else ""
+                length = Field("extend_by", say("How much longer"), "length", at_most, required=True)
+                about = say("You ask the client to move the due date.")
+                yield _request(
+                    kind, say("Ask for more time"), about, say("Ask for it"), length, comment(hint=say(_BOTH_READ))
+                )
             case "update":
-                about = "You ask the freelancer how the order is coming along."
-                yield _request(kind, "Ask for an update", about, "Ask for it", comment(hint=BOTH_READ))
+                about = say("You ask the freelancer how the order is coming along.")
+                yield _request(kind, say("Ask for an update"), about, say("Ask for it"), comment(hint=say(_BOTH_READ)))
             case "extra":
-                cost = money("amount", "What it costs", action.extra, currency, required=True)
-                length = Field("extend_by", "How much longer the order takes", "length")
-                what = comment("What it is", hint=BOTH_READ)
-                about = "You offer more work at more cost. If the client accepts, it pays the cost and its service fee."
-                yield _request(kind, "Offer an extra", about, "Offer it", cost, length, what)
+                cost = money("amount", say("What it costs"), action.extra, currency, required=True)
+                length = Field("extend_by", say("How much longer the order takes"), "length")
+                what = comment(say("What it is"), hint=say(_BOTH_READ))
+                about = say(
+                    "You offer more work at more cost. If the client accepts, it pays the cost and its service fee."
+                )
+                yield _request(kind, say("Offer an extra"), about, say("Offer it"), cost, length, what)
             case _:
-                amount = money("amount", "What the client gets back", action.refund, currency, required=True)
-                about = "The client gets a part of the price back, and the order goes on."
-                title = "Offer a partial refund" if role == "freelancer" else "Ask for a part back"
-                button = "Offer it" if role == "freelancer" else "Ask for it"
-                yield _request(kind, title, about, button, amount, comment(hint=BOTH_READ))
+                amount = money("amount", say("What the client gets back"), action.refund, currency, required=True)
+                about = say("The client gets a part of the price back, and the order goes on.")
+                title = say("Offer a partial refund") if role == "freelancer" else say("Ask for a part back")
+                button = say("Offer it") if role == "freelancer" else say("Ask for it")
+                yield _request(kind, title, about, button, amount, comment(hint=say(_BOTH_READ)))
 
 
 def _cancellations(order: Order, role: Reader, action: Action, alone: bool) -> Iterator[Form]:
     rules = order.policy.requests.cancel
     reasons = {code: capital(as_words(code)) for code in action.reasons or ()}
     needed = role in rules.reason_from
-    asked: list[Field] = [one_of("reason", "Reason", reasons, required=needed)] if reasons else []
-    asked.append(comment("Explanation", required=role in rules.explanation_from, hint=BOTH_READ))
+    asked: list[Field] = [one_of("reason", say("Reason"), reasons, required=needed)] if reasons else []
+    asked.append(comment(say("Explanation"), required=role in rules.explanation_from, hint=say(_BOTH_READ)))
     if action.amount:
-        amount = money("amount", GETS, action.amount, order.terms.currency, required=True, hint=BEFORE_COMMISSION)
+        amount = money(
+            "amount", say(_GETS), action.amount, order.terms.currency, required=True, hint=say(_BEFORE_COMMISSION)
+        )
         asked.append(amount)
     if alone:
-        approval = {"if_needed": "Cancel it now, without approval", "ask": "Ask the other side first"}
-        asked.append(one_of("approval", "You may cancel this order alone", approval, usual="if_needed"))
-    title, about = "Ask to cancel", "You ask the other side to end the order."
+        approval = {"if_needed": say("Cancel it now, without approval"), "ask": say("Ask the other side first")}
+        asked.append(one_of("approval", say("You may cancel this order alone"), approval, usual="if_needed"))
+    title, about = say("Ask to cancel"), say("You ask the other side to end the order.")
     if alone:
-        title, about = "Cancel the order", "You may end the order without the other side's approval."
+        title, about = say("Cancel the order"), say("You may end the order without the other side's approval.")
     confirmed = _confirmed(action.attestations or ())
-    yield _request("cancel", title, about, title, *asked, *confirmed, NOTE, weight="ending")
+    yield _request("cancel", title, about, title, *asked, *confirmed, _note(), weight="ending")
     if action.no_agreement_attestations is not None:
         confirmed = _confirmed(action.no_agreement_attestations)
         kept = [one for one in asked if one.name not in ("amount", "approval")]
         yield Form(
             "request-no-agreement",
             "request",
-            "Cancel without an agreement",
-            "You do not agree with each other: an operator decides.",
-            "Take it to an operator",
-            (*kept, *confirmed, NOTE),
+            say("Cancel without an agreement"),
+            say("You do not agree with each other: an operator decides."),
+            say("Take it to an operator"),
+            (*kept, *confirmed, _note()),
             {"kind": "cancel", "no_agreement": True},
             "ending",
         )
 
 
+def _note() -> Field:
+    return Field(
+        "private_note", say("Note for operators"), "text", say("Only the marketplace's operators ever read this.")
+    )
+
+
 def _confirmed(names: Iterable[str]) -> tuple[Field, ...]:
     said = tuple(Choice(name, word(_ATTESTATIONS, name)) for name in names)
-    return (Field("attestations", "Please confirm", "some", required=True, choices=said),) if said else ()
+    return (Field("attestations", say("Please confirm"), "some", required=True, choices=said),) if said else ()
 
 
 def _request(kind: str, title: str, about: str, button: str, *fields: Field, weight: Weight = "usual") -> Form:
@@ -347,35 +389,43 @@ def _request(kind: str, title: str, about: str, button: str, *fields: Field, wei
 
 
 def _always(files: bool) -> Iterator[Form]:
-    said: tuple[Field, ...] = (comment("Message", required=not files),)
-    title, about = "Write a message", "The other side and the operators read it."
+    said: tuple[Field, ...] = (comment(say("Message"), required=not files),)
+    title, about = say("Write a message"), say("The other side and the operators read it.")
     if files:
-        title = "Write a message, or add files"
+        title = say("Write a message, or add files")
         taken = f"Pictures, documents, texts, recordings or archives, {SHOWN_LARGEST} each. They are kept as evidence."
-        said += (Field("files", "Files", "files", taken),)
-    yield Form("message", "message", title, about, "Send it", said, weight="quiet", direct=True)
-    note = comment("Note", required=True, name="text", hint="Only the marketplace's operators ever read this.")
-    about = "The other side does not learn of it."
-    yield Form("note-to-staff", "note_to_staff", "Write to the operators", about, "Send it", (note,), weight="quiet")
+        said += (Field("files", say("Files"), "files", taken),)
+    yield Form("message", "message", title, about, say("Send it"), said, weight="quiet", direct=True)
+    note = comment(
+        say("Note"), required=True, name="text", hint=say("Only the marketplace's operators ever read this.")
+    )
+    about = say("The other side does not learn of it.")
+    yield Form(
+        "note-to-staff", "note_to_staff", say("Write to the operators"), about, say("Send it"), (note,), weight="quiet"
+    )
     if files:
         return
-    address = "Where it can be read, such as https://files.example/7"
+    address = say("Where it can be read, such as https://files.example/7")
     yield Form(
         "add-evidence",
         "add_evidence",
-        "Add evidence",
-        "A file that is kept elsewhere goes on record by its fingerprint, so that nobody can exchange it later.",
-        "Add it",
+        say("Add evidence"),
+        say("A file that is kept elsewhere goes on record by its fingerprint, so that nobody can exchange it later."),
+        say("Add it"),
         (
-            Field("title", "Title", "line", required=True),
-            Field("kind", "Kind", "line", "Such as file, screenshot, chat or contract.", required=True),
-            Field("address", "Address of the file", "line", address, required=True),
-            Field("sha256", "SHA-256 of the file", "line", "64 letters and digits, as `sha256sum` writes.", True),
+            Field("title", say("Title"), "line", required=True),
+            Field("kind", say("Kind"), "line", say("Such as file, screenshot, chat or contract."), required=True),
+            Field("address", say("Address of the file"), "line", address, required=True),
+            Field(
+                "sha256", say("SHA-256 of the file"), "line", say("64 letters and digits, as `sha256sum` writes."), True
+            ),
         ),
         weight="quiet",
     )
 
 
 def _always_for_operators() -> Iterator[Form]:
-    note = comment("Note", required=True, name="text", hint="Only operators ever read this.")
-    yield Form("note", "note", "Write a note", "It is kept with the order.", "Keep it", (note,), weight="quiet")
+    note = comment(say("Note"), required=True, name="text", hint=say("Only operators ever read this."))
+    yield Form(
+        "note", "note", say("Write a note"), say("It is kept with the order."), say("Keep it"), (note,), weight="quiet"
+    )

@@ -35,6 +35,7 @@ from recourse.web.patience import patient
 from recourse.web.problems import OF_THE_MESSAGE, Failure, forbidden, malformed
 from recourse.wording import texts
 from recourse.wording.english import word
+from recourse.wording.languages import say
 
 _REFUSED = texts("refusal", "page")
 _KEY = "request-cancel"
@@ -106,7 +107,7 @@ async def _answers(visit: _Visit, command_id: str) -> dict[str, str]:
         sender = f"{visit.actor.role}:{visit.actor.id}"
         answer = await read_answer(visit.site.recourse.pool, order_id, sender, command_id)
         if answer:
-            found[order_id] = word(_REFUSED, answer.code) if isinstance(answer, Refused) else "Done."
+            found[order_id] = word(_REFUSED, answer.code) if isinstance(answer, Refused) else say("Done.")
     return found
 
 
@@ -149,24 +150,26 @@ async def _form(visit: _Visit) -> Form:
     Raises Failure (403, 409) where none of them can be asked.
     """
     if visit.reader not in PARTIES:
-        raise forbidden("Only the two parties ask to cancel.")
+        raise forbidden(say("Only the two parties ask to cancel."))
     found: list[tuple[Order, Form]] = []
     for order in (await visit.orders()).values():
         if not order.closed:
             forms = await possible(visit.site, order, visit.known, visit.reader)
             found += [(order, form) for form in forms if form.key == _KEY]
     if not found:
-        why = "No order of this group can be asked to be canceled now."
-        raise Failure(409, "wrong_phase", "This cannot be done now.", detail=why)
+        why = say("No order of this group can be asked to be canceled now.")
+        raise Failure(409, "wrong_phase", say("This cannot be done now."), detail=why)
     fields: dict[str, Field] = {}
     for order, form in found:
         for field in form.fields:
             if field.name == "amount" and order.terms.part is not None:
                 name = f"{_AMOUNT}{order.terms.part}"
-                fields[name] = replace(field, name=name, label=f"{field.label} for part {order.terms.part}")
+                fields[name] = replace(
+                    field, name=name, label=say("{field} for part {part}", field=field.label, part=order.terms.part)
+                )
             elif field.name not in ("amount", "approval"):
                 fields.setdefault(field.name, field)
-    title, about = "Cancel the rest", "You ask to end each order of the group that is still open."
+    title, about = say("Cancel the rest"), say("You ask to end each order of the group that is still open.")
     return Form(_KEY, "request", title, about, title, tuple(fields.values()), {"kind": "cancel"}, "ending")
 
 
@@ -188,11 +191,12 @@ async def _look(visit: _Visit, message: Mapping[str, Any]) -> list[Look]:
 def _looked(order: Order, ahead: Ahead | WouldBeRefused, reader: Reader) -> Look:
     if isinstance(ahead, WouldBeRefused):
         return Look(order, [], word(_REFUSED, ahead.refused), ahead.refused)
-    return Look(order, prospects(ahead, reader, order.phase), "", fingerprint(ahead))
+    return Look(order, prospects(ahead, reader, order.phase, say("As soon as you confirm")), "", fingerprint(ahead))
 
 
 def _named(order: Order) -> str:
-    return f"Part {order.terms.part}" if order.terms.part else f"Order {order.terms.order_id}"
+    terms = order.terms
+    return say("Part {part}", part=terms.part) if terms.part else say("Order {order}", order=terms.order_id)
 
 
 async def _confirmed(visit: _Visit, typed: Typed, given: Mapping[str, list[str]]) -> Response:
@@ -213,7 +217,8 @@ async def _confirmed(visit: _Visit, typed: Typed, given: Mapping[str, list[str]]
         if error.status_code != 503:
             raise
         # Nobody knows which orders it has reached: with the same id it can be sent again.
-        form = Form(_KEY, "request", "Cancel the rest", "", "Cancel the rest", weight="ending")
+        title = say("Cancel the rest")
+        form = Form(_KEY, "request", title, "", title, weight="ending")
         return _preview(visit, form, typed, message, await _look(visit, message), command_id=command_id)
     return to(visit.request, f"groups/{quote(visit.group, safe='')}?done={command_id}")
 
@@ -276,4 +281,4 @@ def _preview(
 
 
 def _place(visit: _Visit) -> dict[str, str]:
-    return {"place": "groups", "called": f"Group {visit.group}", "id": visit.group}
+    return {"place": "groups", "called": say("Group {group}", group=visit.group), "id": visit.group}

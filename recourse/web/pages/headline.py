@@ -4,15 +4,16 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from recourse.resolution.model.record import Reader
-from recourse.resolution.model.vocabulary import PARTIES, Party, other
+from recourse.resolution.model.vocabulary import PARTIES, Party
 from recourse.resolution.shown.views import CaseView, OrderView, RequestView
 from recourse.wording import texts
-from recourse.wording.english import PHASES
+from recourse.wording.languages import say
 
 _ASKS = texts("request", "asks")
 _HOW = texts("how", "past")
 _STAGE_FOR_OPERATORS, _STAGE_FOR_PARTIES = texts("stage", "operator"), texts("stage", "party")
 _REFUSED = texts("refusal", "page")
+_NOUNS = texts("role", "noun")
 
 
 @dataclass(frozen=True)
@@ -34,29 +35,30 @@ def headline(view: OrderView, reader: Reader, *, decided: bool = False, own_ruli
     request, case, until = view.request, view.case, view.turn.until
     yours = view.turn.who == reader or (view.turn.who == "both" and reader in PARTIES)
     if view.hold:
-        text = "No time runs out and no money moves meanwhile. Then the order goes on with the time that was left."
-        return Headline(
-            "This order is on hold", text + _also(request, reader), yours, view.hold.until, "The hold ends by itself on"
-        )
+        text = say("No time runs out and no money moves meanwhile. Then the order goes on with the time that was left.")
+        title, ends = say("This order is on hold"), say("The hold ends by itself on")
+        return Headline(title, text + _also(request, reader), yours, view.hold.until, ends)
     if view.chargeback and view.chargeback.status == "open":
-        whose = "Your" if reader == "client" else "The client's"
-        text = f"{whose} bank disputes the payment. Until it decides, no time runs out and no money moves."
+        text = say("The client's bank disputes the payment. Until it decides, no time runs out and no money moves.")
+        if reader == "client":
+            text = say("Your bank disputes the payment. Until it decides, no time runs out and no money moves.")
         due = view.chargeback.respond_by if reader == "operator" else None
-        return Headline("The payment is disputed", text + _also(request, reader), False, due, "Answer the bank by")
+        title = say("The payment is disputed")
+        return Headline(title, text + _also(request, reader), False, due, say("Answer the bank by"))
     if request and request.status == "open":
         return _asked(request, reader, yours)
     if decided and view.closed_at:
         # Until when it is held is until when it can be appealed, which the page says of every such ruling.
-        return Headline("Decided: the order is canceled", _HOW["ruling"])
+        return Headline(say("Decided: the order is canceled"), _HOW["ruling"])
     if case and case.stage != "closed" and not decided:
         if view.closed_at and case.stage == "ruling" and reader in PARTIES:
-            text = "The order stays completed; a part of the price may go back. You will be told."
-            return Headline(_STAGE_FOR_PARTIES[case.stage], text, False, until, "Decided by")
+            text = say("The order stays completed; a part of the price may go back. You will be told.")
+            return Headline(_STAGE_FOR_PARTIES[case.stage], text, False, until, say("Decided by"))
         return _case(case, reader, yours and not own_ruling, until, own_ruling)
     if view.closed_at:
         return _closed(view, reader)
     title, text, deadline = _working(view.phase, reader)
-    return Headline("Decided: the order goes on" if decided else title, text, yours, until, deadline)
+    return Headline(say("Decided: the order goes on") if decided else title, text, yours, until, deadline)
 
 
 def _also(request: RequestView | None, reader: Reader) -> str:
@@ -65,48 +67,70 @@ def _also(request: RequestView | None, reader: Reader) -> str:
 
 
 def _asked(request: RequestView, reader: Reader, yours: bool) -> Headline:
-    asked, opener, what = request.asked, request.opened_by, _ASKS[request.kind]
-    countered = asked == opener
-    by = other(asked)
+    of_client, what = request.asked == "client", _ASKS[request.kind]
+    countered, due = request.asked == request.opened_by, request.answer_due_at
     if yours:
-        text = f"The {by} answers your request {what} with another amount." if countered else f"The {by} asks {what}."
-        return Headline("Your answer is needed", text, True, request.answer_due_at, "Answer by")
+        if countered and of_client:
+            text = say("The freelancer answers your request {asks} with another amount.", asks=what)
+        elif countered:
+            text = say("The client answers your request {asks} with another amount.", asks=what)
+        else:
+            text = _asks_for(what, of_client)
+        return Headline(say("Your answer is needed"), text, True, due, say("Answer by"))
     if reader in PARTIES:
-        text = f"You answered the request {what} with another amount." if countered else f"You asked {what}."
+        text = say("You asked {asks}.", asks=what)
+        if countered:
+            text = say("You answered the request {asks} with another amount.", asks=what)
+    elif countered and of_client:
+        text = say("The freelancer answered with another amount.")
+    elif countered:
+        text = say("The client answered with another amount.")
     else:
-        text = f"The {by} answered with another amount." if countered else f"The {by} asks {what}."
-    return Headline(f"Waiting for the {asked}'s answer", text, False, request.answer_due_at, "They answer by")
+        text = _asks_for(what, of_client)
+    title = say("Waiting for the client's answer") if of_client else say("Waiting for the freelancer's answer")
+    return Headline(title, text, False, due, say("They answer by"))
+
+
+def _asks_for(what: str, of_client: bool) -> str:
+    return say("The freelancer asks {asks}.", asks=what) if of_client else say("The client asks {asks}.", asks=what)
 
 
 def _case(case: CaseView, reader: Reader, yours: bool, until: datetime | None, own_ruling: bool) -> Headline:
     if reader == "operator":
         if own_ruling:
-            title, text = "Another operator decides the appeal", _REFUSED["same_operator"]
-            return Headline(title, text, False, until, "Decided by")
+            title, text = say("Another operator decides the appeal"), _REFUSED["same_operator"]
+            return Headline(title, text, False, until, say("Decided by"))
         if case.proposal and not yours:
-            return Headline("Your proposal waits for answers", "Both parties were asked.", False, until, "Answer by")
-        text = "The case waits for you." if case.stage != "appeal" else "The first ruling was appealed."
-        return Headline(_STAGE_FOR_OPERATORS[case.stage], text, yours, until, "Decide by")
+            title, text = say("Your proposal waits for answers"), say("Both parties were asked.")
+            return Headline(title, text, False, until, say("Answer by"))
+        text = say("The case waits for you.") if case.stage != "appeal" else say("The first ruling was appealed.")
+        return Headline(_STAGE_FOR_OPERATORS[case.stage], text, yours, until, say("Decide by"))
     if case.stage == "mediation" and case.proposal:
         if yours:
-            text = "If both of you accept, the order ends so. Otherwise the operator decides."
-            return Headline("An operator proposes how to end it", text, True, until, "Answer by")
-        return Headline("You accepted the proposal", "The other side has not answered yet.", False, until, "Answer by")
-    text = "You will be told. Until then you can settle it between you."
+            text = say("If both of you accept, the order ends so. Otherwise the operator decides.")
+            return Headline(say("An operator proposes how to end it"), text, True, until, say("Answer by"))
+        title, text = say("You accepted the proposal"), say("The other side has not answered yet.")
+        return Headline(title, text, False, until, say("Answer by"))
+    text = say("You will be told. Until then you can settle it between you.")
     if case.stage == "appeal":
-        text = "The first ruling was appealed. You will be told."
-    return Headline(_STAGE_FOR_PARTIES[case.stage], text, False, until, "Decided by")
+        text = say("The first ruling was appealed. You will be told.")
+    return Headline(_STAGE_FOR_PARTIES[case.stage], text, False, until, say("Decided by"))
 
 
 def _closed(view: OrderView, reader: Reader) -> Headline:
     if view.settlement == "blocked" and reader == "operator":
-        return Headline("A payment is stuck", "Have it made again, or note that it was paid by hand.", True)
+        text = say("Have it made again, or note that it was paid by hand.")
+        return Headline(say("A payment is stuck"), text, True)
     resolution = view.resolution
-    title = f"This order is {PHASES[view.phase]}"
-    text = _HOW[resolution.how].format(initiator=resolution.initiator) if resolution else "The delivery was accepted."
+    title = say("This order is canceled") if view.phase == "canceled" else say("This order is completed")
+    text = (
+        _HOW[resolution.how].format(initiator=_NOUNS[resolution.initiator])
+        if resolution
+        else say("The delivery was accepted.")
+    )
     if any(leg.status in ("blocked", "returned") for leg in view.payments):
-        text += " Your money has not arrived yet; the marketplace is looking at it."
-    return Headline(title, text, False, view.settles_at, "The money moves on")
+        text += f" {say('Your money has not arrived yet; the marketplace is looking at it.')}"
+    return Headline(title, text, False, view.settles_at, say("The money moves on"))
 
 
 _TITLE = texts("phase", "title")

@@ -11,13 +11,16 @@ from recourse.resolution.model.record import Reader
 from recourse.resolution.model.vocabulary import PARTIES, Party, Phase
 from recourse.resolution.shown.looking_ahead import Ahead, IfNobodyActs, Outlook, ScoreChange
 from recourse.verify_record import canonical
+from recourse.wording import reader as written
 from recourse.wording import texts
-from recourse.wording.english import PHASES, word
+from recourse.wording.english import PHASES, lowered, word
+from recourse.wording.languages import say
 
 _ASKS = texts("request", "asks")
 _STATUSES = texts("request_status", "name")
 _HOW_THEN = texts("how", "future")
 _SCORES = texts("score", "name")
+_NOUNS, _REVIEWS = texts("role", "noun"), texts("visibility", "word")
 
 
 @dataclass(frozen=True)
@@ -45,31 +48,31 @@ class Prospect:
 def money_rows(money: Balances, reader: Reader) -> tuple[Row, ...]:
     """The money as a table, the reader's own line first."""
     names = {
-        "client": "Client",
-        "freelancer": "Freelancer",
-        "platform": "Marketplace",
-        "contested": "Taken by the bank",
-        "held": "Held in escrow",
+        "client": say("Client"),
+        "freelancer": say("Freelancer"),
+        "platform": say("Marketplace"),
+        "contested": say("Taken by the bank"),
+        "held": say("Held in escrow"),
     }
     rows = [
-        Row(f"{names[one]} (you)" if one == reader else names[one], amount, one == reader)
+        Row(say("{role} (you)", role=names[one]) if one == reader else names[one], amount, one == reader)
         for one, amount in money.parts.items()
     ]
     return tuple(sorted((row for row in rows if row.amount or row.own), key=lambda row: not row.own))
 
 
-def prospects(ahead: Ahead, reader: Reader, phase: Phase, title: str = "As soon as you confirm") -> list[Prospect]:
+def prospects(ahead: Ahead, reader: Reader, phase: Phase, title: str) -> list[Prospect]:
     """What a command to an order in this phase leads to: at once, when the others accept, and when nobody acts."""
     found = [_prospect(title, ahead, reader, phase)]
     if ahead.if_accepted:
-        found.append(_prospect("If it is accepted", ahead.if_accepted, reader, phase))
+        found.append(_prospect(say("If it is accepted"), ahead.if_accepted, reader, phase))
     silence = silent(ahead.if_nobody_acts, reader, phase)
     return [*found, silence] if silence else found
 
 
 def silent(outlook: IfNobodyActs | None, reader: Reader, phase: Phase) -> Prospect | None:
     """What time alone does next to an order in this phase."""
-    return _prospect("If nobody does anything", outlook, reader, phase, outlook.at) if outlook else None
+    return _prospect(say("If nobody does anything"), outlook, reader, phase, outlook.at) if outlook else None
 
 
 def fingerprint(ahead: Ahead) -> str:
@@ -98,36 +101,38 @@ def _prospect(title: str, outlook: Outlook, reader: Reader, before: Phase, at: d
 def _sentences(outlook: Outlook, reader: Reader, before: Phase) -> Iterator[str]:
     phase, request, case = outlook.phase, outlook.request, outlook.case
     if phase == before and phase in ("canceled", "completed"):
-        yield f"The order stays {phase}."
+        yield say("The order stays canceled.") if phase == "canceled" else say("The order stays completed.")
     elif phase == "canceled":
-        yield "The order is canceled."
+        yield say("The order is canceled.")
         if outlook.how:
             yield _HOW_THEN[outlook.how]
         if outlook.exempt:
-            yield "It does not count in the scores."
+            yield say("It does not count in the scores.")
         if outlook.fault in PARTIES:
-            yield f"It counts as {_whose(outlook.fault, reader)} fault."
+            yield _fault(outlook.fault, reader)
     elif phase == "completed":
-        yield "The order is completed, and the freelancer is paid."
+        yield say("The order is completed, and the freelancer is paid.")
     else:
-        yield f"The order goes on: {PHASES[phase].lower()}."
+        yield say("The order goes on: {phase}.", phase=lowered(PHASES[phase]))
     if request and request.status == "open":
-        yield f"An answer is awaited to the request {_ASKS[request.kind]}."
+        yield say("An answer is awaited to the request {asks}.", asks=_ASKS[request.kind])
     elif request and phase not in ("canceled", "completed") and request.status != "accepted":
-        yield f"The request {_ASKS[request.kind]} is {_STATUSES[request.status]}."
+        yield say("The request {asks} is {status}.", asks=_ASKS[request.kind], status=_STATUSES[request.status])
     if case and case.stage == "mediation":
-        yield "An operator looks at the order."
+        yield say("An operator looks at the order.")
     elif case and case.stage == "ruling" and phase not in ("canceled", "completed"):
-        yield "An operator decides."
+        yield say("An operator decides.")
     elif case and case.stage == "appeal":
-        yield "Another operator decides the appeal."
+        yield say("Another operator decides the appeal.")
     reviews = outlook.reviews.get(reader) if reader in PARTIES else None
     if reviews:
-        yield f"You may leave a review ({' or '.join(reviews)})."
+        yield say("You may leave a review ({kinds}).", kinds=written.listed([_REVIEWS[one] for one in reviews], "or"))
 
 
-def _whose(party: str, reader: Reader) -> str:
-    return "your" if party == reader else f"the {party}'s"
+def _fault(party: str, reader: Reader) -> str:
+    if party == reader:
+        return say("It counts as your fault.")
+    return say("It counts as the client's fault.") if party == "client" else say("It counts as the freelancer's fault.")
 
 
 def _scores(scores: Mapping[Party, Mapping[str, ScoreChange]], reader: Reader) -> Iterator[str]:
@@ -136,8 +141,9 @@ def _scores(scores: Mapping[Party, Mapping[str, ScoreChange]], reader: Reader) -
             if change.before != change.after:
                 title = word(_SCORES, name)
                 became = f"{_score(change.before)} → {_score(change.after)}"
-                yield f"{title}, {'you' if party == reader else party}: {became}"
+                whose = say("you") if party == reader else _NOUNS[party]
+                yield say("{score}, {whose}: {change}", score=title, whose=whose, change=became)
 
 
 def _score(value: float | None) -> str:
-    return "none yet" if value is None else f"{value:g} %"
+    return say("none yet") if value is None else written.percent(value)

@@ -2,7 +2,6 @@
 
 import hashlib
 import uuid
-from datetime import datetime, timedelta
 from importlib import resources
 from typing import Any
 from urllib.parse import quote
@@ -12,18 +11,18 @@ from markupsafe import Markup, escape
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
+from recourse.database.erasing import Erased
 from recourse.evidence.kinds import ENDINGS, LARGEST
-from recourse.resolution.model.amounts import write_amount
 from recourse.resolution.model.display import order_name
 from recourse.resolution.model.durations import parse_duration
 from recourse.resolution.model.fields import visible
-from recourse.resolution.model.instants import in_zone
 from recourse.resolution.model.zones import read_zone
-from recourse.resolution.shown.money_words import leg_named, paid_to
+from recourse.resolution.shown.money_words import leg_named, payee
 from recourse.web.access import Site
 from recourse.web.pages.sessions import ZONE_COOKIE, Session, session
-from recourse.wording import texts
-from recourse.wording.english import as_words, capital, span, word
+from recourse.wording import reader, texts
+from recourse.wording.english import as_words, capital, word
+from recourse.wording.templates import FUNCTIONS, filled
 
 _TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 STATIC = {
@@ -38,30 +37,9 @@ _KEPT = {"Cache-Control": "public, max-age=31536000, immutable"}
 BRAND_CSS = "brand.css"
 
 
-def written(at: datetime, zone: str) -> str:
-    """An instant on the reader's clock, such as `Tue 4 Mar 2025, 11:00 UTC+01:00`."""
-    here = in_zone(at, zone)
-    offset = here.isoformat(timespec="minutes")[16:]
-    return f"{here:%a} {here.day} {here:%b %Y, %H:%M} UTC{'' if offset == '+00:00' else offset}"
-
-
-def left(until: datetime, now: datetime) -> str:
-    """How much time is left, in its two largest units; nothing where it is over."""
-    rest = int((until - now) / timedelta(minutes=1))
-    if rest <= 0:
-        return "less than a minute left" if until > now else "over"
-    days, hours, minutes = rest // 1440, rest // 60 % 24, rest % 60
-    parts = [
-        f"{count} {name}{'' if count == 1 else 's'}"
-        for count, name in ((days, "day"), (hours, "hour"), (minutes, "minute"))
-        if count
-    ]
-    return f"{' '.join(parts[:2])} left"
-
-
 def longer(length: str) -> str:
     """A duration of a view, such as `3d`, in words."""
-    return span(parse_duration(length))
+    return reader.span(parse_duration(length))
 
 
 def _address(name: str) -> str:
@@ -87,6 +65,12 @@ def _in_address(text: str) -> str:
     return quote(text, safe="")
 
 
+def _erased_named(one: Erased) -> str:
+    """What was erased, and whose it was."""
+    whose = texts("role", "noun")
+    return texts("erased", "what")[one.what].format(whose=reader.listed([whose[party] for party in one.whose]))
+
+
 environment = Environment(
     loader=PackageLoader("recourse.web.pages"),
     autoescape=True,
@@ -97,8 +81,11 @@ environment = Environment(
     finalize=_shown,
 )
 environment.filters |= {
-    "amount": write_amount,
-    "written": written,
+    "amount": reader.amount,
+    "percent": reader.percent,
+    "written": reader.instant,
+    "capital": capital,
+    "filled": filled,
     "plain": as_words,
     "sentence": lambda code: capital(as_words(code)),
     "in_address": _in_address,
@@ -108,8 +95,9 @@ environment.filters |= {
     "as_it_is": escape,
 }
 environment.globals |= {
+    **FUNCTIONS,
     "static": _address,
-    "left": left,
+    "left": reader.left,
     "longer": longer,
     "new_id": lambda: uuid.uuid4().hex,
     "endings": ",".join(f".{ending}" for ending in ENDINGS),
@@ -118,7 +106,8 @@ environment.globals |= {
     "texts": texts,
     "word": word,
     "leg_named": leg_named,
-    "paid_to": paid_to,
+    "payee": payee,
+    "erased_named": _erased_named,
 }
 
 

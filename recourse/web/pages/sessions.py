@@ -20,6 +20,7 @@ from recourse.runtime.keys import KeyRing
 from recourse.web.access import Site
 from recourse.web.problems import Failure, malformed
 from recourse.web.tokens import GRACE, BadToken, Bearer, Expired, Token, new_id, read_token, sign_token
+from recourse.wording.languages import say
 
 # A browser takes a cookie of this prefix only over TLS (or from this very machine), for this host alone.
 COOKIE = "__Host-recourse"
@@ -52,8 +53,8 @@ async def sign_in(response: Response, site: Site, link: Token, *, embedded: bool
         expires_at=now + LASTS,
     )
     if not await begin_session(site.recourse.pool, began, max(now + LASTS, link.expires_at) + GRACE):
-        why = "A link signs in once. Open your order at the marketplace again: it leads back here."
-        raise Failure(403, "link_used", "This link was used already.", detail=why)
+        why = say("A link signs in once. Open your order at the marketplace again: it leads back here.")
+        raise Failure(403, "link_used", say("This link was used already."), detail=why)
     _set(
         response, COOKIE, sign_token(site.keys, link.bearer, "recourse-session", now + LASTS, began.id), LASTS, embedded
     )
@@ -100,14 +101,18 @@ def read_link(site: Site, token: str, *, mailed: bool) -> Token:
         if not said.id:
             raise BadToken("It has no id (`jti`), by which it could be known to have been used.")
     except Expired as error:
-        why = "Open your order at the marketplace again: it leads back here."
-        raise Failure(403, "bad_link", "This link has expired.", detail=why) from error
+        why = say("Open your order at the marketplace again: it leads back here.")
+        raise Failure(403, "bad_link", say("This link has expired."), detail=why) from error
     except BadToken as error:
-        raise Failure(403, "bad_link", "This link cannot be used.", detail=str(error)) from error
+        raise Failure(403, "bad_link", say("This link cannot be used."), detail=str(error)) from error
     if mailed and said.bearer.role not in PARTIES:
-        raise Failure(403, "bad_link", "This link cannot be used.", detail="Links in mails are for the two parties.")
+        raise Failure(
+            403, "bad_link", say("This link cannot be used."), detail=say("Links in mails are for the two parties.")
+        )
     if said.bearer.role == "service":
-        raise Failure(403, "bad_link", "This link cannot be used.", detail="It names a backend, not a person.")
+        raise Failure(
+            403, "bad_link", say("This link cannot be used."), detail=say("It names a backend, not a person.")
+        )
     return said
 
 
@@ -167,16 +172,16 @@ def check_proof(request: Request, form: Mapping[str, list[str]]) -> None:
     known, secret = session(request), request.cookies.get(VISITOR_COOKIE, "")
     proof = known.proof if known else _proof(secret) if secret else ""
     if not proof or not hmac.compare_digest(proof.encode(), first(form, "proof").encode()):
-        why = "It was made for another session, or by another site. Nothing has changed; open the page again."
-        raise Failure(403, "foreign_form", "This form cannot be used.", detail=why)
+        why = say("It was made for another session, or by another site. Nothing has changed; open the page again.")
+        raise Failure(403, "foreign_form", say("This form cannot be used."), detail=why)
 
 
 def signed_in(request: Request) -> Session:
     """The session of a browser. Raises Failure (401)."""
     found = session(request)
     if found is None:
-        why = "Open the link that you were sent, or ask the marketplace for a new one."
-        raise Failure(401, "signed_out", "You are not signed in.", detail=why)
+        why = say("Open the link that you were sent, or ask the marketplace for a new one.")
+        raise Failure(401, "signed_out", say("You are not signed in."), detail=why)
     return found
 
 

@@ -29,6 +29,7 @@ from recourse.web.pages.sessions import (
 )
 from recourse.web.problems import Failure
 from recourse.web.tokens import Bearer
+from recourse.wording.languages import say
 
 
 def to(request: Request, place: str) -> RedirectResponse:
@@ -123,7 +124,7 @@ async def choose_zone(request: Request) -> Response:
         read_zone(given)
     except ValueError:
         zones = sorted(zone_names())
-        problem = "Choose a time zone of the list, such as Europe/Berlin."
+        problem = say("Choose a time zone of the list, such as Europe/Berlin.")
         return render(request, "zone.html", 422, zones=zones, given=given, problem=problem)
     response = to(request, "")
     remember_zone(response, given, embedded=request.app.state.embedded)

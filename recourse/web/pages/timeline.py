@@ -7,7 +7,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from recourse.database.files import EvidenceFile
-from recourse.resolution.model.amounts import write_amount
 from recourse.resolution.model.case_events import (
     AppealUndecided,
     CaseClosed,
@@ -40,6 +39,7 @@ from recourse.resolution.model.events import (
 from recourse.resolution.model.fields import visible
 from recourse.resolution.model.money import Balances
 from recourse.resolution.model.opening_state import Imported, OpeningState
+from recourse.resolution.model.order import Resolution
 from recourse.resolution.model.payment_events import (
     ChargebackClosed,
     ChargebackOpened,
@@ -59,12 +59,15 @@ from recourse.resolution.model.payment_events import (
 from recourse.resolution.model.payments import Sums
 from recourse.resolution.model.record import ExportedEntry, Reader
 from recourse.resolution.model.vocabulary import Party, RequestKind
-from recourse.resolution.shown.money_words import paid_to
+from recourse.resolution.shown.money_words import payee
 from recourse.resolution.shown.views import RequestView
 from recourse.web.files import id_in_address
 from recourse.web.pages.outlook import Row, money_rows
 from recourse.wording import texts
-from recourse.wording.english import PHASES, as_words, capital, span, word
+from recourse.wording.english import PHASES, as_words, capital, word
+from recourse.wording.languages import say
+from recourse.wording.reader import amount as written
+from recourse.wording.reader import span
 
 _ASKS = texts("request", "asks")
 _STATUSES = texts("request_status", "name")
@@ -74,6 +77,8 @@ _COMMANDS = texts("command", "past")
 _REPORTED = texts("payment_event", "past")
 _OUTCOMES = texts("outcome", "done")
 _REFUSED = texts("refusal", "page")
+_NOUNS = texts("role", "noun")
+_VISIBILITIES, _RATINGS = texts("visibility", "word"), texts("rating", "word")
 _WORTH_A_WORD = timedelta(minutes=1)
 
 
@@ -156,9 +161,9 @@ def offer(entries: Sequence[ExportedEntry], request: RequestView | None, reader:
         return None
     for entry in reversed(entries):
         if made := puts_offer(entry, request.version):
-            who = _side(made.by, reader)
+            title = say("The client writes") if made.by == "client" else say("The freelancer writes")
             said = (made.comment or "").strip()
-            return (f"{who} {'write' if who == 'You' else 'writes'}", said) if said else None
+            return (say("You write") if made.by == reader else title, said) if said else None
     return None
 
 
@@ -209,33 +214,41 @@ def _who(actor: Actor | None, reader: Reader) -> str:
         case "client" | "freelancer" as party:
             return _side(party, reader)
         case "operator":
-            return f"Operator {actor.id}" if actor and reader == "operator" else "An operator"
+            return say("Operator {id}", id=actor.id) if actor and reader == "operator" else say("An operator")
         case "system":
-            return "By the clock" if actor and actor.id == "clock" else "The marketplace"
+            return say("By the clock") if actor and actor.id == "clock" else say("The marketplace")
         case None:
-            return "Somebody"
+            return say("Somebody")
 
 
 def _side(party: Party, reader: Reader) -> str:
-    return "You" if party == reader else f"The {party}"
+    return say("You") if party == reader else say("The client") if party == "client" else say("The freelancer")
 
 
 def _headline(content: EntryContent) -> str:
-    kind = _ASKS.get(str(content.fields.get("kind")), "for something")
+    kind = _ASKS.get(str(content.fields.get("kind")), say("for something"))
     match content:
         case RefusedEntry() if content.command == "request":
-            return f"Refused: tried {kind}" if kind.startswith("to ") else f"Refused: tried to ask {kind}"
+            return (
+                say("Refused: tried {asks}", asks=kind)
+                if kind.startswith("to ")
+                else say("Refused: tried to ask {asks}", asks=kind)
+            )
         case RefusedEntry():
-            return f"Refused: tried to {as_words(content.command)}"
+            return say("Refused: tried to {command}", command=as_words(content.command))
         case ClockFired():
             return word(_CLOCKS, content.command)
         case AppliedEntry() if content.command == "payment_event":
             return word(_REPORTED, content.fields.get("outcome") or content.fields.get("event"))
         case AppliedEntry() if content.command == "request":
             alone = any(isinstance(event, RequestOpened) and not event.asks for event in content.events)
-            return "Canceled the order" if alone else f"Asked {kind}"
+            return say("Canceled the order") if alone else say("Asked {asks}", asks=kind)
         case AppliedEntry():
             return word(_COMMANDS, content.command)
+
+
+def _how(resolution: Resolution) -> str:
+    return _HOW[resolution.how].format(initiator=_NOUNS[resolution.initiator])
 
 
 def _fields(content: EntryContent) -> Mapping[str, Any]:
@@ -245,14 +258,14 @@ def _fields(content: EntryContent) -> Mapping[str, Any]:
 
 
 def _quotes(fields: Mapping[str, Any], private: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    for name, title in (("comment", ""), ("explanation", "Explanation"), ("text", "Review")):
+    for name, title in (("comment", ""), ("explanation", say("Explanation")), ("text", say("Review"))):
         if str(fields.get(name) or "").strip():
             yield title, str(fields[name])
     for name in WORDS_FOR_OPERATORS:
         if private.get(name):
-            yield "For operators only", str(private[name])
+            yield say("For operators only"), str(private[name])
     if private.get("reference"):
-        yield "Reference", str(private["reference"])
+        yield say("Reference"), str(private["reference"])
 
 
 @dataclass(frozen=True)
@@ -270,9 +283,9 @@ class _Details:
                 yield from self._imported(event.state)
             case RequestOpened():
                 if event.reason:
-                    yield f"Reason: {as_words(event.reason)}."
+                    yield say("Reason: {reason}.", reason=as_words(event.reason))
                 if event.extend_by:
-                    yield f"By {span(event.extend_by)}."
+                    yield say("By {time}.", time=span(event.extend_by))
                 yield from self._offer(event.amount)
             case RequestCountered():
                 yield from self._offer(event.amount)
@@ -280,79 +293,101 @@ class _Details:
                 yield from self._gross(event.amount)
             case RequestEnded():
                 if event.status not in ("accepted", "declined", "withdrawn") or event.by == "system":
-                    yield f"The request {_ASKS[event.kind]} is {_STATUSES[event.status]}."
+                    yield say("The request {asks} is {status}.", asks=_ASKS[event.kind], status=_STATUSES[event.status])
             case OrderCanceled():
-                yield f"The order is canceled. {_HOW[event.resolution.how].format(**dict(event.resolution))}"
+                yield f"{say('The order is canceled.')} {_how(event.resolution)}"
             case Completed():
-                yield "The order is completed."
+                yield say("The order is completed.")
             case CancellationUndone():
-                yield "The order goes on."
+                yield say("The order goes on.")
             case CaseOpened():
-                yield "An operator looks at the order."
+                yield say("An operator looks at the order.")
             case RulingNeeded():
-                yield "An operator decides."
+                yield say("An operator decides.")
             case RulingMade():
                 yield f"{capital(_OUTCOMES[event.outcome])}."
                 if event.outcome == "cancel":
                     yield from self._gross(event.amount)
             case CaseClosed():
-                yield "The case is closed."
+                yield say("The case is closed.")
             case PartRefunded():
-                yield f"The client gets {write_amount(event.amount, self.currency)} of the price back."
+                yield say("The client gets {amount} of the price back.", amount=written(event.amount, self.currency))
             case PaymentFailed() | LegsFailed():
-                yield "The payment provider did not answer; it is tried again by itself."
+                yield say("The payment provider did not answer; it is tried again by itself.")
             case PaymentMade():
-                given = write_amount(-event.sums.given.total, self.currency)
-                own = f"; the marketplace gives {given} of it" if event.sums.given.total else ""
-                yield f"The payment provider is asked to pay {write_amount(event.sums.paid, self.currency)}{own}."
+                given = written(-event.sums.given.total, self.currency)
+                asked = say("The payment provider is asked to pay {amount}.")
+                if event.sums.given.total:
+                    asked = say("The payment provider is asked to pay {amount}; the marketplace gives {given} of it.")
+                yield asked.format(amount=written(event.sums.paid, self.currency), given=given)
             case LegLowered():
-                left = f"{write_amount(event.amount, self.currency)} is" if event.amount else "nothing is"
-                yield f"Of the payment to {paid_to(event.leg)}, {left} left to pay."
+                left = texts("payee", "left") if event.amount else texts("payee", "nothing_left")
+                yield left[payee(event.leg)].format(amount=written(event.amount, self.currency))
             case LegPaid() if event.by_hand:
-                yield f"{self._paid(event)} was paid outside of the payment provider."
+                yield self._paid(event, texts("payee", "by_hand"))
             case LegReturned():
-                yield f"{self._paid(event)} came back from the bank."
+                yield self._paid(event, texts("payee", "returned"))
             case LegRetried():
-                yield f"The payment to {paid_to(event.leg)} is tried again."
+                yield texts("payee", "retried")[payee(event.leg)]
             case PaidBeyond():
-                yield f"The {event.party} keeps what it had been paid already."
+                keeps = say("The freelancer keeps what it had been paid already.")
+                yield say("The client keeps what it had been paid already.") if event.party == "client" else keeps
             case ChargebackOpened():
-                yield f"The client's bank has taken {write_amount(event.amount, self.currency)} until it decides."
+                yield say(
+                    "The client's bank has taken {amount} until it decides.",
+                    amount=written(event.amount, self.currency),
+                )
             case ChargebackClosed() if event.outcome == "won":
-                yield "The bank has given the money back."
+                yield say("The bank has given the money back.")
             case ChargebackClosed():
-                yield "The client has the money for good."
+                yield say("The client has the money for good.")
             case LossBorne():
-                lost = write_amount(event.amount, self.currency)
-                lowered = write_amount(event.from_payouts, self.currency)
-                less = f", but for {lowered} of the freelancer's payouts" if event.from_payouts else ""
-                yield f"{lost} of it was not the client's any more; the marketplace bears that{less}."
+                lost = written(event.amount, self.currency)
+                lowered = written(event.from_payouts, self.currency)
+                borne = say("{lost} of it was not the client's any more; the marketplace bears that.")
+                if event.from_payouts:
+                    borne = say(
+                        "{lost} of it was not the client's any more; "
+                        "the marketplace bears that, but for {lowered} of the freelancer's payouts."
+                    )
+                yield borne.format(lost=lost, lowered=lowered)
             case DebtRecorded() if self.reader != "client":
-                owes = "You owe" if self.reader == "freelancer" else "The freelancer owes"
-                yield f"{owes} the marketplace for it."
+                owed = self.reader == "freelancer"
+                yield (
+                    say("You owe the marketplace for it.")
+                    if owed
+                    else say("The freelancer owes the marketplace for it.")
+                )
             case LegBlocked():
-                yield f"The payment provider cannot pay {self._paid(event)}."
+                yield self._paid(event, texts("payee", "blocked"))
             case FeedbackLeft():
-                yield f"{capital(as_words(event.visibility))}, {event.rating}."
+                yield say(
+                    "{visibility}, {rating}.",
+                    visibility=capital(_VISIBILITIES[event.visibility]),
+                    rating=_RATINGS[event.rating],
+                )
             case AppealUndecided():
-                yield "Nobody decided the appeal in time, so the ruling stands."
+                yield say("Nobody decided the appeal in time, so the ruling stands.")
             case _:
                 return
 
-    def _paid(self, event: LegPaid | LegBlocked | LegReturned) -> str:
-        return f"{write_amount(event.amount, self.currency)} to {paid_to(event.leg)}"
+    def _paid(self, event: LegPaid | LegBlocked | LegReturned, said: Mapping[str, str]) -> str:
+        return said[payee(event.leg)].format(amount=written(event.amount, self.currency))
 
     def _imported(self, state: OpeningState) -> Iterator[str]:
-        yield f"It began elsewhere. When it came here, it was {PHASES[state.phase]}."
+        yield say("It began elsewhere. When it came here, it was {phase}.", phase=PHASES[state.phase])
         if state.request:
-            yield f"The {state.request.by} asks {_ASKS[state.request.kind]}."
+            asks = (
+                say("The client asks {asks}.") if state.request.by == "client" else say("The freelancer asks {asks}.")
+            )
+            yield asks.format(asks=_ASKS[state.request.kind])
 
     def _offer(self, amount: int | None) -> Iterator[str]:
         if amount is not None and self.kind == "partial_refund":
-            yield f"The client is to get {write_amount(amount, self.currency)} back."
+            yield say("The client is to get {amount} back.", amount=written(amount, self.currency))
         else:
             yield from self._gross(amount)
 
     def _gross(self, amount: int | None) -> Iterator[str]:
         if amount is not None:
-            yield f"{write_amount(amount, self.currency)} for the freelancer, before commission."
+            yield say("{amount} for the freelancer, before commission.", amount=written(amount, self.currency))
