@@ -160,6 +160,14 @@ async def test_nothing_is_kept_of_a_file_that_is_too_large_or_breaks_off_or_has_
     assert await nothing_kept(pool, tmp_path)
 
 
+def test_of_a_file_that_is_too_large_this_server_keeps_no_more_than_a_file_may_have() -> None:
+    with files.Received("a.zip") as received:
+        for _ in range(27):
+            received.write(bytes(1_000_000))
+        assert received.size == 27_000_000
+        assert received.file.seek(0, 2) <= LARGEST
+
+
 async def test_only_the_parties_bring_files_to_their_own_orders(by: Callers, of_order: Files) -> None:
     assert (await of_order.send("operator", "a.png", png())).json()["code"] == "forbidden"
     assert (await of_order.send("client", "a.png", png(), holder="c-2")).status_code == 404
