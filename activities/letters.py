@@ -25,8 +25,8 @@ from recourse.resolution.model.notice import NOTICES, Amounts, Notice
 from recourse.resolution.model.vocabulary import PARTIES, Party
 from recourse.runtime.brand import Brand
 from recourse.wording import texts
-from recourse.wording.english import as_words, capital
-from recourse.wording.languages import say
+from recourse.wording.english import as_words, capital, lowered, word
+from recourse.wording.languages import say, speaking
 from recourse.wording.reader import amount as written
 from recourse.wording.reader import listed, long_instant, short_instant, span
 from recourse.wording.templates import FUNCTIONS
@@ -39,6 +39,7 @@ ANSWERS = texts("command", "answer")
 _ASKS = texts("request", "asks")
 _HOW = texts("how", "past")
 _OUTCOMES = texts("outcome", "done")
+_REASONS = texts("reason", "name")
 _NOUNS, _RATINGS = texts("role", "noun"), texts("rating", "word")
 _ASKING = frozenset({"request_opened", "request_countered", "answer_reminder"})
 # Every template is rendered with this notice at the start, so that a bad one is found before a mail needs it.
@@ -92,10 +93,16 @@ class Letters:
         if folder:
             self._check(folder)
 
+    @property
+    def language(self) -> str:
+        """The code of the language that mails are written in."""
+        return self._brand.language
+
     def write(self, notice: Notice, about: About = NOTHING, link: str = "", *, signs_in: bool = False) -> Letter:
         """The mail of a notice and of the others in `about`. `link` opens the order; `signs_in`: it signs in, too."""
-        said = self._said(notice, about) | {"link": link, "signs_in": signs_in}
-        subject, text, html = (self._rendered(part, said) for part in _PARTS)
+        with speaking(self.language):
+            said = self._said(notice, about) | {"link": link, "signs_in": signs_in}
+            subject, text, html = (self._rendered(part, said) for part in _PARTS)
         return Letter(" ".join(subject.split()), text.strip("\n"), html)
 
     def _rendered(self, part: str, said: Mapping[str, Any]) -> str:
@@ -247,7 +254,7 @@ def _happened(notice: Notice, about: About) -> Iterator[str]:
             until = long_instant(body.chargeback.respond_by)
             yield say("The marketplace can answer it until {instant}.", instant=until)
     if body.reason:
-        yield say("The reason given: {reason}.", reason=as_words(body.reason))
+        yield say("The reason given: {reason}.", reason=lowered(word(_REASONS, body.reason)))
     if notice.name in ("order_canceled", "money_settled") and resolution:
         yield _HOW[resolution.how].format(initiator=_NOUNS[resolution.initiator])
     if body.outcome:

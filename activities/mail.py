@@ -112,6 +112,7 @@ class MailChannel:
         if self._reply_to:
             message["Reply-To"] = self._reply_to
         message["Subject"] = letter.subject
+        message["Content-Language"] = self._letters.language
         message["Date"] = notice.at
         # Not the id itself, which may hold what no Message-ID can.
         message["Message-ID"] = f"<{uuid5(NAMESPACE_URL, notice.id)}@{self._sender.domain}>"

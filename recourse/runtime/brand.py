@@ -11,12 +11,13 @@ ENOUGH = 4.5  # the contrast that WCAG 2.2 AA asks for
 
 @dataclass(frozen=True)
 class Brand:
-    """Empty where the marketplace says nothing."""
+    """Empty where the marketplace says nothing. `language`: that of mails, and of pages where no other is wanted."""
 
     name: str = ""
     logo: str = ""
     color: str = ""
     home_url: str = ""
+    language: str = "en"
 
     @property
     def shades(self) -> tuple[str, str]:

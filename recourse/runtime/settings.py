@@ -15,6 +15,7 @@ from recourse.runtime.addresses import read_address, read_sender
 from recourse.runtime.brand import Brand, read_color
 from recourse.runtime.keys import BadKeys, KeyRing, read_secrets
 from recourse.runtime.urls import read_listener, read_origin, read_url
+from recourse.wording.languages import ENGLISH, read_language
 
 
 def _readable(read: Callable[[str], Any]) -> AfterValidator:
@@ -35,6 +36,7 @@ _MAIL = _readable(read_address)
 _SENDER = _readable(read_sender)
 _HTTPS = _readable(lambda text: read_url(text, "https", user=False))
 _COLOR = _readable(read_color)
+_LANGUAGE = _readable(read_language)
 _LISTENER = _readable(read_listener)
 
 
@@ -129,6 +131,15 @@ class Settings(BaseSettings):
             description="Your marketplace's name, on pages and in mails.",
         ),
     ] = ""
+    language: Annotated[
+        str,
+        Field(
+            validation_alias="RECOURSE_LANGUAGE",
+            description="The language of mails, and of pages where the reader's is not offered, such as `de`. See "
+            "[languages.md](languages.md).",
+        ),
+        _LANGUAGE,
+    ] = ENGLISH
     brand_logo: Annotated[
         str,
         Field(
@@ -308,7 +319,7 @@ class Settings(BaseSettings):
     @property
     def brand(self) -> Brand:
         """Whose pages and mails these are."""
-        return Brand(self.brand_name.strip(), self.brand_logo, self.brand_color, self.home_url)
+        return Brand(self.brand_name.strip(), self.brand_logo, self.brand_color, self.home_url, self.language)
 
     @property
     def link_ring(self) -> KeyRing:

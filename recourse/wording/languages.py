@@ -4,7 +4,7 @@ The English text of a message is its name in the catalogues. The language is tha
 `speaking` says otherwise, so workflows and the command line speak English.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
@@ -34,6 +34,33 @@ def language() -> str:
 def direction() -> str:
     """In which direction that language is written: `ltr` or `rtl`."""
     return "rtl" if language() in RIGHT_TO_LEFT else "ltr"
+
+
+def read_language(code: str) -> str:
+    """The code of a language that is offered. Raises ValueError."""
+    if code not in LANGUAGES:
+        raise ValueError(f"is not a language that is offered: write one of {', '.join(LANGUAGES)}")
+    return code
+
+
+def first_offered(wanted: Iterable[str], default: str) -> str:
+    """The first of some codes, such as `de` or `de-AT`, whose language is offered; else the default."""
+    known = (code.strip().lower().partition("-")[0] for code in wanted)
+    return next((code for code in known if code in LANGUAGES), default)
+
+
+def preferred(header: str) -> list[str]:
+    """The codes of an Accept-Language header, such as `de-AT,de;q=0.9,en;q=0.5`, the most wanted first."""
+    ranked: list[tuple[float, str]] = []
+    for one in header.split(",")[:20]:
+        code, _, weight = one.partition(";q=")
+        try:
+            rank = float(weight or 1)
+        except ValueError:
+            continue
+        if rank > 0:
+            ranked.append((rank, code))
+    return [code for _, code in sorted(ranked, key=lambda one: -one[0])]
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from recourse.resolution.model import vocabulary as v
 from recourse.resolution.model.commands import COMMANDS
 from recourse.resolution.model.notice import Consequence, NoticeAnswer, NoticeName
 from recourse.resolution.model.payments import ChargebackStatus, LegStatus
+from recourse.resolution.model.reasons import REASONS
 from recourse.resolution.model.refusals import CODES
 from recourse.resolution.rules.clocks import REMINDERS, ClockName
 from recourse.resolution.shown.stuck_money import StuckStatus
@@ -96,6 +97,7 @@ NEEDED: dict[str, dict[str, Collection[str]]] = {
         ("to", "amount", "by_hand", "returned", "blocked", "retried", "left", "nothing_left"),
         (*v.PARTIES, "marketplace"),
     ),
+    "reason": {"name": REASONS},
     "erased": {"what": get_args(What)},
     # tests/policies/test_diagram.py draws every box.
     "box": {"title": texts("box", "title")},

@@ -16,9 +16,9 @@ from recourse.errors import DatabaseUnreachable
 from recourse.web.access import Site
 from recourse.web.pages import actions, groups, lists, order_page, saying, signing_in
 from recourse.web.pages.rendering import render, static
-from recourse.web.pages.sessions import find_session
+from recourse.web.pages.sessions import LANGUAGE_COOKIE, find_session, remember_language
 from recourse.web.problems import FAILURES, Failure, database_unreachable
-from recourse.wording.languages import say
+from recourse.wording.languages import first_offered, preferred, say, speaking
 
 _POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; "
@@ -65,6 +65,7 @@ def make_pages(site: Site, ancestors: Sequence[str] = ()) -> Starlette:
     if not ancestors:
         headers["X-Frame-Options"] = "DENY"
     pages.add_middleware(_Protected, headers=headers)
+    pages.add_middleware(_Spoken, default=site.brand.language, embedded=bool(ancestors))
     return pages
 
 
@@ -103,6 +104,33 @@ class _Protected:
             await send(message)
 
         await self._app(scope, receive, marked)
+
+
+class _Spoken:
+    """Speaks the reader's language: that of the link, as `lang`, that chosen before, or the browser's."""
+
+    def __init__(self, app: ASGIApp, default: str, *, embedded: bool) -> None:
+        self._app, self._default, self._embedded = app, default, embedded
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self._app(scope, receive, send)
+        request = Request(scope)
+        asked = request.query_params.get("lang", "")
+        browser = preferred(request.headers.get("accept-language", ""))
+        code = first_offered((asked, request.cookies.get(LANGUAGE_COOKIE, ""), *browser), self._default)
+
+        async def named(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                said = Response()
+                if first_offered([asked], "") == code:
+                    remember_language(said, code, embedded=self._embedded)
+                cookies = [(name, value) for name, value in said.raw_headers if name == b"set-cookie"]
+                message["headers"] = [*message["headers"], (b"content-language", code.encode()), *cookies]
+            await send(message)
+
+        with speaking(code):
+            await self._app(scope, receive, named)
 
 
 def _with(pictures: Sequence[str], headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:

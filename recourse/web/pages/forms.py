@@ -24,6 +24,7 @@ _ATTESTATIONS = texts("attestation", "claim")
 _VISIBILITIES = texts("visibility", "choice")
 _RATINGS = texts("rating", "choice")
 _REFUSED = texts("refusal", "page")
+_REASONS = texts("reason", "name")
 
 Weight = Literal["answer", "usual", "ending", "quiet"]
 _GETS = to_say("What the freelancer gets")
@@ -340,7 +341,7 @@ def _requests(order: Order, role: Reader, action: Action, alone: bool) -> Iterat
 
 def _cancellations(order: Order, role: Reader, action: Action, alone: bool) -> Iterator[Form]:
     rules = order.policy.requests.cancel
-    reasons = {code: capital(as_words(code)) for code in action.reasons or ()}
+    reasons = {code: word(_REASONS, code) for code in action.reasons or ()}
     needed = role in rules.reason_from
     asked: list[Field] = [one_of("reason", say("Reason"), reasons, required=needed)] if reasons else []
     asked.append(comment(say("Explanation"), required=role in rules.explanation_from, hint=say(_BOTH_READ)))

@@ -22,6 +22,7 @@ from recourse.web.access import Site
 from recourse.web.pages.sessions import ZONE_COOKIE, Session, session
 from recourse.wording import reader, texts
 from recourse.wording.english import as_words, capital, word
+from recourse.wording.languages import LANGUAGES, language
 from recourse.wording.templates import FUNCTIONS, filled
 
 _TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
@@ -127,6 +128,14 @@ def site_of(request: Request) -> Site:
     return site
 
 
+def _switch(request: Request) -> dict[str, tuple[str, str]]:
+    """The addresses of this page in the other languages, each with the name of its language; none after a form."""
+    others = {code: name for code, name in LANGUAGES.items() if code != language()}
+    if request.method != "GET":
+        return {}
+    return {code: (name, f"?{request.url.include_query_params(lang=code).query}") for code, name in others.items()}
+
+
 def render(request: Request, template: str, /, status: int = 200, **said: Any) -> HTMLResponse:
     """One page."""
     site = site_of(request)
@@ -139,6 +148,7 @@ def render(request: Request, template: str, /, status: int = 200, **said: Any) -
         chosen_zone=chosen,
         zone=chosen or "UTC",
         now=site.now(),
+        languages=_switch(request),
         show_picture=request.state.pictures.append,
         brand=site.brand,
         brand_css=f"static/{BRAND_CSS}?v={site.brand.color.removeprefix('#')}",

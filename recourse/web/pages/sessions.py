@@ -25,6 +25,7 @@ from recourse.wording.languages import say
 # A browser takes a cookie of this prefix only over TLS (or from this very machine), for this host alone.
 COOKIE = "__Host-recourse"
 ZONE_COOKIE = "__Host-recourse-zone"
+LANGUAGE_COOKIE = "__Host-recourse-language"
 # What proves the forms of a visitor who is not signed in.
 VISITOR_COOKIE = "__Host-recourse-visitor"
 LASTS = timedelta(hours=12)
@@ -68,6 +69,11 @@ def sign_out(response: Response, *, embedded: bool) -> None:
 def remember_zone(response: Response, zone: str, *, embedded: bool) -> None:
     """Keep the reader's time zone."""
     _set(response, ZONE_COOKIE, zone, timedelta(days=365), embedded)
+
+
+def remember_language(response: Response, code: str, *, embedded: bool) -> None:
+    """Keep the reader's language."""
+    _set(response, LANGUAGE_COOKIE, code, timedelta(days=365), embedded)
 
 
 def _set(response: Response, name: str, value: str, lasts: timedelta, embedded: bool) -> None:

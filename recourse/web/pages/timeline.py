@@ -64,7 +64,7 @@ from recourse.resolution.shown.views import RequestView
 from recourse.web.files import id_in_address
 from recourse.web.pages.outlook import Row, money_rows
 from recourse.wording import texts
-from recourse.wording.english import PHASES, as_words, capital, word
+from recourse.wording.english import PHASES, as_words, capital, lowered, word
 from recourse.wording.languages import say
 from recourse.wording.reader import amount as written
 from recourse.wording.reader import span
@@ -77,7 +77,7 @@ _COMMANDS = texts("command", "past")
 _REPORTED = texts("payment_event", "past")
 _OUTCOMES = texts("outcome", "done")
 _REFUSED = texts("refusal", "page")
-_NOUNS = texts("role", "noun")
+_NOUNS, _REASONS = texts("role", "noun"), texts("reason", "name")
 _VISIBILITIES, _RATINGS = texts("visibility", "word"), texts("rating", "word")
 _WORTH_A_WORD = timedelta(minutes=1)
 
@@ -283,7 +283,7 @@ class _Details:
                 yield from self._imported(event.state)
             case RequestOpened():
                 if event.reason:
-                    yield say("Reason: {reason}.", reason=as_words(event.reason))
+                    yield say("Reason: {reason}.", reason=lowered(word(_REASONS, event.reason)))
                 if event.extend_by:
                     yield say("By {time}.", time=span(event.extend_by))
                 yield from self._offer(event.amount)
@@ -343,14 +343,14 @@ class _Details:
                 yield say("The client has the money for good.")
             case LossBorne():
                 lost = written(event.amount, self.currency)
-                lowered = written(event.from_payouts, self.currency)
+                less = written(event.from_payouts, self.currency)
                 borne = say("{lost} of it was not the client's any more; the marketplace bears that.")
                 if event.from_payouts:
                     borne = say(
                         "{lost} of it was not the client's any more; "
                         "the marketplace bears that, but for {lowered} of the freelancer's payouts."
                     )
-                yield borne.format(lost=lost, lowered=lowered)
+                yield borne.format(lost=lost, lowered=less)
             case DebtRecorded() if self.reader != "client":
                 owed = self.reader == "freelancer"
                 yield (
