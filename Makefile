@@ -9,7 +9,7 @@ prepare = $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev
 # tests wait for servers a third of their time.
 pytest = .venv/bin/pytest -n 3 --dist loadfile --no-loadscope-reorder
 
-.PHONY: client histories demo dev test check check-fast format cluster-smoke screenshots audit sbom texts docs bench bench-quick bench-reads faults races fuzz soak mutants setup help
+.PHONY: client client-typescript histories demo dev test check check-fast format cluster-smoke screenshots audit sbom texts docs bench bench-quick bench-reads faults races fuzz soak mutants setup help
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
@@ -77,6 +77,9 @@ histories: setup  ## record how orders run now, in addition to earlier records; 
 
 audit: setup  ## known vulnerabilities in what the image installs; needs the advisory database, or ADVISORIES=its copy
 	@.venv/bin/python -m dev.audit $(ADVISORIES)
+
+client-typescript: setup  ## write what the TypeScript client takes from the API; needs npm
+	@.venv/bin/python -m dev.typescript_client
 
 client: setup  ## write the client's methods, one for each command
 	@.venv/bin/python -m dev.client_methods

@@ -14,11 +14,14 @@ import httpx2
 
 from recourse import Freelancer, Recourse
 from recourse.local.process import free_port
-from tests.examples.conftest import copied, served
+from tests.examples.conftest import copied, run, served
 from tests.examples.test_webhooks import SECRET, working
 from tests.http.conftest import SECRETS, token
 from tests.http.processes import environment
 from tests.patience import PATIENCE
+from tests.typescript.conftest import built, installed, packages
+
+__all__ = ["built", "packages"]
 
 Said = Callable[..., Awaitable[None]]
 
@@ -55,7 +58,22 @@ async def open_shop(
 
 
 async def test_a_shop_in_python(temporal_address: str, pool: Any, dsn: str, tmp_path: Path) -> None:
-    folder, port = copied(tmp_path) / "examples" / "shop-python", free_port()
+    folder = copied(tmp_path) / "examples" / "shop-python"
+    await play("python shop.py", folder, temporal_address, pool, dsn)
+
+
+async def test_a_shop_in_typescript(
+    packages: Path, built: Path, temporal_address: str, pool: Any, dsn: str, tmp_path: Path
+) -> None:
+    folder = copied(tmp_path) / "examples" / "shop-typescript"
+    installed(folder, packages, built)
+    await run("npm run build", cwd=folder, env={})
+    await play("npm start", folder, temporal_address, pool, dsn)
+
+
+async def play(command: str, folder: Path, temporal_address: str, pool: Any, dsn: str) -> None:
+    """A buyer places an order and cancels it, and the seller accepts while the shop is away."""
+    port = free_port()
     buyer_pays = {"id": "s-1", "buyer": "c-3", "seller": "f-7", "title": "A logo", "price": 10_000}
     hooks = f"http://127.0.0.1:{port}/notices"
     async with working(temporal_address, pool, hooks) as marketplace:
@@ -68,7 +86,7 @@ async def test_a_shop_in_python(temporal_address: str, pool: Any, dsn: str, tmp_
                 "PORT": str(port),
                 "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
             }
-            async with open_shop("python shop.py", folder, settings) as (shop, said):
+            async with open_shop(command, folder, settings) as (shop, said):
                 for _ in range(2):
                     assert (await shop.post("/orders", json=buyer_pays)).status_code == 201
                 asked = {"buyer": "c-3", "click": "web-1"}
@@ -89,7 +107,7 @@ async def test_a_shop_in_python(temporal_address: str, pool: Any, dsn: str, tmp_
             # The seller accepts while the shop is away.
             async with Recourse.connect(api, token("service")) as recourse:
                 assert (await recourse.order("s-1").accept(by=Freelancer("f-7"))).applied
-            async with open_shop("python shop.py", folder, settings) as (shop, said):
+            async with open_shop(command, folder, settings) as (shop, said):
                 await said("Order s-1: canceled, settled", "Order s-1: the client was told order_canceled")
                 [known] = (await shop.get("/orders/s-1")).json()
     assert (known["refunded"], known["earned"]) == (10_000, 0)
