@@ -114,7 +114,8 @@ class _Spoken:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
-            return await self._app(scope, receive, send)
+            await self._app(scope, receive, send)
+            return
         request = Request(scope)
         asked = request.query_params.get("lang", "")
         browser = preferred(request.headers.get("accept-language", ""))
