@@ -43,7 +43,7 @@ def make_pages(site: Site, ancestors: Sequence[str] = ()) -> Starlette:
             Route("/money", _for_somebody(lists.money)),
             Route("/orders/{order_id}", _for_somebody(order_page.show)),
             Route("/orders/{order_id}/files/{file_id}", _for_somebody(order_page.file)),
-            Route("/orders/{order_id}/message", _for_somebody(saying.say), methods=["POST"]),
+            Route("/orders/{order_id}/message", _for_somebody(saying.send), methods=["POST"]),
             Route("/orders/{order_id}/{key}", _for_somebody(actions.ask), methods=["GET"]),
             Route("/orders/{order_id}/{key}", _for_somebody(actions.act), methods=["POST"]),
             Route("/groups/{group}", _for_somebody(groups.show)),

@@ -394,7 +394,8 @@ def _always(files: bool) -> Iterator[Form]:
     title, about = say("Write a message"), say("The other side and the operators read it.")
     if files:
         title = say("Write a message, or add files")
-        taken = f"Pictures, documents, texts, recordings or archives, {SHOWN_LARGEST} each. They are kept as evidence."
+        taken = say("Pictures, documents, texts, recordings or archives, {most} each.", most=SHOWN_LARGEST)
+        taken += " " + say("They are kept as evidence.")
         said += (Field("files", say("Files"), "files", taken),)
     yield Form("message", "message", title, about, say("Send it"), said, weight="quiet", direct=True)
     note = comment(

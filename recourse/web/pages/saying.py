@@ -21,17 +21,10 @@ from recourse.web.pages.receiving import fill, filling, has_files
 from recourse.web.pages.sessions import check_proof, first, read_form
 from recourse.web.patience import patient
 from recourse.web.problems import Failure, malformed
-
-_AWAY = "Files cannot be kept at the moment, so nothing was sent. Try again in some minutes."
-_UNANSWERED = (
-    "The order does not answer at the moment. Perhaps this has arrived. Send it again in a minute: it is never "
-)
-_UNANSWERED += "done twice. Choose the same files again."
-_STILL = "This order is not running at the moment, so this has not arrived. Send it again once the marketplace has "
-_STILL += "brought the order back."
+from recourse.wording.languages import say
 
 
-async def say(request: Request) -> Response:
+async def send(request: Request) -> Response:
     """A message that was written, and files that were chosen: sent, and shown on the page of the order."""
     visit = await visit_of(request)
     if not has_files(request):
@@ -42,7 +35,7 @@ async def say(request: Request) -> Response:
         try:
             await fill(filled, request)
         except EvidenceAway:
-            return visit.show(await visit.form("message"), filled.typed, {}, 503, notice=_AWAY)
+            return visit.show(await visit.form("message"), filled.typed, {}, 503, notice=_away())
         check_proof(request, filled.typed)
         return await _say(visit, filled.typed, filled.files)
 
@@ -55,7 +48,7 @@ async def _say(visit: Visit, given: Typed, files: Sequence[Received]) -> Respons
     fields, wrong = form.read(typed)
     wrong |= _wrong_files(form, files, given.get("sha256", []))
     if not fields and not files and not wrong:
-        wrong["comment"] = "Write something here, or choose a file."
+        wrong["comment"] = say("Write something here, or choose a file.")
     if wrong:
         return visit.show(form, typed, wrong, 422)
     messages: list[tuple[str, dict[str, Any]]] = []
@@ -72,19 +65,27 @@ async def _say(visit: Visit, given: Typed, files: Sequence[Received]) -> Respons
     except UnusableFile as error:
         return visit.show(form, typed, {"files": str(error)}, 422)
     except EvidenceAway:
-        return visit.show(form, typed, {}, 503, notice=_AWAY)
+        return visit.show(form, typed, {}, 503, notice=_away())
     except Failure as error:
         if error.status_code != 503:
             raise
-        return visit.show(form, {**typed, "command_id": [command_id]}, {}, 503, notice=_UNANSWERED)
+        why = say("The order does not answer at the moment. Perhaps this has arrived.")
+        why += " " + say("Send it again in a minute, with the same files: it is never done twice.")
+        return visit.show(form, {**typed, "command_id": [command_id]}, {}, 503, notice=why)
     except OrderNotRunning:
-        return visit.show(form, {**typed, "command_id": [command_id]}, {}, 503, notice=_STILL)
+        why = say("This order is not running at the moment, so this has not arrived.")
+        why += " " + say("Send it again once the marketplace has brought the order back.")
+        return visit.show(form, {**typed, "command_id": [command_id]}, {}, 503, notice=why)
     return done(visit, form.key, "#latest")
+
+
+def _away() -> str:
+    return say("Files cannot be kept at the moment, so nothing was sent. Try again in some minutes.")
 
 
 def _wrong_files(form: Form, files: Sequence[Received], hashes: Sequence[str]) -> Mapping[str, str]:
     if files and not any(field.name == "files" for field in form.fields):
-        return {"comment": "This marketplace keeps no files. Send the message without them."}
+        return {"comment": say("This marketplace keeps no files. Send the message without them.")}
     for number, file in enumerate(files):
         try:
             file.check()
