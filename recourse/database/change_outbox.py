@@ -37,7 +37,7 @@ class Slot:
 
 @dataclass(frozen=True)
 class ChangeOutbox:
-    """How it stands. `slots` are those of this database, whoever reads them."""
+    """How it stands. `slots` are those of this database, also those that others read."""
 
     on: bool
     slots: list[Slot]
