@@ -274,7 +274,7 @@ async def orders_worker(settings: Settings | None = None) -> AsyncIterator[Worke
         if excess := await fit_for_work(pool, "app"):
             structlog.get_logger("recourse.worker").warning("the database login has too many rights", detail=excess)
         client = await connect()
-        await register_search_attributes(client)
+        await register_search_attributes(client, settings.own_search_attributes)
         async with serving_orders(client, pool, settings, channels, providers) as worker:
             yield worker
 

@@ -11,6 +11,7 @@ from recourse.activities.providers import PaymentProvider
 from recourse.database.access import DatabaseMissing, NoDatabase
 from recourse.database.displays import write_display
 from recourse.database.orders import write_contacts
+from recourse.errors import BadInput
 from recourse.policies.calculators import register_installed_calculators
 from recourse.resolution.model.display import Display
 from recourse.resolution.model.opening_state import OpeningState
@@ -21,6 +22,7 @@ from recourse.resolution.model.terms import Terms
 from recourse.resolution.model.vocabulary import Party
 from recourse.runtime.addresses import UnusableAddress, read_address
 from recourse.runtime.database_connection import database, explaining_database_errors
+from recourse.runtime.search_attributes import read_own, unfit_values
 from recourse.runtime.settings import Settings, read_settings
 from recourse.runtime.signing import RecordSigner, read_signer
 from recourse.runtime.temporal_connection import connect as connect_temporal
@@ -42,7 +44,8 @@ class Recourse(Orders):
     sends commands, and whatever needs the database raises BadInput. `now` is the clock by which commands are stamped on
     arrival; `web_url` is where the pages are, for a link in the Temporal UI; `signer` signs exported records.
     `providers` are the payment providers by name, or what names them, as in RECOURSE_PAYMENT_PROVIDERS: those that have
-    `check` say whether the money of an order is there, before it starts.
+    `check` say whether the money of an order is there, before it starts. `search_attributes` are the marketplace's own,
+    as in RECOURSE_SEARCH_ATTRIBUTES.
     """
 
     def __init__(
@@ -55,6 +58,7 @@ class Recourse(Orders):
         web_url: str = "",
         signer: RecordSigner | None = None,
         providers: Mapping[str, PaymentProvider] | str = "",
+        search_attributes: str = "",
     ) -> None:
         super().__init__(NoDatabase() if pool is None else pool, now=now, signer=signer)
         register_installed_calculators()
@@ -62,6 +66,7 @@ class Recourse(Orders):
         self.task_queue = task_queue
         self.web_url = web_url
         self._money = MoneyCheck(providers)
+        self._search_attributes = read_own(search_attributes)
 
     @classmethod
     @asynccontextmanager
@@ -86,6 +91,7 @@ class Recourse(Orders):
                 web_url=chosen.web_url,
                 signer=signer,
                 providers=chosen.payment_providers if providers is None else providers,
+                search_attributes=chosen.search_attributes,
             )
 
     def order(self, order_id: str, *, patience: timedelta = PATIENCE) -> OrderHandle:
@@ -132,8 +138,8 @@ class Recourse(Orders):
         Raises OrderExists where the id belongs to an order with other terms, OrderNotRunning where it has started and
         lost its workflow, NotOfTheGroup where its group is for other parties or has this part, BadOpening for a state
         that cannot be true, PaymentMissing where its provider says that the money is not there, ProviderUnreachable
-        where it says nothing, BadInput for an email address or a currency that cannot be used, or `emails` or a
-        `display` without a database, Unanswered where it is unknown whether it has started.
+        where it says nothing, BadInput for an email address, a currency or a search attribute that cannot be used, or
+        `emails` or a `display` without a database, Unanswered where it is unknown whether it has started.
         """
         await self.bring(
             terms, policy, provider=provider, emails=emails, display=display, start_delay=start_delay, state=state
@@ -190,6 +196,8 @@ class Recourse(Orders):
     ) -> Started:
         if (emails or display) and isinstance(self.pool, NoDatabase):
             raise DatabaseMissing
+        if wrong := unfit_values(terms.search or {}, self._search_attributes):
+            raise BadInput(f"Order {terms.order_id}: {wrong}.")
         for role, email in (emails or {}).items():
             try:
                 read_address(email)

@@ -33,7 +33,7 @@ from recourse.runtime.search_attributes import SEARCH_ATTRIBUTES
 from recourse.starter.client import Recourse
 from recourse.starter.reading import STUCK_AFTER, now
 from recourse.starter.recovering import Recovery, State, counted
-from recourse.starter.temporal_errors import explaining_temporal_errors, task_failure
+from recourse.starter.temporal_errors import explaining_temporal_errors, quoted, task_failure
 from recourse.wording.english import as_words
 from recourse.workflows import page
 
@@ -116,7 +116,7 @@ async def _without_order(recourse: Recourse) -> AsyncIterator[str]:
     # One that waits to begin has not been written yet, and one that failed was never an order. On another task queue
     # there may be orders of another database.
     query = (
-        f"WorkflowType = '{ORDER}' AND TaskQueue = '{recourse.task_queue}' AND ExecutionStatus != 'Failed' "
+        f"WorkflowType = '{ORDER}' AND TaskQueue = {quoted(recourse.task_queue)} AND ExecutionStatus != 'Failed' "
         f"AND ExecutionTime < '{now().isoformat().replace('+00:00', 'Z')}'"
     )
     async for flow in recourse.temporal.list_workflows(query, page_size=PAGE):

@@ -29,10 +29,9 @@ from recourse.runtime.names import FORMER, ORDER, workflow_id
 from recourse.starter.client import Recourse
 from recourse.starter.histories import CannotFollow, Course, Run, course_of, former_of, runs
 from recourse.starter.reading import now
-from recourse.starter.starting import begin, options_to_go_on
+from recourse.starter.starting import begin, found_by, options_to_go_on
 from recourse.starter.temporal_errors import unless_not_found
 from recourse.wording.english import PHASES
-from recourse.workflows import page
 from recourse.workflows.inbound import NUMBER, numbered
 
 # A workflow task that is under way may be writing a step that no history has yet.
@@ -174,7 +173,7 @@ class Recovery:
         signals = max([answered, *(run.signals_upto for run in former)])
         options = options_to_go_on(opening, self._recourse.task_queue, self._recourse.web_url, signals, found.run_id)
         if stored:
-            options["search_attributes"] = page.search_attributes(stored.order)
+            options["search_attributes"] = found_by(stored.order)
         try:
             await begin(self._recourse.temporal, options, opening)
         except WorkflowAlreadyStartedError:

@@ -16,7 +16,7 @@ from temporalio.client import (
     WorkflowUpdateFailedError,
     WorkflowUpdateRPCTimeoutOrCancelledError,
 )
-from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.common import TypedSearchAttributes, WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.converter import WorkflowSerializationContext
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError
@@ -43,6 +43,7 @@ from recourse.resolution.rules.importing import contradictions, opened
 from recourse.runtime.currencies import check_currency
 from recourse.runtime.database_connection import explaining_database_errors
 from recourse.runtime.names import FORMER, ORDER, SIGNALS, workflow_id
+from recourse.runtime.search_attributes import SearchAttributesMissing, own_pairs
 from recourse.starter.handle import OrderHandle, answer_to, ended_unwritten
 from recourse.starter.reading import now
 from recourse.starter.temporal_errors import (
@@ -75,6 +76,11 @@ def fingerprint(terms: Terms) -> str:
     return hashlib.sha256(canonical(_lasting(shown)).encode()).hexdigest()
 
 
+def found_by(order: Order) -> TypedSearchAttributes:
+    """What an order is found by in Temporal: what its workflow keeps up to date, and the marketplace's own."""
+    return TypedSearchAttributes([*page.search_attributes(order), *own_pairs(order.terms.search or {})])
+
+
 def start_options(opening: Opening, task_queue: str, web_url: str = "") -> dict[str, Any]:
     """What the workflow of an order starts with, in addition to its opening; `web_url` is where the pages are."""
     terms, policy = opening.terms, opening.policy
@@ -88,7 +94,7 @@ def start_options(opening: Opening, task_queue: str, web_url: str = "") -> dict[
         "static_details": page.details(terms, policy.name, web_url),
         "memo": {"terms": fingerprint(terms)},
         # With the start, so that the order needs no event of its own for them.
-        "search_attributes": page.search_attributes(opened(opening, whole_second(now()))),
+        "search_attributes": found_by(opened(opening, whole_second(now()))),
     }
 
 
@@ -113,7 +119,7 @@ async def bring_back(
     with explaining_database_errors():
         signals = await highest_unnamed(pool, order.terms.order_id)
     options = options_to_go_on(order.opening, task_queue, web_url, signals)
-    options["search_attributes"] = page.search_attributes(order)
+    options["search_attributes"] = found_by(order)
     options["id_conflict_policy"] = WorkflowIDConflictPolicy.USE_EXISTING
     command, payload = first
     doing = f"order {order.terms.order_id} received `{command}`"
@@ -197,6 +203,11 @@ async def begin(
     except RPCError as error:
         if not lacks_search_attributes(error):
             raise
+        if opening.terms.search and options["id_reuse_policy"] is WorkflowIDReusePolicy.REJECT_DUPLICATE:
+            raise SearchAttributesMissing(
+                f"Temporal: {error.message.rstrip('.')}. Start a worker with RECOURSE_SEARCH_ATTRIBUTES, which creates "
+                "the search attributes, and then the order."
+            ) from error
         # The first worker makes them; the order is found by them as soon as a worker has it.
         del options["search_attributes"]
         return await _begin_with(temporal, options, opening, first, start_delay)

@@ -72,6 +72,11 @@ def takes_nothing_now(error: RPCError) -> bool:
     return bool(details) and details[0].Is(WorkflowNotReadyFailure.DESCRIPTOR)
 
 
+def quoted(text: str) -> str:
+    """A text as a query of Temporal's has it."""
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
 def lacks_search_attributes(error: RPCError) -> bool:
     """Whether the namespace has not got the search attributes of orders yet."""
     return error.status is RPCStatusCode.INVALID_ARGUMENT and "search attribute" in error.message

@@ -24,7 +24,8 @@ attributes() {
         --name RecoursePolicy --type Keyword \
         --name RecourseTurn --type Keyword \
         --name RecourseCaseStage --type Keyword \
-        --name RecourseNextDueAt --type Datetime
+        --name RecourseNextDueAt --type Datetime \
+        --name RecourseGroup --type Keyword
 }
 
 insist namespace

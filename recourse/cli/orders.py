@@ -40,6 +40,8 @@ from recourse.resolution.shown.looking_ahead import WouldBeRefused
 from recourse.resolution.shown.views import view
 from recourse.runtime.currencies import check_currency
 from recourse.runtime.exact_json import read_json
+from recourse.runtime.search_attributes import read_values
+from recourse.runtime.settings import read_settings
 from recourse.starter.reading import Orders, now
 
 app = App(name="order", help="Start orders, send commands to them, see their state.")
@@ -48,6 +50,13 @@ looking_ahead = App(name="preview", help="Show what a command would do, without 
 For = Annotated[
     Literal["client", "freelancer", "operator"], Parameter(name="--for", help="Show what this role may see.")
 ]
+
+
+def _search(given: list[str] | None) -> dict[str, str | int | bool] | None:
+    try:
+        return read_values(given, read_settings().own_search_attributes) if given else None
+    except ValueError as error:
+        raise Stop(f"--search: {error}.") from error
 
 
 @app.command
@@ -68,6 +77,7 @@ async def start(
     part: Int64 | None = None,
     payment: str | None = None,
     destination: str | None = None,
+    search: Annotated[list[str] | None, Parameter(negative="")] = None,
     client_email: str | None = None,
     freelancer_email: str | None = None,
     title: Title = None,
@@ -112,6 +122,8 @@ async def start(
         What you collected the price with at the payment provider, such as a payment intent.
     destination
         The freelancer's account at the payment provider: its id there.
+    search
+        Your own search attribute in Temporal, `NAME=VALUE`, named as in RECOURSE_SEARCH_ATTRIBUTES; may be repeated.
     client_email
         The client's email address, stored only in the database. Used if the worker sends mail.
     freelancer_email
@@ -138,6 +150,7 @@ async def start(
         part=part,
         payment=payment,
         destination=destination,
+        search=_search(search),
         ordered_at=ordered_at or datetime.now(UTC).replace(microsecond=0),
     )
     display = read_display(

@@ -59,7 +59,7 @@ async def _lead() -> None:
         if excess := await fit_for_work(pool, "app"):
             get_logger("recourse.worker").warning("the database login has too many rights", detail=excess)
         client = await connect()
-        await register_search_attributes(client)
+        await register_search_attributes(client, settings.own_search_attributes)
         health = Health(client, pool, settings.task_queue)
         async with answering(settings.health_address, health_app(health)):
             freeze_startup_objects()

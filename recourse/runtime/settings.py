@@ -14,6 +14,7 @@ from recourse.resolution.model.unfit import unfit
 from recourse.runtime.addresses import read_address, read_sender
 from recourse.runtime.brand import Brand, read_color
 from recourse.runtime.keys import BadKeys, KeyRing, read_secrets
+from recourse.runtime.search_attributes import read_own
 from recourse.runtime.urls import read_listener, read_origin, read_url
 from recourse.wording.languages import ENGLISH, read_language
 
@@ -38,6 +39,7 @@ _HTTPS = _readable(lambda text: read_url(text, "https", user=False))
 _COLOR = _readable(read_color)
 _LANGUAGE = _readable(read_language)
 _LISTENER = _readable(read_listener)
+_ATTRIBUTES = _readable(read_own)
 
 
 class BadSettings(BadInput):
@@ -214,6 +216,16 @@ class Settings(BaseSettings):
             "separated by spaces. Each gets every notice, in addition to mail and webhooks.",
         ),
     ] = ""
+    search_attributes: Annotated[
+        str,
+        Field(
+            validation_alias="RECOURSE_SEARCH_ATTRIBUTES",
+            description="Your own search attributes in Temporal: `Category=Keyword Country=Keyword`, also `Int` and "
+            "`Bool`, at most ten. Workers create them, and whatever starts orders checks them. See "
+            "[extending.md](extending.md#search-attributes).",
+        ),
+        _ATTRIBUTES,
+    ] = ""
     payment_providers: Annotated[
         str,
         Field(
@@ -325,6 +337,11 @@ class Settings(BaseSettings):
     def link_ring(self) -> KeyRing:
         """The keys of links in mails. Raises BadSettings."""
         return read_ring("RECOURSE_LINK_KEYS", self.link_keys)
+
+    @property
+    def own_search_attributes(self) -> dict[str, str]:
+        """The kind of each search attribute of the marketplace's own, by name."""
+        return read_own(self.search_attributes)
 
     @property
     def payload_ring(self) -> KeyRing:

@@ -22,6 +22,7 @@ OF_WEB_ALONE = {"RECOURSE_RECORD_SIGNER", "RECOURSE_EVIDENCE"}
 # What the web server needs of the workers' settings.
 ALSO_OF_WEB = OF_WEB_ALONE | {
     "RECOURSE_METRICS_ADDRESS",
+    "RECOURSE_SEARCH_ATTRIBUTES",
     *(
         "DATABASE_URL",
         "RECOURSE_TASK_QUEUE",

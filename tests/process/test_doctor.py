@@ -156,3 +156,9 @@ async def test_an_order_whose_task_fails_again_and_again(tmp_path: Path, pool: A
         assert [(one.order_id, one.do) for one in failing] == [(order_id, "docs/runbooks/tasks-fail.md")]
     finally:
         await server.stop()
+
+
+async def test_a_task_queue_may_have_any_name(marketplace: Marketplace) -> None:
+    for name in ("o'hara", 'a "b"', "a\\'b", "\\"):
+        odd = Recourse(marketplace.client, marketplace.recourse.pool, task_queue=name)
+        assert set(await found(odd)) == {(None, "no_worker")}

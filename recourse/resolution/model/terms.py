@@ -13,6 +13,11 @@ from recourse.resolution.model.vocabulary import Frozen, Party, if_any
 LARGEST_AMOUNT = 2**53 - 1
 Amount = Annotated[int, Field(strict=True, ge=0, le=LARGEST_AMOUNT), WholeNumber]
 Id = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f/]+$")]
+AttributeName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9]{0,63}$")]
+AttributeValue = Annotated[
+    Annotated[bool, Field(strict=True)] | Annotated[int, Field(strict=True, ge=-(2**53) + 1, le=2**53 - 1)] | Visible,
+    Field(union_mode="left_to_right"),
+]
 OrderId = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]*$")]
 PartNumber = Annotated[int, Field(strict=True, ge=1, le=LARGEST_AMOUNT), WholeNumber]
 
@@ -70,6 +75,10 @@ class Terms(Frozen):
     )
     destination: Annotated[Visible | None, Since(2)] = if_any(
         "The freelancer's account at the payment provider: its id there. Parties do not see it."
+    )
+    search: Annotated[dict[AttributeName, AttributeValue] | None, Field(min_length=1, max_length=10)] = if_any(
+        "What operators find the order by in the Temporal UI, by the names of `RECOURSE_SEARCH_ATTRIBUTES`: texts, "
+        "whole numbers, true or false. Never encrypted, never erased: nothing personal."
     )
 
     @model_validator(mode="after")
