@@ -131,7 +131,7 @@ def site_of(request: Request) -> Site:
 def _switch(request: Request) -> dict[str, tuple[str, str]]:
     """The addresses of this page in the other languages, each with the name of its language; none after a form."""
     others = {code: name for code, name in LANGUAGES.items() if code != language()}
-    if request.method != "GET":
+    if request.scope.get("method") != "GET":
         return {}
     return {code: (name, f"?{request.url.include_query_params(lang=code).query}") for code, name in others.items()}
 
