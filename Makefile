@@ -9,7 +9,7 @@ prepare = $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev
 # tests wait for servers a third of their time.
 pytest = .venv/bin/pytest -n 3 --dist loadfile --no-loadscope-reorder
 
-.PHONY: client client-typescript histories demo dev test check check-fast format cluster-smoke screenshots audit sbom texts docs bench bench-quick bench-reads faults races fuzz soak mutants setup help
+.PHONY: client client-typescript histories demo dev test check check-fast format cluster-smoke screenshots audit sbom texts docs bench bench-quick bench-reads faults races fuzz soak followers mutants setup help
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
@@ -61,6 +61,9 @@ fuzz: setup  ## bad messages, bad starts and a flood, among healthy orders; SIZE
 
 soak: setup  ## many open orders through weeks of their clocks, in some minutes; SIZE orders (10000), SEED of an earlier run
 	@.venv/bin/python -m campaigns soak --size $(or $(SIZE),10000) $(if $(SEED),--seed $(SEED))
+
+followers: setup  ## kill followers of the changes while steps commit late; SIZE ends of each (100), SEED of an earlier run
+	@.venv/bin/python -m campaigns followers --size $(or $(SIZE),100) $(if $(SEED),--seed $(SEED))
 
 mutants: setup  ## plant faults in a copy of the source, one at a time, which the tests must find; SIZE faults (all), SEED of an earlier run
 	@.venv/bin/python -m campaigns mutants $(if $(SIZE),--size $(SIZE)) $(if $(SEED),--seed $(SEED))

@@ -1,4 +1,4 @@
-"""`python -m campaigns races|faults|fuzz|soak|mutants`: one command a campaign; the Makefile calls it."""
+"""`python -m campaigns races|faults|fuzz|soak|followers|mutants`: one command a campaign; the Makefile calls it."""
 
 import logging
 import secrets
@@ -94,6 +94,14 @@ async def faults(*, size: Size = 1000, seed: Seed = None, on_postgres: bool = Fa
     from campaigns.faults import faults as campaign
 
     return await run("faults", size, seed, partial(campaign, on_postgres=on_postgres))
+
+
+@app.command
+async def followers(*, size: Size = 100, seed: Seed = None) -> int:
+    """So many ends of each follower of the changes, while steps commit late."""
+    from campaigns.followers import followers as campaign
+
+    return await run("followers", size, seed, campaign)
 
 
 @app.command

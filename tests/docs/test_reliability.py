@@ -28,6 +28,6 @@ def test_a_promise_names_what_could_break_it(promise: list[str]) -> None:
 
 
 def test_every_campaign_has_its_figures() -> None:
-    campaigns = {"races", "faults", "fuzz", "soak", "mutants"}
+    campaigns = {"races", "faults", "fuzz", "soak", "followers", "mutants"}
     assert campaigns <= TARGETS
     assert {row[0] for row in rows("## Figures")} == campaigns

@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 import pytest
 
 from campaigns.decoding import decodable
+from campaigns.jetstream import JetStream, jetstream
 from recourse.database.migrate import migrate
 from tests.conftest import run_on
-from tests.relay.jetstream import JetStream, jetstream
 
 
 @pytest.fixture(scope="session")

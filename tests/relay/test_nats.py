@@ -13,6 +13,7 @@ from urllib.parse import unquote
 import httpx2 as httpx
 import pytest
 
+from campaigns.jetstream import JetStream, jetstream
 from recourse.database.changes import START, read_changes
 from recourse.database.relays import cursor_of
 from recourse.database.steps import record_step
@@ -25,7 +26,6 @@ from recourse.relay.stream import BadStream, NatsUnreachable, Stream, connected
 from tests.cli.test_orders import RECOURSE, run, without_ours
 from tests.facts.lives import live
 from tests.patience import PATIENCE
-from tests.relay.jetstream import JetStream, jetstream
 
 
 async def write(pool: Any, *order_ids: str) -> int:

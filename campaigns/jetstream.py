@@ -14,8 +14,8 @@ from nats.js import JetStreamContext
 from nats.js.api import StreamConfig
 
 from recourse.local.process import free_port, kill, start, stop
-from tests.patience import PATIENCE
 
+PATIENCE = 60.0  # seconds
 NATS_SERVER = Path(sys.executable).with_name("nats-server")
 
 
