@@ -17,9 +17,9 @@ ENGLISH = "en"
 # Each language whose catalogue is complete, by its code, with its own name for itself.
 LANGUAGES = {
     "en": "English",
-    # "de": "Deutsch",
-    # "es": "Español",
-    # "ar": "العربية",
+    "de": "Deutsch",
+    "es": "Español",
+    "ar": "العربية",
 }
 RIGHT_TO_LEFT = frozenset({"ar", "fa", "he", "ur"})
 
