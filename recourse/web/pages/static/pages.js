@@ -19,7 +19,7 @@
     return `${part.weekday} ${part.day} ${part.month.slice(0, 3)} ${part.year}, ${part.hour}:${part.minute} ${offset}`;
   };
   const some = (count, unit) => new Intl.NumberFormat(tongue, { style: "unit", unit, unitDisplay: "long" }).format(count);
-  const rest = (...parts) => page.dataset.left.replace("{time}", parts.filter(Boolean).join(" "));
+  const rest = (...parts) => page.dataset.left.replace("TIME", parts.filter(Boolean).join(" "));
   const left = (seconds) => {
     if (seconds <= 0) return page.dataset.over;
     const days = Math.floor(seconds / 86400), hours = Math.floor(seconds / 3600) % 24;
