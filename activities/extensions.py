@@ -25,13 +25,17 @@ class NotDelivered(Exception):
 
 
 def limits_of(extension: Any, wrong: type[BadInput] = BadInput) -> tuple[int, float]:
-    """How many of its calls may run at once, and how many seconds each may take. Raises `wrong`."""
+    """How many of its calls may run at once, and how many seconds each may take. Raises `wrong`,
+    also for a `late` that is no number of seconds."""
     calls, seconds = getattr(extension, "concurrency", CALLS), getattr(extension, "timeout", SECONDS)
     named = type(extension).__name__
     if type(calls) is not int or calls < 1:
         raise wrong(f"{named}.concurrency is {calls!r}, and must be a whole number from 1.")
     if type(seconds) not in (int, float) or not 0 < seconds <= LONGEST:
         raise wrong(f"{named}.timeout is {seconds!r}, and must be a number of seconds, {LONGEST:g} at most.")
+    late = getattr(extension, "late", 0)
+    if type(late) not in (int, float) or late < 0:
+        raise wrong(f"{named}.late is {late!r}, and must be a number of seconds.")
     return calls, float(seconds)
 
 

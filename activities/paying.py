@@ -30,9 +30,9 @@ WITHIN = 25.0
 # A provider that asks for at most so many seconds is asked again in the same attempt, otherwise in the next one.
 SHORT = 5.0
 PAUSE = 0.5  # seconds, the least
-# A call may still move its money for so long, whatever became of the call: no answer, an error, a worker that was
-# killed. Under its own key that is once; a leg that was lowered meanwhile has another.
-LATE = timedelta(minutes=2)
+# Seconds for which a call may still move its money, whatever became of the call: no answer, an error, a worker that
+# was killed. Under its own key that is once; a leg that was lowered meanwhile has another.
+LATE = 120.0
 _TEXT = 200  # characters that are kept of what a provider says
 # A leg that was lowered has a new key. Where the old one may have been paid, paying the new one may pay twice.
 UNKNOWN = "The leg was lowered, and the provider cannot say whether {amount} was paid under its former key {key}."
@@ -114,7 +114,7 @@ class Paying:
                 return leg.key, LegAnswer(status="blocked", reason=UNKNOWN.format(key=former.key, amount=amount))
             if found := await calls.reference(find, former, until):
                 return former.key, _under(former, found)
-            if await asked_within(self._pool, former.key, LATE):
+            if await asked_within(self._pool, former.key, timedelta(seconds=getattr(calls.provider, "late", LATE))):
                 raise TryLater(UNENDED.format(key=former.key))
         if not leg.amount:
             return leg.key, LegAnswer(status="done")

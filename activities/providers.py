@@ -88,7 +88,8 @@ class PaymentProvider(Protocol):
     - `movements(since: datetime)`: an iterable, or asynchronous iterable, of `Movement`: what it has moved since then.
     - `read_event(headers, body) -> list[PaymentReport]`: what one of its webhooks says. Raises BadSignature, BadInput.
     - `concurrency: int`: how many of its calls run at once; 16 without it. `timeout: float`: how many seconds a call
-      may take; 10 without it, 20 at most.
+      may take; 10 without it, 20 at most. `late: float`: for how many seconds after a call without an answer money may
+      still move; 120 without it.
     """
 
     def pay(self, leg: PaymentLeg) -> Awaitable[str | None] | str | None:

@@ -36,6 +36,12 @@ class Impatient(Bank):
     timeout = 600
 
 
+class Backward(Bank):
+    """One that cannot be loaded either."""
+
+    late = -1
+
+
 def opened() -> Bank:
     return Bank()
 

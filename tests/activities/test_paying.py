@@ -190,6 +190,7 @@ def test_providers_are_named_by_where_their_factories_are() -> None:
             "bank=tests.activities.bank:Impatient",
             "Impatient.timeout is 600, and must be a number of seconds, 20 at most",
         ),
+        ("bank=tests.activities.bank:Backward", "Backward.late is -1, and must be a number of seconds"),
         ("bank=tests.activities.bank:not_a_bank", r"not_a_bank\(\) returned str, which has no method `pay`"),
     ],
 )
@@ -337,7 +338,7 @@ async def test_what_a_former_key_paid_is_noted_there_and_said_again_where_the_an
 
 async def time_passes(pool: Any) -> None:
     """Until no call can be at work any more."""
-    await pool.execute("UPDATE payments SET asked_at = asked_at - $1::interval", paying.LATE)
+    await pool.execute("UPDATE payments SET asked_at = asked_at - $1::interval", timedelta(seconds=paying.LATE))
 
 
 async def keys_of(pool: Any, asked: LegToPay) -> list[tuple[int, int, str]]:
