@@ -35,7 +35,7 @@ _OPERATE = Group("Run it in production", sort_key=2)
 _OPTIONS = Group("Options", sort_key=3)
 _COMMANDS = {
     _TRY: {
-        "demo": ("demo.command:demo", "Run one sample order per possible outcome on real servers, with time skipped."),
+        "demo": ("demo.command:demo", "Play sample orders to their end on real servers, with time skipped."),
         "dev": ("dev:dev", "Run a sandbox to build against, with clocks that can be moved."),
         "simulate": ("simulate:simulate", "Run scenario files against the rules engine, real servers, or both."),
         "policy": ("policies:app", "Read, check, draw and compare policies."),

@@ -7,6 +7,7 @@ import signal
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from fractions import Fraction
 from urllib.parse import parse_qs, urljoin, urlsplit
 
 import httpx2
@@ -23,17 +24,20 @@ LIVE = ("waiting", "mediation", "undo", "late")
 
 
 def test_the_introduction_fits_one_screen() -> None:
-    lines = introduction().splitlines()
+    lines = introduction(13).splitlines()
 
     assert len(lines) < 24
     assert max(map(len, lines)) < 80
+    assert lines[1].endswith("Below are 13 sample orders.")
+    assert "Below is one of 13 sample orders." in introduction(1)
 
 
 def test_every_order_has_the_money_that_the_introduction_names() -> None:
     paid = {(story.terms.price, story.terms.service_fee, story.terms.currency) for story in stories()}
 
     assert paid == {(10_000, 550, "USD")}
-    assert "paid 105.50 USD into escrow: the price of 100.00 USD\nand a service fee of 5.50 USD." in introduction()
+    assert {story.policy.money.commission for story in stories()} == {Fraction(20, 100)}
+    assert "paid 105.50 USD into escrow: the price of 100.00 USD\nand a service fee of 5.50 USD." in introduction(13)
 
 
 @pytest.mark.parametrize(("typed", "says"), [("", "recourse demo --keep"), ("1", "make demo KEEP=1")])
@@ -44,7 +48,7 @@ def test_the_introduction_names_commands_as_the_reader_types_them(
     if typed:
         monkeypatch.setenv("MAKELEVEL", typed)
 
-    assert says in introduction()
+    assert says in introduction(13)
 
 
 def test_a_story_is_found_by_a_part_of_its_name() -> None:

@@ -23,7 +23,7 @@ async def demo(
     keep: Annotated[bool, Parameter(negative="")] = False,
     on_my_servers: OnMyServers = False,
 ) -> int:
-    """Run one sample order per possible outcome on a real Temporal server and PostgreSQL, with time skipped.
+    """Play sample orders to their end on a real Temporal server and PostgreSQL, with time skipped.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ async def demo(
     quiet()
     screen, chosen = console(), stories(story)
     if not brief:
-        screen.print(introduction())
+        screen.print(introduction(len(chosen)))
     if not on_my_servers:
         forget_the_servers_of_the_shell()
         say("\nStarting PostgreSQL, a Temporal server and a worker, all on loopback …")

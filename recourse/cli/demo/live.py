@@ -129,7 +129,7 @@ def _said(staged: Stage, orders: dict[str, str], address: str, secret: str, keys
     if staged.ui_url:
         environment["RECOURSE_TEMPORAL_UI_URL"] = staged.ui_url
     # Servers of the shell have no UI that is known here, and stay.
-    stopping = "Everything stops, and is gone," if staged.ui_url else "The worker and the pages stop"
+    stopping = "stop and delete everything" if staged.ui_url else "stop the worker and the pages"
     width = max(map(len, orders))
     listed = "\n".join(f"  {order:<{width}}  {about}" for order, about in orders.items())
     return f"""
@@ -137,7 +137,7 @@ Four orders of client c-3 and freelancer f-7 are still open:
 
 {listed}
 
-See them in the browser. Each link signs in for a day; one browser holds one person at a time.
+See them in the browser. Each link signs in for a day. Use a private window for each person.
 
   client       {sign_in(CLIENT, undo)}
   freelancer   {sign_in(FREELANCER, waiting)}
@@ -154,5 +154,5 @@ Paste this into another terminal:
   recourse order timeline {undo}
   curl --silent --header "Authorization: Bearer $(recourse token client:c-3)" {address}/orders/{waiting}
 
-{stopping} at Ctrl-C in this window.
+Press Ctrl-C in this window to {stopping}.
 """

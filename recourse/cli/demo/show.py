@@ -26,17 +26,17 @@ from recourse.starter.simulate.temporal import Stage, TemporalEngine, TooSlow, s
 TRIES = 10
 INTRODUCTION = """\
 Recourse ends orders of a freelance marketplace: when somebody cancels, when
-the two disagree, and when nobody answers. Below are {count} sample orders, one
-for each way to end.
+the two disagree, and when nobody answers. {shown}
 
 Each order is a durable workflow on a real Temporal server, with its money and
 its record in a real PostgreSQL. Both run on this machine for as long as the
-demo. The Temporal server skips the waiting, so 48 hours pass in a second. The
-deadlines are real: each falls on its second, days or weeks ahead of today.
+demo. The Temporal server skips the waiting, so 48 hours pass in a second. Each
+order begins on a Monday to come, and each deadline fires on its second.
 
 In each order a client has paid {paid} into escrow: the price of {price}
-and a service fee of {fee}. What follows is the order's own record: when
-(UTC), who, and what they did. Below it stands
+and a service fee of {fee}. Of what the freelancer gets, the marketplace
+keeps a commission of 20%. What follows is the order's own record: when (UTC),
+who, and what they did. Below it stands
 
   money   where each cent is at the end
   ended   how, and that the record's hash chain is whole
@@ -57,8 +57,8 @@ class Played:
     seconds: float
 
 
-def introduction() -> str:
-    """What is about to be seen, on one screen."""
+def introduction(chosen: int) -> str:
+    """What is about to be seen, on one screen. `chosen`: how many of the orders."""
     made = "MAKELEVEL" in os.environ  # after `make`, `recourse` is not on the path
     ways = ("STORY=silence", "BRIEF=1", "KEEP=1") if made else ("--story silence", "--brief", "--keep")
     commands = [f"{'make' if made else 'recourse'} demo {way}" for way in ways]
@@ -69,7 +69,10 @@ def introduction() -> str:
         write_amount(minor, terms.currency)
         for minor in (terms.price + terms.service_fee, terms.price, terms.service_fee)
     )
-    return INTRODUCTION.format(count=len(known), paid=paid, price=price, fee=fee, one=one, brief=brief, keep=keep)
+    count = len(known)
+    shown = {1: f"Below is one of {count} sample orders.", count: f"Below are {count} sample orders."}
+    said = shown.get(chosen, f"Below are {chosen} of {count} sample orders.")
+    return INTRODUCTION.format(shown=said, paid=paid, price=price, fee=fee, one=one, brief=brief, keep=keep)
 
 
 def name(story: Story) -> str:
