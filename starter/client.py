@@ -22,7 +22,7 @@ from recourse.resolution.model.terms import Terms
 from recourse.resolution.model.vocabulary import Party
 from recourse.runtime.addresses import UnusableAddress, read_address
 from recourse.runtime.database_connection import database, explaining_database_errors
-from recourse.runtime.search_attributes import read_own, unfit_values
+from recourse.runtime.own_attributes import read_own, unfit_values
 from recourse.runtime.settings import Settings, read_settings
 from recourse.runtime.signing import RecordSigner, read_signer
 from recourse.runtime.temporal_connection import connect as connect_temporal

@@ -40,7 +40,7 @@ from recourse.resolution.shown.looking_ahead import WouldBeRefused
 from recourse.resolution.shown.views import view
 from recourse.runtime.currencies import check_currency
 from recourse.runtime.exact_json import read_json
-from recourse.runtime.search_attributes import read_values
+from recourse.runtime.own_attributes import read_values
 from recourse.runtime.settings import read_settings
 from recourse.starter.reading import Orders, now
 

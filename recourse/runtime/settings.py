@@ -14,7 +14,7 @@ from recourse.resolution.model.unfit import unfit
 from recourse.runtime.addresses import read_address, read_sender
 from recourse.runtime.brand import Brand, read_color
 from recourse.runtime.keys import BadKeys, KeyRing, read_secrets
-from recourse.runtime.search_attributes import read_own
+from recourse.runtime.own_attributes import read_own
 from recourse.runtime.urls import read_listener, read_origin, read_url
 from recourse.wording.languages import ENGLISH, read_language
 

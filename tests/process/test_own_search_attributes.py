@@ -15,12 +15,8 @@ from temporalio.client import Client
 from recourse.errors import BadInput, OrderExists
 from recourse.policies import load_policy
 from recourse.runtime.names import workflow_id
-from recourse.runtime.search_attributes import (
-    SearchAttributesMissing,
-    read_own,
-    read_values,
-    register_search_attributes,
-)
+from recourse.runtime.own_attributes import read_own, read_values
+from recourse.runtime.search_attributes import SearchAttributesMissing, register_search_attributes
 from recourse.runtime.settings import BadSettings, read_settings
 from recourse.starter.client import Recourse
 from recourse.starter.recovering import Recovery
