@@ -53,6 +53,8 @@ class Book(PaymentProvider):
     """A provider that has forgotten every key by the next time that it is asked; its book has all that it moved."""
 
     worker: Worker
+    # A call ends with its worker.
+    late = 0
 
     def __init__(self) -> None:
         self.moved: list[PaymentLeg] = []

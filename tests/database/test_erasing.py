@@ -32,6 +32,8 @@ STAYS = {"command_id", "id", "order_id", "operator", "reason", "sha256", "kind",
 STAYS |= {"leg", "legs", "blocked", "reference", "former", "for_", "taken_by", "imported"}
 # What was agreed stays as long as the order, and the account that its money goes to: it may come back, or be disputed.
 STAYS |= {"client", "freelancer", "group", "payment", "destination"}
+# Temporal has it, too, where nothing is erased: nothing personal goes there (docs/extending.md).
+STAYS |= {"search"}
 ERASE = "SELECT erase_order($1, $2, $3, 'asked for it', 'Art. 17(1)(b) GDPR')"
 
 
