@@ -2717,6 +2717,10 @@ export interface components {
             payment?: string | null;
             /** @description The freelancer's account at the payment provider: its id there. Parties do not see it. */
             destination?: string | null;
+            /** @description What operators find the order by in the Temporal UI, by the names of `RECOURSE_SEARCH_ATTRIBUTES`: texts, whole numbers, true or false. Never encrypted, never erased: nothing personal. */
+            search?: {
+                [key: string]: boolean | number | string;
+            } | null;
         };
         /** @description A notice that a step caused. */
         Told: {
