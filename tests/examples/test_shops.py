@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -73,8 +74,9 @@ async def test_a_shop_in_typescript(
 
 async def play(command: str, folder: Path, temporal_address: str, pool: Any, dsn: str) -> None:
     """A buyer places an order and cancels it, and the seller accepts while the shop is away."""
-    port = free_port()
-    buyer_pays = {"id": "s-1", "buyer": "c-3", "seller": "f-7", "title": "A logo", "price": 10_000}
+    # An id is used once on a Temporal, whatever became of the database.
+    port, order_id = free_port(), f"s-{secrets.token_hex(4)}"
+    buyer_pays = {"id": order_id, "buyer": "c-3", "seller": "f-7", "title": "A logo", "price": 10_000}
     hooks = f"http://127.0.0.1:{port}/notices"
     async with working(temporal_address, pool, hooks) as marketplace:
         servers = {"DATABASE_URL": dsn, "TEMPORAL_ADDRESS": temporal_address, "RECOURSE_TASK_QUEUE": marketplace.queue}
@@ -90,24 +92,28 @@ async def play(command: str, folder: Path, temporal_address: str, pool: Any, dsn
                 for _ in range(2):
                     assert (await shop.post("/orders", json=buyer_pays)).status_code == 201
                 asked = {"buyer": "c-3", "click": "web-1"}
-                answers = [(await shop.post("/orders/s-1/cancel", json=asked)).json() for _ in range(2)]
+                answers = [(await shop.post(f"/orders/{order_id}/cancel", json=asked)).json() for _ in range(2)]
                 assert answers == [{"asked": True}] * 2
-                again = (await shop.post("/orders/s-1/cancel", json={**asked, "click": "web-2"})).json()
+                again = (await shop.post(f"/orders/{order_id}/cancel", json={**asked, "click": "web-2"})).json()
                 assert (again["asked"], again["why"]) == (
                     False,
                     "A request is open; it must be answered or withdrawn first.",
                 )
-                page = await shop.get("/orders/s-1/page", params={"for": "f-7"})
+                page = await shop.get(f"/orders/{order_id}/page", params={"for": "f-7"})
                 assert page.headers["Location"].startswith(f"{api}/pages/")
                 assert (await shop.post("/notices", json={"type": "forged"})).status_code == 401
                 assert (await shop.post("/orders", json={"id": "s-2"})).status_code == 400
-                await said("Order s-1: in_progress, none", "Order s-1: the freelancer was told request_opened")
-                [known] = (await shop.get("/orders/s-1")).json()
+                await said(
+                    f"Order {order_id}: in_progress, none", f"Order {order_id}: the freelancer was told request_opened"
+                )
+                [known] = (await shop.get(f"/orders/{order_id}")).json()
                 assert (known["phase"], known["earned"]) == ("in_progress", None)
             # The seller accepts while the shop is away.
             async with Recourse.connect(api, token("service")) as recourse:
-                assert (await recourse.order("s-1").accept(by=Freelancer("f-7"))).applied
+                assert (await recourse.order(order_id).accept(by=Freelancer("f-7"))).applied
             async with open_shop(command, folder, settings) as (shop, said):
-                await said("Order s-1: canceled, settled", "Order s-1: the client was told order_canceled")
-                [known] = (await shop.get("/orders/s-1")).json()
+                await said(
+                    f"Order {order_id}: canceled, settled", f"Order {order_id}: the client was told order_canceled"
+                )
+                [known] = (await shop.get(f"/orders/{order_id}")).json()
     assert (known["refunded"], known["earned"]) == (10_000, 0)
