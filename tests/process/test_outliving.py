@@ -239,7 +239,9 @@ async def test_request_cancellation_does_not_interrupt_what_is_being_written(
         handle = marketplace.handle(order_id)
         async with marketplace.recourse.pool.acquire() as connection, connection.transaction():
             await connection.execute("SELECT 1 FROM order_states WHERE order_id = $1 FOR UPDATE", order_id)
-            await handle.signal("request", {"actor": CLIENT, "command_id": "ask", "kind": "cancel"})
+            # Stamped like the answer, which would else count first as soon as the second changes.
+            asked = {"actor": CLIENT, "command_id": "ask", "kind": "cancel"}
+            await marketplace.recourse.order(order_id).signal("request", asked)
             await handle.cancel()
         accepted = await marketplace.by("freelancer", order_id, "accept")
 
