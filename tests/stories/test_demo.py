@@ -110,7 +110,7 @@ async def kept() -> AsyncIterator[str]:
     )
     try:
         assert process.stdout is not None
-        yield (await process.stdout.readuntil(b"Ctrl-C in this window.")).decode()
+        yield (await process.stdout.readuntil(b"delete everything.")).decode()
         process.send_signal(signal.SIGINT)
         assert await process.wait() == 0
     finally:
@@ -147,7 +147,7 @@ async def test_a_kept_demonstration_has_live_orders_pages_and_commands_that_work
         client = await Client.connect(address[1])
         while (await client.count_workflows(query)).count < len(LIVE):  # Temporal's search lags  # noqa: ASYNC110
             await asyncio.sleep(0)
-        pasted = said.split("Paste this into another terminal:")[1].split("Everything stops")[0]
+        pasted = said.split("Paste this into another terminal:")[1].split("Press Ctrl-C")[0]
         # The README's commands work in the same terminal.
         readme = (ROOT / "README.md").read_text(encoding="utf-8")
         assert "first paste the two `export` lines" in readme
